@@ -1,0 +1,160 @@
+/* weir/component.h - how a shared object describes what it holds: plugin, component, options, states.
+ *
+ * All of it is constant data. The host reads it once, at build time, into a manifest beside the .so; jobs are checked
+ * from that manifest without running any code of the plugin.
+ *
+ * Schema text, used by weir_component.in, .out and .sides:
+ *
+ *   schema  := item ("," item)*           "amount:f64, note:string?"
+ *   item    := name ":" type ["?"]        a field; '?' = may be null
+ *            | "*"                        in: every field of the input, in its order (the batch then holds them all)
+ *                                         out: every field of the input, passed through by the host, uncopied where it can
+ *            | "@key"                     out, keyed components: the key's fields, filled in by the host
+ *            | "@in"                      out: fields like the input's, all of them written by the component
+ *            | "$schema"                  out: the fields of the node's own `schema:` (sources and decoders)
+ *            | "$" option                 out: the out-schema of the component that this component option names
+ *   type    := bool | i32 | i64 | f32 | f64 | timestamp | string | bytes | any
+ *            | number                     in: i32, i64, f32 or f64
+ *            | ordered                    in: any type with an order: number, bool, timestamp, string, bytes
+ *            | anything                   in: any type at all
+ *            | same(field)                out: the type (and '?') of an input of this component
+ *            | wide(field)                out: the same, with i32 widened to i64 and f32 to f64
+ *            | key                        in: any type that can be a key: all but bytes and any
+ *   name    := [a-z_][a-z0-9_]*  |  "{" option "}"     the second: the name is the value of a string option
+ *   sides   := name "(" schema ")" ("," name "(" schema ")")*     side outputs: ports 1, 2, ... in that order
+ *
+ * Inputs bind to the stream's fields by name, or as the node's `args: {amount: total}` says.
+ */
+#ifndef WEIR_COMPONENT_H
+#define WEIR_COMPONENT_H
+
+#include <weir/abi.h>
+
+/* What a component is; decides which vtable it has. Kinds appear here when they work. */
+typedef enum weir_kind {
+    WEIR_SOURCE = 1,              /* weir/source.h */
+    WEIR_OPERATOR = 2,            /* weir/operator.h: map, filter, flat_map, process, keyed or not */
+    WEIR_REDUCER = 3,             /* weir/operator.h: two records into one */
+    WEIR_AGGREGATE = 4,           /* weir/aggregate.h */
+    WEIR_WATERMARK_GENERATOR = 5, /* weir/watermark.h */
+    WEIR_PARTITIONER = 6,         /* weir/partitioner.h */
+    WEIR_DECODER = 7,             /* weir/format.h */
+    WEIR_ENCODER = 8,             /* weir/format.h */
+    WEIR_SINK = 9                 /* weir/sink.h */
+} weir_kind;
+
+/* weir_component.flags */
+#define WEIR_NEEDS_KEY (1u << 0)         /* needs a key_by before it; implied by states and by on_timer */
+#define WEIR_ONE_TO_ONE (1u << 1)        /* a map: row i of the output comes from row i of the input */
+#define WEIR_BLOCKING (1u << 2)          /* its callbacks may wait: it gets a thread of its own */
+#define WEIR_NONDETERMINISTIC (1u << 3)  /* the same input may give another output */
+#define WEIR_ACCEPTS_SELECTION (1u << 4) /* looks at weir_batch.selection; other components get compacted batches */
+#define WEIR_MERGEABLE (1u << 5)         /* aggregate: has merge, and merging parts equals adding all rows in order */
+#define WEIR_INVERTIBLE (1u << 6)        /* aggregate: has subtract, and it is exact */
+#define WEIR_UNBOUNDED (1u << 7)         /* source: does not end by itself (reported by `weir plan` and `weir inspect`) */
+
+/* ---- options --------------------------------------------------------------------------------------------------- */
+
+/* How the host stores the parsed value at (instance + offset). Strings live as long as the instance. */
+typedef enum weir_option_type {
+    WEIR_OPT_BOOL = 1,     /* bool */
+    WEIR_OPT_I64 = 2,      /* int64_t */
+    WEIR_OPT_F64 = 3,      /* double */
+    WEIR_OPT_STRING = 4,   /* const char *, NUL-terminated */
+    WEIR_OPT_DURATION = 5, /* int64_t milliseconds; "5s", "1min", "10d" */
+    WEIR_OPT_SIZE = 6,     /* int64_t bytes; "64KiB", "1MB" */
+    WEIR_OPT_ENUM = 7,     /* int32_t: index into choices */
+    WEIR_OPT_LIST = 8,     /* weir_strings */
+    WEIR_OPT_FIELD = 9,    /* int32_t: index of a field of input 0; -1 when optional and absent */
+    WEIR_OPT_SECRET = 10,  /* const char *; never printed */
+    WEIR_OPT_COMPONENT = 11 /* weir_part: a nested component of kind `accepts` */
+} weir_option_type;
+
+typedef struct weir_strings {
+    const char *const *items;
+    size_t n;
+} weir_strings;
+
+/* A nested component, made by the host: its instance has its options, and lives as long as its owner's. The owner calls
+ * its vtable directly, open and close included. */
+typedef struct weir_part {
+    const struct weir_component *component; /* NULL when the option is optional and absent */
+    const void *vtable;
+    void *self;
+} weir_part;
+
+#define WEIR_OPTIONAL (1u << 0) /* may be absent without a default: zero, NULL, -1 for a field */
+#define WEIR_NUMERIC (1u << 1)  /* WEIR_OPT_FIELD: the field must be a number */
+#define WEIR_ORDERED (1u << 2)  /* WEIR_OPT_FIELD: the field's type must have an order */
+#define WEIR_PATH (1u << 3)     /* WEIR_OPT_STRING: a file path, relative to the manifest's folder where it is relative */
+
+typedef struct weir_option { /* array element: the stride is in weir_component */
+    const char *name, *doc;
+    const char *def;             /* as written in a manifest; NULL = required, unless WEIR_OPTIONAL */
+    const char *min, *max;       /* inclusive, as written in a manifest; NULL = no bound; numbers, durations, sizes */
+    const char *const *choices;  /* WEIR_OPT_ENUM: NULL-terminated */
+    uint32_t type, flags;
+    uint32_t offset, size;       /* in the instance */
+    uint32_t accepts, reserved;  /* WEIR_OPT_COMPONENT: enum weir_kind */
+} weir_option;
+
+/* ---- states ---------------------------------------------------------------------------------------------------- */
+
+typedef enum weir_state_kind {
+    WEIR_VALUE = 1, /* one struct per key */
+    WEIR_LIST = 2,  /* a list of structs per key, in insertion order */
+    WEIR_MAP = 3    /* structs by a key struct, per key, iterated in insertion order */
+} weir_state_kind;
+
+/* A member of a state struct. Strings, bytes and any are weir_str members whose bytes the state owns. The struct is
+ * stored as its declared members only: undeclared members and padding do not survive a snapshot. */
+typedef struct weir_field {
+    const char *name;
+    uint32_t type; /* enum weir_type */
+    uint32_t offset, size;
+    uint32_t since, reserved; /* state version that added it; 0 = from the start */
+} weir_field;
+
+typedef struct weir_state { /* array element: the stride is in weir_component */
+    const char *name, *doc;
+    uint32_t kind;    /* enum weir_state_kind */
+    uint32_t version; /* of the layout; starts at 1 */
+    uint32_t size, n_fields;
+    const weir_field *fields; /* of the value struct */
+    uint32_t key_size, n_key_fields;
+    const weir_field *key_fields; /* WEIR_MAP: of the key struct */
+    uint32_t field_stride, reserved;
+} weir_state;
+
+/* ---- component and plugin -------------------------------------------------------------------------------------- */
+
+typedef struct weir_component {
+    uint32_t struct_size, kind; /* enum weir_kind */
+    const char *id;             /* as a manifest names it: [a-z][a-z0-9_]*, unique in the plugin */
+    const char *doc;            /* one line */
+    const char *in, *out, *sides; /* schema text, see above; NULL where the kind has no such port */
+    uint32_t flags;
+    uint32_t instance_size; /* the host allocates it, zeroed, 64-byte aligned, with the options stored */
+    const weir_option *options;
+    uint32_t n_options, option_stride;
+    const weir_state *states; /* indexed by the `state` argument of the state services */
+    uint32_t n_states, state_stride;
+    const void *vtable; /* the struct of the kind, whose first member is its size */
+} weir_component;
+
+typedef struct weir_plugin {
+    uint32_t struct_size;
+    uint16_t abi_major, abi_minor;           /* minor: the oldest host accepted */
+    const char *id, *version, *license;      /* id: reverse domain or name, [a-z0-9._-]+ */
+    const weir_component *const *components; /* NULL-terminated */
+} weir_plugin;
+
+#define WEIR_ENTRY_SYMBOL "weir_plugin_v0"
+#define WEIR_NOTE_SECTION ".weir.plugin"
+typedef const weir_plugin *weir_plugin_entry(void);
+WEIR_EXPORT const weir_plugin *weir_plugin_v0(void);
+
+static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 64 && sizeof(weir_field) == 32,
+              "declarations of ABI 0.9; a later minor passes a longer stride");
+
+#endif

@@ -1,0 +1,182 @@
+/* weir/udf.h - what a plugin author includes: the ABI and the macros that hide its ceremony. C only (C11): the macros use
+ * _Generic and designated initialisers; from C++ include weir/plugin.h and fill in the structs.
+ *
+ * A component is a struct T (its options; the host fills it in), one or more functions named after it, and one macro:
+ *
+ *   WEIR_MAP(T, ...)       weir_status T_row(T *me, weir_ctx *cx, weir_row in): puts every output column, emits nothing
+ *   WEIR_FILTER(T, ...)    bool        T_keep(T *me, weir_ctx *cx, weir_row in)
+ *   WEIR_PROCESS(T, ...)   weir_status T_row(T *me, weir_ctx *cx, weir_row in): emits any number of rows (flat_map, process)
+ *   WEIR_KEYED(T, ...)     the same after key_by, with states; and weir_status T_timer(T *me, weir_ctx *, const weir_timer *)
+ *   WEIR_KEYED_MAP, WEIR_KEYED_FILTER    map and filter with states
+ *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
+ *
+ * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a component
+ * macro are designated initialisers of weir_component: .id, .doc, .in, .out, WEIR_OPTIONS(...), WEIR_STATES(...).
+ */
+#ifndef WEIR_UDF_H
+#define WEIR_UDF_H
+
+#ifdef __cplusplus
+#error "weir/udf.h is C only; from C++ include <weir/plugin.h> and fill in weir_component yourself"
+#endif
+
+#include <weir/plugin.h>
+
+/* ---- declarations -------------------------------------------------------------------------------------------------- */
+
+#define WEIR_OPTION_TYPE_(e)                                                                                          \
+    _Generic((e), bool: WEIR_OPT_BOOL, int64_t: WEIR_OPT_I64, double: WEIR_OPT_F64, const char *: WEIR_OPT_STRING,    \
+             weir_strings: WEIR_OPT_LIST, int32_t: WEIR_OPT_ENUM, weir_part: WEIR_OPT_COMPONENT)
+/* WEIR_OPTION(vat, rate, .def = "0.20", .min = "0", .doc = "VAT rate"): a member of T, its type from the member's C type.
+ * Durations, sizes, fields and secrets say their type: WEIR_OPTION_OF(gap, ms, WEIR_OPT_DURATION, .def = "5s", .doc = "...").
+ * Without .def an option is required. */
+#define WEIR_OPTION_OF(T, member, t, ...)                                                                             \
+    {.name = #member, .type = (t), .offset = (uint32_t)offsetof(T, member), .size = (uint32_t)sizeof(((T *)0)->member), __VA_ARGS__}
+#define WEIR_OPTION(T, member, ...) WEIR_OPTION_OF(T, member, WEIR_OPTION_TYPE_(((T *)0)->member), __VA_ARGS__)
+
+#define WEIR_FIELD_TYPE_(e)                                                                                           \
+    _Generic((e), bool: WEIR_BOOL, int32_t: WEIR_I32, int64_t: WEIR_I64, float: WEIR_F32, double: WEIR_F64, weir_str: WEIR_STRING)
+/* WEIR_MEMBER(item, views): a member of a state struct, its type from the C type; for a timestamp, bytes or any say so:
+ * WEIR_MEMBER_OF(item, at, WEIR_TIMESTAMP). */
+#define WEIR_MEMBER_OF(T, member, t)                                                                                  \
+    {.name = #member, .type = (t), .offset = (uint32_t)offsetof(T, member), .size = (uint32_t)sizeof(((T *)0)->member)}
+#define WEIR_MEMBER(T, member) WEIR_MEMBER_OF(T, member, WEIR_FIELD_TYPE_(((T *)0)->member))
+
+#define WEIR_MEMBERS_(array) .fields = array, .n_fields = WEIR_LEN(array), .field_stride = sizeof(weir_field), .version = 1
+#define WEIR_VALUE_STATE(n, T, members) {.name = n, .kind = WEIR_VALUE, .size = sizeof(T), WEIR_MEMBERS_(members)}
+#define WEIR_LIST_STATE(n, T, members) {.name = n, .kind = WEIR_LIST, .size = sizeof(T), WEIR_MEMBERS_(members)}
+#define WEIR_MAP_STATE(n, K, key_members, T, members)                                                                 \
+    {.name = n, .kind = WEIR_MAP, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),                   \
+     .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)}
+
+#define WEIR_OPTIONS(array) .options = array, .n_options = WEIR_LEN(array), .option_stride = sizeof(weir_option)
+#define WEIR_STATES(array) .states = array, .n_states = WEIR_LEN(array), .state_stride = sizeof(weir_state)
+
+#define WEIR_COMPONENT(T, KIND, VTABLE, ...)                                                                          \
+    static const weir_component T##_component = {.struct_size = sizeof(weir_component), .kind = (KIND),               \
+                                                 .instance_size = sizeof(T), .vtable = &(VTABLE), __VA_ARGS__}
+
+/* ---- operators written row by row ----------------------------------------------------------------------------------- */
+
+static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
+{
+    return b->null_rows && weir_bit(b->null_rows, i);
+}
+
+/* The loop of a map; `before` runs ahead of each row (keyed maps make its key current there). */
+#define WEIR_MAP_LOOP_(T, before)                                                                                     \
+    static weir_status T##_process_(void *self, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)       \
+    {                                                                                                                 \
+        weir_out *o = cx->out[0];                                                                                     \
+        (void)port;                                                                                                   \
+        for (int64_t i = *row; i < b->length; i++) {                                                                  \
+            weir_status s = WEIR_OK;                                                                                  \
+            cx->row = (uint32_t)i;                                                                                    \
+            if (weir_row_is_null_(b, i)) {                                                                            \
+                for (uint32_t c = 0; c < o->n_columns; c++) weir_put_null(cx, 0, c);                                  \
+            } else {                                                                                                  \
+                before;                                                                                               \
+                if (s == WEIR_OK) s = T##_row((T *)self, cx, (weir_row){b, i});                                       \
+            }                                                                                                         \
+            if (s != WEIR_OK) {                                                                                       \
+                *row = i;                                                                                             \
+                return s;                                                                                             \
+            }                                                                                                         \
+            o->length++;                                                                                              \
+        }                                                                                                             \
+        *row = b->length;                                                                                             \
+        return WEIR_OK;                                                                                               \
+    }
+#define WEIR_USE_KEY_ s = cx->host->use_key(cx, i)
+
+#define WEIR_MAP(T, ...)                                                                                              \
+    WEIR_MAP_LOOP_(T, (void)0)                                                                                        \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_};         \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_ONE_TO_ONE, __VA_ARGS__)
+#define WEIR_KEYED_MAP(T, ...)                                                                                        \
+    WEIR_MAP_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_};         \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_ONE_TO_ONE | WEIR_NEEDS_KEY, __VA_ARGS__)
+
+#define WEIR_FILTER_LOOP_(T, before)                                                                                  \
+    static weir_status T##_filter_(void *self, weir_ctx *cx, const weir_batch *b, uint8_t *keep)                      \
+    {                                                                                                                 \
+        for (int64_t i = 0; i < b->length; i++) {                                                                     \
+            weir_status s = WEIR_OK;                                                                                  \
+            cx->row = (uint32_t)i;                                                                                    \
+            if (weir_row_is_null_(b, i)) continue;                                                                    \
+            before;                                                                                                   \
+            if (s != WEIR_OK) return s;                                                                               \
+            keep[i >> 3] |= (uint8_t)(T##_keep((T *)self, cx, (weir_row){b, i}) << (i & 7));                          \
+        }                                                                                                             \
+        return WEIR_OK;                                                                                               \
+    }
+#define WEIR_FILTER(T, ...)                                                                                           \
+    WEIR_FILTER_LOOP_(T, (void)0)                                                                                     \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .filter = T##_filter_};           \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .out = "*", __VA_ARGS__)
+#define WEIR_KEYED_FILTER(T, ...)                                                                                     \
+    WEIR_FILTER_LOOP_(T, WEIR_USE_KEY_)                                                                               \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .filter = T##_filter_};           \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .out = "*", .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+
+/* The loop of everything else: stops between rows when an output is full, and stays on the row that says WEIR_MORE. */
+#define WEIR_ROW_LOOP_(T, before)                                                                                     \
+    static weir_status T##_process_(void *self, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)       \
+    {                                                                                                                 \
+        (void)port;                                                                                                   \
+        for (int64_t i = *row; i < b->length; i++) {                                                                  \
+            weir_status s = WEIR_OK;                                                                                  \
+            cx->row = (uint32_t)i;                                                                                    \
+            before;                                                                                                   \
+            if (s == WEIR_OK) s = T##_row((T *)self, cx, (weir_row){b, i});                                           \
+            if (s != WEIR_OK) {                                                                                       \
+                *row = i;                                                                                             \
+                return s;                                                                                             \
+            }                                                                                                         \
+            if (weir_full(cx) && i + 1 < b->length) {                                                                 \
+                *row = i + 1;                                                                                         \
+                return WEIR_MORE;                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        *row = b->length;                                                                                             \
+        return WEIR_OK;                                                                                               \
+    }
+#define WEIR_PROCESS(T, ...)                                                                                          \
+    WEIR_ROW_LOOP_(T, (void)0)                                                                                        \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_};         \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_KEYED(T, ...)                                                                                            \
+    WEIR_ROW_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
+    static weir_status T##_on_timer_(void *self, weir_ctx *cx, const weir_timer *t)                                   \
+    {                                                                                                                 \
+        return T##_timer((T *)self, cx, t);                                                                           \
+    }                                                                                                                 \
+    static const weir_operator T##_vtable_ = {                                                                        \
+        .struct_size = sizeof(weir_operator), .process = T##_process_, .on_timer = T##_on_timer_};                    \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+/* A keyed process without timers. */
+#define WEIR_KEYED_PROCESS(T, ...)                                                                                    \
+    WEIR_ROW_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_};         \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+
+/* ---- the plugin itself ------------------------------------------------------------------------------------------------ */
+
+#define WEIR_TEXT_(x) #x
+#define WEIR_TEXT(x) WEIR_TEXT_(x)
+/* Ends the file. The note lets tools identify the file without opening it; it holds no pointer. */
+#define WEIR_PLUGIN(ID, VERSION, ...)                                                                                 \
+    __attribute__((used, section(WEIR_NOTE_SECTION))) static const char weir_note_[] =                                \
+        "weir;abi=" WEIR_TEXT(WEIR_ABI_MAJOR) "." WEIR_TEXT(WEIR_ABI_MINOR) ";id=" ID ";version=" VERSION;            \
+    WEIR_EXPORT const weir_plugin *weir_plugin_v0(void)                                                               \
+    {                                                                                                                 \
+        static const weir_component *const components[] = {__VA_ARGS__, NULL};                                        \
+        static const weir_plugin plugin = {.struct_size = sizeof(weir_plugin), .abi_major = WEIR_ABI_MAJOR,           \
+                                           .abi_minor = WEIR_ABI_MINOR, .id = ID, .version = VERSION,                 \
+                                           .license = "Apache-2.0", .components = components};                        \
+        return &plugin;                                                                                               \
+    }                                                                                                                 \
+    static_assert(1, "")
+
+#endif
