@@ -1,0 +1,83 @@
+/* base/platform.h - the one seam to the machine: clocks, randomness, files, standard output, sockets, threads.
+ *
+ * Everything in runtime/, loader/ and plugins/ reaches the machine through a struct weir_platform (plugins through the host
+ * extension weir.io/1, which forwards to it). weir_platform_os() is the operating system; tests/harness has one with a
+ * virtual clock and a seeded generator. tests/lint checks that nothing else calls clock_gettime, open, pthread_create ...
+ *
+ * Any thread, unless said otherwise. File calls block as the operating system's do.
+ */
+#ifndef WEIR_BASE_PLATFORM_H
+#define WEIR_BASE_PLATFORM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct weir_platform_file;
+struct weir_platform_socket;
+struct weir_thread;
+
+enum weir_file_mode { WEIR_OPEN_READ = 1, WEIR_OPEN_CREATE = 2, WEIR_OPEN_APPEND = 3 };
+
+struct weir_file_info {
+    bool is_directory, is_regular;
+    int64_t size_bytes, modified_ns;
+    uint32_t owner, mode;    /* as stat has them */
+    uint64_t device, inode;
+};
+
+/* A thread's bed: park() sleeps until unpark() or the deadline. An unpark before the park makes the park return at once.
+ * Written by any thread. */
+struct weir_parker {
+    _Atomic uint32_t state;
+};
+
+struct weir_platform {
+    void *self; /* first argument of every call */
+
+    int64_t (*monotonic_ns)(void *self);
+    int64_t (*wall_ms)(void *self);
+    uint64_t (*random)(void *self);
+
+    weir_status (*open)(void *self, const char *path, enum weir_file_mode, struct weir_platform_file **, struct weir_error *);
+    weir_status (*size)(void *self, struct weir_platform_file *, int64_t *bytes, struct weir_error *);
+    weir_status (*read)(void *self, struct weir_platform_file *, int64_t offset, void *buf, size_t n, size_t *got, struct weir_error *);
+    weir_status (*write)(void *self, struct weir_platform_file *, const void *buf, size_t n, struct weir_error *);
+    weir_status (*sync)(void *self, struct weir_platform_file *, struct weir_error *);
+    weir_status (*close)(void *self, struct weir_platform_file *, struct weir_error *);
+    weir_status (*rename)(void *self, const char *from, const char *to, struct weir_error *);
+    weir_status (*remove)(void *self, const char *path, struct weir_error *);
+    weir_status (*make_directory)(void *self, const char *path, struct weir_error *); /* with parents */
+    weir_status (*info)(void *self, const char *path, struct weir_file_info *, struct weir_error *);
+    /* Entries of a directory sorted by bytes, the one file itself, or the matches of a glob, through add(). */
+    weir_status (*list)(void *self, const char *path,
+                        weir_status (*add)(void *to, const char *path, bool is_directory, int64_t size), void *to, struct weir_error *);
+    weir_status (*print)(void *self, int stream, const void *buf, size_t n, struct weir_error *); /* 1 stdout, 2 stderr; one call is one run */
+
+    /* TCP. wait_ms < 0: for ever. `wake` (may be NULL) ends the wait early with WEIR_E_CANCELLED once it is not zero and
+     * wake_socket was called. */
+    weir_status (*connect)(void *self, const char *host, uint16_t port, int64_t wait_ms, const _Atomic uint32_t *wake,
+                           struct weir_platform_socket **, struct weir_error *);
+    weir_status (*receive)(void *self, struct weir_platform_socket *, void *buf, size_t n, int64_t wait_ms, const _Atomic uint32_t *wake,
+                           size_t *got, struct weir_error *); /* got 0 + OK: closed by the peer; WEIR_MORE: time is up */
+    weir_status (*close_socket)(void *self, struct weir_platform_socket *, struct weir_error *);
+
+    weir_status (*start_thread)(void *self, const char *name, void (*run)(void *arg), void *arg, struct weir_thread **, struct weir_error *);
+    void (*join_thread)(void *self, struct weir_thread *);
+    void (*park)(void *self, struct weir_parker *, int64_t until_monotonic_ns); /* INT64_MAX: no deadline. Own thread only. */
+    void (*unpark)(void *self, struct weir_parker *);
+    uint32_t (*cores)(void *self);
+};
+
+const struct weir_platform *weir_platform_os(void);
+
+/* The whole of a file, NUL-terminated beyond its n bytes; at most max_bytes, else an error. The caller frees. */
+WEIR_CHECKED weir_status weir_read_file(const struct weir_platform *, const char *path, size_t max_bytes, char **bytes, size_t *n,
+                                        struct weir_error *);
+/* Writes a temporary beside it, syncs, renames. */
+WEIR_CHECKED weir_status weir_write_file(const struct weir_platform *, const char *path, const void *bytes, size_t n, struct weir_error *);
+
+#endif

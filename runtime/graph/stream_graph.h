@@ -1,0 +1,129 @@
+/* graph/stream_graph.h - the job as its author wrote it: nodes, typed edges, partitioners. The first of three graphs.
+ *
+ * Floor 2: pure data, printable (graph/print.h). Built and checked by loader/job.h from a manifest or from libweir calls, then
+ * immutable. graph/job_graph.h chains its nodes into vertices; graph/execution_graph.h gives the vertices subtasks and slots.
+ *
+ * A manifest node with several steps (filter, key_by, window, select) becomes several stream nodes that share its uid; the step that
+ * carries the node's meaning has the uid as its id, the others have "uid.step".
+ */
+#ifndef WEIR_GRAPH_STREAM_GRAPH_H
+#define WEIR_GRAPH_STREAM_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/schema.h"
+
+struct weir_part_spec; /* loader/part.h: a component and its options; opaque here */
+
+enum weir_node_kind {
+    WEIR_NODE_SOURCE = 1, /* part: source component; time step included */
+    WEIR_NODE_OPERATOR,   /* part: operator component (map, filter, flat_map, process) */
+    WEIR_NODE_REDUCE,     /* part: reducer component, keyed rolling reduce */
+    WEIR_NODE_TIME,       /* assigns timestamps and watermarks in mid-stream */
+    WEIR_NODE_SELECT,     /* keeps, drops, reorders, renames fields */
+    WEIR_NODE_WINDOW,     /* keyed window with aggregates */
+    WEIR_NODE_SINK        /* part: sink component */
+};
+
+enum weir_partition_kind {
+    WEIR_PARTITION_FORWARD = 1,
+    WEIR_PARTITION_REBALANCE,
+    WEIR_PARTITION_RESCALE,
+    WEIR_PARTITION_SHUFFLE,
+    WEIR_PARTITION_BROADCAST,
+    WEIR_PARTITION_GLOBAL,
+    WEIR_PARTITION_CUSTOM, /* edge->part */
+    WEIR_PARTITION_KEY     /* edge->key_fields */
+};
+
+enum weir_chain_strategy { WEIR_CHAIN_ALWAYS = 0, WEIR_CHAIN_HEAD, WEIR_CHAIN_NEVER, WEIR_CHAIN_HEAD_WITH_SOURCES };
+
+enum weir_malformed { WEIR_MALFORMED_FAIL = 0, WEIR_MALFORMED_SKIP, WEIR_MALFORMED_SIDE_OUTPUT };
+
+/* Timestamps and watermarks: of a source, or of a TIME node. */
+struct weir_time_config {
+    bool present;
+    int32_t field;         /* timestamp field of the output; -1: rows keep the time they have */
+    struct weir_part_spec *generator; /* watermark generator component; NULL: the source emits its own, or none */
+    int64_t interval_ms;   /* periodic emission; 0: off */
+    bool every_record;
+    int64_t idle_after_ms; /* 0: never idle */
+};
+
+struct weir_aggregate_config {
+    char *name;                  /* of the result field */
+    struct weir_part_spec *part; /* aggregate component; NULL for the two below */
+    enum { WEIR_RESULT_AGGREGATE = 0, WEIR_RESULT_WINDOW_START, WEIR_RESULT_WINDOW_END } result;
+    uint32_t *args;              /* input field by declared input of the component */
+    uint32_t n_args;
+};
+
+enum weir_window_kind { WEIR_WINDOW_TUMBLING = 1, WEIR_WINDOW_SLIDING };
+struct weir_window_config {
+    enum weir_window_kind kind;
+    int64_t size_ms, slide_ms, offset_ms; /* tumbling: slide == size */
+    int64_t lateness_ms;
+    bool late_output;                     /* port 1 is the late side output: rows like the input */
+    struct weir_aggregate_config *aggregates; /* output: key fields, then these in order */
+    uint32_t n_aggregates;
+};
+
+struct weir_output_port {
+    char *name; /* "" for port 0; "late", "malformed", or a component's side output */
+    struct weir_schema *schema;
+};
+
+struct weir_stream_node {
+    uint32_t index;
+    char *id, *uid;    /* see the file comment */
+    char *title;       /* for people: "window tumbling 1h", "map vat", "source file" */
+    enum weir_node_kind kind;
+    struct weir_part_spec *part;      /* NULL where the kind has none */
+    uint32_t *args, n_args;           /* input field by declared input of the component ("*": all, in order) */
+    struct weir_schema *in;           /* of the single input; NULL for sources */
+    struct weir_output_port *outputs; /* port 0 first */
+    uint32_t n_outputs;
+    uint32_t *key_fields, n_key_fields; /* of `in`; n 0: not keyed */
+    struct weir_time_config time;       /* SOURCE, TIME */
+    enum weir_malformed malformed;      /* SOURCE: port 1 is "malformed" when SIDE_OUTPUT */
+    struct weir_window_config window;   /* WINDOW */
+    uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
+    uint32_t parallelism, max_parallelism;
+    char *slot_group;                   /* NULL: inherited, see A1 */
+    enum weir_chain_strategy chain;
+    bool blocking;                      /* own thread, never chained */
+    char *place;                        /* "job.yaml:12:5" or "node 'pages'": for messages at run time */
+};
+
+struct weir_stream_edge {
+    uint32_t index, from, from_port, to, to_input; /* node indexes */
+    enum weir_partition_kind partition;
+    bool explicit_partition;            /* written by the author, not the default */
+    uint32_t *key_fields, n_key_fields; /* KEY */
+    struct weir_part_spec *part;        /* CUSTOM */
+    uint32_t *args, n_args;             /* CUSTOM: fields by declared input */
+};
+
+struct weir_stream_graph {
+    char *job, *base_dir;
+    struct weir_stream_node **nodes; /* topological order */
+    uint32_t n_nodes;
+    struct weir_stream_edge **edges; /* grouped by `to`, in the author's order */
+    uint32_t n_edges;
+    bool chaining;               /* false: nothing is chained */
+    uint32_t batch_rows;         /* capacity of a batch, rows */
+    uint32_t channel_batches;    /* capacity of a channel, batches */
+    size_t overflow_bytes;       /* per operator */
+    uint64_t seed;               /* 0: from the machine */
+};
+
+struct weir_stream_graph *weir_stream_graph_create(void); /* with the defaults */
+struct weir_stream_node *weir_stream_graph_add_node(struct weir_stream_graph *, enum weir_node_kind, const char *id, const char *uid);
+struct weir_stream_edge *weir_stream_graph_add_edge(struct weir_stream_graph *, uint32_t from, uint32_t from_port, uint32_t to, uint32_t to_input);
+/* Frees everything but the part specs, which `destroy_part` frees (it belongs to a higher floor); NULL graph is fine. */
+void weir_stream_graph_destroy(struct weir_stream_graph *, void (*destroy_part)(struct weir_part_spec *));
+
+const char *weir_partition_name(enum weir_partition_kind); /* "keyBy" is "key_by" here: as the manifest spells it */
+
+#endif

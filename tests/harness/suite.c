@@ -1,0 +1,41 @@
+#include "harness/suite.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+void weir_assert_contains(const char *text, const char *part, const char *file, int line)
+{
+    bool found = text && strstr(text, part);
+    if (!found) fprintf(stderr, "\n%s:%d: expected to find:\n  %s\nin:\n%s\n", file, line, part, text ? text : "(NULL)");
+    CU_assertImplementation(found, (unsigned)line, part, file, "", CU_FALSE);
+}
+
+static void list(const struct weir_suite_entry *suites)
+{
+    for (; suites->name; suites++) {
+        for (const struct weir_test *t = suites->tests; t->name; t++) printf("%s: %s\n", suites->name, t->name);
+    }
+}
+
+int weir_run_suites(const struct weir_suite_entry *suites, int argc, char **argv)
+{
+    const char *only = argc > 1 ? argv[1] : "";
+    if (strcmp(only, "-l") == 0) {
+        list(suites);
+        return 0;
+    }
+    if (CU_initialize_registry() != CUE_SUCCESS) return 2;
+    for (; suites->name; suites++) {
+        CU_pSuite s = CU_add_suite(suites->name, NULL, NULL);
+        for (const struct weir_test *t = suites->tests; t->name; t++) {
+            if (strstr(suites->name, only) || strstr(t->name, only)) CU_add_test(s, t->name, t->run);
+        }
+    }
+    CU_basic_set_mode(CU_BRM_NORMAL);
+    CU_basic_run_tests();
+    unsigned failed = CU_get_number_of_failures(), run = CU_get_number_of_tests_run();
+    CU_cleanup_registry();
+    if (run == 0) fprintf(stderr, "no test matches '%s'\n", only);
+    return failed || run == 0;
+}
