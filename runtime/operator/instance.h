@@ -6,6 +6,8 @@
 #ifndef WEIR_OPERATOR_INSTANCE_H
 #define WEIR_OPERATOR_INSTANCE_H
 
+#include <weir/plugin.h>
+
 #include "data/builder.h"
 #include "loader/part.h"
 #include "operator/op.h"
@@ -15,14 +17,22 @@
 /* An output port as the component writes it. */
 struct weir_instance_port {
     struct weir_schema *schema;    /* of the rows that leave */
-    struct weir_builder builder;
+    struct weir_builder *builder;  /* &own, or the one that the owner lent (windows, reducers) */
+    struct weir_builder own;
     struct weir_schema *written;   /* the columns the component writes: output_schema() */
-    uint32_t *pass, *pass_from, n_pass; /* schema column pass[i] is input column pass_from[i]: '*' */
-    uint32_t *keys, n_keys;             /* schema column keys[i] is key field i: '@key' */
+    uint32_t *pass, n_pass;        /* schema column pass[i] is input field i: '*' */
+    uint32_t first_key, n_keys;    /* builder columns first_key .. + n_keys - 1 are the key's fields: '@key' */
+    int64_t keyed_rows;            /* rows whose key columns are filled already */
+};
+
+/* Bump memory that is given back after each callback. */
+struct weir_scratch {
+    struct weir_scratch_block *blocks;
+    size_t used; /* of the first block */
 };
 
 struct weir_instance {
-    weir_ctx cx;                   /* cx.host_data points back here */
+    weir_ctx cx;                   /* first member: a weir_ctx is its instance */
     struct weir_op *op;            /* whose instance this is: outbox, clocks, errors */
     struct weir_part_instance part;
     weir_info info;
@@ -34,24 +44,42 @@ struct weir_instance {
     weir_out **outs;               /* cx.out */
 
     /* keyed: */
-    struct weir_state_set *state;  /* may be shared with other instances of the op; NULL: not keyed */
+    struct weir_state_set *state;  /* may be shared with other instances of the op; NULL: stateless */
+    uint32_t state_base;           /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
     const uint32_t *key_fields;    /* of the stream's schema */
     uint32_t n_key_fields;
     int64_t ns;                    /* namespace of state access; 0 but for windows */
     struct weir_key_ref key;       /* current; key.p NULL: none */
     struct weir_key_bytes key_bytes;
-    struct weir_builder key_row;   /* the key's fields as one row, for key() */
-    struct weir_rows *key_rows;    /* made from it on demand */
-    bool timers_allowed;
+    int64_t key_at;                /* row of `rows` it came from; -1: a timer's */
+    struct weir_builder key_builder; /* a timer's key as a row, made when asked for */
+    struct weir_rows *key_rows;
+    weir_batch key_view;           /* the key's fields of `rows` */
+    weir_column *key_columns;
 
-    struct weir_rows *rows;        /* the input batch being processed; NULL outside rows() */
+    struct weir_rows *rows;        /* the input batch being processed, retained; NULL outside */
     weir_batch view;               /* what the component sees of it */
     weir_column *view_columns;
-    uint8_t *null_rows;            /* memory of view.null_rows */
-    size_t null_rows_size;
-    struct weir_scratch *scratch;  /* blocks freed when the callback returns */
+    struct weir_buffer *null_rows; /* memory of view.null_rows */
+    struct weir_scratch scratch;
     struct weir_key_bytes packed;
+
+    /* Sources: where rows go instead of the outbox, and what becomes of a malformed record. NULL: not a source. */
+    const struct weir_instance_source *source;
+    void *source_arg;
+    _Atomic uint32_t woken;        /* wake() was called; ends waits in weir.io/1 */
+    weir_host host;                /* cx.host */
+};
+
+/* What a source operator adds to its instance. [task] */
+struct weir_instance_source {
+    weir_status (*emit)(void *arg, struct weir_rows *); /* takes the rows */
+    weir_status (*split_begin)(void *arg, uint64_t split);
+    weir_status (*split_watermark)(void *arg, uint64_t split, int64_t watermark);
+    weir_status (*split_idle)(void *arg, uint64_t split, bool idle);
+    weir_status (*split_done)(void *arg, uint64_t split);
+    weir_status (*reject)(void *arg, weir_str raw, const char *file, int64_t offset, const char *reason);
 };
 
 struct weir_instance_options {
@@ -66,19 +94,35 @@ struct weir_instance_options {
     const uint32_t *key_fields;
     uint32_t n_key_fields;
     struct weir_state_set *state;       /* borrowed; NULL: stateless */
+    uint32_t state_base;
+    struct weir_builder *builder;       /* lent for port 0: rows are not taken by weir_instance_end; NULL: its own */
+    const struct weir_instance_source *source;
+    void *source_arg;
     struct weir_timers *timers;         /* borrowed; NULL: no timers */
 };
 /* Makes the instance; does not call open. On failure *instance is NULL. */
 WEIR_CHECKED weir_status weir_instance_create(const struct weir_instance_options *, struct weir_instance **, struct weir_error *);
+/* The same for the component of a stream node: input, outputs, args and keys come from it; the caller sets the rest. */
+struct weir_stream_node;
+WEIR_CHECKED weir_status weir_instance_create_for_node(const struct weir_stream_node *, struct weir_instance_options *, struct weir_instance **,
+                                                       struct weir_error *);
 void weir_instance_destroy(struct weir_instance *); /* does not call close; NULL is fine */
 
-/* Sets the input batch (borrowed until the next call) and builds instance->view: columns by args, null_rows. Rows are compacted. */
+/* Sets the input batch and builds instance->view: columns by args, null_rows. Rows are compacted, or the component accepts selections. A null in an
+ * input that must not be null is an error, unless the component is a map or a filter. */
 WEIR_CHECKED weir_status weir_instance_begin(struct weir_instance *, struct weir_rows *);
-/* The component's rows on all ports go to the op's outbox, pass-through and key columns filled in; then scratch is freed and state settled. To be
- * called after every callback that may emit. */
-WEIR_CHECKED weir_status weir_instance_end(struct weir_instance *);
-/* Current key from the batch's row, or from a timer. */
+/* After every callback that may emit: the rows on all ports go to the outbox, pass-through and key columns filled in; scratch is freed and state
+ * settled. With `done` the input batch is let go. */
+WEIR_CHECKED weir_status weir_instance_end(struct weir_instance *, bool done);
+/* Current key from the batch's row, or from a timer (copied). */
 WEIR_CHECKED weir_status weir_instance_use_row_key(struct weir_instance *, int64_t row);
 WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const struct weir_key_ref *);
+/* Adds "component 'acme.billing/vat' of /x/vat.so, record {..}" to op->error after a callback failed with `status`, and returns status; a callback that
+ * failed without fail() is named as such. */
+weir_status weir_instance_failed(struct weir_instance *, weir_status status, const char *callback);
+static inline struct weir_instance *weir_instance_of(weir_ctx *cx)
+{
+    return (struct weir_instance *)(void *)cx;
+}
 
 #endif

@@ -75,18 +75,16 @@ struct weir_op_env {
 struct weir_op;
 struct weir_op_class {
     const char *name;
-    weir_status (*open)(struct weir_op *);
+    weir_status (*open)(struct weir_op *);                         /* NULL: nothing to do */
     weir_status (*rows)(struct weir_op *, uint32_t input, struct weir_rows *, int64_t *row); /* rows are borrowed */
     weir_status (*watermark)(struct weir_op *, int64_t watermark); /* NULL: nothing to do */
     weir_status (*processing_time)(struct weir_op *, int64_t now_ms);
     weir_status (*finish)(struct weir_op *);                       /* NULL: nothing to do */
     weir_status (*flush)(struct weir_op *);                        /* sinks: input pauses; NULL: nothing to do */
     weir_progress (*poll)(struct weir_op *, int64_t max_rows);     /* sources; emits watermarks and idle marks itself */
-    void (*close)(struct weir_op *);   /* after open, also when it failed; before destroy */
+    void (*close)(struct weir_op *);   /* after open, also when it failed; before destroy; NULL: nothing to do */
     void (*destroy)(struct weir_op *); /* frees op itself */
-    bool accepts_selection;            /* else the chain compacts rows first */
-    bool swallows_watermarks;          /* an assigner: upstream watermarks and idle marks end here, but INT64_MAX */
-    bool unordered_rows;               /* reserved: 0 */
+    bool swallows_marks;               /* an assigner: upstream watermarks and idle marks end here, but INT64_MAX */
 };
 
 struct weir_op {
@@ -94,12 +92,16 @@ struct weir_op {
     const struct weir_op_env *env;
     struct weir_outbox outbox;
     struct weir_op_counters counters;
+    bool accepts_selection; /* else the chain compacts rows first */
     int64_t next_due_ms; /* wall ms when processing_time wants to be called; INT64_MAX: never */
     int64_t watermark;   /* current; INT64_MIN before the first; set by the chain before class->watermark */
     int64_t backpressured_ms; /* total time the outbox could not be emptied; kept by the chain */
     const char *where;   /* "node 'pages' (window tumbling)", for messages; outlives op */
     struct weir_error error;
 };
+
+/* For the functions that create operators. */
+void weir_op_init(struct weir_op *, const struct weir_op_class *, const struct weir_op_env *, const char *where);
 
 /* Takes the rows (also on failure). Fails when the overflow limit is passed. Empty rows are dropped. */
 WEIR_CHECKED weir_status weir_op_emit(struct weir_op *, uint32_t port, struct weir_rows *rows);

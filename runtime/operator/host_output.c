@@ -1,0 +1,193 @@
+/* host_output.c - what a component emits: from its builder to rows of the stream, with pass-through and key columns. [task] */
+#include <string.h>
+
+#include "data/arrow.h"
+#include "data/row_codec.h"
+#include "operator/instance_internal.h"
+
+static weir_status no_memory(struct weir_instance *in)
+{
+    return weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for an output batch");
+}
+
+/* ---- key columns --------------------------------------------------------------------------------------------------- */
+
+/* A builder writes cells at out.length; key columns trail behind, so the length is set back for a moment. */
+weir_status weir__instance_fill_keys(struct weir_instance *in)
+{
+    for (uint32_t p = 0; p < in->n_ports; p++) {
+        struct weir_instance_port *port = &in->ports[p];
+        struct weir_builder *b = port->builder;
+        int64_t length = b->out.length;
+        if (port->n_keys == 0 || port->keyed_rows == length) continue;
+        weir_row key = weir__instance_key_row(in);
+        if (!key.batch) return in->op->error.status;
+        for (; port->keyed_rows < length; port->keyed_rows++) {
+            b->out.length = port->keyed_rows;
+            for (uint32_t k = 0; k < port->n_keys; k++) {
+                if (weir_builder_copy_cell(b, port->first_key + k, &key.batch->columns[k], key.i) != WEIR_OK) {
+                    b->out.length = length;
+                    return no_memory(in);
+                }
+            }
+        }
+        b->out.length = length;
+    }
+    return WEIR_OK;
+}
+
+/* ---- pass-through columns ---------------------------------------------------------------------------------------------- */
+
+static bool is_identity(const uint32_t *origin, int64_t n, int64_t input_length)
+{
+    if (n != input_length) return false;
+    for (int64_t i = 0; i < n; i++) {
+        if (origin[i] != (uint32_t)i) return false;
+    }
+    return true;
+}
+
+static weir_status pass_columns(struct weir_instance *in, struct weir_instance_port *port, struct weir_rows *rows, const uint32_t *origin)
+{
+    if (!in->rows) {
+        return weir_op_fail(in->op, WEIR_E_PLUGIN,
+                            "a row was emitted outside of a record's callback, but the component's output is declared with '*', the fields of the "
+                            "record; declare it with '@key' or with fields of its own");
+    }
+    bool whole = !origin || is_identity(origin, rows->view.length, in->rows->view.length);
+    if (whole) {
+        for (uint32_t i = 0; i < in->rows->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(in->rows->owned[i]));
+        for (uint32_t i = 0; i < port->n_pass; i++) rows->columns[port->pass[i]] = in->rows->columns[i];
+        return WEIR_OK;
+    }
+    for (uint32_t i = 0; i < port->n_pass; i++) {
+        weir_status s = weir_rows_gather_column(in->op->env->pool, rows, port->pass[i], &in->rows->columns[i], origin, rows->view.length);
+        if (s != WEIR_OK) return no_memory(in);
+    }
+    return WEIR_OK;
+}
+
+/* A map's outputs are null where a required input was. */
+static void mask_null_rows(struct weir_instance *in, struct weir_builder *b)
+{
+    if (!in->view.null_rows) return;
+    for (uint32_t c = 0; c < b->n_written; c++) {
+        uint8_t *validity = b->columns[c].validity;
+        if (!validity) continue;
+        for (int64_t i = 0; i < (b->out.length + 7) / 8; i++) validity[i] &= (uint8_t)~in->view.null_rows[i];
+    }
+}
+
+static weir_status check_one_to_one(struct weir_instance *in, struct weir_rows *rows)
+{
+    if (in->rows && rows->view.length == in->rows->view.length) return WEIR_OK;
+    return weir_op_fail(in->op, WEIR_E_PLUGIN, "a one-to-one component wrote %lld rows for %lld", (long long)rows->view.length,
+                        (long long)(in->rows ? in->rows->view.length : 0));
+}
+
+/* Rows of a one-to-one component keep the time and the keys of their input. */
+static void keep_time(struct weir_instance *in, struct weir_rows *rows)
+{
+    rows->view.time = in->rows->view.time;
+    for (uint32_t i = 0; i < in->rows->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(in->rows->owned[i]));
+    if (in->rows->keys.buffer) {
+        rows->keys = in->rows->keys;
+        weir_buffer_retain(rows->keys.buffer);
+    }
+}
+
+weir_status weir__instance_flush(struct weir_instance *in, uint32_t index)
+{
+    struct weir_instance_port *port = &in->ports[index];
+    struct weir_builder *b = port->builder;
+    if (b->out.length == 0) return WEIR_OK;
+    weir_status s = weir__instance_fill_keys(in);
+    if (s != WEIR_OK) return s;
+    port->keyed_rows = 0;
+    mask_null_rows(in, b);
+
+    const uint32_t *origin = NULL;
+    int32_t forgotten = -1;
+    uint32_t extra = in->rows ? 2 * in->rows->n_owned + 3 * port->n_pass : 0;
+    struct weir_rows *rows = weir_builder_take(b, extra, &origin, &forgotten);
+    if (!rows) return no_memory(in);
+    if (forgotten >= 0) {
+        weir_rows_release(rows);
+        return weir_op_fail(in->op, WEIR_E_PLUGIN, "column '%s' was not written for some row; every output column must be put, or put null, before emit",
+                            weir_schema_field_at(port->written, (uint32_t)forgotten)->name);
+    }
+    bool one_to_one = !rows->view.time;
+    if (one_to_one) s = check_one_to_one(in, rows);
+    if (s == WEIR_OK && port->n_pass > 0) s = pass_columns(in, port, rows, origin);
+    if (s == WEIR_OK && one_to_one) keep_time(in, rows);
+    if (s != WEIR_OK) {
+        weir_rows_release(rows);
+        return s;
+    }
+    s = in->source ? in->source->emit(in->source_arg, rows) : weir_op_emit(in->op, index, rows);
+    in->cx.full = in->op->outbox.n > 0;
+    return s;
+}
+
+/* ---- the host's slots ------------------------------------------------------------------------------------------------------ */
+
+static weir_status host_flush(weir_ctx *cx, uint32_t port)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (port >= in->n_ports) return weir_op_fail(in->op, WEIR_E_PLUGIN, "emit on port %u, but the component declares %u ports", port, in->n_ports);
+    return weir__instance_flush(in, port);
+}
+
+static weir_status host_reserve_bytes(weir_ctx *cx, uint32_t port, uint32_t column, size_t more)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    weir_status s = weir_builder_reserve_bytes(in->ports[port].builder, column, more);
+    if (s == WEIR_OK) return s;
+    return weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for %zu more bytes of column '%s' (a batch's column holds at most 2 GiB)", more,
+                        weir_schema_field_at(in->ports[port].written, column)->name);
+}
+
+static weir_status host_copy(weir_ctx *cx, uint32_t port, uint32_t column, weir_row from, uint32_t from_column)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    weir_status s = weir_builder_copy_cell(in->ports[port].builder, column, &from.batch->columns[from_column], from.i);
+    return s == WEIR_OK ? s : no_memory(in);
+}
+
+static weir_status host_pack_row(weir_ctx *cx, weir_row row, weir_str *packed)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    in->packed.n = 0;
+    if (weir_row_pack(&in->packed, row.batch, row.i) != WEIR_OK) return no_memory(in);
+    char *copy = weir__scratch_take(&in->scratch, in->packed.n);
+    if (!copy) return no_memory(in);
+    memcpy(copy, in->packed.p, in->packed.n);
+    *packed = (weir_str){copy, in->packed.n};
+    return WEIR_OK;
+}
+
+static weir_status host_unpack_row(weir_ctx *cx, uint32_t port, weir_str packed)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return weir_row_unpack((const uint8_t *)packed.p, packed.n, in->ports[port].builder, &in->op->error);
+}
+
+static weir_status host_export_arrow(weir_ctx *cx, const weir_batch *batch, struct ArrowSchema *schema, struct ArrowArray *array)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    weir_status s = weir_arrow_export_schema(in->in, schema, &in->op->error);
+    if (s != WEIR_OK) return s;
+    s = weir_arrow_export_copy(batch, array, &in->op->error);
+    if (s != WEIR_OK) schema->release(schema);
+    return s;
+}
+
+void weir__host_output(weir_host *h)
+{
+    h->flush = host_flush;
+    h->reserve_bytes = host_reserve_bytes;
+    h->copy = host_copy;
+    h->pack_row = host_pack_row;
+    h->unpack_row = host_unpack_row;
+    h->export_arrow = host_export_arrow;
+}

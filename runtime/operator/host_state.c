@@ -1,0 +1,240 @@
+/* host_state.c - current key, keyed state, timers and clocks of the host table. [task] */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "operator/instance_internal.h"
+
+static weir_status no_memory(struct weir_instance *in)
+{
+    return weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for keyed state");
+}
+
+/* ---- the current key ------------------------------------------------------------------------------------------------ */
+
+weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
+{
+    weir_status s = weir__instance_fill_keys(in);
+    if (s != WEIR_OK) return s;
+    if (!in->rows || in->n_key_fields == 0) return weir_op_fail(in->op, WEIR_E_PLUGIN, "use_key was called where there is no keyed record");
+    in->key_bytes.n = 0;
+    s = weir_key_encode(&in->key_bytes, &in->rows->view, in->key_fields, in->n_key_fields, row);
+    if (s == WEIR_E_DATA) {
+        weir_op_fail(in->op, s, "a key field is null; null keys are not allowed: filter such records out before key_by");
+        return weir_instance_failed(in, s, NULL);
+    }
+    if (s != WEIR_OK) return no_memory(in);
+    in->key = (struct weir_key_ref){.p = in->key_bytes.p, .n = (uint32_t)in->key_bytes.n, .group = in->rows->keys.key_group[row],
+                                    .hash = in->rows->keys.hash[row]};
+    in->key_at = row;
+    return WEIR_OK;
+}
+
+weir_status weir_instance_use_key(struct weir_instance *in, const struct weir_key_ref *key)
+{
+    weir_status s = weir__instance_fill_keys(in);
+    if (s != WEIR_OK) return s;
+    if (in->key_bytes.capacity < key->n) {
+        uint8_t *p = weir_try_realloc(in->key_bytes.p, key->n);
+        if (!p) return no_memory(in);
+        in->key_bytes.p = p;
+        in->key_bytes.capacity = key->n;
+    }
+    memcpy(in->key_bytes.p, key->p, key->n);
+    in->key_bytes.n = key->n;
+    in->key = *key;
+    in->key.p = in->key_bytes.p;
+    in->key_at = -1;
+    weir_rows_release(in->key_rows);
+    in->key_rows = NULL;
+    return WEIR_OK;
+}
+
+weir_row weir__instance_key_row(struct weir_instance *in)
+{
+    if (in->key_at >= 0) return (weir_row){&in->key_view, in->key_at};
+    if (!in->key_rows) {
+        int32_t forgotten;
+        if (!in->key.p || weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
+            !(in->key_rows = weir_builder_take(&in->key_builder, 0, NULL, &forgotten))) {
+            weir_op_fail(in->op, WEIR_E_PLUGIN, "the key was asked for where no key is current");
+            return (weir_row){NULL, 0};
+        }
+    }
+    return (weir_row){&in->key_rows->view, 0};
+}
+
+static weir_status host_use_key(weir_ctx *cx, int64_t row)
+{
+    return weir_instance_use_row_key(weir_instance_of(cx), row);
+}
+static weir_row host_key(weir_ctx *cx)
+{
+    return weir__instance_key_row(weir_instance_of(cx));
+}
+
+/* ---- state ------------------------------------------------------------------------------------------------------------ */
+
+/* A component that touches state without a key, or a state that it did not declare, is refused rather than obeyed. */
+static bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind kind)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    if (state >= info->n_states || !in->state) {
+        weir_op_fail(in->op, WEIR_E_PLUGIN, "state %u was used, but the component declares %u", state, info->n_states);
+        return false;
+    }
+    if (kind && info->states[state].kind != kind) {
+        weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used as another kind of state than it was declared", info->states[state].name);
+        return false;
+    }
+    if (!in->key.p) {
+        weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used where no key is current; call use_key(row) first", info->states[state].name);
+        return false;
+    }
+    return true;
+}
+
+#define SET in->state
+#define AT in->state, in->state_base + state, &in->key, in->ns
+
+static const void *host_value_get(weir_ctx *cx, uint32_t state)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return may_use(in, state, WEIR_VALUE) ? SET->ops->value_get(AT) : NULL;
+}
+static void *host_value_edit(weir_ctx *cx, uint32_t state)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, WEIR_VALUE)) return NULL;
+    void *value = SET->ops->value_edit(AT);
+    if (!value) no_memory(in);
+    return value;
+}
+static weir_status host_clear(weir_ctx *cx, uint32_t state)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, 0)) return WEIR_E_PLUGIN;
+    SET->ops->clear(AT);
+    return WEIR_OK;
+}
+static weir_status host_list_add(weir_ctx *cx, uint32_t state, const void *item)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
+    return SET->ops->list_add(AT, item) == WEIR_OK ? WEIR_OK : no_memory(in);
+}
+static size_t host_list_size(weir_ctx *cx, uint32_t state)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return may_use(in, state, WEIR_LIST) ? SET->ops->list_size(AT) : 0;
+}
+static const void *host_list_at(weir_ctx *cx, uint32_t state, size_t i)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return may_use(in, state, WEIR_LIST) ? SET->ops->list_at(AT, i) : NULL;
+}
+static weir_status host_list_update(weir_ctx *cx, uint32_t state, const void *items, size_t n)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
+    return SET->ops->list_update(AT, items, n) == WEIR_OK ? WEIR_OK : no_memory(in);
+}
+static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return may_use(in, state, WEIR_MAP) ? SET->ops->map_get(AT, key) : NULL;
+}
+static void *host_map_edit(weir_ctx *cx, uint32_t state, const void *key)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, WEIR_MAP)) return NULL;
+    void *value = SET->ops->map_edit(AT, key);
+    if (!value) no_memory(in);
+    return value;
+}
+static weir_status host_map_remove(weir_ctx *cx, uint32_t state, const void *key)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, WEIR_MAP)) return WEIR_E_PLUGIN;
+    SET->ops->map_remove(AT, key);
+    return WEIR_OK;
+}
+static size_t host_map_size(weir_ctx *cx, uint32_t state)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return may_use(in, state, WEIR_MAP) ? SET->ops->map_size(AT) : 0;
+}
+static bool host_map_next(weir_ctx *cx, uint32_t state, weir_cursor *cursor, const void **key, const void **value)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return may_use(in, state, WEIR_MAP) && SET->ops->map_next(AT, cursor, key, value);
+}
+static weir_status host_assign(weir_ctx *cx, uint32_t state, weir_str *member, weir_str bytes)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    return SET->ops->assign(SET, in->state_base + state, member, bytes) == WEIR_OK ? WEIR_OK : no_memory(in);
+}
+static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, size_t size)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    void *p = SET->ops->resize_bytes(SET, in->state_base + state, member, size);
+    if (!p && size > 0) no_memory(in);
+    return p;
+}
+
+/* ---- timers and clocks ---------------------------------------------------------------------------------------------------- */
+
+static weir_status check_timer(struct weir_instance *in, uint32_t clock)
+{
+    if (clock > WEIR_PROCESSING_TIME) return weir_op_fail(in->op, WEIR_E_PLUGIN, "a timer on clock %u; there are event time (0) and processing time (1)", clock);
+    if (!in->timers || !in->key.p) {
+        return weir_op_fail(in->op, WEIR_E_PLUGIN, "a timer was set where no key is current; timers belong to keyed components and the current key");
+    }
+    return WEIR_OK;
+}
+static weir_status host_set_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int64_t at)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    weir_status s = check_timer(in, clock);
+    if (s != WEIR_OK) return s;
+    return weir_timers_set(in->timers, (weir_clock)clock, &in->key, ns, at) == WEIR_OK ? WEIR_OK : no_memory(in);
+}
+static weir_status host_drop_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int64_t at)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    weir_status s = check_timer(in, clock);
+    if (s == WEIR_OK) weir_timers_drop(in->timers, (weir_clock)clock, &in->key, ns, at);
+    return s;
+}
+static int64_t host_now(weir_ctx *cx)
+{
+    const struct weir_platform *p = weir_instance_of(cx)->op->env->platform;
+    return p->wall_ms(p->self);
+}
+static int64_t host_watermark(weir_ctx *cx)
+{
+    return weir_instance_of(cx)->op->watermark;
+}
+
+void weir__host_state(weir_host *h)
+{
+    h->use_key = host_use_key;
+    h->key = host_key;
+    h->value_get = host_value_get;
+    h->value_edit = host_value_edit;
+    h->clear = host_clear;
+    h->list_add = host_list_add;
+    h->list_size = host_list_size;
+    h->list_at = host_list_at;
+    h->list_update = host_list_update;
+    h->map_get = host_map_get;
+    h->map_edit = host_map_edit;
+    h->map_remove = host_map_remove;
+    h->map_size = host_map_size;
+    h->map_next = host_map_next;
+    h->assign = host_assign;
+    h->resize_bytes = host_resize_bytes;
+    h->set_timer = host_set_timer;
+    h->drop_timer = host_drop_timer;
+    h->now = host_now;
+    h->watermark = host_watermark;
+}

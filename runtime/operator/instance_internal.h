@@ -1,0 +1,25 @@
+/* instance_internal.h - between the files that make up an instance and its host table. */
+#ifndef WEIR_OPERATOR_INSTANCE_INTERNAL_H
+#define WEIR_OPERATOR_INSTANCE_INTERNAL_H
+
+#include "operator/instance.h"
+
+/* host_*.c: each fills its slots of the table. */
+void weir__host_memory(weir_host *);
+void weir__host_output(weir_host *);
+void weir__host_state(weir_host *);
+void weir__host_source(weir_host *);
+const void *weir__host_io(void); /* the weir.io/1 table */
+
+void *weir__scratch_take(struct weir_scratch *, size_t size); /* 16-byte aligned; NULL: no memory */
+void weir__scratch_reset(struct weir_scratch *);
+void weir__scratch_finish(struct weir_scratch *);
+
+/* The rows of a port leave: to the outbox, or to the source operator. */
+WEIR_CHECKED weir_status weir__instance_flush(struct weir_instance *, uint32_t port);
+/* Fills the '@key' columns of the rows emitted since the last call, from the current key. */
+WEIR_CHECKED weir_status weir__instance_fill_keys(struct weir_instance *);
+/* The current key's fields as a row; batch NULL on failure. */
+weir_row weir__instance_key_row(struct weir_instance *);
+
+#endif

@@ -1,0 +1,206 @@
+/* plugin_op.c - an operator component in a chain: map, filter, flat_map, process, keyed process. Subtask's thread.
+ *
+ * Timers (semantics A5.1): at watermark W all event timers with ts <= W fire, each removed before its callback; those that callbacks
+ * set at or before W fire in the same loop; then the chain sends W on. The loop stops after FIRE_STEP timers, or when an output is full, or
+ * when a callback says MORE, and goes on at the next call. Processing-time timers fire when the clock has passed ts, that is from ts + 1 on.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "operator/instance.h"
+#include "operator/ops.h"
+
+#define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
+
+struct plugin_op {
+    struct weir_op op;
+    struct weir_instance *instance;
+    const weir_operator *vtable;
+    struct weir_state_set *state;
+    struct weir_timers *timers;
+    weir_timer firing; /* the timer whose callback said MORE */
+    bool is_firing;
+};
+
+static struct plugin_op *plugin_of(struct weir_op *op)
+{
+    return (struct plugin_op *)(void *)op;
+}
+
+static weir_status open_op(struct weir_op *op)
+{
+    struct plugin_op *p = plugin_of(op);
+    if (!p->vtable->open) return WEIR_OK;
+    weir_status s = p->vtable->open(p->instance->part.self, &p->instance->cx);
+    if (s < 0) return weir_instance_failed(p->instance, s, "open");
+    return weir_instance_end(p->instance, false);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+
+/* The rows that stay, as a selection over the same buffers. */
+static weir_status emit_kept(struct plugin_op *p, struct weir_rows *rows, struct weir_buffer *keep)
+{
+    int64_t n = rows->view.length, selected = 0;
+    const uint8_t *null_rows = p->instance->view.null_rows;
+    for (int64_t i = 0; i < (n + 7) / 8; i++) {
+        if (null_rows) keep->bytes[i] &= (uint8_t)~null_rows[i];
+        selected += __builtin_popcount(keep->bytes[i]);
+    }
+    if (selected == 0) {
+        weir_buffer_release(keep);
+        return WEIR_OK;
+    }
+    if (selected == n) {
+        weir_buffer_release(keep);
+        return weir_op_emit(&p->op, 0, weir_rows_retain(rows));
+    }
+    struct weir_rows *kept = weir_rows_slice(p->op.env->pool, rows, 0, n);
+    if (!kept) {
+        weir_buffer_release(keep);
+        return weir_op_fail(&p->op, WEIR_E_MEMORY, "no memory for a selection");
+    }
+    weir_rows_own(kept, keep);
+    kept->view.selection = keep->bytes;
+    kept->view.selected = selected;
+    return weir_op_emit(&p->op, 0, kept);
+}
+
+static weir_status filter_rows(struct plugin_op *p, struct weir_rows *rows, int64_t *row)
+{
+    size_t bytes = (size_t)(rows->view.length + 63) / 64 * 8;
+    struct weir_buffer *keep = weir_pool_take(p->op.env->pool, bytes);
+    if (!keep) return weir_op_fail(&p->op, WEIR_E_MEMORY, "no memory for a selection");
+    memset(keep->bytes, 0, bytes);
+    weir_status s = p->vtable->filter(p->instance->part.self, &p->instance->cx, &p->instance->view, keep->bytes);
+    if (s < 0) {
+        weir_buffer_release(keep);
+        return weir_instance_failed(p->instance, s, "filter");
+    }
+    s = emit_kept(p, rows, keep);
+    *row = rows->view.length;
+    return s;
+}
+
+static weir_status process_rows(struct weir_op *op, uint32_t input, struct weir_rows *rows, int64_t *row)
+{
+    struct plugin_op *p = plugin_of(op);
+    struct weir_instance *in = p->instance;
+    weir_status s = WEIR_OK;
+    if (!in->rows) s = weir_instance_begin(in, rows);
+    if (s != WEIR_OK) return s;
+    in->cx.full = 0;
+    if (p->vtable->filter) {
+        s = filter_rows(p, rows, row);
+    } else {
+        s = p->vtable->process(in->part.self, &in->cx, input, &in->view, row);
+        if (s < 0) return weir_instance_failed(in, s, "process");
+    }
+    if (s < 0) return s;
+    weir_status ended = weir_instance_end(in, s == WEIR_OK);
+    return ended < 0 ? ended : s;
+}
+
+/* ---- timers ----------------------------------------------------------------------------------------------------------- */
+
+static bool next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
+{
+    struct weir_due_timer due;
+    if (!weir_timers_pop(p->timers, clock, until, &due)) return false;
+    p->firing = (weir_timer){.struct_size = sizeof p->firing, .clock = clock, .at = due.at, .ns = due.ns};
+    p->is_firing = weir_instance_use_key(p->instance, &due.key) == WEIR_OK;
+    weir_count(&p->op.counters.timers_fired, 1);
+    return true;
+}
+
+static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
+{
+    struct weir_instance *in = p->instance;
+    weir_status s = WEIR_OK;
+    in->cx.full = 0;
+    for (int i = 0; i < FIRE_STEP && !in->cx.full; i++) {
+        if (!p->is_firing && !next_timer(p, clock, until)) return weir_instance_end(in, false);
+        if (!p->is_firing) return p->op.error.status;
+        s = p->vtable->on_timer(in->part.self, &in->cx, &p->firing);
+        if (s < 0) return weir_instance_failed(in, s, "on_timer");
+        if (s == WEIR_MORE) break;
+        p->is_firing = false;
+        if (in->state) in->state->ops->settle(in->state);
+    }
+    s = weir_instance_end(in, false);
+    return s < 0 ? s : WEIR_MORE;
+}
+
+static weir_status on_watermark(struct weir_op *op, int64_t watermark)
+{
+    struct plugin_op *p = plugin_of(op);
+    weir_status s = WEIR_OK;
+    if (p->timers && p->vtable->on_timer) s = fire(p, WEIR_EVENT_TIME, watermark);
+    if (s != WEIR_OK || !p->vtable->on_watermark) return s;
+    p->instance->cx.full = 0;
+    s = p->vtable->on_watermark(p->instance->part.self, &p->instance->cx, watermark);
+    if (s < 0) return weir_instance_failed(p->instance, s, "on_watermark");
+    weir_status ended = weir_instance_end(p->instance, false);
+    return ended < 0 ? ended : s;
+}
+
+static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
+{
+    struct plugin_op *p = plugin_of(op);
+    return fire(p, WEIR_PROCESSING_TIME, now_ms - 1);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+
+static weir_status finish_op(struct weir_op *op)
+{
+    struct plugin_op *p = plugin_of(op);
+    if (!p->vtable->finish) return WEIR_OK;
+    p->instance->cx.full = 0;
+    weir_status s = p->vtable->finish(p->instance->part.self, &p->instance->cx);
+    if (s < 0) return weir_instance_failed(p->instance, s, "finish");
+    weir_status ended = weir_instance_end(p->instance, false);
+    return ended < 0 ? ended : s;
+}
+
+static void close_op(struct weir_op *op)
+{
+    struct plugin_op *p = plugin_of(op);
+    if (p->vtable->close) p->vtable->close(p->instance->part.self, &p->instance->cx);
+}
+
+static void destroy_op(struct weir_op *op)
+{
+    struct plugin_op *p = plugin_of(op);
+    weir_instance_destroy(p->instance);
+    if (p->state) p->state->ops->destroy(p->state);
+    weir_timers_destroy(p->timers);
+    weir_outbox_finish(&op->outbox);
+    weir_free(p);
+}
+
+static const struct weir_op_class plugin_class = {.name = "operator", .open = open_op, .rows = process_rows, .watermark = on_watermark,
+                                                  .processing_time = on_processing_time, .finish = finish_op, .close = close_op,
+                                                  .destroy = destroy_op};
+
+struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
+                                      const char *where, struct weir_error *error)
+{
+    struct plugin_op *p = weir_alloc(sizeof *p);
+    const struct weir_component_info *info = node->part->info;
+    weir_op_init(&p->op, &plugin_class, env, where);
+    if (node->n_key_fields > 0) {
+        uint32_t first, last;
+        weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
+        if (info->n_states > 0) p->state = weir_heap_state_create(info->states, info->n_states, first, last);
+        if (info->has_timers) p->timers = weir_timers_create(first, last);
+    }
+    p->op.accepts_selection = info->flags & WEIR_ACCEPTS_SELECTION;
+    struct weir_instance_options o = {.op = &p->op, .registry = registry, .state = p->state, .timers = p->timers};
+    if (weir_instance_create_for_node(node, &o, &p->instance, error) != WEIR_OK) {
+        destroy_op(&p->op);
+        return NULL;
+    }
+    p->vtable = p->instance->part.vtable;
+    return &p->op;
+}
