@@ -41,7 +41,8 @@ typedef struct weir_info {
     const char *base_dir; /* absolute; paths of WEIR_PATH options were resolved against it already */
 } weir_info;
 
-/* A growing run of bytes, owned by the host; encoders append to it. */
+/* A growing run of bytes; encoders append to it. Zeroed is empty. data comes from blob_reserve, and the component that holds
+ * the blob gives it back with release (a sink in its close). */
 typedef struct weir_blob {
     uint8_t *data;
     size_t length, capacity;
@@ -189,6 +190,18 @@ static inline void weir_put_null(weir_ctx *cx, uint32_t port, uint32_t c)
     weir_out_column *k = &o->columns[c];
     k->validity[o->length >> 3] &= (uint8_t)~(1u << (o->length & 7));
     if (k->offsets) k->offsets[o->length + 1] = k->offsets[o->length];
+}
+/* Takes a weir_put_null of the row being written back: a value put afterwards does not do that by itself. */
+static inline void weir_put_present(weir_ctx *cx, uint32_t port, uint32_t c)
+{
+    weir_out *o = cx->out[port];
+    weir_out_column *k = &o->columns[c];
+    if (k->validity) k->validity[o->length >> 3] |= (uint8_t)(1u << (o->length & 7));
+}
+/* Forgets what was put into the row being written: for a record that turns out to be wrong half-way. */
+static inline void weir_unput(weir_ctx *cx, uint32_t port)
+{
+    for (uint32_t c = 0; c < cx->out[port]->n_columns; c++) weir_put_present(cx, port, c);
 }
 static inline weir_status weir_copy(weir_ctx *cx, uint32_t port, uint32_t c, weir_row from, uint32_t from_column)
 {
