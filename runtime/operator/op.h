@@ -84,6 +84,7 @@ struct weir_op_class {
     weir_progress (*poll)(struct weir_op *, int64_t max_rows);     /* sources; emits watermarks and idle marks itself */
     void (*close)(struct weir_op *);   /* after open, also when it failed; before destroy; NULL: nothing to do */
     void (*destroy)(struct weir_op *); /* frees op itself */
+    bool finishes_when_stopped;        /* sinks: finish() also when the job is stopped before the end of input */
     bool swallows_marks;               /* an assigner: upstream watermarks and idle marks end here, but INT64_MAX */
 };
 

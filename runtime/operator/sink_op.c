@@ -68,7 +68,7 @@ static void destroy_op(struct weir_op *op)
 }
 
 static const struct weir_op_class sink_class = {.name = "sink", .open = open_op, .rows = write_rows, .flush = flush_op, .finish = finish_op,
-                                                .close = close_op, .destroy = destroy_op};
+                                                .close = close_op, .destroy = destroy_op, .finishes_when_stopped = true};
 
 struct weir_op *weir_sink_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
                                     const char *where, struct weir_error *error)

@@ -1,0 +1,258 @@
+/* chain.c - see the header. */
+#include "task/chain.h"
+
+#include "base/running.h"
+
+/* The operator's error becomes the subtask's, with the node's name before it. */
+static weir_progress fail(struct weir_chain *c, struct weir_chain_member *m, weir_status status)
+{
+    struct weir_error *error = &m->op->error;
+    if (error->status == WEIR_OK) weir_error_set(error, status, "failed: %s", weir_status_name(status));
+    weir_error_set(c->error, error->status, "%s: %s", m->op->where, error->text);
+    return WEIR_FAILED;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+
+weir_status weir_chain_open(struct weir_chain *c)
+{
+    for (uint32_t i = c->n_members; i-- > 0;) {
+        struct weir_chain_member *m = &c->members[i];
+        m->opened = true;
+        weir_running = m->op->where;
+        weir_status s = m->op->class->open ? m->op->class->open(m->op) : WEIR_OK;
+        if (s < 0) {
+            fail(c, m, s);
+            return c->error->status;
+        }
+    }
+    weir_running = NULL;
+    return WEIR_OK;
+}
+
+void weir_chain_close(struct weir_chain *c)
+{
+    for (uint32_t i = c->n_members; i-- > 0;) {
+        struct weir_chain_member *m = &c->members[i];
+        if (m->current.kind == WEIR_ELEMENT_ROWS) weir_rows_release(m->current.rows);
+        m->current.kind = WEIR_ELEMENT_NONE;
+        weir_running = m->op->where;
+        if (m->opened && m->op->class->close) m->op->class->close(m->op);
+        m->opened = false;
+    }
+    weir_running = NULL;
+}
+
+/* ---- delivery -------------------------------------------------------------------------------------------------------- */
+
+static bool member_wants(const struct weir_chain_member *m)
+{
+    return m->current.kind == WEIR_ELEMENT_NONE && m->op->outbox.n == 0;
+}
+
+static void hold(struct weir_chain_member *m, struct weir_element e, uint32_t input)
+{
+    m->current = e;
+    m->input = input;
+    m->row = 0;
+    m->stalled = false;
+    if (e.kind != WEIR_ELEMENT_ROWS) return;
+    weir_count(&m->op->counters.rows_in, (uint64_t)e.rows->view.selected);
+    weir_count(&m->op->counters.batches_in, 1);
+}
+
+/* 1: delivered, 0: the target has no room, negative: failed. */
+static int deliver_to(struct weir_chain *c, const struct weir_chain_target *t, const struct weir_element *e)
+{
+    weir_status s;
+    if (t->writer) {
+        if (!weir_writer_accepts(t->writer)) return 0;
+        s = e->kind == WEIR_ELEMENT_ROWS ? weir_writer_put_rows(t->writer, e->rows, c->error)
+                                         : weir_writer_put_mark(t->writer, (enum weir_element_kind)e->kind, e->value, c->error);
+        return s < 0 ? -1 : 1;
+    }
+    struct weir_chain_member *m = &c->members[t->member];
+    if (!member_wants(m)) return 0;
+    struct weir_element copy = *e;
+    if (copy.kind == WEIR_ELEMENT_ROWS) weir_rows_retain(copy.rows);
+    hold(m, copy, t->input);
+    return 1;
+}
+
+static bool concerns(const struct weir_chain_target *t, const struct weir_element *e)
+{
+    return e->port == WEIR_ALL_PORTS || e->port == t->port;
+}
+
+/* Moves elements from the outbox to their targets until it is empty or a target has no room. */
+static weir_progress deliver(struct weir_chain *c, struct weir_chain_member *m)
+{
+    weir_progress progress = WEIR_NONE;
+    while (m->op->outbox.n > 0) {
+        struct weir_element *e = weir_outbox_first(&m->op->outbox);
+        for (; m->next_target < m->n_targets; m->next_target++) {
+            const struct weir_chain_target *t = &m->targets[m->next_target];
+            if (!concerns(t, e)) continue;
+            int delivered = deliver_to(c, t, e);
+            if (delivered < 0) return WEIR_FAILED;
+            if (delivered == 0) return progress;
+        }
+        struct weir_element gone = weir_outbox_pop(&m->op->outbox);
+        if (gone.kind == WEIR_ELEMENT_ROWS) weir_rows_release(gone.rows);
+        m->next_target = 0;
+        progress = WEIR_MADE;
+    }
+    return progress;
+}
+
+/* ---- running one member ------------------------------------------------------------------------------------------------ */
+
+static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m)
+{
+    if (m->current.rows->view.selection && !m->op->accepts_selection) {
+        struct weir_rows *compact = weir_rows_compact(c->pool, m->current.rows);
+        if (!compact) return weir_op_fail(m->op, WEIR_E_MEMORY, "no memory to compact a batch");
+        weir_rows_release(m->current.rows);
+        m->current.rows = compact;
+    }
+    int64_t before = m->row;
+    weir_status s = m->op->class->rows(m->op, m->input, m->current.rows, &m->row);
+    m->written = true;
+    m->stalled = s == WEIR_MORE && m->row == before && m->op->outbox.n == 0;
+    if (s == WEIR_OK) weir_rows_release(m->current.rows);
+    return s;
+}
+
+static weir_status run_watermark(struct weir_chain_member *m)
+{
+    int64_t watermark = m->current.value;
+    m->op->watermark = watermark;
+    atomic_store_explicit(&m->op->counters.watermark, watermark, memory_order_relaxed);
+    weir_status s = m->op->class->watermark ? m->op->class->watermark(m->op, watermark) : WEIR_OK;
+    if (s != WEIR_OK || (m->op->class->swallows_marks && watermark != INT64_MAX)) return s;
+    return weir_op_emit_mark(m->op, WEIR_ELEMENT_WATERMARK, watermark);
+}
+
+static weir_status run_end(struct weir_chain_member *m)
+{
+    bool finishes = m->op->class->finish && (m->current.value == WEIR_END_OF_INPUT || m->op->class->finishes_when_stopped);
+    weir_status s = finishes ? m->op->class->finish(m->op) : WEIR_OK;
+    if (s == WEIR_MORE) m->stalled = m->op->outbox.n == 0;
+    if (s != WEIR_OK) return s;
+    m->ended = true;
+    return weir_op_emit_mark(m->op, WEIR_ELEMENT_END, m->current.value);
+}
+
+static weir_progress run(struct weir_chain *c, struct weir_chain_member *m)
+{
+    weir_status s = WEIR_OK;
+    weir_running = m->op->where;
+    switch ((enum weir_element_kind)m->current.kind) {
+    case WEIR_ELEMENT_NONE: return WEIR_NONE;
+    case WEIR_ELEMENT_ROWS: s = run_rows(c, m); break;
+    case WEIR_ELEMENT_WATERMARK: s = run_watermark(m); break;
+    case WEIR_ELEMENT_IDLE:
+        if (!m->op->class->swallows_marks) s = weir_op_emit_mark(m->op, WEIR_ELEMENT_IDLE, m->current.value);
+        break;
+    case WEIR_ELEMENT_BARRIER: s = weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value); break;
+    case WEIR_ELEMENT_END: s = run_end(m); break;
+    }
+    weir_running = NULL;
+    if (s < 0) return fail(c, m, s);
+    if (s == WEIR_OK) m->current.kind = WEIR_ELEMENT_NONE;
+    return m->stalled ? WEIR_NONE : WEIR_MADE;
+}
+
+static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
+{
+    if (m->ended || m->op->next_due_ms > now_ms || !member_wants(m)) return WEIR_NONE;
+    weir_running = m->op->where;
+    weir_status s = m->op->class->processing_time(m->op, now_ms);
+    weir_running = NULL;
+    return s < 0 ? fail(c, m, s) : WEIR_MADE;
+}
+
+weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)
+{
+    weir_progress progress = WEIR_NONE;
+    for (uint32_t i = c->n_members; i-- > 0;) {
+        struct weir_chain_member *m = &c->members[i];
+        weir_progress p = deliver(c, m);
+        if (p == WEIR_NONE && m->op->outbox.n == 0 && m->current.kind != WEIR_ELEMENT_NONE) p = run(c, m);
+        if (p == WEIR_NONE) p = fire_due(c, m, now_ms);
+        if (p == WEIR_FAILED) return p;
+        if (p == WEIR_MADE) progress = p;
+    }
+    return progress;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------------------ */
+
+bool weir_chain_wants_input(const struct weir_chain *c)
+{
+    return member_wants(&c->members[0]) && !c->members[0].ended;
+}
+
+void weir_chain_take(struct weir_chain *c, struct weir_element e, uint32_t input)
+{
+    WEIR_ASSERT(weir_chain_wants_input(c));
+    hold(&c->members[0], e, input);
+}
+
+int64_t weir_chain_next_due_ms(const struct weir_chain *c)
+{
+    int64_t next = INT64_MAX;
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        const struct weir_chain_member *m = &c->members[i];
+        if (!m->ended && m->op->next_due_ms < next) next = m->op->next_due_ms;
+    }
+    return next;
+}
+
+bool weir_chain_is_blocked(const struct weir_chain *c)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        if (c->members[i].op->outbox.n > 0) return true;
+    }
+    return false;
+}
+
+bool weir_chain_is_stalled(const struct weir_chain *c)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        if (c->members[i].stalled) return true;
+    }
+    return false;
+}
+
+bool weir_chain_is_ended(const struct weir_chain *c)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        if (!c->members[i].ended || c->members[i].op->outbox.n > 0) return false;
+    }
+    for (uint32_t i = 0; i < c->n_writers; i++) {
+        if (!weir_writer_drain(c->writers[i])) return false;
+    }
+    return true;
+}
+
+weir_status weir_chain_flush(struct weir_chain *c)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        struct weir_chain_member *m = &c->members[i];
+        if (!m->written || !m->op->class->flush || m->ended) continue;
+        m->written = false;
+        weir_running = m->op->where;
+        weir_status s = m->op->class->flush(m->op);
+        weir_running = NULL;
+        if (s < 0) {
+            fail(c, m, s);
+            return c->error->status;
+        }
+    }
+    for (uint32_t i = 0; i < c->n_writers; i++) {
+        weir_status s = weir_writer_flush(c->writers[i], false, c->error);
+        if (s < 0) return s;
+    }
+    return WEIR_OK;
+}

@@ -1,0 +1,122 @@
+/* subtask.c - see the header. */
+#include "task/subtask.h"
+
+#include "base/running.h"
+
+#define PASSES_PER_STEP 16 /* a step moves at most this many times through the chain before others get their turn */
+
+weir_status weir_subtask_open(struct weir_subtask *t)
+{
+    t->chain.error = &t->error;
+    t->blocked_since_ms = INT64_MIN;
+    weir_status s = weir_chain_open(&t->chain);
+    t->state = s == WEIR_OK ? WEIR_SUBTASK_RUNNING : WEIR_SUBTASK_FAILED;
+    return s;
+}
+
+void weir_subtask_close(struct weir_subtask *t)
+{
+    weir_chain_close(&t->chain);
+}
+
+/* ---- input -------------------------------------------------------------------------------------------------------------- */
+
+static weir_progress end_source(struct weir_subtask *t)
+{
+    t->chain.members[0].ended = true;
+    t->state = WEIR_SUBTASK_ENDING;
+    return WEIR_MADE;
+}
+
+static weir_progress poll_source(struct weir_subtask *t)
+{
+    struct weir_chain_member *head = &t->chain.members[0];
+    if (atomic_load_explicit(t->stop, memory_order_relaxed)) {
+        if (weir_op_emit_mark(head->op, WEIR_ELEMENT_END, WEIR_END_STOPPED) != WEIR_OK) return WEIR_FAILED;
+        return end_source(t);
+    }
+    weir_running = head->op->where;
+    weir_progress p = head->op->class->poll(head->op, t->poll_rows);
+    weir_running = NULL;
+    if (p == WEIR_FAILED) {
+        weir_error_set(&t->error, head->op->error.status, "%s: %s", head->op->where, head->op->error.text);
+        return p;
+    }
+    t->nothing_polled = p == WEIR_NONE;
+    return p == WEIR_DONE ? end_source(t) : p;
+}
+
+static weir_progress take_from_gate(struct weir_subtask *t)
+{
+    struct weir_gate_element e;
+    if (!weir_gate_next(&t->gate, &e)) return WEIR_NONE;
+    if (e.element.kind == WEIR_ELEMENT_END) t->state = WEIR_SUBTASK_ENDING;
+    weir_chain_take(&t->chain, e.element, e.input);
+    return WEIR_MADE;
+}
+
+static weir_progress take_input(struct weir_subtask *t)
+{
+    if (t->state != WEIR_SUBTASK_RUNNING || !weir_chain_wants_input(&t->chain)) return WEIR_NONE;
+    weir_progress p = t->has_source ? poll_source(t) : take_from_gate(t);
+    if (p == WEIR_MADE) t->made_rows = true;
+    return p;
+}
+
+/* ---- a step --------------------------------------------------------------------------------------------------------------- */
+
+/* Time spent unable to emit does not count as silence of a source (A4, idleness). */
+static void note_backpressure(struct weir_subtask *t, bool blocked, int64_t now_ms)
+{
+    if (blocked && t->blocked_since_ms == INT64_MIN) t->blocked_since_ms = now_ms;
+    if (blocked || t->blocked_since_ms == INT64_MIN) return;
+    for (uint32_t i = 0; i < t->chain.n_members; i++) t->chain.members[i].op->backpressured_ms += now_ms - t->blocked_since_ms;
+    t->blocked_since_ms = INT64_MIN;
+}
+
+/* Input pauses: what is held back for company goes on. */
+static weir_progress pause_input(struct weir_subtask *t)
+{
+    if (!t->made_rows) return WEIR_NONE;
+    t->made_rows = false;
+    if (weir_chain_flush(&t->chain) < 0) return WEIR_FAILED;
+    return WEIR_MADE;
+}
+
+static weir_progress finish_step(struct weir_subtask *t, weir_progress progress)
+{
+    if (t->state == WEIR_SUBTASK_ENDING && weir_chain_is_ended(&t->chain)) {
+        t->state = WEIR_SUBTASK_DONE;
+        return WEIR_DONE;
+    }
+    for (uint32_t i = 0; i < t->chain.n_writers; i++) {
+        if (weir_writer_flush(t->chain.writers[i], true, &t->error) < 0) return WEIR_FAILED;
+    }
+    return progress;
+}
+
+weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
+{
+    weir_progress progress = WEIR_NONE, p;
+    for (uint32_t i = 0; i < t->chain.n_writers; i++) weir_writer_drain(t->chain.writers[i]);
+    for (int pass = 0; pass < PASSES_PER_STEP; pass++) {
+        p = weir_chain_pass(&t->chain, now_ms);
+        if (p == WEIR_NONE) p = take_input(t);
+        if (p == WEIR_NONE) break;
+        if (p == WEIR_FAILED) goto failed;
+        progress = WEIR_MADE;
+    }
+    bool blocked = weir_chain_is_blocked(&t->chain);
+    note_backpressure(t, blocked, now_ms);
+    if (progress == WEIR_NONE && !blocked) progress = pause_input(t);
+    if (progress != WEIR_FAILED) progress = finish_step(t, progress);
+    if (progress != WEIR_FAILED) return progress;
+failed:
+    t->state = WEIR_SUBTASK_FAILED;
+    return WEIR_FAILED;
+}
+
+int64_t weir_subtask_next_due_ms(const struct weir_subtask *t)
+{
+    return weir_chain_next_due_ms(&t->chain);
+}

@@ -1,0 +1,46 @@
+/* task/subtask.h - one parallel instance of a vertex: a chain, fed by a source at its head or by a gate.
+ *
+ * Floor 7. A subtask is stepped by its slot worker (task/worker.h) or by the seeded scheduler of the tests; one step is a bounded amount of
+ * work and never waits.
+ *
+ *   CREATED --open--> RUNNING --END of input, or stop--> ENDING --all delivered--> DONE
+ *                        |                                  |
+ *                        +----------- any call fails -------+--> FAILED
+ */
+#ifndef WEIR_TASK_SUBTASK_H
+#define WEIR_TASK_SUBTASK_H
+
+#include "base/platform.h"
+#include "channel/gate.h"
+#include "task/chain.h"
+
+enum weir_subtask_state { WEIR_SUBTASK_CREATED = 0, WEIR_SUBTASK_RUNNING, WEIR_SUBTASK_ENDING, WEIR_SUBTASK_DONE, WEIR_SUBTASK_FAILED };
+
+/* Where a subtask's time went. Written by its thread, read by anyone. */
+struct weir_subtask_times {
+    _Atomic uint64_t busy_ns, backpressured_ns, idle_ns;
+};
+
+struct weir_subtask {
+    uint32_t vertex, index;  /* of the execution graph */
+    enum weir_subtask_state state; /* own thread */
+    struct weir_chain chain;
+    struct weir_gate gate;   /* n_channels 0: the head is a source */
+    bool has_source;
+    int64_t poll_rows;       /* rows per poll */
+    const _Atomic uint32_t *stop; /* of the job: not zero = sources stop reading */
+    struct weir_error error;
+    struct weir_subtask_times times;
+    bool made_rows;          /* rows went through since the last pause: flush when input pauses */
+    bool nothing_polled;     /* the last poll of the source gave nothing */
+    int64_t blocked_since_ms;
+};
+
+WEIR_CHECKED weir_status weir_subtask_open(struct weir_subtask *);
+/* MADE: call again. NONE: nothing to do until input, room or next_due. DONE, FAILED: never call again. */
+weir_progress weir_subtask_step(struct weir_subtask *, int64_t now_ms);
+void weir_subtask_close(struct weir_subtask *);
+/* When to step again although nothing arrives, in wall ms; INT64_MAX: never. */
+int64_t weir_subtask_next_due_ms(const struct weir_subtask *);
+
+#endif

@@ -1,0 +1,15 @@
+/* window/window_op.h - the keyed window operator with aggregates, for a WINDOW node. [coordinator]
+ *
+ * Floor 6. See window_op.c for how windows are kept and fired.
+ */
+#ifndef WEIR_WINDOW_WINDOW_OP_H
+#define WEIR_WINDOW_WINDOW_OP_H
+
+#include "graph/stream_graph.h"
+#include "loader/registry.h"
+#include "operator/op.h"
+
+struct weir_op *weir_window_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
+                                      struct weir_error *);
+
+#endif
