@@ -1,0 +1,105 @@
+/* alloc.c - malloc and its kin behind the house's two promises: abort or NULL. Any thread.
+ *
+ * The count of live blocks is one relaxed counter: these calls are for control objects and for buffers that pools recycle, not
+ * for records, so the shared cache line does not matter.
+ */
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic size_t live_blocks;
+
+static void *counted(void *p)
+{
+    if (p) atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
+    return p;
+}
+
+static _Noreturn void no_memory(size_t size)
+{
+    fprintf(stderr, "weir: out of memory: %zu bytes for a control object\n", size);
+    abort();
+}
+
+void *weir_try_alloc(size_t size)
+{
+    return counted(calloc(1, size ? size : 1));
+}
+
+void *weir_alloc(size_t size)
+{
+    void *p = weir_try_alloc(size);
+    if (!p) no_memory(size);
+    return p;
+}
+
+void *weir_alloc_array(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) no_memory(SIZE_MAX);
+    return weir_alloc(bytes);
+}
+
+void *weir_realloc_array(void *p, size_t old_count, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) no_memory(SIZE_MAX);
+    char *q = weir_try_realloc(p, bytes);
+    if (!q) no_memory(bytes);
+    if (count > old_count) memset(q + old_count * size, 0, (count - old_count) * size);
+    return q;
+}
+
+char *weir_strndup(const char *text, size_t n)
+{
+    char *copy = weir_alloc(n + 1);
+    if (n) memcpy(copy, text, n);
+    return copy;
+}
+
+char *weir_strdup(const char *text)
+{
+    return text ? weir_strndup(text, strlen(text)) : NULL;
+}
+
+char *weir_format(const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = weir_alloc(n < 0 ? 1 : (size_t)n + 1);
+    if (n > 0) vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+void *weir_try_realloc(void *p, size_t size)
+{
+    void *q = realloc(p, size ? size : 1);
+    return p ? q : counted(q);
+}
+
+void *weir_try_alloc_aligned(size_t alignment, size_t size)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, alignment, size ? size : 1) != 0) return NULL;
+    return counted(p);
+}
+
+void weir_free(void *p)
+{
+    if (!p) return;
+    atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+    free(p);
+}
+
+size_t weir_allocated_blocks(void)
+{
+    return atomic_load_explicit(&live_blocks, memory_order_relaxed);
+}

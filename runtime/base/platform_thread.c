@@ -1,0 +1,102 @@
+/* platform_thread.c - threads, and parkers on futexes.
+ *
+ * A parker is EMPTY, NOTIFIED or SLEEPING:
+ *   EMPTY -> SLEEPING [park]   SLEEPING -> NOTIFIED [unpark, wakes the sleeper]   NOTIFIED -> EMPTY [park returns]
+ *   EMPTY -> NOTIFIED [unpark, no system call]   SLEEPING -> EMPTY [park, the deadline passed]
+ * Whatever was written before unpark is seen after the park that it ended (release, acquire on the state).
+ */
+#include "base/platform_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+struct weir_thread {
+    pthread_t id;
+    void (*run)(void *arg);
+    void *arg;
+};
+
+static void *start(void *thread)
+{
+    struct weir_thread *t = thread;
+    t->run(t->arg);
+    return NULL;
+}
+
+weir_status weir__os_start_thread(void *self, const char *name, void (*run)(void *arg), void *arg, struct weir_thread **thread,
+                                  struct weir_error *error)
+{
+    struct weir_thread *t = weir_alloc(sizeof *t);
+    char short_name[16], words[128]; /* the kernel keeps 15 bytes */
+    (void)self;
+    *t = (struct weir_thread){.run = run, .arg = arg};
+    *thread = NULL;
+    int why = pthread_create(&t->id, NULL, start, t);
+    if (why) {
+        weir_free(t);
+        return weir_error_set(error, WEIR_E_IO, "cannot start the thread '%s': %s; the limit of threads may be reached (ulimit -u)", name,
+                              weir__os_why(why, words, sizeof words));
+    }
+    snprintf(short_name, sizeof short_name, "%s", name);
+    pthread_setname_np(t->id, short_name);
+    *thread = t;
+    return WEIR_OK;
+}
+
+void weir__os_join_thread(void *self, struct weir_thread *thread)
+{
+    (void)self;
+    if (!thread) return;
+    pthread_join(thread->id, NULL);
+    weir_free(thread);
+}
+
+enum { EMPTY = 0, NOTIFIED = 1, SLEEPING = 2 };
+
+/* Sleeps while *state is SLEEPING. The bitset form alone takes an absolute time on the monotonic clock. False: time is up. */
+static bool futex_wait(_Atomic uint32_t *state, int64_t until_ns)
+{
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    long r = syscall(SYS_futex, state, FUTEX_WAIT_BITSET_PRIVATE, (uint32_t)SLEEPING, until_ns == INT64_MAX ? NULL : &until, NULL,
+                     FUTEX_BITSET_MATCH_ANY);
+    return !(r != 0 && errno == ETIMEDOUT);
+}
+
+void weir__os_park(void *self, struct weir_parker *parker, int64_t until_monotonic_ns)
+{
+    uint32_t empty = EMPTY;
+    (void)self;
+    if (until_monotonic_ns < 0) until_monotonic_ns = 0;
+    if (atomic_compare_exchange_strong_explicit(&parker->state, &empty, SLEEPING, memory_order_acquire, memory_order_acquire)) {
+        while (atomic_load_explicit(&parker->state, memory_order_acquire) == SLEEPING && futex_wait(&parker->state, until_monotonic_ns)) {
+        }
+    }
+    atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);
+}
+
+void weir__os_unpark(void *self, struct weir_parker *parker)
+{
+    (void)self;
+    if (atomic_exchange_explicit(&parker->state, NOTIFIED, memory_order_release) == SLEEPING) {
+        syscall(SYS_futex, &parker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+/* The cores this process may use, which containers and taskset limit. */
+uint32_t weir__os_cores(void *self)
+{
+    cpu_set_t set;
+    (void)self;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return (uint32_t)CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (uint32_t)n : 1;
+}
