@@ -82,6 +82,7 @@ struct weir_op_class {
     weir_status (*finish)(struct weir_op *);                       /* NULL: nothing to do */
     weir_status (*flush)(struct weir_op *);                        /* sinks: input pauses; NULL: nothing to do */
     weir_progress (*poll)(struct weir_op *, int64_t max_rows);     /* sources; emits watermarks and idle marks itself */
+    void (*interrupt)(struct weir_op *); /* [any] ends a wait inside a blocking component early; NULL: it never waits */
     void (*close)(struct weir_op *);   /* after open, also when it failed; before destroy; NULL: nothing to do */
     void (*destroy)(struct weir_op *); /* frees op itself */
     bool finishes_when_stopped;        /* sinks: finish() also when the job is stopped before the end of input */

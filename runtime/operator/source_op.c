@@ -272,6 +272,11 @@ static weir_progress poll(struct weir_op *op, int64_t max_rows)
     return op->outbox.n > 0 ? WEIR_MADE : progress;
 }
 
+static void interrupt(struct weir_op *op)
+{
+    atomic_store_explicit(&source_of(op)->instance->woken, 1, memory_order_release);
+}
+
 static void close_op(struct weir_op *op)
 {
     struct source_op *s = source_of(op);
@@ -293,7 +298,7 @@ static void destroy_op(struct weir_op *op)
     weir_free(s);
 }
 
-static const struct weir_op_class source_class = {.name = "source", .open = open_op, .processing_time = tick, .poll = poll, .close = close_op,
+static const struct weir_op_class source_class = {.name = "source", .open = open_op, .processing_time = tick, .poll = poll, .interrupt = interrupt, .close = close_op,
                                                   .destroy = destroy_op};
 
 struct weir_op *weir_source_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,

@@ -29,6 +29,8 @@ struct weir_subtask {
     bool has_source;
     int64_t poll_rows;       /* rows per poll */
     const _Atomic uint32_t *stop; /* of the job: not zero = sources stop reading */
+    void **wakes;            /* of its writers; the job's */
+    uint32_t n_wakes;
     struct weir_error error;
     struct weir_subtask_times times;
     bool made_rows;          /* rows went through since the last pause: flush when input pauses */

@@ -1,0 +1,170 @@
+/* job.c - starting, stopping, failing, waiting for and undoing a deployed job. The state diagram is in job.h. */
+#include "job/job.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "job/job_internal.h"
+
+static void wake_all(struct weir_job_run *run)
+{
+    for (uint32_t i = 0; i < run->n_workers; i++) weir_worker_wake(&run->workers[i]);
+    for (uint32_t i = 0; i < run->n_ops; i++) {
+        if (run->ops[i].op->class->interrupt) run->ops[i].op->class->interrupt(run->ops[i].op);
+    }
+}
+
+/* ---- failure: the first one counts ------------------------------------------------------------------------------------ */
+
+static void fail(struct weir_job_run *run, const struct weir_error *error)
+{
+    uint32_t none = 0;
+    if (atomic_compare_exchange_strong(&run->failed, &none, 1)) {
+        run->failure = *error;
+        atomic_store_explicit(&run->failed, 2, memory_order_release);
+    }
+    weir_job_cancel(run);
+}
+
+void weir__job_failed(void *arg, struct weir_subtask *t)
+{
+    weir_log(WEIR_DEBUG, "job", "subtask %u of vertex %u failed: %s", t->index, t->vertex, t->error.text);
+    fail(arg, &t->error);
+}
+
+const struct weir_error *weir_job_failure(const struct weir_job_run *run)
+{
+    return atomic_load_explicit(&run->failed, memory_order_acquire) == 2 ? &run->failure : NULL;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+
+static enum weir_job_state final_state(const struct weir_job_run *run)
+{
+    if (weir_job_failure(run)) return WEIR_JOB_FAILED;
+    for (uint32_t i = 0; i < run->plan->n_subtasks; i++) {
+        if (run->subtasks[i].state != WEIR_SUBTASK_DONE) return WEIR_JOB_CANCELLED;
+    }
+    return atomic_load(&run->stop) ? WEIR_JOB_STOPPED : WEIR_JOB_FINISHED;
+}
+
+void weir_job_set_over(struct weir_job_run *run)
+{
+    run->ended_ns = run->platform->monotonic_ns(run->platform->self);
+    atomic_store_explicit(&run->state, final_state(run), memory_order_release);
+}
+
+void weir__worker_ended(void *arg)
+{
+    struct weir_job_run *run = arg;
+    if (atomic_fetch_sub(&run->live, 1) > 1) return;
+    weir_job_set_over(run);
+    run->platform->unpark(run->platform->self, &run->waiter);
+}
+
+bool weir_job_wait(struct weir_job_run *run, int64_t timeout_ms)
+{
+    const struct weir_platform *p = run->platform;
+    int64_t until = timeout_ms < 0 ? INT64_MAX : p->monotonic_ns(p->self) + timeout_ms * 1000000;
+    while (weir_job_state(run) <= WEIR_JOB_RUNNING) {
+        if (until != INT64_MAX && p->monotonic_ns(p->self) >= until) return false;
+        p->park(p->self, &run->waiter, until);
+    }
+    return true;
+}
+
+/* ---- control --------------------------------------------------------------------------------------------------------------- */
+
+weir_status weir_job_start(struct weir_job_run *run, struct weir_error *error)
+{
+    const struct weir_platform *p = run->platform;
+    run->started_ns = p->monotonic_ns(p->self);
+    atomic_store(&run->state, WEIR_JOB_RUNNING);
+    atomic_store(&run->live, run->n_workers);
+    for (uint32_t i = 0; i < run->n_workers; i++) {
+        struct weir_worker *w = &run->workers[i];
+        weir_status s = p->start_thread(p->self, w->name, weir_worker_run, w, &w->thread, error);
+        if (s == WEIR_OK) continue;
+        weir_error_prefix(error, "cannot start the thread of %s (%u of %u): ", w->name, i + 1, run->n_workers);
+        fail(run, error);
+        for (uint32_t j = i; j < run->n_workers; j++) weir__worker_ended(run); /* those that never ran have ended too */
+        return s;
+    }
+    return WEIR_OK;
+}
+
+void weir_job_stop(struct weir_job_run *run)
+{
+    atomic_store(&run->stop, 1);
+    wake_all(run);
+}
+
+void weir_job_cancel(struct weir_job_run *run)
+{
+    atomic_store(&run->cancel, 1);
+    wake_all(run);
+}
+
+enum weir_job_state weir_job_state(const struct weir_job_run *run)
+{
+    return (enum weir_job_state)atomic_load_explicit(&run->state, memory_order_acquire);
+}
+
+const char *weir_job_state_name(enum weir_job_state state)
+{
+    static const char *const names[] = {"deployed", "running", "finished", "stopped", "cancelled", "failed"};
+    return names[state];
+}
+
+uint32_t weir_job_workers(struct weir_job_run *run, struct weir_worker ***workers)
+{
+    *workers = run->worker_list;
+    return run->n_workers;
+}
+
+/* ---- undoing ---------------------------------------------------------------------------------------------------------------- */
+
+static void destroy_subtask(struct weir_subtask *t)
+{
+    for (uint32_t i = 0; i < t->chain.n_writers; i++) weir_writer_destroy(t->chain.writers[i]);
+    for (uint32_t i = 0; i < t->n_wakes; i++) weir_free(t->wakes[i]);
+    for (uint32_t i = 0; i < t->chain.n_members; i++) weir_free(t->chain.members[i].targets);
+    weir_free(t->chain.writers);
+    weir_free(t->chain.members);
+    weir_free(t->wakes);
+    weir_gate_finish(&t->gate);
+}
+
+static void join_workers(struct weir_job_run *run)
+{
+    if (weir_job_state(run) == WEIR_JOB_RUNNING) {
+        weir_job_cancel(run);
+        weir_job_wait(run, -1);
+    }
+    for (uint32_t i = 0; i < run->n_workers; i++) {
+        if (run->workers[i].thread) run->platform->join_thread(run->platform->self, run->workers[i].thread);
+    }
+}
+
+void weir_job_destroy(struct weir_job_run *run)
+{
+    if (!run) return;
+    join_workers(run);
+    uint32_t n_subtasks = run->subtasks ? run->plan->n_subtasks : 0, n_rings = run->rings ? run->plan->n_channels : 0;
+    for (uint32_t i = 0; i < n_subtasks; i++) destroy_subtask(&run->subtasks[i]);
+    for (uint32_t i = 0; i < run->n_ops; i++) run->ops[i].op->class->destroy(run->ops[i].op);
+    for (uint32_t i = 0; i < run->n_partitions; i++) weir_custom_partition_destroy(run->partitions[i]);
+    for (uint32_t i = 0; i < n_rings; i++) {
+        if (run->rings[i]) weir_ring_finish(run->rings[i]);
+        weir_free(run->rings[i]);
+    }
+    for (uint32_t i = 0; i < run->n_workers; i++) {
+        weir_free(run->workers[i].subtasks);
+        weir_pool_close(run->pools[i]);
+    }
+    for (uint32_t i = 0; run->where && i < run->graph->n_nodes; i++) weir_free(run->where[i]);
+    weir_execution_graph_destroy(run->plan);
+    weir_job_graph_destroy(run->job_graph);
+    void *arrays[] = {run->where, run->workers, run->worker_list, run->pools, run->subtasks, run->worker_of, run->rings, run->wakes, run->ops, run->partitions};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) weir_free(arrays[i]);
+    weir_free(run);
+}
