@@ -1,11 +1,12 @@
 /* time/timers.h - the timers of one keyed operator subtask, for both clocks.
  *
- * Floor 3. One thread. A timer's identity is (clock, key, namespace, time): setting it twice is one timer, dropping a missing one is
- * fine. Order of firing: time, then key bytes, then namespace, so that replays agree. Timers are kept by key group for snapshots.
+ * Floor 3. One thread. A timer's identity is (clock, key, namespace, time): setting it twice is one timer, dropping a
+ * missing one is fine. Order of firing: time, then key bytes, then namespace, so that replays agree. Timers are kept by key
+ * group for snapshots.
  *
- * Firing is a loop of pop(): a timer is removed before its callback, and callbacks may set and drop timers in between, also due ones,
- * which then fire in the same loop (semantics A5.1). The loop can stop between two pops and go on later: that is how a million timers at
- * one watermark fire in bounded steps.
+ * Firing is a loop of pop(): a timer is removed before its callback, and callbacks may set and drop timers in between, also
+ * due ones, which then fire in the same loop (semantics A5.1). The loop can stop between two pops and go on later: that is
+ * how a million timers at one watermark fire in bounded steps.
  */
 #ifndef WEIR_TIME_TIMERS_H
 #define WEIR_TIME_TIMERS_H
@@ -34,7 +35,8 @@ struct weir_due_timer {
 struct weir_timers *weir_timers_create(uint32_t first_group, uint32_t last_group);
 void weir_timers_destroy(struct weir_timers *); /* NULL is fine */
 
-WEIR_CHECKED weir_status weir_timers_set(struct weir_timers *, weir_clock, const struct weir_key_ref *, uint64_t ns, int64_t at);
+WEIR_CHECKED weir_status weir_timers_set(struct weir_timers *, weir_clock, const struct weir_key_ref *, uint64_t ns,
+                                         int64_t at);
 void weir_timers_drop(struct weir_timers *, weir_clock, const struct weir_key_ref *, uint64_t ns, int64_t at);
 /* Removes and returns the first timer with at <= until; false when there is none. */
 bool weir_timers_pop(struct weir_timers *, weir_clock, int64_t until, struct weir_due_timer *);

@@ -1,0 +1,318 @@
+/* Timers against a sorted array, and the rules of semantics A5.1 that belong to the timers themselves. */
+#include "time/timers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/random.h"
+#include "harness/suite.h"
+
+/* ---- keys ---------------------------------------------------------------------------------------------------------- */
+
+#define N_KEYS 40
+struct test_key {
+    uint8_t bytes[48];
+    uint32_t n, group;
+    uint64_t hash;
+};
+static struct test_key keys[N_KEYS];
+
+/* Lengths around the inline limit, common prefixes, one key a prefix of another, and hashes that collide on purpose. */
+static void make_keys(void)
+{
+    for (uint32_t i = 0; i < N_KEYS; i++) {
+        struct test_key *k = &keys[i];
+        k->n = 1 + i;
+        memset(k->bytes, i % 3 ? 'a' : 0, sizeof k->bytes);
+        k->bytes[k->n - 1] = (uint8_t)(i * 7);
+        k->group = 10 + i % 6;
+        k->hash = i % 5;
+    }
+}
+
+static struct weir_key_ref ref(uint32_t i)
+{
+    return (struct weir_key_ref){.p = keys[i].bytes, .n = keys[i].n, .group = keys[i].group, .hash = keys[i].hash};
+}
+
+/* ---- the reference: an unsorted array ---------------------------------------------------------------------------- */
+
+struct entry {
+    uint32_t key;
+    uint64_t ns;
+    int64_t at;
+};
+struct reference {
+    struct entry entries[4096];
+    size_t n;
+};
+
+static size_t find(const struct reference *r, struct entry e)
+{
+    size_t i = 0;
+    while (i < r->n && !(r->entries[i].key == e.key && r->entries[i].ns == e.ns && r->entries[i].at == e.at)) i++;
+    return i;
+}
+static void reference_set(struct reference *r, struct entry e)
+{
+    if (find(r, e) == r->n) r->entries[r->n++] = e;
+}
+static void reference_drop(struct reference *r, struct entry e)
+{
+    size_t i = find(r, e);
+    if (i < r->n) r->entries[i] = r->entries[--r->n];
+}
+
+static bool before(struct entry a, struct entry b)
+{
+    if (a.at != b.at) return a.at < b.at;
+    const struct test_key *x = &keys[a.key], *y = &keys[b.key];
+    int order = memcmp(x->bytes, y->bytes, x->n < y->n ? x->n : y->n);
+    if (order) return order < 0;
+    if (x->n != y->n) return x->n < y->n;
+    return a.ns < b.ns;
+}
+static size_t first_of(const struct reference *r, uint32_t group)
+{
+    size_t first = r->n;
+    for (size_t i = 0; i < r->n; i++) {
+        if (group != UINT32_MAX && keys[r->entries[i].key].group != group) continue;
+        if (first == r->n || before(r->entries[i], r->entries[first])) first = i;
+    }
+    return first;
+}
+
+static bool is_entry(const struct weir_due_timer *due, struct entry e)
+{
+    const struct test_key *k = &keys[e.key];
+    return due->at == e.at && due->ns == e.ns && due->key.n == k->n && memcmp(due->key.p, k->bytes, k->n) == 0 &&
+           due->key.group == k->group && due->key.hash == k->hash;
+}
+
+/* ---- random histories ------------------------------------------------------------------------------------------------- */
+
+static struct entry random_entry(struct weir_random *random, uint64_t n_keys)
+{
+    return (struct entry){(uint32_t)weir_random_below(random, n_keys), weir_random_below(random, 3),
+                          (int64_t)weir_random_below(random, 60) - 20};
+}
+
+static bool pop_agrees(struct weir_timers *t, weir_clock clock, struct reference *r, int64_t until)
+{
+    struct weir_due_timer due;
+    size_t first = first_of(r, UINT32_MAX);
+    bool expected = first < r->n && r->entries[first].at <= until;
+    if (weir_timers_next(t, clock) != (first < r->n ? r->entries[first].at : INT64_MAX)) return false;
+    if (weir_timers_pop(t, clock, until, &due) != expected) return false;
+    if (!expected) return true;
+    bool ok = is_entry(&due, r->entries[first]);
+    reference_drop(r, r->entries[first]);
+    return ok;
+}
+
+struct walk {
+    struct reference left;
+    uint32_t group;
+    bool ok;
+};
+static weir_status visit(void *arg, const struct weir_due_timer *due)
+{
+    struct walk *w = arg;
+    size_t first = first_of(&w->left, w->group);
+    w->ok = w->ok && first < w->left.n && is_entry(due, w->left.entries[first]);
+    if (first < w->left.n) reference_drop(&w->left, w->left.entries[first]);
+    return WEIR_OK;
+}
+static bool each_agrees(struct weir_timers *t, weir_clock clock, const struct reference *r)
+{
+    static struct walk w;
+    w.left = *r;
+    w.ok = true;
+    for (w.group = 10; w.group < 16; w.group++) {
+        if (weir_timers_each(t, clock, w.group, visit, &w) != WEIR_OK) return false;
+    }
+    return w.ok && w.left.n == 0;
+}
+
+static bool agrees_for(uint64_t seed, uint64_t n_keys)
+{
+    static struct reference references[2];
+    struct weir_random random = {seed};
+    struct weir_timers *t = weir_timers_create(10, 15);
+    size_t empty = weir_timers_memory(t);
+    references[0].n = references[1].n = 0;
+    bool ok = empty > 0;
+    for (int step = 0; step < 800 && ok; step++) {
+        weir_clock clock = (weir_clock)weir_random_below(&random, 2);
+        struct reference *r = &references[clock];
+        struct entry e = random_entry(&random, n_keys);
+        struct weir_key_ref key = ref(e.key);
+        uint64_t dice = weir_random_below(&random, 100);
+        if (dice < 50) {
+            ok = weir_timers_set(t, clock, &key, e.ns, e.at) == WEIR_OK;
+            reference_set(r, e);
+        } else if (dice < 75) {
+            weir_timers_drop(t, clock, &key, e.ns, e.at);
+            reference_drop(r, e);
+        } else {
+            ok = pop_agrees(t, clock, r, e.at);
+        }
+        ok = ok && weir_timers_count(t, clock) == r->n && (step % 50 || each_agrees(t, clock, r));
+    }
+    for (int clock = 0; clock < 2; clock++) {
+        while (ok && references[clock].n > 0) ok = pop_agrees(t, (weir_clock)clock, &references[clock], INT64_MAX);
+    }
+    if (!ok) printf("seed %llu\n", (unsigned long long)seed);
+    weir_timers_destroy(t);
+    return ok;
+}
+
+static void agrees_with_a_sorted_array(void)
+{
+    make_keys();
+    size_t blocks = weir_allocated_blocks();
+    bool ok = true;
+    for (uint64_t seed = 0; seed < 300 && ok; seed++) ok = agrees_for(seed, seed % 3 ? N_KEYS : 3);
+    CU_ASSERT(ok);
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+/* ---- the rules one by one -----------------------------------------------------------------------------------------------
+ */
+
+static void set(struct weir_timers *t, weir_clock clock, uint32_t key, uint64_t ns, int64_t at)
+{
+    struct weir_key_ref k = ref(key);
+    CU_ASSERT_EQUAL(weir_timers_set(t, clock, &k, ns, at), WEIR_OK);
+}
+
+static void setting_twice_is_one_timer(void)
+{
+    make_keys();
+    struct weir_timers *t = weir_timers_create(10, 15);
+    struct weir_due_timer due;
+    struct weir_key_ref k = ref(30);
+    set(t, WEIR_EVENT_TIME, 30, 1, 100);
+    set(t, WEIR_EVENT_TIME, 30, 1, 100);
+    set(t, WEIR_PROCESSING_TIME, 30, 1, 100);
+    CU_ASSERT_EQUAL(weir_timers_count(t, WEIR_EVENT_TIME), 1);
+    CU_ASSERT(weir_timers_pop(t, WEIR_EVENT_TIME, 100, &due));
+    CU_ASSERT_FALSE(weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due));
+    weir_timers_drop(t, WEIR_EVENT_TIME, &k, 1, 100); /* a missing one: nothing happens */
+    CU_ASSERT_EQUAL(weir_timers_count(t, WEIR_PROCESSING_TIME), 1);
+    CU_ASSERT_EQUAL(weir_timers_next(t, WEIR_PROCESSING_TIME), 100);
+    weir_timers_destroy(t);
+}
+
+/* A callback that sets a timer at or before the watermark being fired sees it fire in the same loop; one that drops a due
+ * timer never sees it. */
+static void timers_set_while_firing_fire_in_the_same_loop(void)
+{
+    make_keys();
+    struct weir_timers *t = weir_timers_create(10, 15);
+    struct weir_key_ref dropped = ref(5);
+    struct weir_due_timer due;
+    int64_t fired[8];
+    int n = 0;
+    set(t, WEIR_EVENT_TIME, 20, 0, 50);
+    set(t, WEIR_EVENT_TIME, 5, 0, 60);
+    while (n < 8 && weir_timers_pop(t, WEIR_EVENT_TIME, 100, &due)) {
+        fired[n++] = due.at;
+        if (n == 1) {
+            set(t, WEIR_EVENT_TIME, 20, 0, 50); /* the very same again: it was removed before its callback */
+            set(t, WEIR_EVENT_TIME, 20, 0, 10); /* long due */
+            set(t, WEIR_EVENT_TIME, 20, 0, 100);
+            set(t, WEIR_EVENT_TIME, 20, 0, 101);
+            weir_timers_drop(t, WEIR_EVENT_TIME, &dropped, 0, 60);
+        }
+    }
+    CU_ASSERT_EQUAL(n, 4);
+    CU_ASSERT(fired[0] == 50 && fired[1] == 10 && fired[2] == 50 && fired[3] == 100);
+    CU_ASSERT_EQUAL(weir_timers_next(t, WEIR_EVENT_TIME), 101);
+    weir_timers_destroy(t);
+}
+
+static void ties_fire_by_key_bytes_then_namespace(void)
+{
+    struct weir_timers *t = weir_timers_create(0, 127);
+    const char *texts[] = {"b", "ab", "a", "aaaaaaaaaaaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaa"};
+    const char *sorted[] = {"a", "aaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaab", "ab", "b"};
+    struct weir_due_timer due;
+    for (uint32_t i = 0; i < 6; i++) {
+        struct weir_key_ref k = {.p = (const uint8_t *)texts[i], .n = (uint32_t)strlen(texts[i]), .group = i, .hash = i};
+        CU_ASSERT_EQUAL(weir_timers_set(t, WEIR_EVENT_TIME, &k, 9, 1), WEIR_OK);
+        CU_ASSERT_EQUAL(weir_timers_set(t, WEIR_EVENT_TIME, &k, UINT64_MAX, 1), WEIR_OK);
+        CU_ASSERT_EQUAL(weir_timers_set(t, WEIR_EVENT_TIME, &k, 2, 1), WEIR_OK);
+    }
+    for (uint32_t i = 0; i < 18; i++) {
+        CU_ASSERT(weir_timers_pop(t, WEIR_EVENT_TIME, 1, &due));
+        CU_ASSERT_EQUAL(due.key.n, strlen(sorted[i / 3]));
+        CU_ASSERT_EQUAL(memcmp(due.key.p, sorted[i / 3], due.key.n), 0);
+        CU_ASSERT_EQUAL(due.ns, i % 3 == 0 ? 2 : i % 3 == 1 ? 9 : UINT64_MAX);
+    }
+    weir_timers_destroy(t);
+}
+
+static void set_million(struct weir_timers *t, uint64_t n, int64_t spread)
+{
+    struct weir_random random = {7};
+    bool ok = true;
+    for (uint64_t i = 0; i < n; i++) {
+        struct weir_key_ref k = {
+            .p = (const uint8_t *)&i, .n = 8, .group = (uint32_t)(i % 128), .hash = weir_random_next(&random)};
+        ok = ok &&
+             weir_timers_set(t, WEIR_EVENT_TIME, &k, 0, (int64_t)weir_random_below(&random, (uint64_t)spread)) == WEIR_OK;
+    }
+    CU_ASSERT(ok);
+}
+
+static void a_million_timers(void)
+{
+    const uint64_t n = 1000000;
+    struct weir_timers *t = weir_timers_create(0, 127);
+    size_t empty = weir_timers_memory(t);
+    struct weir_due_timer due;
+    set_million(t, n, 1000);
+    CU_ASSERT_EQUAL(weir_timers_count(t, WEIR_EVENT_TIME), n);
+    CU_ASSERT(weir_timers_memory(t) < n * 160); /* the arrays double */
+    uint64_t fired = 0;
+    int64_t last = INT64_MIN;
+    bool ordered = true;
+    while (weir_timers_pop(t, WEIR_EVENT_TIME, 1000, &due)) {
+        ordered = ordered && due.at >= last;
+        last = due.at;
+        fired++;
+    }
+    CU_ASSERT(ordered);
+    CU_ASSERT_EQUAL(fired, n);
+    CU_ASSERT_EQUAL(weir_timers_memory(t), empty);
+    weir_timers_destroy(t);
+}
+
+/* A key that moves its one timer for ever, as a session does, must not make the heap grow. */
+static void moved_timers_do_not_pile_up(void)
+{
+    make_keys();
+    struct weir_timers *t = weir_timers_create(10, 15);
+    struct weir_key_ref far = ref(1), long_key = ref(39);
+    set(t, WEIR_EVENT_TIME, 2, 0, 0);
+    for (int64_t at = 1; at < 20000; at++) {
+        set(t, WEIR_EVENT_TIME, 39, 0, at);
+        weir_timers_drop(t, WEIR_EVENT_TIME, &long_key, 0, at - 1);
+        weir_timers_drop(t, WEIR_EVENT_TIME, &far, 0, at);
+    }
+    CU_ASSERT_EQUAL(weir_timers_count(t, WEIR_EVENT_TIME), 2);
+    CU_ASSERT(weir_timers_memory(t) < 32 * 1024);
+    weir_timers_destroy(t);
+}
+
+WEIR_SUITE(timers) = {
+    {"agree with a sorted array, random histories", agrees_with_a_sorted_array},
+    {"setting twice is one timer, dropping a missing one is fine", setting_twice_is_one_timer},
+    {"timers set while firing fire in the same loop", timers_set_while_firing_fire_in_the_same_loop},
+    {"ties fire by key bytes, then namespace", ties_fire_by_key_bytes_then_namespace},
+    {"a million timers", a_million_timers},
+    {"moved timers do not pile up", moved_timers_do_not_pile_up},
+    {NULL, NULL},
+};
