@@ -1,6 +1,7 @@
 #include "harness/suite.h"
 
 #include <CUnit/Basic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
