@@ -1,4 +1,8 @@
-/* graph/print.h - the three graphs as text, Graphviz dot, Mermaid and JSON. Pure functions of the graph. */
+/* graph/print.h - the three graphs as text, Graphviz dot, Mermaid and JSON.
+ *
+ * Floor 2. Pure functions of the graph; any thread. The keys of the JSON are listed in print_json.c; they are stable:
+ * keys may be added, none is renamed.
+ */
 #ifndef WEIR_GRAPH_PRINT_H
 #define WEIR_GRAPH_PRINT_H
 
@@ -7,7 +11,8 @@
 
 enum weir_graph_format { WEIR_FORMAT_TEXT = 1, WEIR_FORMAT_DOT, WEIR_FORMAT_MERMAID, WEIR_FORMAT_JSON };
 
-/* Each shows schemas and partitioners on the edges, why an edge is not chained, and (execution) the memory of the channels. */
+/* Each shows schemas and partitioners on the edges; the job graph also why an edge is not chained, and the execution
+ * graph the memory of the channels. */
 void weir_print_stream_graph(struct weir_text *, const struct weir_stream_graph *, enum weir_graph_format);
 void weir_print_job_graph(struct weir_text *, const struct weir_job_graph *, enum weir_graph_format);
 void weir_print_execution_graph(struct weir_text *, const struct weir_execution_graph *, enum weir_graph_format);

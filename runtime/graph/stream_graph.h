@@ -1,10 +1,11 @@
 /* graph/stream_graph.h - the job as its author wrote it: nodes, typed edges, partitioners. The first of three graphs.
  *
- * Floor 2: pure data, printable (graph/print.h). Built and checked by loader/job.h from a manifest or from libweir calls, then
- * immutable. graph/job_graph.h chains its nodes into vertices; graph/execution_graph.h gives the vertices subtasks and slots.
+ * Floor 2: pure data, printable (graph/print.h). Built and checked by loader/job.h from a manifest or from libweir calls,
+ * then immutable. graph/job_graph.h chains its nodes into vertices; graph/execution_graph.h gives the vertices subtasks
+ * and slots.
  *
- * A manifest node with several steps (filter, key_by, window, select) becomes several stream nodes that share its uid; the step that
- * carries the node's meaning has the uid as its id, the others have "uid.step".
+ * A manifest node with several steps (filter, key_by, window, select) becomes several stream nodes that share its uid;
+ * the step that carries the node's meaning has the uid as its id, the others have "uid.step".
  */
 #ifndef WEIR_GRAPH_STREAM_GRAPH_H
 #define WEIR_GRAPH_STREAM_GRAPH_H
@@ -119,11 +120,21 @@ struct weir_stream_graph {
 };
 
 struct weir_stream_graph *weir_stream_graph_create(void); /* with the defaults */
-struct weir_stream_node *weir_stream_graph_add_node(struct weir_stream_graph *, enum weir_node_kind, const char *id, const char *uid);
-struct weir_stream_edge *weir_stream_graph_add_edge(struct weir_stream_graph *, uint32_t from, uint32_t from_port, uint32_t to, uint32_t to_input);
-/* Frees everything but the part specs, which `destroy_part` frees (it belongs to a higher floor); NULL graph is fine. */
+struct weir_stream_node *weir_stream_graph_add_node(struct weir_stream_graph *, enum weir_node_kind, const char *id,
+                                                    const char *uid); /* parallelism 1, no time field */
+/* With the default partition for the parallelism the nodes have now. Added in the order of `to`, from < to. */
+struct weir_stream_edge *weir_stream_graph_add_edge(struct weir_stream_graph *, uint32_t from, uint32_t from_port,
+                                                    uint32_t to, uint32_t to_input);
+/* Frees everything; the part specs through `destroy_part`, which belongs to a higher floor (NULL: there are none). NULL
+ * graph is fine. */
 void weir_stream_graph_destroy(struct weir_stream_graph *, void (*destroy_part)(struct weir_part_spec *));
 
+/* The edge that nobody described (A1): equal parallelism is FORWARD, else REBALANCE. */
+enum weir_partition_kind weir_default_partition(uint32_t from_parallelism, uint32_t to_parallelism);
+/* Of the rows that travel along the edge: the schema of its `from_port`. Borrowed. */
+const struct weir_schema *weir_stream_edge_schema(const struct weir_stream_graph *, const struct weir_stream_edge *);
+
 const char *weir_partition_name(enum weir_partition_kind); /* "keyBy" is "key_by" here: as the manifest spells it */
+const char *weir_node_kind_name(enum weir_node_kind);      /* "source", "operator", ... */
 
 #endif

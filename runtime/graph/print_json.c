@@ -1,0 +1,298 @@
+/* graph/print_json.c - the graphs for programs. Keys are stable: more may come, none is renamed or removed.
+ *
+ * stream:    {"graph": "stream", "job", "chaining", "batch_rows", "channel_batches", "nodes": [NODE], "edges": [EDGE]}
+ * job:       {"graph": "job", "job", "vertices": [VERTEX],
+ *             "edges": [EDGE and "from_vertex", "to_vertex", "chained", "why_not"]}
+ * execution: {"graph": "execution", "job", "slots": [{"index", "group", "subtasks": [index]}],
+ *             "subtasks": [{"index", "vertex", "name", "subtask", "parallelism", "slot", "blocking"}],
+ *             "edges": [EDGE and "channels", "channel_bytes", "bytes"] without those chained,
+ *             "channels": [{"edge", "from", "to", "sender_channel", "receiver_channel"}] from and to are subtask indexes,
+ *             "memory": {"batch_rows", "channel_batches", "extra_batches", "bytes"}}
+ * NODE:   {"index", "id", "uid", "kind", "title", "parallelism", "max_parallelism", "slot_group" (null: inherited),
+ *          "chain": "always" | "head" | "never" | "head_with_sources", "blocking", "key": [field],
+ *          "outputs": [{"name", "schema"}]}
+ * EDGE:   {"index", "from": id, "output": "" or side output, "to": id, "input": number, "partition", "explicit",
+ *          "key": [field], "schema"}
+ * VERTEX: {"index", "name", "nodes": [id], "parallelism", "max_parallelism", "slot_group", "blocking"}
+ * schema: [{"name", "type", "nullable"}]
+ * All indexes and subtasks count from 0; bytes are upper bounds (graph/execution_graph.h).
+ */
+#include "graph/print_internal.h"
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+
+/* ---- small values -------------------------------------------------------------------------------------------------- */
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    WEIR_ASSERT(json_object_set_new(object, key, value) == 0); /* fails only without memory */
+}
+
+static void append(json_t *array, json_t *value)
+{
+    WEIR_ASSERT(json_array_append_new(array, value) == 0);
+}
+
+/* JSON is UTF-8; a name that is not shows '?' for the bytes beyond ASCII. */
+static json_t *string(const char *s)
+{
+    json_t *value = json_string(s);
+    if (value) return value;
+    char *ascii = weir_strdup(s);
+    for (char *c = ascii; *c; c++) {
+        if ((unsigned char)*c >= 0x80) *c = '?';
+    }
+    value = json_string(ascii);
+    weir_free(ascii);
+    return value;
+}
+
+static json_t *string_or_null(const char *s)
+{
+    return s ? string(s) : json_null();
+}
+
+static json_t *string_or_empty(const char *s)
+{
+    return string(s ? s : "");
+}
+
+static json_t *schema_of(const struct weir_schema *schema)
+{
+    json_t *fields = json_array();
+    for (uint32_t i = 0; i < weir_schema_count(schema); i++) {
+        const weir_schema_field *field = weir_schema_field_at(schema, i);
+        json_t *item = json_object();
+        set(item, "name", string(field->name));
+        set(item, "type", string(weir_type_name((weir_type)field->type)));
+        set(item, "nullable", json_boolean(field->nullable));
+        append(fields, item);
+    }
+    return fields;
+}
+
+static json_t *key_of(const struct weir_schema *schema, const uint32_t *fields, uint32_t n)
+{
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < n; i++) append(names, string(weir_schema_field_at(schema, fields[i])->name));
+    return names;
+}
+
+static json_t *vertex_name(const struct weir_job_graph *job, uint32_t vertex)
+{
+    struct weir_text name = {0};
+    weir_text_add_vertex(&name, job, vertex);
+    json_t *value = string(weir_text_get(&name));
+    weir_text_finish(&name);
+    return value;
+}
+
+/* ---- nodes, edges, vertices ---------------------------------------------------------------------------------------- */
+
+static json_t *outputs_of(const struct weir_stream_node *node)
+{
+    json_t *outputs = json_array();
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        json_t *output = json_object();
+        set(output, "name", string_or_empty(node->outputs[i].name));
+        set(output, "schema", schema_of(node->outputs[i].schema));
+        append(outputs, output);
+    }
+    return outputs;
+}
+
+static json_t *node_of(const struct weir_stream_node *node)
+{
+    json_t *object = json_object();
+    set(object, "index", json_integer(node->index));
+    set(object, "id", string(node->id));
+    set(object, "uid", string_or_null(node->uid));
+    set(object, "kind", string(weir_node_kind_name(node->kind)));
+    set(object, "title", string(weir__node_title(node)));
+    set(object, "parallelism", json_integer(node->parallelism));
+    set(object, "max_parallelism", json_integer(node->max_parallelism));
+    set(object, "slot_group", string_or_null(node->slot_group));
+    set(object, "chain", string(weir__chain_name(node->chain)));
+    set(object, "blocking", json_boolean(node->blocking));
+    set(object, "key", key_of(node->in, node->key_fields, node->n_key_fields));
+    set(object, "outputs", outputs_of(node));
+    return object;
+}
+
+static json_t *edge_of(const struct weir_stream_graph *graph, const struct weir_stream_edge *edge)
+{
+    const struct weir_schema *schema = weir_stream_edge_schema(graph, edge);
+    json_t *object = json_object();
+    set(object, "index", json_integer(edge->index));
+    set(object, "from", string(graph->nodes[edge->from]->id));
+    set(object, "output", string_or_empty(weir__port_of(graph, edge)->name));
+    set(object, "to", string(graph->nodes[edge->to]->id));
+    set(object, "input", json_integer(edge->to_input));
+    set(object, "partition", string(weir_partition_name(edge->partition)));
+    set(object, "explicit", json_boolean(edge->explicit_partition));
+    set(object, "key", key_of(schema, edge->key_fields, edge->n_key_fields));
+    set(object, "schema", schema_of(schema));
+    return object;
+}
+
+static json_t *vertex_of(const struct weir_job_graph *job, const struct weir_vertex *vertex)
+{
+    json_t *object = json_object(), *nodes = json_array();
+    for (uint32_t i = 0; i < vertex->n_nodes; i++) append(nodes, string(job->stream->nodes[vertex->nodes[i]]->id));
+    set(object, "index", json_integer(vertex->index));
+    set(object, "name", vertex_name(job, vertex->index));
+    set(object, "nodes", nodes);
+    set(object, "parallelism", json_integer(vertex->parallelism));
+    set(object, "max_parallelism", json_integer(vertex->max_parallelism));
+    set(object, "slot_group", string(vertex->slot_group));
+    set(object, "blocking", json_boolean(vertex->blocking));
+    return object;
+}
+
+static json_t *job_edge_of(const struct weir_job_graph *job, uint32_t e)
+{
+    const struct weir_stream_edge *edge = job->stream->edges[e];
+    json_t *object = edge_of(job->stream, edge);
+    set(object, "from_vertex", json_integer(job->vertex_of[edge->from]));
+    set(object, "to_vertex", json_integer(job->vertex_of[edge->to]));
+    set(object, "chained", json_boolean(job->chained[e]));
+    set(object, "why_not", string_or_null(job->why_not[e]));
+    return object;
+}
+
+/* ---- the execution graph's parts ----------------------------------------------------------------------------------- */
+
+static json_t *slots_of(const struct weir_execution_graph *graph)
+{
+    json_t *slots = json_array();
+    for (uint32_t i = 0; i < graph->n_slots; i++) {
+        json_t *slot = json_object();
+        set(slot, "index", json_integer(i));
+        set(slot, "group", string(graph->slot_group[i]));
+        set(slot, "subtasks", json_array());
+        append(slots, slot);
+    }
+    for (uint32_t i = 0; i < graph->n_subtasks; i++) {
+        append(json_object_get(json_array_get(slots, graph->subtasks[i].slot), "subtasks"), json_integer(i));
+    }
+    return slots;
+}
+
+static json_t *subtasks_of(const struct weir_execution_graph *graph)
+{
+    json_t *subtasks = json_array();
+    for (uint32_t i = 0; i < graph->n_subtasks; i++) {
+        const struct weir_subtask_plan *plan = &graph->subtasks[i];
+        const struct weir_vertex *vertex = &graph->job->vertices[plan->vertex];
+        json_t *subtask = json_object();
+        set(subtask, "index", json_integer(i));
+        set(subtask, "vertex", json_integer(plan->vertex));
+        set(subtask, "name", vertex_name(graph->job, plan->vertex));
+        set(subtask, "subtask", json_integer(plan->subtask));
+        set(subtask, "parallelism", json_integer(vertex->parallelism));
+        set(subtask, "slot", json_integer(plan->slot));
+        set(subtask, "blocking", json_boolean(vertex->blocking));
+        append(subtasks, subtask);
+    }
+    return subtasks;
+}
+
+static json_t *channel_edges_of(const struct weir_job_graph *job)
+{
+    json_t *edges = json_array();
+    for (uint32_t e = 0; e < job->stream->n_edges; e++) {
+        if (job->chained[e]) continue;
+        json_t *edge = edge_of(job->stream, job->stream->edges[e]);
+        set(edge, "channels", json_integer((json_int_t)weir__edge_channels(job, e)));
+        set(edge, "channel_bytes", json_integer((json_int_t)weir_channel_memory(job->stream, job->stream->edges[e])));
+        set(edge, "bytes", json_integer((json_int_t)weir__edge_memory(job, e)));
+        append(edges, edge);
+    }
+    return edges;
+}
+
+static json_t *channels_of(const struct weir_execution_graph *graph)
+{
+    json_t *channels = json_array();
+    for (uint32_t i = 0; i < graph->n_channels; i++) {
+        const struct weir_channel_plan *plan = &graph->channels[i];
+        json_t *channel = json_object();
+        set(channel, "edge", json_integer(plan->edge));
+        set(channel, "from", json_integer(plan->from));
+        set(channel, "to", json_integer(plan->to));
+        set(channel, "sender_channel", json_integer(plan->sender_channel));
+        set(channel, "receiver_channel", json_integer(plan->receiver_channel));
+        append(channels, channel);
+    }
+    return channels;
+}
+
+static json_t *memory_of(const struct weir_job_graph *job)
+{
+    json_t *memory = json_object();
+    set(memory, "batch_rows", json_integer(job->stream->batch_rows));
+    set(memory, "channel_batches", json_integer(job->stream->channel_batches));
+    set(memory, "extra_batches", json_integer(WEIR_CHANNEL_EXTRA_BATCHES));
+    set(memory, "bytes", json_integer((json_int_t)weir__total_memory(job)));
+    return memory;
+}
+
+/* ---- the documents ------------------------------------------------------------------------------------------------- */
+
+static json_t *document(const char *which, const struct weir_stream_graph *graph)
+{
+    json_t *root = json_object();
+    set(root, "graph", string(which));
+    set(root, "job", string(weir__job_name(graph)));
+    return root;
+}
+
+static int add_bytes(const char *bytes, size_t n, void *text)
+{
+    weir_text_add_bytes(text, bytes, n);
+    return 0;
+}
+
+/* Takes the document. */
+static void write_document(struct weir_text *text, json_t *root)
+{
+    WEIR_ASSERT(json_dump_callback(root, add_bytes, text, JSON_INDENT(2)) == 0);
+    weir_text_add(text, "\n");
+    json_decref(root);
+}
+
+void weir__json_stream_graph(struct weir_text *text, const struct weir_stream_graph *graph)
+{
+    json_t *root = document("stream", graph), *nodes = json_array(), *edges = json_array();
+    for (uint32_t i = 0; i < graph->n_nodes; i++) append(nodes, node_of(graph->nodes[i]));
+    for (uint32_t e = 0; e < graph->n_edges; e++) append(edges, edge_of(graph, graph->edges[e]));
+    set(root, "chaining", json_boolean(graph->chaining));
+    set(root, "batch_rows", json_integer(graph->batch_rows));
+    set(root, "channel_batches", json_integer(graph->channel_batches));
+    set(root, "nodes", nodes);
+    set(root, "edges", edges);
+    write_document(text, root);
+}
+
+void weir__json_job_graph(struct weir_text *text, const struct weir_job_graph *job)
+{
+    json_t *root = document("job", job->stream), *vertices = json_array(), *edges = json_array();
+    for (uint32_t v = 0; v < job->n_vertices; v++) append(vertices, vertex_of(job, &job->vertices[v]));
+    for (uint32_t e = 0; e < job->stream->n_edges; e++) append(edges, job_edge_of(job, e));
+    set(root, "vertices", vertices);
+    set(root, "edges", edges);
+    write_document(text, root);
+}
+
+void weir__json_execution_graph(struct weir_text *text, const struct weir_execution_graph *graph)
+{
+    json_t *root = document("execution", graph->job->stream);
+    set(root, "slots", slots_of(graph));
+    set(root, "subtasks", subtasks_of(graph));
+    set(root, "edges", channel_edges_of(graph->job));
+    set(root, "channels", channels_of(graph));
+    set(root, "memory", memory_of(graph->job));
+    write_document(text, root);
+}
