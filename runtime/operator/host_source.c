@@ -44,7 +44,9 @@ static weir_status host_reject(weir_ctx *cx, weir_str raw, const char *file, int
 static void host_wake(weir_ctx *cx)
 {
     struct weir_instance *in = weir_instance_of(cx);
+    const struct weir_platform *p = in->op->env->platform;
     atomic_store_explicit(&in->woken, 1, memory_order_release);
+    p->wake_waits(p->self, &in->woken);
     if (in->op->env->wake) in->op->env->wake(in->op->env->wake_arg);
 }
 

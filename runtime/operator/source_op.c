@@ -263,6 +263,7 @@ static weir_progress poll(struct weir_op *op, int64_t max_rows)
     if (s->n_splits == 0) return end_stream(s);
     in->cx.full = 0;
     weir_progress progress = s->vtable->poll(in->part.self, &in->cx, max_rows);
+    atomic_exchange(&in->woken, 0); /* whoever set it set the reason first, and the reasons are looked at before the next poll */
     if (progress == WEIR_FAILED) {
         weir_instance_failed(in, op->error.status < 0 ? op->error.status : WEIR_E_PLUGIN, "poll");
         return WEIR_FAILED;
@@ -274,7 +275,9 @@ static weir_progress poll(struct weir_op *op, int64_t max_rows)
 
 static void interrupt(struct weir_op *op)
 {
-    atomic_store_explicit(&source_of(op)->instance->woken, 1, memory_order_release);
+    _Atomic uint32_t *woken = &source_of(op)->instance->woken;
+    atomic_store_explicit(woken, 1, memory_order_release);
+    op->env->platform->wake_waits(op->env->platform->self, woken);
 }
 
 static void close_op(struct weir_op *op)

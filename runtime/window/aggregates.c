@@ -1,0 +1,229 @@
+/* aggregates.c - see the header. */
+#include "window/aggregates.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* ---- layout ------------------------------------------------------------------------------------------------------------ */
+
+/* A component's accumulator: its state 0, where it has one. */
+static const struct weir_state_layout *accumulator_of(const struct weir_aggregate_config *config)
+{
+    const struct weir_component_info *info = config->part ? config->part->info : NULL;
+    return info && info->n_states > 0 ? &info->states[0] : NULL;
+}
+
+static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
+{
+    uint32_t size = 0, n_fields = 0;
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct weir_state_layout *acc = accumulator_of(a->slots[i].config);
+        a->slots[i].offset = size;
+        if (!acc) continue;
+        size += (acc->size + 15) & ~15u;
+        n_fields += acc->n_fields;
+    }
+    weir_field *fields = weir_alloc_array(n_fields + 1, sizeof *fields);
+    char **names = weir_alloc_array(n_fields + 1, sizeof *names);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct weir_state_layout *acc = accumulator_of(a->slots[i].config);
+        for (uint32_t f = 0; acc && f < acc->n_fields; f++) {
+            fields[n] = acc->fields[f];
+            fields[n].offset += a->slots[i].offset;
+            fields[n].name = names[n] = weir_format("%u.%s", i, acc->fields[f].name);
+            n++;
+        }
+    }
+    const weir_state state = {.name = "accumulators", .kind = WEIR_VALUE, .version = 1, .size = size ? size : 16, .fields = fields, .n_fields = n,
+                              .field_stride = sizeof(weir_field)};
+    weir_status s = weir_state_layout_init(&a->layout, &state, error);
+    for (uint32_t i = 0; i < n; i++) weir_free(names[i]);
+    weir_free(names);
+    weir_free(fields);
+    return s;
+}
+
+/* ---- making and opening --------------------------------------------------------------------------------------------------- */
+
+static weir_status make_results(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_error *error)
+{
+    struct weir_schema *schema = node->outputs[0].schema;
+    uint32_t *written = weir_alloc_array(a->n + 1, sizeof *written);
+    for (uint32_t i = 0; i < a->n; i++) {
+        written[i] = node->n_key_fields + i;
+        a->slots[i].column = i;
+    }
+    weir_status s = weir_builder_init(&a->results, a->op->env->pool, schema, written, a->n, a->op->env->batch_rows, true, false, error);
+    weir_free(written);
+    return s;
+}
+
+static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_slot *slot, const struct weir_stream_node *node,
+                             struct weir_registry *registry, struct weir_error *error)
+{
+    if (!slot->config->part) return WEIR_OK;
+    struct weir_instance_options o = {.op = a->op, .registry = registry, .part = slot->config->part, .in = node->in, .args = slot->config->args,
+                                      .n_args = slot->config->n_args, .state = a->state, .builder = &a->results};
+    weir_status s = weir_instance_create(&o, &slot->instance, error);
+    if (s != WEIR_OK) return s;
+    slot->vtable = slot->instance->part.vtable;
+    return WEIR_OK;
+}
+
+weir_status weir_aggregates_init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op, struct weir_registry *registry,
+                                 struct weir_error *error)
+{
+    const struct weir_window_config *w = &node->window;
+    *a = (struct weir_aggregates){.op = op, .n = w->n_aggregates, .slots = weir_alloc_array(w->n_aggregates + 1, sizeof *a->slots)};
+    for (uint32_t i = 0; i < a->n; i++) a->slots[i].config = &w->aggregates[i];
+    weir_status s = lay_out(a, error);
+    if (s != WEIR_OK) return s;
+    uint32_t first, last;
+    weir_key_group_range(op->env->subtask, op->env->parallelism, op->env->max_parallelism, &first, &last);
+    a->state = weir_heap_state_create(&a->layout, 1, first, last);
+    s = make_results(a, node, error);
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) s = make_slot(a, &a->slots[i], node, registry, error);
+    return s;
+}
+
+weir_status weir_aggregates_open(struct weir_aggregates *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct weir_aggregate_slot *slot = &a->slots[i];
+        if (!slot->instance) continue;
+        slot->opened = true;
+        if (!slot->vtable->open) continue;
+        weir_status s = slot->vtable->open(slot->instance->part.self, &slot->instance->cx);
+        if (s < 0) return weir_instance_failed(slot->instance, s, "open");
+    }
+    return WEIR_OK;
+}
+
+void weir_aggregates_close(struct weir_aggregates *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct weir_aggregate_slot *slot = &a->slots[i];
+        if (slot->opened && slot->vtable->close) slot->vtable->close(slot->instance->part.self, &slot->instance->cx);
+        slot->opened = false;
+    }
+}
+
+void weir_aggregates_finish(struct weir_aggregates *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) weir_instance_destroy(a->slots[i].instance);
+    if (a->state) a->state->ops->destroy(a->state);
+    weir_state_layout_finish(&a->layout);
+    weir_builder_finish(&a->results);
+    weir_free(a->accs);
+    weir_free(a->slots);
+    *a = (struct weir_aggregates){0};
+}
+
+/* ---- adding rows --------------------------------------------------------------------------------------------------------------- */
+
+weir_status weir_aggregates_begin(struct weir_aggregates *a, struct weir_rows *rows)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (!a->slots[i].instance) continue;
+        weir_status s = weir_instance_begin(a->slots[i].instance, rows);
+        if (s != WEIR_OK) return s;
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_aggregates_end(struct weir_aggregates *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (!a->slots[i].instance) continue;
+        weir_status s = weir_instance_end(a->slots[i].instance, true);
+        if (s != WEIR_OK) return s;
+    }
+    return WEIR_OK;
+}
+
+static weir_status create(struct weir_aggregate_slot *slot, void *value)
+{
+    if (!slot->vtable->create) return WEIR_OK;
+    weir_status s = slot->vtable->create(slot->instance->part.self, &slot->instance->cx, (char *)value + slot->offset);
+    return s < 0 ? weir_instance_failed(slot->instance, s, "create") : WEIR_OK;
+}
+
+static weir_status add_one(struct weir_aggregate_slot *slot, void *acc, int64_t row)
+{
+    struct weir_instance *in = slot->instance;
+    in->cx.row = (uint32_t)row;
+    weir_status s = slot->vtable->add(in->part.self, &in->cx, acc, (weir_row){&in->view, row});
+    return s < 0 ? weir_instance_failed(in, s, "add") : WEIR_OK;
+}
+
+static weir_status add_slot(struct weir_aggregates *a, struct weir_aggregate_slot *slot, void *const *values, const uint8_t *created)
+{
+    struct weir_instance *in = slot->instance;
+    int64_t n = in->view.length;
+    weir_status s = WEIR_OK;
+    for (int64_t i = 0; s == WEIR_OK && slot->vtable->create && i < n; i++) {
+        if (weir_bit(created, i)) s = create(slot, values[i]);
+    }
+    for (int64_t i = 0; i < n; i++) a->accs[i] = (char *)values[i] + slot->offset;
+    if (s == WEIR_OK && slot->vtable->add_rows) {
+        in->cx.row = 0;
+        s = slot->vtable->add_rows(in->part.self, &in->cx, a->accs, &in->view);
+        return s < 0 ? weir_instance_failed(in, s, "add_rows") : WEIR_OK;
+    }
+    for (int64_t i = 0; s == WEIR_OK && i < n; i++) s = add_one(slot, a->accs[i], i);
+    return s;
+}
+
+static weir_status reserve_accs(struct weir_aggregates *a, size_t n)
+{
+    if (n <= a->accs_capacity) return WEIR_OK;
+    void **accs = weir_try_realloc(a->accs, n * sizeof *accs);
+    if (!accs) return weir_op_fail(a->op, WEIR_E_MEMORY, "no memory for the accumulators of a batch");
+    a->accs = accs;
+    a->accs_capacity = n;
+    return WEIR_OK;
+}
+
+weir_status weir_aggregates_add(struct weir_aggregates *a, void *const *values, const uint8_t *created)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
+        if (!a->slots[i].instance) continue;
+        s = reserve_accs(a, (size_t)a->slots[i].instance->view.length);
+        if (s == WEIR_OK) s = add_slot(a, &a->slots[i], values, created);
+    }
+    return s;
+}
+
+weir_status weir_aggregates_add_row(struct weir_aggregates *a, void *value, bool created, int64_t row)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
+        struct weir_aggregate_slot *slot = &a->slots[i];
+        if (!slot->instance) continue;
+        if (created) s = create(slot, value);
+        if (s == WEIR_OK) s = add_one(slot, (char *)value + slot->offset, row);
+    }
+    return s;
+}
+
+/* ---- results ---------------------------------------------------------------------------------------------------------------------- */
+
+weir_status weir_aggregates_result(struct weir_aggregates *a, const void *value, int64_t window_start, int64_t window_end, int64_t time)
+{
+    weir_out *out = &a->results.out;
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct weir_aggregate_slot *slot = &a->slots[i];
+        if (slot->config->result != WEIR_RESULT_AGGREGATE) {
+            ((int64_t *)out->columns[i].data)[out->length] = slot->config->result == WEIR_RESULT_WINDOW_START ? window_start : window_end;
+            continue;
+        }
+        struct weir_instance *in = slot->instance;
+        weir_status s = slot->vtable->result(in->part.self, &in->cx, (const char *)value + slot->offset, slot->column);
+        if (s < 0) return weir_instance_failed(in, s, "result");
+    }
+    out->time[out->length++] = time;
+    return WEIR_OK;
+}

@@ -1,0 +1,47 @@
+/* window/aggregates.h - the aggregates of a window node: one accumulator per key and window that holds them all.
+ *
+ * Floor 6. Subtask's thread. The accumulators of the node's aggregate components lie side by side in one value of one state, so a row costs one
+ * look-up however many aggregates there are. Layout: component i's struct at offset[i], 16-byte aligned; its declared members, renamed "i.name", make up the
+ * state's layout.
+ */
+#ifndef WEIR_WINDOW_AGGREGATES_H
+#define WEIR_WINDOW_AGGREGATES_H
+
+#include "graph/stream_graph.h"
+#include "operator/instance.h"
+
+struct weir_aggregate_slot {
+    const struct weir_aggregate_config *config;
+    struct weir_instance *instance; /* NULL: window start or end */
+    const weir_aggregate *vtable;
+    uint32_t offset, column;        /* in the accumulator; among the written columns of `results` */
+    bool opened;
+};
+
+struct weir_aggregates {
+    struct weir_op *op;
+    struct weir_aggregate_slot *slots;
+    uint32_t n;
+    struct weir_state_layout layout; /* of the accumulator */
+    struct weir_state_set *state;    /* its only state */
+    struct weir_builder results;     /* the columns behind the key's */
+    void **accs;                     /* scratch: accumulators of one component, by row */
+    size_t accs_capacity;
+};
+
+WEIR_CHECKED weir_status weir_aggregates_init(struct weir_aggregates *, const struct weir_stream_node *, struct weir_op *, struct weir_registry *,
+                                              struct weir_error *);
+WEIR_CHECKED weir_status weir_aggregates_open(struct weir_aggregates *);
+void weir_aggregates_close(struct weir_aggregates *);
+void weir_aggregates_finish(struct weir_aggregates *);
+
+/* The rows that the next calls of add are about; end lets them go. */
+WEIR_CHECKED weir_status weir_aggregates_begin(struct weir_aggregates *, struct weir_rows *);
+WEIR_CHECKED weir_status weir_aggregates_end(struct weir_aggregates *);
+/* Row i of the rows goes into values[i]; created (bit i): values[i] is new. */
+WEIR_CHECKED weir_status weir_aggregates_add(struct weir_aggregates *, void *const *values, const uint8_t *created);
+WEIR_CHECKED weir_status weir_aggregates_add_row(struct weir_aggregates *, void *value, bool created, int64_t row);
+/* Ends one row of `results` from an accumulator. */
+WEIR_CHECKED weir_status weir_aggregates_result(struct weir_aggregates *, const void *value, int64_t window_start, int64_t window_end, int64_t time);
+
+#endif

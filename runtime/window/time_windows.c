@@ -1,0 +1,57 @@
+/* time_windows.c - see the header; formulas from semantics A5.2 and A5.5. */
+#include "window/time_windows.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct weir_window_run weir_windows_of(const struct weir_window_config *w, int64_t ts)
+{
+    struct weir_window_run run = {.first = weir_window_start(ts, w->offset_ms, w->slide_ms)};
+    run.last = run.first;
+    if (run.first <= ts - w->size_ms) return run;
+    run.n = (uint32_t)((run.first - (ts - w->size_ms) - 1) / w->slide_ms) + 1;
+    run.last = run.first - (int64_t)(run.n - 1) * w->slide_ms;
+    return run;
+}
+
+static int64_t add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+int64_t weir_window_max_time(const struct weir_window_config *w, int64_t start)
+{
+    return add(start, w->size_ms - 1);
+}
+
+int64_t weir_window_cleanup_time(const struct weir_window_config *w, int64_t start)
+{
+    return add(weir_window_max_time(w, start), w->lateness_ms);
+}
+
+/* New windows are mostly the latest: search from the end. */
+struct weir_open_window *weir_open_windows_at(struct weir_open_windows *s, int64_t start)
+{
+    size_t at = s->n;
+    while (at > 0 && s->windows[at - 1].start > start) at--;
+    if (at > 0 && s->windows[at - 1].start == start) return &s->windows[at - 1];
+    WEIR_GROW(s->windows, s->capacity, s->n + 1);
+    memmove(&s->windows[at + 1], &s->windows[at], (s->n - at) * sizeof *s->windows);
+    s->windows[at] = (struct weir_open_window){.start = start};
+    s->n++;
+    return &s->windows[at];
+}
+
+void weir_open_windows_remove_first(struct weir_open_windows *s)
+{
+    s->n--;
+    memmove(&s->windows[0], &s->windows[1], s->n * sizeof *s->windows);
+}
+
+void weir_open_windows_finish(struct weir_open_windows *s)
+{
+    weir_free(s->windows);
+    *s = (struct weir_open_windows){0};
+}
