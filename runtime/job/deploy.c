@@ -1,14 +1,14 @@
 /* deploy.c - from a stream graph to operators, channels and slots. Coordinator's thread; no other thread runs yet.
  *
  * Order: graphs, workers and pools, rings, operators (which opens plugin files), chains with their writers, gates, splits. Every piece is reachable from the run
- * as soon as it exists, so that weir_job_destroy can undo a deployment that failed half-way.
+ * as soon as it exists, so that weir_run_destroy can undo a deployment that failed half-way.
  */
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "job/job_internal.h"
+#include "job/run_internal.h"
 #include "operator/ops.h"
 #include "window/window_op.h"
 
@@ -16,12 +16,12 @@
 
 /* ---- workers ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_blocking(const struct weir_job_run *run, uint32_t subtask)
+static bool is_blocking(const struct weir_run *run, uint32_t subtask)
 {
     return run->job_graph->vertices[run->plan->subtasks[subtask].vertex].blocking;
 }
 
-static void add_worker(struct weir_job_run *run, const char *name)
+static void add_worker(struct weir_run *run, const char *name)
 {
     struct weir_worker *w = &run->workers[run->n_workers];
     *w = (struct weir_worker){.platform = run->platform, .cancel = &run->cancel, .failed = weir__job_failed, .failed_arg = run,
@@ -32,14 +32,14 @@ static void add_worker(struct weir_job_run *run, const char *name)
     run->worker_list[run->n_workers++] = w;
 }
 
-static void assign_subtask(struct weir_job_run *run, uint32_t subtask, uint32_t worker)
+static void assign_subtask(struct weir_run *run, uint32_t subtask, uint32_t worker)
 {
     struct weir_worker *w = &run->workers[worker];
     w->subtasks[w->n_subtasks++] = &run->subtasks[subtask];
     run->worker_of[subtask] = worker;
 }
 
-static void make_workers(struct weir_job_run *run)
+static void make_workers(struct weir_run *run)
 {
     const struct weir_execution_graph *plan = run->plan;
     uint32_t most = plan->n_slots + plan->n_subtasks;
@@ -67,7 +67,7 @@ static void make_workers(struct weir_job_run *run)
 
 /* ---- channels ----------------------------------------------------------------------------------------------------------- */
 
-static weir_status make_rings(struct weir_job_run *run, struct weir_error *error)
+static weir_status make_rings(struct weir_run *run, struct weir_error *error)
 {
     const struct weir_execution_graph *plan = run->plan;
     run->rings = weir_alloc_array(plan->n_channels + 1, sizeof *run->rings);
@@ -97,7 +97,7 @@ static void wake_worker(void *arg)
     weir_worker_wake(arg);
 }
 
-static struct weir_op *create_op(struct weir_job_run *run, const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_error *error)
+static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_error *error)
 {
     const char *where = run->where[node->index];
     switch (node->kind) {
@@ -113,7 +113,7 @@ static struct weir_op *create_op(struct weir_job_run *run, const struct weir_str
     return NULL;
 }
 
-static struct weir_op_env env_of(struct weir_job_run *run, const struct weir_stream_node *node, uint32_t index, struct weir_worker *worker, struct weir_pool *pool)
+static struct weir_op_env env_of(struct weir_run *run, const struct weir_stream_node *node, uint32_t index, struct weir_worker *worker, struct weir_pool *pool)
 {
     struct weir_random seed = {run->seed ^ ((uint64_t)node->index << 32) ^ index};
     return (struct weir_op_env){.platform = run->platform, .pool = pool, .job = run->graph->job, .node = node->id, .base_dir = run->graph->base_dir,
@@ -122,9 +122,9 @@ static struct weir_op_env env_of(struct weir_job_run *run, const struct weir_str
                                 .seed = weir_random_next(&seed), .wake = worker ? wake_worker : NULL, .wake_arg = worker};
 }
 
-static struct weir_job_op *make_op(struct weir_job_run *run, uint32_t subtask, uint32_t node, struct weir_error *error)
+static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint32_t node, struct weir_error *error)
 {
-    struct weir_job_op *to = &run->ops[run->n_ops];
+    struct weir_run_op *to = &run->ops[run->n_ops];
     const struct weir_stream_node *n = run->graph->nodes[node];
     uint32_t worker = run->worker_of[subtask];
     to->node = node;
@@ -157,7 +157,7 @@ struct writer_channels {
 };
 
 /* The sender's channels of an edge are next to each other in the plan. */
-static struct writer_channels channels_of(struct weir_job_run *run, uint32_t edge, uint32_t subtask)
+static struct writer_channels channels_of(struct weir_run *run, uint32_t edge, uint32_t subtask)
 {
     const struct weir_execution_graph *plan = run->plan;
     struct writer_channels c = {weir_alloc_array(plan->n_channels + 1, sizeof *c.rings), weir_alloc_array(plan->n_channels + 1, sizeof *c.wakes), 0};
@@ -176,7 +176,7 @@ static void wake_receiver(void *arg, uint32_t channel)
     if (wakes[channel]->receiver) weir_worker_wake(wakes[channel]->receiver);
 }
 
-static weir_status make_custom(struct weir_job_run *run, const struct weir_stream_edge *edge, struct weir_schema *schema, const struct weir_op_env *env,
+static weir_status make_custom(struct weir_run *run, const struct weir_stream_edge *edge, struct weir_schema *schema, const struct weir_op_env *env,
                                struct weir_custom_partition **to, struct weir_error *error)
 {
     weir_status s = weir_custom_partition_create(edge, schema, env, run->registry, run->where[edge->from], to, error);
@@ -190,7 +190,7 @@ static weir_status make_custom(struct weir_job_run *run, const struct weir_strea
     return WEIR_OK;
 }
 
-static weir_status make_writer(struct weir_job_run *run, struct weir_chain *chain, uint32_t subtask, const struct weir_stream_edge *edge,
+static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, uint32_t subtask, const struct weir_stream_edge *edge,
                                const struct weir_op_env *env, struct weir_writer **writer, struct weir_error *error)
 {
     const struct weir_stream_node *from = run->graph->nodes[edge->from], *to = run->graph->nodes[edge->to];
@@ -217,7 +217,7 @@ static weir_status make_writer(struct weir_job_run *run, struct weir_chain *chai
     return s;
 }
 
-static weir_status add_targets(struct weir_job_run *run, uint32_t subtask, const struct weir_vertex *v, uint32_t member, const struct weir_op_env *env,
+static weir_status add_targets(struct weir_run *run, uint32_t subtask, const struct weir_vertex *v, uint32_t member, const struct weir_op_env *env,
                                struct weir_error *error)
 {
     struct weir_chain *chain = &run->subtasks[subtask].chain;
@@ -238,7 +238,7 @@ static weir_status add_targets(struct weir_job_run *run, uint32_t subtask, const
     return WEIR_OK;
 }
 
-static weir_status make_chain(struct weir_job_run *run, uint32_t subtask, struct weir_error *error)
+static weir_status make_chain(struct weir_run *run, uint32_t subtask, struct weir_error *error)
 {
     const struct weir_vertex *v = &run->job_graph->vertices[run->plan->subtasks[subtask].vertex];
     struct weir_subtask *t = &run->subtasks[subtask];
@@ -252,7 +252,7 @@ static weir_status make_chain(struct weir_job_run *run, uint32_t subtask, struct
     t->chain.writers = weir_alloc_array(run->graph->n_edges + 1, sizeof *t->chain.writers);
     t->wakes = weir_alloc_array(run->graph->n_edges + 1, sizeof *t->wakes);
     for (uint32_t i = 0; i < v->n_nodes; i++) {
-        struct weir_job_op *made = make_op(run, subtask, v->nodes[i], error);
+        struct weir_run_op *made = make_op(run, subtask, v->nodes[i], error);
         if (!made) return error->status;
         struct weir_chain_member *m = &t->chain.members[t->chain.n_members++];
         m->op = made->op;
@@ -263,7 +263,7 @@ static weir_status make_chain(struct weir_job_run *run, uint32_t subtask, struct
     return WEIR_OK;
 }
 
-static void make_gate(struct weir_job_run *run, uint32_t subtask)
+static void make_gate(struct weir_run *run, uint32_t subtask)
 {
     const struct weir_execution_graph *plan = run->plan;
     struct weir_gate_channel *channels = weir_alloc_array(plan->n_channels + 1, sizeof *channels);
@@ -280,7 +280,7 @@ static void make_gate(struct weir_job_run *run, uint32_t subtask)
 
 /* ---- splits ------------------------------------------------------------------------------------------------------------------------ */
 
-static struct weir_job_op *op_of(struct weir_job_run *run, uint32_t node, uint32_t index)
+static struct weir_run_op *op_of(struct weir_run *run, uint32_t node, uint32_t index)
 {
     for (uint32_t i = 0; i < run->n_ops; i++) {
         if (run->ops[i].node == node && run->plan->subtasks[run->ops[i].subtask].subtask == index) return &run->ops[i];
@@ -290,7 +290,7 @@ static struct weir_job_op *op_of(struct weir_job_run *run, uint32_t node, uint32
 }
 
 /* Split i goes to subtask i modulo the parallelism: the same at every start. */
-static weir_status deal_splits(struct weir_job_run *run, const struct weir_stream_node *node, struct weir_error *error)
+static weir_status deal_splits(struct weir_run *run, const struct weir_stream_node *node, struct weir_error *error)
 {
     struct weir_op_splits found = {0};
     struct weir_pool *pool = weir_pool_create();
@@ -307,7 +307,7 @@ static weir_status deal_splits(struct weir_job_run *run, const struct weir_strea
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------------ */
 
-static void name_nodes(struct weir_job_run *run)
+static void name_nodes(struct weir_run *run)
 {
     run->where = weir_alloc_array(run->graph->n_nodes + 1, sizeof *run->where);
     for (uint32_t i = 0; i < run->graph->n_nodes; i++) {
@@ -316,7 +316,7 @@ static void name_nodes(struct weir_job_run *run)
     }
 }
 
-static weir_status build(struct weir_job_run *run, struct weir_error *error)
+static weir_status build(struct weir_run *run, struct weir_error *error)
 {
     name_nodes(run);
     weir_status s = weir_job_graph_build(run->graph, &run->job_graph, error);
@@ -335,9 +335,9 @@ static weir_status build(struct weir_job_run *run, struct weir_error *error)
     return s;
 }
 
-weir_status weir_job_deploy(const struct weir_deploy_options *o, struct weir_job_run **to, struct weir_error *error)
+weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run **to, struct weir_error *error)
 {
-    struct weir_job_run *run = weir_alloc(sizeof *run);
+    struct weir_run *run = weir_alloc(sizeof *run);
     run->platform = o->platform;
     run->registry = o->registry;
     run->graph = o->graph;
@@ -346,7 +346,7 @@ weir_status weir_job_deploy(const struct weir_deploy_options *o, struct weir_job
     *to = NULL;
     weir_status s = build(run, error);
     if (s != WEIR_OK) {
-        weir_job_destroy(run);
+        weir_run_destroy(run);
         return s;
     }
     *to = run;

@@ -1,6 +1,6 @@
 /* status.c - what a running job looks like from outside. Any thread; counters are read while they are written (relaxed), so sums are of about now. */
 #include "base/alloc.h"
-#include "job/job_internal.h"
+#include "job/run_internal.h"
 
 #define LOAD(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
 
@@ -17,7 +17,7 @@ static void add_op(struct weir_node_status *n, const struct weir_op *op)
     if (watermark < n->watermark) n->watermark = watermark;
 }
 
-static void add_times(struct weir_job_run *run, struct weir_node_status *n)
+static void add_times(struct weir_run *run, struct weir_node_status *n)
 {
     uint64_t busy = 0, backpressured = 0, all = 0;
     for (uint32_t i = 0; i < run->plan->n_subtasks; i++) {
@@ -31,7 +31,7 @@ static void add_times(struct weir_job_run *run, struct weir_node_status *n)
     n->backpressured = all ? (double)backpressured / (double)all : 0;
 }
 
-static void add_totals(struct weir_job_status *s, const struct weir_node_status *n, const struct weir_stream_node *node)
+static void add_totals(struct weir_run_status *s, const struct weir_node_status *n, const struct weir_stream_node *node)
 {
     if (n->kind == WEIR_NODE_SOURCE) { /* malformed records were read too; as a side output they are rows that went out */
         s->rows_read += n->rows_out + (node->malformed == WEIR_MALFORMED_SIDE_OUTPUT ? 0 : n->rejected);
@@ -41,13 +41,13 @@ static void add_totals(struct weir_job_status *s, const struct weir_node_status 
     if (n->kind == WEIR_NODE_WINDOW) s->rows_late += n->late;
 }
 
-void weir_job_status_take(struct weir_job_run *run, struct weir_job_status *s)
+void weir_run_status_take(struct weir_run *run, struct weir_run_status *s)
 {
     const struct weir_stream_graph *g = run->graph;
-    enum weir_job_state state = weir_job_state(run);
-    int64_t end = state > WEIR_JOB_RUNNING ? run->ended_ns : run->platform->monotonic_ns(run->platform->self);
-    *s = (struct weir_job_status){.state = state, .n_nodes = g->n_nodes};
-    s->elapsed_ms = state == WEIR_JOB_DEPLOYED ? 0 : (end - run->started_ns) / 1000000;
+    enum weir_run_state state = weir_run_state(run);
+    int64_t end = state > WEIR_RUN_RUNNING ? run->ended_ns : run->platform->monotonic_ns(run->platform->self);
+    *s = (struct weir_run_status){.state = state, .n_nodes = g->n_nodes};
+    s->elapsed_ms = state == WEIR_RUN_DEPLOYED ? 0 : (end - run->started_ns) / 1000000;
     s->nodes = weir_alloc_array(g->n_nodes + 1, sizeof *s->nodes);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const struct weir_stream_node *node = g->nodes[i];
@@ -61,8 +61,8 @@ void weir_job_status_take(struct weir_job_run *run, struct weir_job_status *s)
     }
 }
 
-void weir_job_status_finish(struct weir_job_status *s)
+void weir_run_status_finish(struct weir_run_status *s)
 {
     weir_free(s->nodes);
-    *s = (struct weir_job_status){0};
+    *s = (struct weir_run_status){0};
 }

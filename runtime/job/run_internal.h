@@ -1,19 +1,19 @@
-/* job_internal.h - what a deployed job owns; between deploy.c, job.c and status.c. */
-#ifndef WEIR_JOB_JOB_INTERNAL_H
-#define WEIR_JOB_JOB_INTERNAL_H
+/* run_internal.h - what a deployed job owns; between deploy.c, run.c and status.c. */
+#ifndef WEIR_JOB_RUN_INTERNAL_H
+#define WEIR_JOB_RUN_INTERNAL_H
 
 #include "channel/ring.h"
-#include "job/job.h"
+#include "job/run.h"
 #include "operator/custom_partition.h"
 
 /* One operator of one subtask, with the environment that it keeps pointing to. */
-struct weir_job_op {
+struct weir_run_op {
     struct weir_op_env env;
     struct weir_op *op;
     uint32_t node, subtask; /* stream node; index of the subtask */
 };
 
-struct weir_job_run {
+struct weir_run {
     const struct weir_platform *platform;
     struct weir_registry *registry;
     const struct weir_stream_graph *graph;
@@ -30,7 +30,7 @@ struct weir_job_run {
     struct weir_subtask *subtasks; /* as in plan->subtasks */
     uint32_t *worker_of;           /* by subtask */
     struct weir_ring **rings;      /* by channel of the plan */
-    struct weir_job_op *ops;
+    struct weir_run_op *ops;
     uint32_t n_ops;
     struct weir_custom_partition **partitions; /* of CUSTOM edges, by sender subtask */
     uint32_t n_partitions, partitions_capacity;

@@ -1,11 +1,11 @@
-/* job.c - starting, stopping, failing, waiting for and undoing a deployed job. The state diagram is in job.h. */
-#include "job/job.h"
+/* run.c - starting, stopping, failing, waiting for and undoing a deployed job. The state diagram is in run.h. */
+#include "job/run.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "job/job_internal.h"
+#include "job/run_internal.h"
 
-static void wake_all(struct weir_job_run *run)
+static void wake_all(struct weir_run *run)
 {
     for (uint32_t i = 0; i < run->n_workers; i++) weir_worker_wake(&run->workers[i]);
     for (uint32_t i = 0; i < run->n_ops; i++) {
@@ -15,14 +15,14 @@ static void wake_all(struct weir_job_run *run)
 
 /* ---- failure: the first one counts ------------------------------------------------------------------------------------ */
 
-static void fail(struct weir_job_run *run, const struct weir_error *error)
+static void fail(struct weir_run *run, const struct weir_error *error)
 {
     uint32_t none = 0;
     if (atomic_compare_exchange_strong(&run->failed, &none, 1)) {
         run->failure = *error;
         atomic_store_explicit(&run->failed, 2, memory_order_release);
     }
-    weir_job_cancel(run);
+    weir_run_cancel(run);
 }
 
 void weir__job_failed(void *arg, struct weir_subtask *t)
@@ -31,23 +31,23 @@ void weir__job_failed(void *arg, struct weir_subtask *t)
     fail(arg, &t->error);
 }
 
-const struct weir_error *weir_job_failure(const struct weir_job_run *run)
+const struct weir_error *weir_run_failure(const struct weir_run *run)
 {
     return atomic_load_explicit(&run->failed, memory_order_acquire) == 2 ? &run->failure : NULL;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------- */
 
-static enum weir_job_state final_state(const struct weir_job_run *run)
+static enum weir_run_state final_state(const struct weir_run *run)
 {
-    if (weir_job_failure(run)) return WEIR_JOB_FAILED;
+    if (weir_run_failure(run)) return WEIR_RUN_FAILED;
     for (uint32_t i = 0; i < run->plan->n_subtasks; i++) {
-        if (run->subtasks[i].state != WEIR_SUBTASK_DONE) return WEIR_JOB_CANCELLED;
+        if (run->subtasks[i].state != WEIR_SUBTASK_DONE) return WEIR_RUN_CANCELLED;
     }
-    return atomic_load(&run->stop) ? WEIR_JOB_STOPPED : WEIR_JOB_FINISHED;
+    return atomic_load(&run->stop) ? WEIR_RUN_STOPPED : WEIR_RUN_FINISHED;
 }
 
-void weir_job_set_over(struct weir_job_run *run)
+void weir_run_set_over(struct weir_run *run)
 {
     run->ended_ns = run->platform->monotonic_ns(run->platform->self);
     atomic_store_explicit(&run->state, final_state(run), memory_order_release);
@@ -55,17 +55,17 @@ void weir_job_set_over(struct weir_job_run *run)
 
 void weir__worker_ended(void *arg)
 {
-    struct weir_job_run *run = arg;
+    struct weir_run *run = arg;
     if (atomic_fetch_sub(&run->live, 1) > 1) return;
-    weir_job_set_over(run);
+    weir_run_set_over(run);
     run->platform->unpark(run->platform->self, &run->waiter);
 }
 
-bool weir_job_wait(struct weir_job_run *run, int64_t timeout_ms)
+bool weir_run_wait(struct weir_run *run, int64_t timeout_ms)
 {
     const struct weir_platform *p = run->platform;
     int64_t until = timeout_ms < 0 ? INT64_MAX : p->monotonic_ns(p->self) + timeout_ms * 1000000;
-    while (weir_job_state(run) <= WEIR_JOB_RUNNING) {
+    while (weir_run_state(run) <= WEIR_RUN_RUNNING) {
         if (until != INT64_MAX && p->monotonic_ns(p->self) >= until) return false;
         p->park(p->self, &run->waiter, until);
     }
@@ -74,11 +74,11 @@ bool weir_job_wait(struct weir_job_run *run, int64_t timeout_ms)
 
 /* ---- control --------------------------------------------------------------------------------------------------------------- */
 
-weir_status weir_job_start(struct weir_job_run *run, struct weir_error *error)
+weir_status weir_run_start(struct weir_run *run, struct weir_error *error)
 {
     const struct weir_platform *p = run->platform;
     run->started_ns = p->monotonic_ns(p->self);
-    atomic_store(&run->state, WEIR_JOB_RUNNING);
+    atomic_store(&run->state, WEIR_RUN_RUNNING);
     atomic_store(&run->live, run->n_workers);
     for (uint32_t i = 0; i < run->n_workers; i++) {
         struct weir_worker *w = &run->workers[i];
@@ -92,30 +92,30 @@ weir_status weir_job_start(struct weir_job_run *run, struct weir_error *error)
     return WEIR_OK;
 }
 
-void weir_job_stop(struct weir_job_run *run)
+void weir_run_stop(struct weir_run *run)
 {
     atomic_store(&run->stop, 1);
     wake_all(run);
 }
 
-void weir_job_cancel(struct weir_job_run *run)
+void weir_run_cancel(struct weir_run *run)
 {
     atomic_store(&run->cancel, 1);
     wake_all(run);
 }
 
-enum weir_job_state weir_job_state(const struct weir_job_run *run)
+enum weir_run_state weir_run_state(const struct weir_run *run)
 {
-    return (enum weir_job_state)atomic_load_explicit(&run->state, memory_order_acquire);
+    return (enum weir_run_state)atomic_load_explicit(&run->state, memory_order_acquire);
 }
 
-const char *weir_job_state_name(enum weir_job_state state)
+const char *weir_run_state_name(enum weir_run_state state)
 {
     static const char *const names[] = {"deployed", "running", "finished", "stopped", "cancelled", "failed"};
     return names[state];
 }
 
-uint32_t weir_job_workers(struct weir_job_run *run, struct weir_worker ***workers)
+uint32_t weir_run_workers(struct weir_run *run, struct weir_worker ***workers)
 {
     *workers = run->worker_list;
     return run->n_workers;
@@ -134,18 +134,18 @@ static void destroy_subtask(struct weir_subtask *t)
     weir_gate_finish(&t->gate);
 }
 
-static void join_workers(struct weir_job_run *run)
+static void join_workers(struct weir_run *run)
 {
-    if (weir_job_state(run) == WEIR_JOB_RUNNING) {
-        weir_job_cancel(run);
-        weir_job_wait(run, -1);
+    if (weir_run_state(run) == WEIR_RUN_RUNNING) {
+        weir_run_cancel(run);
+        weir_run_wait(run, -1);
     }
     for (uint32_t i = 0; i < run->n_workers; i++) {
         if (run->workers[i].thread) run->platform->join_thread(run->platform->self, run->workers[i].thread);
     }
 }
 
-void weir_job_destroy(struct weir_job_run *run)
+void weir_run_destroy(struct weir_run *run)
 {
     if (!run) return;
     join_workers(run);
