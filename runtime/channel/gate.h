@@ -1,11 +1,16 @@
-/* channel/gate.h - the input of a subtask: its channels, polled fairly, and the valve that combines their watermarks.
+/* channel/gate.h - the input of a subtask: its channels, polled fairly, and the valves that combine their watermarks.
  *
- * Floor 3. Consumer's thread. A gate yields one element at a time: rows (with the operator input they are for), or a mark of the whole input:
- * a watermark, an idle mark or the end that the valve let through. All channels of one subtask share one valve per operator input; a union is
- * several channels of one input. The inputs of a two-input operator are combined above (weir_minimum).
+ * Floor 3. Consumer's thread. A gate yields one element at a time: rows (with the operator input they are for), or a mark of
+ * the whole input: a watermark, an idle mark or the end that the valve let through. All channels of one operator input share
+ * one valve; a union is several channels of one input. The inputs of a two-input operator are combined above (weir_minimum).
  *
- * Fairness: channels are polled round robin from a cursor that the scheduler may set (the seeded scheduler of the tests does).
- * A channel can be blocked (barrier alignment will): it is skipped until unblocked.
+ * Fairness: channels are polled round robin, one element each, from a cursor that the scheduler may set (the seeded
+ * scheduler of the tests does). A channel can be blocked (barrier alignment will): it is skipped until unblocked.
+ *
+ * The end: a channel that is complete (END with WEIR_END_OF_INPUT) leaves its valve's minimum; once all channels of an input
+ * have ended, the input's END follows its INT64_MAX watermark. A channel that was stopped (WEIR_END_STOPPED) keeps holding
+ * the minimum: event time does not end by stopping, so such an input ends without INT64_MAX, and its END says
+ * WEIR_END_STOPPED.
  */
 #ifndef WEIR_CHANNEL_GATE_H
 #define WEIR_CHANNEL_GATE_H
@@ -14,35 +19,41 @@
 #include "time/watermark.h"
 
 struct weir_gate_channel {
-    struct weir_ring *ring;  /* owned by the job */
-    uint32_t input;          /* of the head operator */
-    uint32_t valve_channel;  /* within the input's valve */
+    struct weir_ring *ring; /* owned by the job */
+    uint32_t input;         /* of the head operator */
+    uint32_t valve_channel; /* within the input's valve */
     bool blocked, ended;
     /* Called after a pop, so that a producer that found the ring full is stepped again. May be NULL. */
     void (*popped)(void *arg);
     void *popped_arg;
 };
-struct weir_gate {
-    struct weir_gate_channel *channels;
-    uint32_t n_channels, cursor;
-    struct weir_valve *valves; /* by input */
-    uint32_t n_inputs;
-    /* Marks that one valve step produced and that next() has not given out yet. */
-    struct weir_element pending[4];
-    uint32_t pending_input[4], n_pending;
+struct weir_gate_input {
+    struct weir_valve valve;
+    uint32_t n_open;   /* channels that have not ended */
+    int64_t end_value; /* of the END to come: WEIR_END_STOPPED once one channel was stopped */
 };
 struct weir_gate_element {
-    struct weir_element element; /* rows: the caller owns the reference; marks: WATERMARK, IDLE or END of that input */
+    /* Rows: the caller owns the reference. Marks: WATERMARK, IDLE or END of that input; a BARRIER as it came. */
+    struct weir_element element;
     uint32_t input;
-    uint32_t channel; /* rows: which channel they came from */
+    uint32_t channel; /* which channel rows and barriers came from; of other marks, whose element let them through */
+};
+struct weir_gate {
+    struct weir_gate_channel *channels;
+    uint32_t n_channels, cursor; /* cursor: the channel that is polled first */
+    struct weir_gate_input *inputs;
+    uint32_t n_inputs;
+    /* Marks that one step of a valve produced and that next() has not given out yet. */
+    struct weir_gate_element pending[4];
+    uint32_t n_pending;
 };
 
-/* channels: taken as they are (ring, input, popped); valve_channel is assigned here. */
+/* channels: copied (ring, input, popped); valve_channel is assigned here. Every input has a channel. */
 void weir_gate_init(struct weir_gate *, const struct weir_gate_channel *channels, uint32_t n_channels, uint32_t n_inputs);
-void weir_gate_finish(struct weir_gate *);
-/* False: nothing now. At most one ring element is taken per call. An input's END comes after its last watermark (INT64_MAX). */
+void weir_gate_finish(struct weir_gate *); /* zeroed is fine */
+/* False: no unblocked channel holds anything. Marks that change nothing for the whole input are taken and not given out. */
 bool weir_gate_next(struct weir_gate *, struct weir_gate_element *);
-bool weir_gate_is_empty(struct weir_gate *); /* no element waits in any unblocked channel */
-bool weir_gate_ended(const struct weir_gate *); /* all channels have ended */
+bool weir_gate_is_empty(struct weir_gate *);    /* next() would find nothing */
+bool weir_gate_ended(const struct weir_gate *); /* all channels have ended, and next() has given out every END */
 
 #endif

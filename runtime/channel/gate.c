@@ -1,0 +1,144 @@
+/* gate.c - see the header.
+ *
+ * Consumer's thread. Invariants: (1) an element is taken from a ring only when nothing is pending, so marks leave in the
+ * order in which the valves let them through, and rows of a channel never overtake its marks; (2) a step of a valve and the
+ * end of its input are at most active, watermark, idle, END: four marks.
+ */
+#include "channel/gate.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+void weir_gate_init(struct weir_gate *g, const struct weir_gate_channel *channels, uint32_t n_channels, uint32_t n_inputs)
+{
+    *g = (struct weir_gate){.n_channels = n_channels, .n_inputs = n_inputs};
+    g->channels = weir_alloc_array(n_channels ? n_channels : 1, sizeof *g->channels);
+    g->inputs = weir_alloc_array(n_inputs ? n_inputs : 1, sizeof *g->inputs);
+    for (uint32_t i = 0; i < n_channels; i++) {
+        WEIR_ASSERT(channels[i].input < n_inputs);
+        g->channels[i] = channels[i];
+        g->channels[i].valve_channel = g->inputs[channels[i].input].n_open++;
+    }
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        WEIR_ASSERT(g->inputs[i].n_open > 0);
+        weir_valve_init(&g->inputs[i].valve, g->inputs[i].n_open);
+    }
+}
+
+void weir_gate_finish(struct weir_gate *g)
+{
+    for (uint32_t i = 0; i < g->n_inputs; i++) weir_valve_finish(&g->inputs[i].valve);
+    weir_free(g->inputs);
+    weir_free(g->channels);
+    memset(g, 0, sizeof *g);
+}
+
+/* ---- marks --------------------------------------------------------------------------------------------------------------
+ */
+
+static void add_mark(struct weir_gate *g, uint32_t channel, enum weir_element_kind kind, int64_t value)
+{
+    WEIR_ASSERT(g->n_pending < sizeof g->pending / sizeof g->pending[0]);
+    g->pending[g->n_pending++] = (struct weir_gate_element){
+        .element = {.kind = kind, .port = WEIR_ALL_PORTS, .value = value},
+        .input = g->channels[channel].input,
+        .channel = channel,
+    };
+}
+
+static void let_through(struct weir_gate *g, uint32_t channel, struct weir_valve_output out)
+{
+    if (out.active) add_mark(g, channel, WEIR_ELEMENT_IDLE, 0);
+    if (out.has_watermark) add_mark(g, channel, WEIR_ELEMENT_WATERMARK, out.watermark);
+    if (out.idle) add_mark(g, channel, WEIR_ELEMENT_IDLE, 1);
+}
+
+static void end_channel(struct weir_gate *g, uint32_t channel, int64_t value)
+{
+    struct weir_gate_channel *c = &g->channels[channel];
+    struct weir_gate_input *in = &g->inputs[c->input];
+    c->ended = true;
+    in->n_open--;
+    if (value == WEIR_END_OF_INPUT) {
+        let_through(g, channel, weir_valve_end(&in->valve, c->valve_channel));
+    } else {
+        in->end_value = value;
+    }
+    if (in->n_open == 0) add_mark(g, channel, WEIR_ELEMENT_END, in->end_value);
+}
+
+/* True: the element goes out as it came. */
+static bool take(struct weir_gate *g, uint32_t channel, const struct weir_element *e)
+{
+    struct weir_gate_channel *c = &g->channels[channel];
+    struct weir_valve *valve = &g->inputs[c->input].valve;
+    switch ((enum weir_element_kind)e->kind) {
+    case WEIR_ELEMENT_ROWS:
+    case WEIR_ELEMENT_BARRIER:
+        return true;
+    case WEIR_ELEMENT_WATERMARK:
+        let_through(g, channel, weir_valve_watermark(valve, c->valve_channel, e->value));
+        break;
+    case WEIR_ELEMENT_IDLE:
+        let_through(g, channel, weir_valve_status(valve, c->valve_channel, e->value != 0));
+        break;
+    case WEIR_ELEMENT_END:
+        end_channel(g, channel, e->value);
+        break;
+    case WEIR_ELEMENT_NONE:
+        WEIR_ASSERT(!"nothing travels through a ring");
+        break;
+    }
+    return false;
+}
+
+/* ---- polling -------------------------------------------------------------------------------------------------------------
+ */
+
+static bool pop_next(struct weir_gate *g, uint32_t *channel, struct weir_element *e)
+{
+    for (uint32_t tried = 0; tried < g->n_channels; tried++) {
+        uint32_t i = g->cursor;
+        struct weir_gate_channel *c = &g->channels[i];
+        g->cursor = i + 1 < g->n_channels ? i + 1 : 0;
+        if (c->blocked || c->ended || !weir_ring_pop(c->ring, e)) continue;
+        if (c->popped) c->popped(c->popped_arg);
+        *channel = i;
+        return true;
+    }
+    return false;
+}
+
+bool weir_gate_next(struct weir_gate *g, struct weir_gate_element *next)
+{
+    uint32_t channel;
+    struct weir_element e;
+    while (g->n_pending == 0) {
+        if (!pop_next(g, &channel, &e)) return false;
+        if (!take(g, channel, &e)) continue;
+        *next = (struct weir_gate_element){.element = e, .input = g->channels[channel].input, .channel = channel};
+        return true;
+    }
+    *next = g->pending[0];
+    memmove(g->pending, g->pending + 1, --g->n_pending * sizeof g->pending[0]);
+    return true;
+}
+
+bool weir_gate_is_empty(struct weir_gate *g)
+{
+    if (g->n_pending > 0) return false;
+    for (uint32_t i = 0; i < g->n_channels; i++) {
+        const struct weir_gate_channel *c = &g->channels[i];
+        if (!c->blocked && !c->ended && !weir_ring_is_empty(c->ring)) return false;
+    }
+    return true;
+}
+
+bool weir_gate_ended(const struct weir_gate *g)
+{
+    for (uint32_t i = 0; i < g->n_inputs; i++) {
+        if (g->inputs[i].n_open > 0) return false;
+    }
+    return g->n_pending == 0;
+}
