@@ -51,9 +51,13 @@ static void node(struct weir_text *text, struct weir__name name, enum weir__shap
 static void edge(struct weir_text *text, struct weir__name from, struct weir__name to, enum weir__line line,
                  const char *label)
 {
-    weir_text_add(text, "    %c%u -> %c%u [label=", from.letter, from.number, to.letter, to.number);
-    add_quoted(text, label);
-    weir_text_add(text, "%s];\n", line == WEIR__THICK ? ", style=bold" : "");
+    weir_text_add(text, "    %c%u -> %c%u", from.letter, from.number, to.letter, to.number);
+    if (*label) {
+        weir_text_add(text, " [label=");
+        add_quoted(text, label);
+        weir_text_add(text, "%s]", line == WEIR__THICK ? ", style=bold" : "");
+    }
+    weir_text_add(text, ";\n");
 }
 
 static void end(struct weir_text *text)

@@ -220,6 +220,7 @@ void weir__text_job_graph(struct weir_text *text, const struct weir_job_graph *j
     weir_text_add(text, "\n\n");
     for (uint32_t v = 0; v < job->n_vertices; v++) {
         const struct weir_vertex *vertex = &job->vertices[v];
+        if (v > 0) add_row(&table);
         add_vertex_row(&table, job, vertex);
         for (uint32_t i = 0; i < vertex->n_nodes; i++) add_member_row(&table, job, vertex->nodes[i]);
         for (uint32_t i = 0; i < vertex->n_out_edges; i++) {
@@ -248,14 +249,18 @@ static struct slot_run next_run(const struct weir_execution_graph *graph, uint32
     return run;
 }
 
+/* "slot 3", "slots 3 and 4", "slots 3 to 9" */
+static const char *between(struct slot_run run)
+{
+    return run.end - run.first == 2 ? "and" : "to";
+}
+
 static void add_slot_row(struct table *table, const struct weir_execution_graph *graph, struct slot_run run)
 {
     struct weir_text cell = {0};
     add_row(table);
-    if (run.end - run.first == 1)
-        weir_text_add(&cell, "Slot %u", run.first);
-    else
-        weir_text_add(&cell, "Slots %u to %u", run.first, run.end - 1);
+    weir_text_add(&cell, "%s %u", run.end - run.first == 1 ? "Slot" : "Slots", run.first);
+    if (run.end - run.first > 1) weir_text_add(&cell, " %s %u", between(run), run.end - 1);
     weir_text_add(&cell, ", group '%s'", graph->slot_group[run.first]);
     add_cell(table, &cell);
 }
@@ -269,10 +274,8 @@ static void add_subtask_row(struct table *table, const struct weir_job_graph *jo
     weir_text_add(&cell, "     ");
     weir_text_add_vertex(&cell, job, vertex->index);
     add_cell(table, &cell);
-    if (first == last)
-        weir_text_add(&cell, "subtask %u/%u", first, vertex->parallelism);
-    else
-        weir_text_add(&cell, "subtasks %u/%u to %u/%u", first, vertex->parallelism, last, vertex->parallelism);
+    weir_text_add(&cell, "%s %u/%u", first == last ? "subtask" : "subtasks", first, vertex->parallelism);
+    if (last > first) weir_text_add(&cell, " %s %u/%u", between(run), last, vertex->parallelism);
     if (vertex->blocking) weir_text_add(&cell, ", blocks: %s", first == last ? "own thread" : "own threads");
     add_cell(table, &cell);
 }
@@ -284,6 +287,7 @@ static void add_slot_rows(struct table *table, const struct weir_execution_graph
     for (uint32_t slot = 0; slot < graph->n_slots;) {
         if (strcmp(graph->slot_group[slot], graph->slot_group[group_first]) != 0) group_first = slot;
         struct slot_run run = next_run(graph, group_first, slot);
+        if (slot > 0) add_row(table);
         add_slot_row(table, graph, run);
         for (uint32_t v = 0; v < job->n_vertices; v++) {
             const struct weir_vertex *vertex = &job->vertices[v];
@@ -319,11 +323,11 @@ static void print_channels(struct weir_text *text, const struct weir_execution_g
 {
     const struct weir_job_graph *job = graph->job;
     struct table table = {0};
-    weir_text_add(text, "\nChannels, each of ");
+    weir_text_add(text, "\nChannels: each holds ");
     weir__add_plural(text, job->stream->channel_batches, "batch", "batches");
-    weir_text_add(text, " (and %d in hand) of up to ", WEIR_CHANNEL_EXTRA_BATCHES);
+    weir_text_add(text, " of up to ");
     weir__add_plural(text, job->stream->batch_rows, "row", "rows");
-    weir_text_add(text, "\n");
+    weir_text_add(text, ", and has at most %d more in hand at its ends\n", WEIR_CHANNEL_EXTRA_BATCHES);
     for (uint32_t e = 0; e < job->stream->n_edges; e++) {
         if (!job->chained[e]) add_memory_row(&table, job, job->stream->edges[e]);
     }
@@ -352,8 +356,7 @@ void weir__text_execution_graph(struct weir_text *text, const struct weir_execut
     weir_text_add(text, " in ");
     add_slot_sum(text, graph);
     weir_text_add(text, ", ");
-    weir__add_plural(text, graph->n_channels, "channel", "channels");
-    weir_text_add(text, " that hold at most ");
+    weir__add_plural(text, graph->n_channels, "channel that holds at most ", "channels that hold at most ");
     weir_text_add_size(text, (int64_t)weir__total_memory(graph->job));
     weir_text_add(text, "\n\n");
     add_slot_rows(&table, graph);

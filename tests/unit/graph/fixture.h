@@ -13,7 +13,8 @@ static inline struct weir_schema *fixture_schema(const char *names, weir_type ty
 {
     struct weir_schema_builder builder = {0};
     char *copy = weir_strdup(names);
-    for (char *rest = copy, *name; (name = strtok_r(rest, " ", &rest));) weir_schema_builder_add(&builder, name, type, nullable);
+    for (char *rest = copy, *name; (name = strtok_r(rest, " ", &rest));)
+        weir_schema_builder_add(&builder, name, type, nullable);
     weir_free(copy);
     return weir_schema_build(&builder);
 }
@@ -25,7 +26,8 @@ static inline void fixture_add_output(struct weir_stream_node *node, const char 
 }
 
 /* A node with one output of two i64 fields (sinks: none). */
-static inline uint32_t fixture_node(struct weir_stream_graph *graph, enum weir_node_kind kind, const char *id, uint32_t parallelism)
+static inline uint32_t fixture_node(struct weir_stream_graph *graph, enum weir_node_kind kind, const char *id,
+                                    uint32_t parallelism)
 {
     struct weir_stream_node *node = weir_stream_graph_add_node(graph, kind, id, id);
     node->parallelism = parallelism;
@@ -88,7 +90,8 @@ static inline struct weir_stream_graph *fixture_random(struct weir_random *rando
         bool is_source = i == 0 || weir_random_below(random, 5) == 0;
         char id[16];
         snprintf(id, sizeof id, "n%u", i);
-        fixture_node(graph, is_source ? WEIR_NODE_SOURCE : WEIR_NODE_OPERATOR, id, 1 + (uint32_t)weir_random_below(random, 4));
+        fixture_node(graph, is_source ? WEIR_NODE_SOURCE : WEIR_NODE_OPERATOR, id,
+                     1 + (uint32_t)weir_random_below(random, 4));
         struct weir_stream_node *node = graph->nodes[i];
         if (weir_random_below(random, 2)) node->parallelism = 3;
         if (weir_random_below(random, 4) == 0) node->slot_group = weir_strdup(groups[weir_random_below(random, 3)]);

@@ -52,11 +52,19 @@ static void rescale_examples(void)
     static const struct {
         uint32_t m, n, i, first, end;
     } cases[] = {
-        {4, 2, 0, 0, 1}, {4, 2, 1, 0, 1}, {4, 2, 2, 1, 2}, {4, 2, 3, 1, 2}, /* two producers each */
-        {2, 4, 0, 0, 2}, {2, 4, 1, 2, 4},                                   /* two consumers each */
-        {3, 2, 0, 0, 1}, {3, 2, 1, 1, 2}, {3, 2, 2, 1, 2},                  /* consumer 1 has the larger group */
-        {2, 3, 0, 0, 2}, {2, 3, 1, 2, 3},                                   /* producer 0 has the larger group */
-        {32768, 32767, 32767, 32766, 32767}, {32767, 32768, 32766, 32767, 32768},
+        {4, 2, 0, 0, 1},
+        {4, 2, 1, 0, 1},
+        {4, 2, 2, 1, 2},
+        {4, 2, 3, 1, 2}, /* two producers each */
+        {2, 4, 0, 0, 2},
+        {2, 4, 1, 2, 4}, /* two consumers each */
+        {3, 2, 0, 0, 1},
+        {3, 2, 1, 1, 2},
+        {3, 2, 2, 1, 2}, /* consumer 1 has the larger group */
+        {2, 3, 0, 0, 2},
+        {2, 3, 1, 2, 3}, /* producer 0 has the larger group */
+        {32768, 32767, 32767, 32766, 32767},
+        {32767, 32768, 32766, 32767, 32768},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         uint32_t first, end;
@@ -151,9 +159,9 @@ static void refuses_more_channels_than_a_machine_holds(void)
 static void memory_counts_widths_bitmaps_and_extra_batches(void)
 {
     struct weir_schema_builder builder = {0};
-    weir_schema_builder_add(&builder, "flag", WEIR_BOOL, false); /* 1 bit */
-    weir_schema_builder_add(&builder, "small", WEIR_I32, true);  /* 4 bytes and 1 bit */
-    weir_schema_builder_add(&builder, "large", WEIR_F64, false); /* 8 bytes */
+    weir_schema_builder_add(&builder, "flag", WEIR_BOOL, false);  /* 1 bit */
+    weir_schema_builder_add(&builder, "small", WEIR_I32, true);   /* 4 bytes and 1 bit */
+    weir_schema_builder_add(&builder, "large", WEIR_F64, false);  /* 8 bytes */
     weir_schema_builder_add(&builder, "text", WEIR_STRING, true); /* 16 bytes and 1 bit */
     struct weir_schema *schema = weir_schema_build(&builder);
     CU_ASSERT_EQUAL(weir_batch_memory(schema, 1000), 1000 * (8 + 4 + 8 + 16) + 3 * 125);

@@ -1,4 +1,5 @@
-/* Chaining: every condition of A1 alone, the words for it, and random graphs against the conditions written down once more. */
+/* Chaining: every condition of A1 alone, the words for it, and random graphs against the conditions written down once
+ * more. */
 #include "graph/job_graph.h"
 
 #include <stdio.h>
@@ -16,8 +17,10 @@ static void expect_reason(struct weir_stream_graph *graph, uint32_t e, const cha
 {
     struct weir_job_graph *job = fixture_job(graph);
     CU_ASSERT_EQUAL(job->chained[e], reason == NULL);
-    if (reason) WEIR_ASSERT_CONTAINS(job->why_not[e], reason);
-    else CU_ASSERT_PTR_NULL(job->why_not[e]);
+    if (reason)
+        WEIR_ASSERT_CONTAINS(job->why_not[e], reason);
+    else
+        CU_ASSERT_PTR_NULL(job->why_not[e]);
     destroy(job, graph);
 }
 
@@ -222,7 +225,8 @@ static bool may_chain(const struct weir_job_graph *job, const struct weir_stream
            up->chain != WEIR_CHAIN_NEVER &&
            (down->chain == WEIR_CHAIN_ALWAYS ||
             (down->chain == WEIR_CHAIN_HEAD_WITH_SOURCES && up->kind == WEIR_NODE_SOURCE)) &&
-           edge->partition == WEIR_PARTITION_FORWARD && up->parallelism == down->parallelism && !up->blocking && !down->blocking;
+           edge->partition == WEIR_PARTITION_FORWARD && up->parallelism == down->parallelism && !up->blocking &&
+           !down->blocking;
 }
 
 static void check_members(const struct weir_job_graph *job, uint32_t *times_seen)

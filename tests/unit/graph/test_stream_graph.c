@@ -48,7 +48,8 @@ static void default_edge_follows_parallelism(void)
 
 static void spells_partitions_as_the_manifest_does(void)
 {
-    static const char *const names[] = {"forward", "rebalance", "rescale", "shuffle", "broadcast", "global", "custom", "key_by"};
+    static const char *const names[] = {"forward",   "rebalance", "rescale", "shuffle",
+                                        "broadcast", "global",    "custom",  "key_by"};
     for (int i = 0; i < 8; i++) CU_ASSERT_STRING_EQUAL(weir_partition_name((enum weir_partition_kind)(i + 1)), names[i]);
     CU_ASSERT_STRING_EQUAL(weir_node_kind_name(WEIR_NODE_SOURCE), "source");
     CU_ASSERT_STRING_EQUAL(weir_node_kind_name(WEIR_NODE_SINK), "sink");
