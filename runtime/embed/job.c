@@ -1,0 +1,228 @@
+/* job.c - loading, checking, planning and running a job. One thread, but for stop, cancel, state and status. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "embed/embed_internal.h"
+#include "graph/print.h"
+#include "loader/job.h"
+
+/* ---- checking ---------------------------------------------------------------------------------------------------------- */
+
+static weir_status compile(struct weir_job *job, struct weir_problems *problems)
+{
+    const struct weir_job_settings settings = {.parallelism = job->parallelism, .default_parallelism = job->runtime->config.parallelism};
+    return weir_job_compile(job->document, &settings, job->runtime->registry, &job->graph, problems);
+}
+
+static weir_status check(struct weir_job *job, struct weir_problems *problems, struct weir_error_text *error)
+{
+    weir_status s = job->document ? compile(job, problems) : WEIR_E_CONFIG;
+    if (s == WEIR_OK && problems->n > 0) s = WEIR_E_CONFIG;
+    s = s == WEIR_OK ? weir__report(s, NULL, error) : weir__report_problems(problems, job->json, s, error);
+    weir_problems_finish(problems);
+    return s;
+}
+
+weir_status weir_job_check(struct weir_job *job, struct weir_error_text *error)
+{
+    struct weir_problems problems = {0};
+    return job->graph ? weir__report(WEIR_OK, NULL, error) : check(job, &problems, error);
+}
+
+static struct weir_assignment *assignments(const struct weir_setting *settings, size_t n)
+{
+    struct weir_assignment *to = weir_alloc_array(n + 1, sizeof *to);
+    for (size_t i = 0; i < n; i++) to[i] = (struct weir_assignment){settings[i].name, settings[i].value};
+    return to;
+}
+
+weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o, struct weir_job **to,
+                          struct weir_error_text *error)
+{
+    static const struct weir_job_options none = {0};
+    if (!o) o = &none;
+    struct weir_job *job = weir_alloc(sizeof *job);
+    struct weir_problems problems = {0};
+    struct weir_assignment *sets = assignments(o->sets, o->n_sets), *overrides = assignments(o->overrides, o->n_overrides);
+    *to = NULL;
+    job->runtime = runtime;
+    job->parallelism = o->parallelism;
+    job->json = o->json;
+    job->document = weir_document_read(runtime->platform, path, sets, o->n_sets, overrides, o->n_overrides, &problems);
+    weir_free(sets);
+    weir_free(overrides);
+    weir_status s = check(job, &problems, error);
+    if (s == WEIR_OK) *to = job;
+    else weir_job_destroy(job);
+    return s;
+}
+
+const char *weir_job_name(const struct weir_job *job)
+{
+    return job->graph ? job->graph->job : weir_document_name(job->document);
+}
+
+/* ---- planning -------------------------------------------------------------------------------------------------------------- */
+
+static int index_of(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(word, words[i]) == 0) return i;
+    }
+    return -1;
+}
+
+static weir_status print_plan(const struct weir_stream_graph *stream, int graph, enum weir_graph_format format, struct weir_text *text,
+                              struct weir_error *error)
+{
+    struct weir_job_graph *job = NULL;
+    struct weir_execution_graph *execution = NULL;
+    weir_status s = graph > 0 ? weir_job_graph_build(stream, &job, error) : WEIR_OK;
+    if (s == WEIR_OK && graph > 1) s = weir_execution_graph_build(job, &execution, error);
+    if (s == WEIR_OK && graph == 0) weir_print_stream_graph(text, stream, format);
+    if (s == WEIR_OK && graph == 1) weir_print_job_graph(text, job, format);
+    if (s == WEIR_OK && graph == 2) weir_print_execution_graph(text, execution, format);
+    weir_execution_graph_destroy(execution);
+    weir_job_graph_destroy(job);
+    return s;
+}
+
+weir_status weir_job_plan(struct weir_job *job, const char *graph, const char *format, char **to, struct weir_error_text *error)
+{
+    static const char *const graphs[] = {"stream", "job", "execution", NULL}, *const formats[] = {"text", "dot", "mermaid", "json", NULL};
+    struct weir_error e = {0};
+    int g = index_of(graph, graphs), f = index_of(format, formats);
+    *to = NULL;
+    if (g < 0 || f < 0) {
+        weir_error_set(&e, WEIR_E_CONFIG, g < 0 ? "unknown graph '%s': there are stream, job and execution" : "unknown format '%s': there are text, dot, "
+                       "mermaid and json", g < 0 ? graph : format);
+        return weir__report(WEIR_E_CONFIG, &e, error);
+    }
+    weir_status s = weir_job_check(job, error);
+    if (s != WEIR_OK) return s;
+    struct weir_text text = {0};
+    s = print_plan(job->graph, g, (enum weir_graph_format)(f + WEIR_FORMAT_TEXT), &text, &e);
+    if (s == WEIR_OK) *to = weir_text_take(&text);
+    weir_text_finish(&text);
+    return weir__report(s, &e, error);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+
+static weir_status check_slots(const struct weir_job *job, struct weir_error *error)
+{
+    struct weir_job_graph *graph = NULL;
+    struct weir_execution_graph *plan = NULL;
+    uint32_t slots = job->runtime->config.slots;
+    weir_status s = slots > 0 ? weir_job_graph_build(job->graph, &graph, error) : WEIR_OK;
+    if (s == WEIR_OK && graph) s = weir_execution_graph_build(graph, &plan, error);
+    if (s == WEIR_OK && plan && plan->n_slots > slots) {
+        s = weir_error_set(error, WEIR_E_CONFIG, "the job needs %u slots, but the configuration file allows %u; lower the parallelism (-p), put nodes into "
+                           "one slot group, or raise `slots`", plan->n_slots, slots);
+    }
+    weir_execution_graph_destroy(plan);
+    weir_job_graph_destroy(graph);
+    return s;
+}
+
+weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    if (job->run) {
+        weir_error_set(&e, WEIR_E_CONFIG, "the job was started before; make a new one to run it again");
+        return weir__report(WEIR_E_CONFIG, &e, error);
+    }
+    weir_status s = weir_job_check(job, error);
+    if (s != WEIR_OK) return s;
+    struct weir_deploy_options o = {.platform = job->runtime->platform, .registry = job->runtime->registry, .graph = job->graph};
+    s = check_slots(job, &e);
+    if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, &e);
+    if (s == WEIR_OK) s = weir_run_start(job->run, &e);
+    return weir__report(s, &e, error);
+}
+
+void weir_job_stop(struct weir_job *job)
+{
+    if (job->run) weir_run_stop(job->run);
+}
+
+void weir_job_cancel(struct weir_job *job)
+{
+    if (job->run) weir_run_cancel(job->run);
+}
+
+bool weir_job_wait(struct weir_job *job, int64_t timeout_ms)
+{
+    return !job->run || weir_run_wait(job->run, timeout_ms);
+}
+
+static enum weir_job_state state_of(enum weir_run_state state)
+{
+    switch (state) {
+    case WEIR_RUN_DEPLOYED: return WEIR_JOB_CREATED;
+    case WEIR_RUN_RUNNING: return WEIR_JOB_RUNNING;
+    case WEIR_RUN_FINISHED: return WEIR_JOB_FINISHED;
+    case WEIR_RUN_STOPPED: return WEIR_JOB_STOPPED;
+    case WEIR_RUN_CANCELLED: return WEIR_JOB_CANCELLED;
+    case WEIR_RUN_FAILED: return WEIR_JOB_FAILED;
+    }
+    return WEIR_JOB_FAILED;
+}
+
+enum weir_job_state weir_job_state(const struct weir_job *job)
+{
+    return job->run ? state_of(weir_run_state(job->run)) : WEIR_JOB_CREATED;
+}
+
+weir_status weir_job_failure(const struct weir_job *job, struct weir_error_text *error)
+{
+    const struct weir_error *e = job->run ? weir_run_failure(job->run) : NULL;
+    return weir__report(e ? e->status : WEIR_OK, e, error);
+}
+
+void weir_job_destroy(struct weir_job *job)
+{
+    if (!job) return;
+    weir_run_destroy(job->run);
+    weir_stream_graph_destroy(job->graph, weir_part_spec_destroy);
+    while (job->node_list) {
+        struct weir_node *next = job->node_list->next;
+        weir_free(job->node_list->origin);
+        weir_free(job->node_list);
+        job->node_list = next;
+    }
+    weir_document_destroy(job->document);
+    weir_free(job);
+}
+
+/* ---- status ---------------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t kind_of(enum weir_node_kind kind)
+{
+    return kind == WEIR_NODE_SOURCE ? 1 : kind == WEIR_NODE_SINK ? 3 : 2;
+}
+
+void weir_job_status(struct weir_job *job, struct weir_job_status *to)
+{
+    *to = (struct weir_job_status){.state = weir_job_state(job)};
+    if (!job->run) return;
+    struct weir_run_status s;
+    weir_run_status_take(job->run, &s);
+    *to = (struct weir_job_status){.state = state_of(s.state), .n_nodes = s.n_nodes, .elapsed_ms = s.elapsed_ms, .rows_read = s.rows_read,
+                                   .rows_written = s.rows_written, .rows_rejected = s.rows_rejected, .rows_late = s.rows_late};
+    to->nodes = weir_alloc_array(s.n_nodes + 1, sizeof *to->nodes);
+    for (uint32_t i = 0; i < s.n_nodes; i++) {
+        const struct weir_node_status *n = &s.nodes[i];
+        to->nodes[i] = (struct weir_job_node_status){.id = n->id, .title = n->title, .parallelism = n->parallelism, .kind = kind_of(n->kind),
+                                                     .rows_in = n->rows_in, .rows_out = n->rows_out, .late = n->late, .accepted = n->accepted,
+                                                     .rejected = n->rejected, .bytes = n->bytes, .timers_fired = n->timers_fired,
+                                                     .watermark = n->watermark, .busy = n->busy, .backpressured = n->backpressured};
+    }
+    weir_run_status_finish(&s);
+}
+
+void weir_job_status_free(struct weir_job_status *status)
+{
+    weir_free(status->nodes);
+    *status = (struct weir_job_status){0};
+}
