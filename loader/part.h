@@ -30,14 +30,17 @@ struct weir_part_spec {
     const struct weir_component_info *info;
     struct weir_option_value *values; /* by option; info->n_options of them */
 };
-/* All options at their defaults (not set where there is none). */
+/* All options at their defaults (not set where there is none). Defaults of FIELD and COMPONENT options are left to the job's compiler,
+ * which knows the stream's fields and the registry. */
 struct weir_part_spec *weir_part_spec_create(const struct weir_component_info *);
 void weir_part_spec_destroy(struct weir_part_spec *); /* with nested parts; NULL is fine */
 const struct weir_option_value *weir_part_option(const struct weir_part_spec *, const char *option); /* NULL: no such option */
 
-/* Parses `text` as the option's type into value: range, choices, units checked. FIELD and COMPONENT are the caller's. The message names neither
- * option nor component: "expected a duration between 1ms and 1d, found \"5 parsecs\"". */
+/* Parses `text` as the option's type into value: range, choices, units checked. FIELD and COMPONENT are the caller's. A LIST is "a, b", items
+ * trimmed; items that hold commas are put into value->list by the caller. The earlier value is freed; it stays on failure. The message names neither
+ * option nor component: "expected a duration between 1ms and 1d, found \"5 parsecs\" (write it as in 200ms, 5s, 10min or 1h 30min)". */
 WEIR_CHECKED weir_status weir_option_parse(const struct weir_option_info *, const char *text, struct weir_option_value *, struct weir_error *);
+void weir_option_value_finish(const struct weir_option_info *, struct weir_option_value *); /* not set afterwards; zeroed is fine */
 
 /* An instance with its options stored, nested parts included; opens plugin files as needed. [coordinator] */
 struct weir_part_instance {

@@ -52,8 +52,10 @@ struct weir_registry_options {
     const struct weir_platform *platform;
     const char *const *directories; /* NULL-terminated, searched in this order */
     const char *helper;             /* the program that describes unknown files: the weir CLI; NULL: unknown files are refused */
+    int64_t probe_timeout_ms;       /* how long the helper may take over one file; 0: 10 s */
     const char *installation;       /* a file whose owner is accepted as owner of plugins besides root and the effective user; may be NULL */
 };
+/* Files and directories that cannot be used are no failure: they are collected (weir_registry_refused) and told when a job needs them. */
 WEIR_CHECKED weir_status weir_registry_create(const struct weir_registry_options *, struct weir_registry **, struct weir_error *);
 void weir_registry_destroy(struct weir_registry *); /* opened files stay mapped; NULL is fine */
 
@@ -71,5 +73,7 @@ size_t weir_registry_refused(const struct weir_registry *, const char *const **m
 WEIR_CHECKED weir_status weir_registry_open(struct weir_registry *, const struct weir_component_info *, const weir_component **, struct weir_error *);
 
 const char *weir_kind_name(weir_kind kind); /* "source", "operator", ... */
+const char *weir_option_type_name(weir_option_type type); /* "bool", "duration", ... */
+const char *weir_state_kind_name(weir_state_kind kind);   /* "value", "list", "map" */
 
 #endif

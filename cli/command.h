@@ -1,0 +1,16 @@
+/* cli/command.h - a command of the weir program: one line in the table of main.c, one file, one function. */
+#ifndef WEIR_CLI_COMMAND_H
+#define WEIR_CLI_COMMAND_H
+
+/* What the program's exit code says. */
+enum weir_exit { WEIR_EXIT_OK = 0, WEIR_EXIT_JOB = 1, WEIR_EXIT_USAGE = 2, WEIR_EXIT_PLUGIN = 3, WEIR_EXIT_INTERRUPTED = 130 };
+
+struct weir_command {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns enum weir_exit */
+};
+extern const struct weir_command weir_commands[]; /* ends with a NULL name */
+
+int weir_inspect_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,249 @@
+/* loader/plugin_info.c - the checks of loader/plugin_info.h on a plugin and its components; option_table.c has those on options. Any thread. */
+#include "loader/plugin_info.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/schema.h"
+#include "loader/plugin_internal.h"
+
+/* ---- what a kind may have -------------------------------------------------------------------------------------------- */
+
+enum port { NONE, MAY, MUST };
+static const struct rule {
+    weir_kind kind;
+    enum port in, out, sides, states;
+    uint32_t flags; /* beside those that every kind may have */
+} rules[] = {
+    {WEIR_SOURCE, NONE, MUST, MAY, NONE, WEIR_UNBOUNDED},
+    {WEIR_OPERATOR, MUST, MAY, MAY, MAY, WEIR_NEEDS_KEY | WEIR_ONE_TO_ONE},
+    {WEIR_REDUCER, MAY, MUST, NONE, NONE, WEIR_NEEDS_KEY},
+    {WEIR_AGGREGATE, MAY, MUST, NONE, MUST, WEIR_NEEDS_KEY | WEIR_MERGEABLE | WEIR_INVERTIBLE},
+    {WEIR_WATERMARK_GENERATOR, MAY, NONE, NONE, NONE, 0},
+    {WEIR_PARTITIONER, MAY, NONE, NONE, NONE, 0},
+    {WEIR_DECODER, NONE, MUST, NONE, NONE, 0},
+    {WEIR_ENCODER, MAY, NONE, NONE, NONE, 0},
+    {WEIR_SINK, MUST, NONE, NONE, NONE, 0},
+};
+#define FLAGS_OF_ALL (WEIR_BLOCKING | WEIR_NONDETERMINISTIC | WEIR_ACCEPTS_SELECTION)
+
+static weir_status check_port(weir_kind kind, const char *name, enum port rule, bool there, struct weir_error *error)
+{
+    if (rule == NONE && there) return weir__refuse(error, "expected no .%s for a component of kind %s, found one; take it away", name, weir_kind_name(kind));
+    if (rule == MUST && !there) return weir__refuse(error, "expected .%s for a component of kind %s, found none; declare it", name, weir_kind_name(kind));
+    return WEIR_OK;
+}
+
+static weir_status check_flags(const struct weir_component_info *c, uint32_t allowed, struct weir_error *error)
+{
+    uint32_t wrong = c->flags & ~allowed;
+    if (!wrong) return WEIR_OK;
+    const char *name = weir__word_name(weir__component_flags, wrong & -wrong);
+    return weir__refuse(error, "expected flags that a component of kind %s can have, found %s (0x%x); take it away", weir_kind_name(c->kind), name ? name : "an unknown one", wrong);
+}
+
+static weir_status check_kind(const struct weir_component_info *c, struct weir_error *error)
+{
+    const struct rule *r = NULL;
+    for (size_t i = 0; i < WEIR_LEN(rules); i++) {
+        if (rules[i].kind == c->kind) r = &rules[i];
+    }
+    if (!r) return weir__refuse(error, "expected a component kind that this weir knows, found kind %d; use enum weir_kind of <weir/component.h>", (int)c->kind);
+    weir_status s = check_port(c->kind, "in", r->in, c->in, error);
+    if (s == WEIR_OK) s = check_port(c->kind, "out", r->out, c->out, error);
+    if (s == WEIR_OK) s = check_port(c->kind, "sides", r->sides, c->sides, error);
+    if (s == WEIR_OK) s = check_port(c->kind, "states", r->states, c->n_states > 0, error);
+    return s == WEIR_OK ? check_flags(c, FLAGS_OF_ALL | r->flags, error) : s;
+}
+
+/* ---- schema texts ------------------------------------------------------------------------------------------------------ */
+
+static const struct weir_option_info *find_option(const struct weir_component_info *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->n_options; i++) {
+        if (strcmp(c->options[i].name, name) == 0) return &c->options[i];
+    }
+    return NULL;
+}
+
+static bool has_input(const struct weir_schema_text *in, const char *name)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        const struct weir_item *item = &in->items[i];
+        if (item->kind == WEIR_ITEM_ALL) return true; /* any field of the stream */
+        if (item->kind == WEIR_ITEM_FIELD && strcmp(item->name ? item->name : item->name_option, name) == 0) return true;
+    }
+    return false;
+}
+
+/* same(x) and wide(x) name an input as it is declared: x, or {option}. */
+static weir_status check_of(const struct weir_item *item, const struct weir_schema_text *in, struct weir_error *error)
+{
+    char name[128];
+    size_t n = strlen(item->of);
+    bool braced = n > 2 && n < sizeof name && item->of[0] == '{';
+    if (braced) {
+        memcpy(name, item->of + 1, n - 2);
+        name[n - 2] = 0;
+    }
+    if (has_input(in, braced ? name : item->of)) return WEIR_OK;
+    return weir__refuse(error, "expected the name of an input in %s(%s), found no such field in .in; add it there or correct the name",
+                  item->type_kind == WEIR_ITEM_SAME ? "same" : "wide", item->of);
+}
+
+static weir_status check_item(const struct weir_component_info *c, const struct weir_item *item, const struct weir_schema_text *in, struct weir_error *error)
+{
+    if (item->name_option) {
+        const struct weir_option_info *o = find_option(c, item->name_option);
+        if (!o || o->type != WEIR_OPT_STRING)
+            return weir__refuse(error, "expected a string option in {%s}, found %s; declare WEIR_OPTION(..., %s, ...)", item->name_option,
+                          o ? "one of another type" : "no such option", item->name_option);
+    }
+    if (item->kind == WEIR_ITEM_OPTION) {
+        const struct weir_option_info *o = find_option(c, item->name);
+        if (!o || o->type != WEIR_OPT_COMPONENT)
+            return weir__refuse(error, "expected a component option in $%s, found %s; declare one of type WEIR_OPT_COMPONENT", item->name,
+                          o ? "one of another type" : "no such option");
+    }
+    return item->of ? check_of(item, in, error) : WEIR_OK;
+}
+
+static weir_status check_items(const struct weir_component_info *c, const struct weir_schema_text *text, const struct weir_schema_text *in, struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    for (size_t i = 0; s == WEIR_OK && i < text->n; i++) s = check_item(c, &text->items[i], in, error);
+    return s;
+}
+
+static weir_status check_sides(const struct weir_component_info *c, const struct weir_schema_text *in, struct weir_error *error)
+{
+    struct weir_side *sides = NULL;
+    size_t n = 0;
+    if (!c->sides) return WEIR_OK;
+    weir_status s = weir_sides_parse(c->sides, &sides, &n, error);
+    for (size_t i = 0; s == WEIR_OK && i < n; i++) s = check_items(c, &sides[i].schema, in, error);
+    if (s != WEIR_OK) weir_error_prefix(error, ".sides \"%s\": ", c->sides);
+    weir_sides_finish(sides, n);
+    return s;
+}
+
+static weir_status check_out(const struct weir_component_info *c, const struct weir_schema_text *out, struct weir_error *error)
+{
+    if (c->kind == WEIR_AGGREGATE && (out->n != 1 || out->items[0].kind != WEIR_ITEM_FIELD))
+        return weir__refuse(error, ".out \"%s\": expected one field for an aggregate, such as \"result:i64\", found something else", c->out);
+    if (c->kind == WEIR_OPERATOR && (c->flags & WEIR_ONE_TO_ONE) && !c->out)
+        return weir__refuse(error, "expected .out for a map (WEIR_ONE_TO_ONE), found none; declare the fields it writes");
+    if (c->is_filter && (out->n != 1 || out->items[0].kind != WEIR_ITEM_ALL))
+        return weir__refuse(error, ".out: expected \"*\" for a filter, found \"%s\"; a filter writes no fields", c->out ? c->out : "");
+    return WEIR_OK;
+}
+
+static weir_status check_schemas(const struct weir_component_info *c, struct weir_error *error)
+{
+    struct weir_schema_text in = {0}, out = {0};
+    weir_status s = weir_schema_text_parse(c->in, false, &in, error);
+    if (s == WEIR_OK) s = check_items(c, &in, &in, error);
+    if (s != WEIR_OK) weir_error_prefix(error, ".in \"%s\": ", c->in);
+    if (s == WEIR_OK) {
+        s = weir_schema_text_parse(c->out, true, &out, error);
+        if (s == WEIR_OK) s = check_items(c, &out, &in, error);
+        if (s != WEIR_OK) weir_error_prefix(error, ".out \"%s\": ", c->out);
+    }
+    if (s == WEIR_OK) s = check_out(c, &out, error);
+    if (s == WEIR_OK) s = check_sides(c, &in, error);
+    weir_schema_text_finish(&in);
+    weir_schema_text_finish(&out);
+    return s;
+}
+
+/* ---- states and the rest ---------------------------------------------------------------------------------------------- */
+
+static weir_status check_states(const struct weir_component_info *c, struct weir_error *error)
+{
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(c->states[i].name, c->states[j].name) == 0)
+                return weir__refuse(error, "expected states with different names, found '%s' twice; rename one", c->states[i].name);
+        }
+    }
+    if (c->kind == WEIR_AGGREGATE && c->states[0].kind != WEIR_VALUE)
+        return weir__refuse(error, "state '%s': expected the accumulator of an aggregate to be a value state, found a %s state; declare it with WEIR_VALUE_STATE",
+                      c->states[0].name, weir_state_kind_name(c->states[0].kind));
+    return WEIR_OK;
+}
+
+static weir_status check_component(const struct weir_component_info *c, struct weir_error *error)
+{
+    if (!weir__is_line(c->doc)) return weir__refuse(error, "expected .doc to be one line of UTF-8 text, found another text; shorten it");
+    if (c->instance_size > WEIR__MAX_INSTANCE)
+        return weir__refuse(error, "expected an instance of at most %u bytes, found %u; allocate large memory in open()", WEIR__MAX_INSTANCE, c->instance_size);
+    weir_status s = check_kind(c, error);
+    if (s == WEIR_OK) s = weir__option_table_check(c, error);
+    if (s == WEIR_OK) s = check_schemas(c, error);
+    return s == WEIR_OK ? check_states(c, error) : s;
+}
+
+static weir_status check_ids(const struct weir_plugin_info *p, struct weir_error *error)
+{
+    if (!weir__is_plugin_id(p->id)) return weir__refuse(error, "expected a plugin id of the characters a-z 0-9 . _ - , found another; change the first argument of WEIR_PLUGIN");
+    if (!weir__is_line(p->version) || !weir__is_line(p->license))
+        return weir__refuse(error, "expected a version and a license, each one line of UTF-8 text, found something else; see weir_plugin in <weir/component.h>");
+    for (uint32_t i = 0; i < p->n_components; i++) {
+        const char *id = p->components[i].id;
+        if (!weir__is_name(id) || id[0] == '_') return weir__refuse(error, "component %u: expected an id such as top_n ([a-z][a-z0-9_]*), found \"%.60s\"; correct its .id", i + 1, id ? id : "");
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(id, p->components[j].id) == 0) return weir__refuse(error, "expected components with different ids, found '%s' twice; rename one", id);
+        }
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_plugin_info_check(const struct weir_plugin_info *p, struct weir_error *error)
+{
+    weir_status s = check_ids(p, error);
+    for (uint32_t i = 0; s == WEIR_OK && i < p->n_components; i++) {
+        s = check_component(&p->components[i], error);
+        if (s == WEIR_OK) continue;
+        if (error) error->status = s = WEIR_E_PLUGIN; /* whatever the schema's reader called it */
+        weir_error_prefix(error, "component '%s': ", p->components[i].id);
+    }
+    return s;
+}
+
+/* ---- freeing ------------------------------------------------------------------------------------------------------------ */
+
+static void finish_option(struct weir_option_info *o)
+{
+    weir_free(o->name);
+    weir_free(o->doc);
+    weir_free(o->def);
+    weir_free(o->min);
+    weir_free(o->max);
+    for (size_t i = 0; o->choices && o->choices[i]; i++) weir_free(o->choices[i]);
+    weir_free(o->choices);
+}
+
+static void finish_component(struct weir_component_info *c)
+{
+    weir_free(c->id);
+    weir_free(c->doc);
+    weir_free(c->in);
+    weir_free(c->out);
+    weir_free(c->sides);
+    for (uint32_t i = 0; i < c->n_options; i++) finish_option(&c->options[i]);
+    for (uint32_t i = 0; i < c->n_states; i++) weir_state_layout_finish(&c->states[i]);
+    weir_free(c->options);
+    weir_free(c->states);
+}
+
+void weir_plugin_info_finish(struct weir_plugin_info *p)
+{
+    for (uint32_t i = 0; i < p->n_components; i++) finish_component(&p->components[i]);
+    weir_free(p->components);
+    weir_free(p->id);
+    weir_free(p->version);
+    weir_free(p->license);
+    weir_free(p->path);
+    weir_free(p->build_id);
+    *p = (struct weir_plugin_info){0};
+}
