@@ -31,6 +31,7 @@ struct weir_value {
     bool quoted;  /* scalar: written in quotes, so "5" is a string */
     bool secret;  /* scalar: came from ${env:} or ${file:}: never printed */
     bool broken;  /* a problem with it is reported already: readers say no more about it */
+    bool from_here; /* scalar: its beginning was given on the command line: a relative path is relative to the current directory */
     char *text;   /* scalar, after substitution */
     struct weir_value **items; /* sequence */
     struct weir_pair *pairs;   /* mapping, in order */
@@ -86,6 +87,8 @@ const struct weir_value *weir_document_root(const struct weir_document *); /* ki
 const char *weir_document_name(const struct weir_document *);
 const char *weir_document_base_dir(const struct weir_document *);
 
+/* The place of `part` inside a scalar, where it is written like that in the scalar's first line; else the scalar's. */
+struct weir_mark weir_value_mark_of(const struct weir_value *scalar, const char *part);
 const struct weir_value *weir_value_get(const struct weir_value *mapping, const char *key);  /* NULL: absent or not a mapping */
 const struct weir_value *weir_value_key(const struct weir_value *mapping, const char *key);  /* the key's own value, for its mark */
 
