@@ -124,14 +124,15 @@ static void replace_in_scalar(struct substitution *s, struct weir_value *value)
     weir_text_finish(&out);
 }
 
-static void replace_in_tree(struct substitution *s, struct weir_value *value)
+static void replace_in_tree(struct substitution *s, struct weir_value *value, const struct weir_value *skipped)
 {
+    if (value == skipped) return;
     if (value->kind == WEIR_VALUE_SCALAR) replace_in_scalar(s, value);
-    for (size_t i = 0; value->kind == WEIR_VALUE_SEQUENCE && i < value->n; i++) replace_in_tree(s, value->items[i]);
+    for (size_t i = 0; value->kind == WEIR_VALUE_SEQUENCE && i < value->n; i++) replace_in_tree(s, value->items[i], skipped);
     for (size_t i = 0; value->kind == WEIR_VALUE_MAPPING && i < value->n; i++) {
         const struct weir_value *key = value->pairs[i].key;
         if (strstr(key->text, "${")) weir_problems_add(s->problems, &key->mark, NULL, "variables are replaced in values, not in keys");
-        replace_in_tree(s, value->pairs[i].value);
+        replace_in_tree(s, value->pairs[i].value, skipped);
     }
 }
 
@@ -200,8 +201,6 @@ void weir__document_substitute(struct weir_document *document, const struct weir
         weir_problems_add(problems, &vars->mark, "vars: {name: default}", "expected a mapping of names to defaults");
     }
     check_sets(&s, sets, n);
-    for (size_t i = 0; root->kind == WEIR_VALUE_MAPPING && i < root->n; i++) {
-        if (root->pairs[i].value != vars) replace_in_tree(&s, root->pairs[i].value);
-    }
+    replace_in_tree(&s, root, vars);
     weir_map_finish(&s.vars);
 }
