@@ -87,6 +87,7 @@ typedef struct weir_part {
 #define WEIR_NUMERIC (1u << 1)  /* WEIR_OPT_FIELD: the field must be a number */
 #define WEIR_ORDERED (1u << 2)  /* WEIR_OPT_FIELD: the field's type must have an order */
 #define WEIR_PATH (1u << 3)     /* WEIR_OPT_STRING: a file path, relative to the manifest's folder where it is relative */
+#define WEIR_ONE_FILE (1u << 4) /* with WEIR_PATH, of a sink: a path without a final '/' is one file: the node has parallelism 1 */
 
 typedef struct weir_option { /* array element: the stride is in weir_component */
     const char *name, *doc;

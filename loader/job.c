@@ -1,0 +1,153 @@
+/* loader/job.c - the top level of a manifest, and the compilation as a whole. See job_internal.h for its pieces.
+ *
+ * Floor 3, one thread. Invariant: *graph is given out only when `problems` is empty.
+ */
+#include "loader/job.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/path.h"
+#include "data/key.h"
+#include "loader/job_internal.h"
+
+enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BATCHES = 1 << 16 };
+
+static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", NULL};
+static const char *const later_top_keys[] = {"checkpoint", "checkpoints", "savepoint", "restart", "metrics", "state", "functions", "schemas", NULL};
+static const char *const default_keys[] = {"parallelism", "max_parallelism", "state", "batch_rows", "channel_batches", "overflow", "chaining", "auto_watermark", NULL};
+static const char *const later_default_keys[] = {"restart", "buffer_timeout", "ttl", "object_reuse", NULL};
+
+static bool is_job_name(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+    return n > 0 && name[n] == '\0' && name[0] != '_' && name[0] != '-';
+}
+
+static void read_name(struct weir__job *job, const struct weir_value *root)
+{
+    const struct weir_value *value = weir_value_get(root, "job");
+    const char *name;
+    if (!value) {
+        weir__say(job, root, weir_strdup("job: NAME"), "the job has no name: the key 'job' is missing");
+    } else if (weir__read_text(job, value, "job", &name)) {
+        if (is_job_name(name)) job->graph->job = weir_strdup(name);
+        else weir__say(job, value, NULL, "'%s' is no name for a job: use a-z, 0-9, '_' and '-', beginning with a letter or digit", name);
+    }
+}
+
+static void read_state_backend(struct weir__job *job, const struct weir_value *value)
+{
+    static const char *const backends[] = {"heap", NULL};
+    if (value->kind == WEIR_VALUE_SCALAR && strcmp(value->text, "leveldb") == 0)
+        weir__say(job, value, weir_strdup("state: heap"), "the state backend 'leveldb' is not supported by this version yet");
+    else (void)weir__read_choice(job, value, "state", backends);
+}
+
+static void read_auto_watermark(struct weir__job *job, const struct weir_value *value)
+{
+    int64_t ms;
+    if (!weir__read_duration(job, value, "auto_watermark", &ms)) return;
+    if (ms >= 0) job->auto_watermark_ms = ms;
+    else weir__say(job, value, weir_strdup("0 switches periodic watermarks off"), "auto_watermark must not be negative");
+}
+
+static void read_default(struct weir__job *job, const char *key, const struct weir_value *value)
+{
+    struct weir_stream_graph *graph = job->graph;
+    if (strcmp(key, "parallelism") == 0)
+        (void)weir__read_count(job, value, key, 1, WEIR_MAX_PARALLELISM, &job->default_parallelism);
+    else if (strcmp(key, "max_parallelism") == 0)
+        (void)weir__read_count(job, value, key, 1, WEIR_MAX_PARALLELISM, &job->default_max_parallelism);
+    else if (strcmp(key, "state") == 0) read_state_backend(job, value);
+    else if (strcmp(key, "batch_rows") == 0) (void)weir__read_count(job, value, key, 1, MAX_BATCH_ROWS, &graph->batch_rows);
+    else if (strcmp(key, "channel_batches") == 0)
+        (void)weir__read_count(job, value, key, 1, MAX_CHANNEL_BATCHES, &graph->channel_batches);
+    else if (strcmp(key, "overflow") == 0) (void)weir__read_size(job, value, key, &graph->overflow_bytes);
+    else if (strcmp(key, "chaining") == 0) (void)weir__read_bool(job, value, key, &graph->chaining);
+    else if (strcmp(key, "auto_watermark") == 0) read_auto_watermark(job, value);
+}
+
+static void read_defaults(struct weir__job *job, const struct weir_value *defaults)
+{
+    if (!defaults || defaults->kind == WEIR_VALUE_NULL) return;
+    if (!weir__is_mapping(job, defaults, "a mapping of defaults, such as {parallelism: 4}")) return;
+    weir__check_keys(job, defaults, default_keys, later_default_keys);
+    for (size_t i = 0; i < defaults->n; i++) read_default(job, defaults->pairs[i].key->text, defaults->pairs[i].value);
+}
+
+/* A path is relative to the manifest's folder; what has no '/' is a name that is searched for. */
+static void read_plugin(struct weir__job *job, const struct weir_value *value)
+{
+    const char *name;
+    if (!weir__read_text(job, value, "plugins", &name)) return;
+    char *path = weir_strdup(name);
+    if (strchr(name, '/') && !value->from_here) {
+        weir_free(path);
+        path = weir_path_join(weir_document_base_dir(job->document), name);
+    }
+    if (strchr(name, '/') && !strchr(path, '/')) {
+        char *with_slash = weir_format("./%s", path);
+        weir_free(path);
+        path = with_slash;
+    }
+    const struct weir_plugin_info *info;
+    struct weir_error error;
+    if (weir_registry_add(job->registry, path, &info, &error) != WEIR_OK) {
+        size_t before = job->problems->n;
+        weir__say(job, value, NULL, "%s", error.text);
+        job->plugin_problems += job->problems->n - before;
+    }
+    weir_free(path);
+}
+
+static void read_plugins(struct weir__job *job, const struct weir_value *plugins)
+{
+    if (!plugins || plugins->kind == WEIR_VALUE_NULL) return;
+    if (plugins->kind == WEIR_VALUE_SCALAR) {
+        read_plugin(job, plugins);
+        return;
+    }
+    if (plugins->kind != WEIR_VALUE_SEQUENCE) {
+        weir__say(job, plugins, weir_strdup("plugins: [./plugins/mine.so]"), "expected a list of plugin files, found a mapping");
+        return;
+    }
+    for (size_t i = 0; i < plugins->n; i++) read_plugin(job, plugins->items[i]);
+}
+
+static void build(struct weir__job *job)
+{
+    weir__read_nodes(job);
+    for (size_t i = 0; i < job->n_order; i++) weir__build_node(job, &job->nodes[job->order[i]]);
+    weir__free_nodes(job);
+}
+
+static void compile(struct weir__job *job)
+{
+    const struct weir_value *root = weir_document_root(job->document);
+    if (root->kind != WEIR_VALUE_MAPPING) {
+        char *found = weir__found(root);
+        weir__say(job, root, weir_strdup("job: NAME and nodes: [...] are the least"), "expected a job, which is a mapping, found %s", found);
+        weir_free(found);
+        return;
+    }
+    weir__check_keys(job, root, top_keys, later_top_keys);
+    read_name(job, root);
+    read_defaults(job, weir_value_get(root, "defaults"));
+    read_plugins(job, weir_value_get(root, "plugins"));
+    build(job);
+}
+
+weir_status weir_job_compile(const struct weir_document *document, const struct weir_job_settings *settings, struct weir_registry *registry,
+                             struct weir_stream_graph **graph, struct weir_problems *problems)
+{
+    struct weir__job job = {.document = document, .settings = settings, .registry = registry, .problems = problems,
+                            .graph = weir_stream_graph_create(), .auto_watermark_ms = DEFAULT_AUTO_WATERMARK_MS};
+    job.graph->base_dir = weir_strdup(weir_document_base_dir(document));
+    compile(&job);
+    *graph = job.graph;
+    if (problems->n == 0) return WEIR_OK;
+    weir_stream_graph_destroy(job.graph, weir_part_spec_destroy);
+    *graph = NULL;
+    return problems->n == job.plugin_problems ? WEIR_E_PLUGIN : WEIR_E_CONFIG;
+}

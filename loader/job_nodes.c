@@ -1,0 +1,368 @@
+/* loader/job_nodes.c - the list of nodes: ids, roles, settings, `from`, and an order in which every node comes after its inputs. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+#include "data/key.h"
+#include "loader/job_internal.h"
+
+static const char *const node_keys[] = {"id",     "source",  "sink",     "from",   "schema", "malformed", "time",        "filter",          "map",        "flat_map", "process",
+                                        "key_by", "reduce",  "sum",      "min",    "max",    "min_by",    "max_by",      "count",           "window",     "aggregate", "select",
+                                        "args",   "parallelism", "max_parallelism", "slot_group", "chain", NULL};
+static const char *const later_node_keys[] = {"set", "join", "state", "trigger", "evictor", "connect", "co_process", "broadcast", "async", "checkpoint",
+                                              "cogroup", "iterate", "window_all", "guarantee", "ttl", "slots", "restart", NULL};
+static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
+static const char *const sink_keys[] = {"sink", "from", "args", NULL};
+static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};
+
+static bool is_in(const char *name, const char *const *list)
+{
+    for (; *list; list++) {
+        if (strcmp(name, *list) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_id(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return n > 0 && text[n] == '\0' && text[0] >= 'a' && text[0] <= 'z';
+}
+
+/* ---- settings that every node has ---------------------------------------------------------------------------------------- */
+
+/* Node, command line, manifest default, configuration file, 1. */
+static uint32_t inherited_parallelism(const struct weir__job *job)
+{
+    if (job->settings && job->settings->parallelism) return job->settings->parallelism;
+    if (job->default_parallelism) return job->default_parallelism;
+    if (job->settings && job->settings->default_parallelism) return job->settings->default_parallelism;
+    return 1;
+}
+
+static void read_parallelism(struct weir__job *job, struct weir__job_node *node)
+{
+    const struct weir_value *value = weir_value_get(node->value, "parallelism"), *max = weir_value_get(node->value, "max_parallelism");
+    node->parallelism = inherited_parallelism(job);
+    if (value) node->parallelism_given = weir__read_count(job, value, "parallelism", 1, WEIR_MAX_PARALLELISM, &node->parallelism);
+    node->max_parallelism = job->default_max_parallelism;
+    if (max && !weir__read_count(job, max, "max_parallelism", 1, WEIR_MAX_PARALLELISM, &node->max_parallelism)) node->max_parallelism = 0;
+    if (node->max_parallelism == 0) node->max_parallelism = weir_default_max_parallelism(node->parallelism);
+    if (node->parallelism > node->max_parallelism) {
+        const struct weir_value *at = max ? max : value ? value : node->id_value;
+        weir__say(job, at, weir_strdup("max_parallelism is the number of key groups: it must not be less than parallelism"),
+                  "node '%s' has parallelism %u but max_parallelism %u", node->id, node->parallelism, node->max_parallelism);
+    }
+}
+
+static void read_settings(struct weir__job *job, struct weir__job_node *node)
+{
+    static const char *const chains[] = {"always", "head", "never", NULL};
+    static const enum weir_chain_strategy strategies[] = {WEIR_CHAIN_ALWAYS, WEIR_CHAIN_HEAD, WEIR_CHAIN_NEVER};
+    const struct weir_value *chain = weir_value_get(node->value, "chain"), *group = weir_value_get(node->value, "slot_group");
+    read_parallelism(job, node);
+    if (chain) {
+        int i = weir__read_choice(job, chain, "chain", chains);
+        if (i >= 0) node->chain = strategies[i];
+    }
+    if (group) (void)weir__read_text(job, group, "slot_group", &node->slot_group);
+}
+
+/* ---- what a node is --------------------------------------------------------------------------------------------------- */
+
+static void say_foreign_keys(struct weir__job *job, struct weir__job_node *node, const char *const *own, const char *what)
+{
+    for (size_t i = 0; i < node->value->n; i++) {
+        const struct weir_value *key = node->value->pairs[i].key;
+        if (is_in(key->text, own) || is_in(key->text, common_keys) || !is_in(key->text, node_keys)) continue;
+        bool step = !is_in(key->text, source_keys) && !is_in(key->text, sink_keys);
+        weir__say(job, key, step ? weir_strdup("put the step in a node of its own, and connect it with `from`") : NULL, "a %s has no '%s'", what, key->text);
+    }
+}
+
+static void read_role(struct weir__job *job, struct weir__job_node *node)
+{
+    const struct weir_value *source = weir_value_key(node->value, "source"), *sink = weir_value_key(node->value, "sink");
+    const struct weir_value *from = weir_value_key(node->value, "from");
+    if (source && sink) {
+        weir__say(job, sink, weir_strdup("make two nodes: the sink's has `from: SOURCE`"), "a node is a source or a sink, not both");
+    } else if (source) {
+        node->role = WEIR__SOURCE;
+        if (from) weir__say(job, from, NULL, "a source has no input: 'from' does not belong here");
+        static const char *const own[] = {"source", "schema", "malformed", "time", "from", NULL};
+        say_foreign_keys(job, node, own, "source");
+    } else if (!from) {
+        weir__say(job, node->id_value, weir_strdup("give it `source:`, or `from:` and what to do"), "node '%s' has neither a source nor an input",
+                  node->id);
+    } else if (sink) {
+        node->role = WEIR__SINK;
+        say_foreign_keys(job, node, sink_keys, "sink");
+    } else {
+        node->role = WEIR__STEPS;
+        static const char *const only_sources[] = {"schema", "malformed", NULL};
+        for (size_t i = 0; only_sources[i]; i++) {
+            const struct weir_value *key = weir_value_key(node->value, only_sources[i]);
+            if (key) weir__say(job, key, NULL, "only a source has '%s'", only_sources[i]);
+        }
+    }
+}
+
+static bool read_id(struct weir__job *job, struct weir__job_node *node)
+{
+    const struct weir_value *id = weir_value_get(node->value, "id");
+    node->id_value = id ? id : node->value;
+    node->id = "?";
+    if (!id) {
+        weir__say(job, node->value, weir_strdup("an id names the node's state: choose it well, keep it"), "the node has no 'id'");
+        return false;
+    }
+    if (!weir__read_text(job, id, "id", &node->id)) {
+        node->id = "?";
+        return false;
+    }
+    if (!is_id(node->id)) weir__say(job, id, NULL, "'%s' is no id: use a-z, 0-9 and '_', beginning with a letter", node->id);
+    return true;
+}
+
+/* ---- from ---------------------------------------------------------------------------------------------------------------- */
+
+static void read_partition(struct weir__job *job, struct weir__input *input, const struct weir_value *value)
+{
+    static const struct {
+        const char *name;
+        enum weir_partition_kind kind;
+    } known[] = {{"forward", WEIR_PARTITION_FORWARD},     {"rebalance", WEIR_PARTITION_REBALANCE}, {"rescale", WEIR_PARTITION_RESCALE},
+                 {"shuffle", WEIR_PARTITION_SHUFFLE},     {"broadcast", WEIR_PARTITION_BROADCAST}, {"global", WEIR_PARTITION_GLOBAL}};
+    (void)job;
+    if (!value || value->broken) return;
+    input->partition_value = value;
+    input->partition = WEIR_PARTITION_CUSTOM;
+    for (size_t i = 0; value->kind == WEIR_VALUE_SCALAR && i < WEIR_LEN(known); i++) {
+        if (strcmp(value->text, known[i].name) == 0) input->partition = known[i].kind;
+    }
+}
+
+static void add_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value, const struct weir_value *partition)
+{
+    const char *text;
+    if (!weir__read_text(job, value, "from", &text)) {
+        node->ports_unknown = true;
+        return;
+    }
+    WEIR_GROW(node->inputs, node->inputs_capacity, node->n_inputs + 1);
+    struct weir__input *input = &node->inputs[node->n_inputs++];
+    const char *dot = strchr(text, '.');
+    input->value = value;
+    input->id = dot ? weir_strndup(text, (size_t)(dot - text)) : weir_strdup(text);
+    input->port = weir_strdup(dot ? dot + 1 : "");
+    read_partition(job, input, partition);
+}
+
+static void read_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value)
+{
+    static const char *const keys[] = {"input", "partition", NULL};
+    if (value->kind != WEIR_VALUE_MAPPING) {
+        add_input(job, node, value, NULL);
+        return;
+    }
+    const struct weir_value *input = weir_value_get(value, "input");
+    if (!input && weir_value_get(value, "left")) {
+        weir__say(job, value, NULL, "two named inputs (left, right) are not supported by this version yet");
+        return;
+    }
+    weir__check_keys(job, value, keys, NULL);
+    if (input) add_input(job, node, input, weir_value_get(value, "partition"));
+    else weir__say(job, value, weir_strdup("from: {input: NODE, partition: rebalance}"), "'input' is missing");
+}
+
+static void read_from(struct weir__job *job, struct weir__job_node *node)
+{
+    const struct weir_value *from = weir_value_get(node->value, "from");
+    if (!from || node->role == WEIR__SOURCE) return;
+    if (from->kind == WEIR_VALUE_SEQUENCE) {
+        if (from->n == 0) weir__say(job, from, NULL, "node '%s' has no input: the list is empty", node->id);
+        for (size_t i = 0; i < from->n; i++) read_input(job, node, from->items[i]);
+    } else if (from->kind == WEIR_VALUE_NULL) {
+        weir__say(job, from, weir_strdup("from: NODE"), "from: expected the id of a node, found nothing");
+    } else {
+        read_input(job, node, from);
+    }
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------------------------ */
+
+static void read_node(struct weir__job *job, const struct weir_value *value, struct weir_map *ids)
+{
+    if (!weir__is_mapping(job, value, "a node such as {id: out, from: in, sink: print}")) return;
+    size_t index = job->n_nodes++;
+    struct weir__job_node *node = &job->nodes[index];
+    node->value = value;
+    bool named = read_id(job, node);
+    weir__check_keys(job, value, node_keys, later_node_keys);
+    read_settings(job, node);
+    read_role(job, node);
+    read_from(job, node);
+    if (!named) return;
+    const struct weir__job_node *first = weir_map_find(ids, node->id);
+    if (first) {
+        char *help = first->id_value->mark.line ? weir_format("the first is in line %u", first->id_value->mark.line) : NULL;
+        weir__say(job, node->id_value, help, "two nodes have the id '%s'", node->id);
+    } else {
+        weir_map_put(ids, node->id, node);
+    }
+}
+
+static void resolve_input(struct weir__job *job, struct weir__job_node *node, struct weir__input *input, const struct weir_map *ids)
+{
+    input->node = weir_map_find(ids, input->id);
+    if (input->node == node) {
+        input->node = NULL;
+        weir__say(job, input->value, NULL, "node '%s' reads its own output", node->id);
+    } else if (!input->node) {
+        const char **names = weir_alloc_array(ids->n + 1, sizeof *names);
+        for (size_t i = 0; i < ids->n; i++) names[i] = ids->entries[i].key;
+        struct weir_mark mark = weir_value_mark_of(input->value, input->id);
+        char *help = weir__near(input->id, names, ids->n, NULL);
+        if (!input->value->broken) weir__say_at(job, &mark, help, "there is no node '%s'", input->id);
+        else weir_free(help);
+        weir_free(names);
+    } else if (input->node->role == WEIR__SINK) {
+        weir__say(job, input->value, NULL, "'%s' is a sink: nothing comes out of it", input->id);
+        input->node = NULL;
+    }
+}
+
+static void check_ends(struct weir__job *job, const struct weir_value *nodes)
+{
+    bool sources = false, sinks = false, unclear = false;
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        sources |= job->nodes[i].role == WEIR__SOURCE;
+        sinks |= job->nodes[i].role == WEIR__SINK;
+        unclear |= job->nodes[i].role == 0;
+    }
+    if (unclear) return;
+    if (!sources) weir__say(job, nodes, weir_strdup("a source is a node such as {id: in, source: {file: {path: ...}}}"), "the job has no source");
+    if (!sinks) weir__say(job, nodes, weir_strdup("a sink is a node such as {id: out, from: NODE, sink: print}"), "the job has no sink: nothing would come out of it");
+}
+
+/* ---- order ---------------------------------------------------------------------------------------------------------------- */
+
+/* Kahn's algorithm, always taking the first node in the author's order that is ready, so that the graph reads like the manifest. */
+static void put_in_order(struct weir__job *job)
+{
+    bool *done = weir_alloc_array(job->n_nodes + 1, sizeof *done);
+    job->order = weir_alloc_array(job->n_nodes + 1, sizeof *job->order);
+    for (bool progress = true; progress;) {
+        progress = false;
+        for (size_t i = 0; i < job->n_nodes; i++) {
+            bool ready = !done[i];
+            for (size_t k = 0; k < job->nodes[i].n_inputs && ready; k++) {
+                const struct weir__job_node *input = job->nodes[i].inputs[k].node;
+                ready = !input || done[input - job->nodes];
+            }
+            if (!ready) continue;
+            done[i] = true;
+            job->order[job->n_order++] = i;
+            progress = true;
+            break;
+        }
+    }
+    weir_free(done);
+}
+
+static struct weir__job_node *left_over_input(const struct weir__job *job, const struct weir__job_node *node, const bool *ordered)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (node->inputs[i].node && !ordered[node->inputs[i].node - job->nodes]) return node->inputs[i].node;
+    }
+    return NULL;
+}
+
+/* Every node that is left over reads one that is left over, so walking up the inputs from any of them leads into a cycle. One is told; the
+ * nodes on it, and what follows from it, are taken as told. */
+static void say_cycles(struct weir__job *job)
+{
+    if (job->n_order == job->n_nodes) return;
+    bool *ordered = weir_alloc_array(job->n_nodes, sizeof *ordered), *seen = weir_alloc_array(job->n_nodes, sizeof *seen);
+    for (size_t i = 0; i < job->n_order; i++) ordered[job->order[i]] = true;
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        struct weir__job_node *node = &job->nodes[i];
+        if (ordered[i] || seen[i]) continue;
+        bool *path = weir_alloc_array(job->n_nodes, sizeof *path);
+        while (node && !path[node - job->nodes] && !seen[node - job->nodes]) {
+            path[node - job->nodes] = true;
+            node = left_over_input(job, node, ordered);
+        }
+        if (node && !seen[node - job->nodes]) {
+            struct weir_text cycle = {0};
+            const struct weir__job_node *at = node;
+            struct weir__job_node *first = node;
+            do { /* told from the node of the cycle that comes first in the file */
+                if (at->value->mark.line < first->value->mark.line) first = &job->nodes[at - job->nodes];
+                at = left_over_input(job, at, ordered);
+            } while (at != node);
+            at = first;
+            weir_text_add(&cycle, "%s", first->id);
+            do {
+                at = left_over_input(job, at, ordered);
+                weir_text_add(&cycle, " <- %s", at->id);
+            } while (at != first);
+            weir__say(job, weir_value_get(first->value, "from"), weir_strdup("a job must not have cycles: records would go round for ever"),
+                      "the nodes read each other in a circle: %s", weir_text_get(&cycle));
+            weir_text_finish(&cycle);
+        }
+        for (size_t k = 0; k < job->n_nodes; k++) seen[k] |= path[k];
+        weir_free(path);
+    }
+    weir_free(ordered);
+    weir_free(seen);
+}
+
+void weir__read_nodes(struct weir__job *job)
+{
+    const struct weir_value *root = weir_document_root(job->document), *nodes = weir_value_get(root, "nodes");
+    if (!nodes || nodes->kind != WEIR_VALUE_SEQUENCE || nodes->n == 0) {
+        char *found = nodes ? weir__found(nodes) : NULL;
+        weir__say(job, nodes ? nodes : root, weir_strdup("nodes: is a list of {id: ..., ...}"), nodes ? "nodes: expected a list of nodes, found %s" : "the job has no nodes: the key 'nodes' is missing%s",
+                  nodes ? (nodes->kind == WEIR_VALUE_SEQUENCE ? "an empty one" : found) : "");
+        weir_free(found);
+        return;
+    }
+    struct weir_map ids = {0};
+    job->nodes = weir_alloc_array(nodes->n, sizeof *job->nodes);
+    for (size_t i = 0; i < nodes->n; i++) read_node(job, nodes->items[i], &ids);
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        struct weir__job_node *node = &job->nodes[i];
+        for (size_t k = 0; k < node->n_inputs; k++) resolve_input(job, node, &node->inputs[k], &ids);
+    }
+    check_ends(job, weir_value_key(root, "nodes"));
+    put_in_order(job);
+    say_cycles(job);
+    weir_map_finish(&ids);
+}
+
+void weir__add_output(struct weir__job_node *node, const char *port, struct weir_schema *schema, uint32_t stream_node, uint32_t stream_port)
+{
+    WEIR_GROW(node->outputs, node->outputs_capacity, node->n_outputs + 1);
+    node->outputs[node->n_outputs++] = (struct weir__output){weir_strdup(port), schema ? weir_schema_retain(schema) : NULL, stream_node, stream_port};
+}
+
+void weir__free_nodes(struct weir__job *job)
+{
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        struct weir__job_node *node = &job->nodes[i];
+        for (size_t k = 0; k < node->n_inputs; k++) {
+            weir_free(node->inputs[k].id);
+            weir_free(node->inputs[k].port);
+        }
+        for (size_t k = 0; k < node->n_outputs; k++) {
+            weir_free(node->outputs[k].port);
+            weir_schema_release(node->outputs[k].schema);
+        }
+        weir_free(node->inputs);
+        weir_free(node->outputs);
+        weir_map_finish(&node->input_names);
+    }
+    weir_free(job->nodes);
+    weir_free(job->order);
+}

@@ -1,0 +1,275 @@
+/* loader/job_window.c - `window:` and `aggregate:`: a keyed window of event time, and what is computed of its rows.
+ *
+ * What comes out: the key's fields, then the aggregates in the order written. An aggregate is "name", "name(field, ...)" or {name: {options}}, with
+ * `args` among the options; window_start and window_end are the window's own.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "loader/job_internal.h"
+
+/* ---- the window ---------------------------------------------------------------------------------------------------------- */
+
+static bool read_part(struct weir__job *job, const struct weir_value *of, const char *key, bool required, int64_t *ms)
+{
+    const struct weir_value *value = weir_value_get(of, key);
+    if (value) return weir__read_duration(job, value, key, ms);
+    if (required) weir__say(job, of, NULL, "the window has no '%s'", key);
+    return !required;
+}
+
+static bool check_positive(struct weir__job *job, const struct weir_value *at, const char *what, int64_t ms)
+{
+    if (ms > 0) return true;
+    weir__say(job, at, NULL, "the %s of a window must be more than 0", what);
+    return false;
+}
+
+static const struct weir_value *member_or(const struct weir_value *of, const char *key)
+{
+    const struct weir_value *value = weir_value_get(of, key);
+    return value ? value : of;
+}
+
+/* {size, slide, offset}, or the size alone for a tumbling window. */
+static void read_shape(struct weir__job *job, const struct weir_value *value, struct weir_window_config *to)
+{
+    static const char *const tumbling_keys[] = {"size", "offset", NULL}, *const sliding_keys[] = {"size", "slide", "offset", NULL};
+    bool tumbling = to->kind == WEIR_WINDOW_TUMBLING;
+    bool ok = true;
+    if (tumbling && value->kind == WEIR_VALUE_SCALAR) {
+        ok = weir__read_duration(job, value, "tumbling", &to->size_ms);
+    } else {
+        if (!weir__is_mapping(job, value, tumbling ? "a size, or {size: 1h, offset: 0s}" : "{size: 1h, slide: 10min}")) return;
+        weir__check_keys(job, value, tumbling ? tumbling_keys : sliding_keys, NULL);
+        ok = read_part(job, value, "size", true, &to->size_ms);
+        if (!tumbling) ok &= read_part(job, value, "slide", true, &to->slide_ms);
+        ok &= read_part(job, value, "offset", false, &to->offset_ms);
+    }
+    if (!ok || !check_positive(job, member_or(value, "size"), "size", to->size_ms)) return;
+    if (tumbling) to->slide_ms = to->size_ms;
+    else if (!check_positive(job, member_or(value, "slide"), "slide", to->slide_ms)) return;
+    if (to->offset_ms <= -to->slide_ms || to->offset_ms >= to->slide_ms)
+        weir__say(job, member_or(value, "offset"), NULL, "the offset of a window must be less than its %s, either way", tumbling ? "size" : "slide");
+}
+
+static void read_kind(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
+{
+    const struct weir_value *tumbling = weir_value_get(window, "tumbling"), *sliding = weir_value_get(window, "sliding");
+    if (tumbling && sliding) {
+        weir__say(job, weir_value_key(window, "sliding"), NULL, "a window is tumbling or sliding, not both");
+    } else if (tumbling || sliding) {
+        to->kind = tumbling ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING;
+        read_shape(job, tumbling ? tumbling : sliding, to);
+    } else if (!weir_value_key(window, "session") && !weir_value_key(window, "count") && !weir_value_key(window, "global")) {
+        weir__say(job, window, weir_strdup("window: {tumbling: 1h}, or window: {sliding: {size: 1h, slide: 10min}}"), "it is not said which kind of window");
+    }
+}
+
+static void read_window(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
+{
+    static const char *const keys[] = {"tumbling", "sliding", "lateness", "late", NULL};
+    static const char *const later[] = {"session", "count", "global", "trigger", "evictor", "cumulative", "assigner", NULL};
+    static const char *const lates[] = {"side_output", "drop", NULL};
+    if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
+    weir__check_keys(job, window, keys, later);
+    read_kind(job, window, to);
+    const struct weir_value *lateness = weir_value_get(window, "lateness"), *late = weir_value_get(window, "late");
+    if (lateness && weir__read_duration(job, lateness, "lateness", &to->lateness_ms) && to->lateness_ms < 0)
+        weir__say(job, lateness, NULL, "lateness must not be negative");
+    if (late) to->late_output = weir__read_choice(job, late, "late", lates) == 0;
+}
+
+/* ---- aggregates ---------------------------------------------------------------------------------------------------------- */
+
+/* "sum(amount)" taken apart. */
+struct call {
+    char *name;
+    char **fields;
+    size_t n;
+};
+
+static void call_finish(struct call *call)
+{
+    for (size_t i = 0; i < call->n; i++) weir_free(call->fields[i]);
+    weir_free(call->fields);
+    weir_free(call->name);
+}
+
+static bool is_name(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-./")] == '\0';
+}
+
+static char *trimmed(const char *text, size_t n)
+{
+    while (n > 0 && *text == ' ') text++, n--;
+    while (n > 0 && text[n - 1] == ' ') n--;
+    return weir_strndup(text, n);
+}
+
+/* name | name() | name(field, field). False: it is not that. */
+static bool parse_call(const char *text, struct call *call)
+{
+    *call = (struct call){0};
+    const char *open = strchr(text, '('), *end = text + strlen(text);
+    while (end > text && end[-1] == ' ') end--;
+    call->name = trimmed(text, open ? (size_t)(open - text) : (size_t)(end - text));
+    if (!is_name(call->name) || (open && end[-1] != ')')) return false;
+    for (const char *p = open ? open + 1 : NULL; p && p < end;) {
+        const char *comma = memchr(p, ',', (size_t)(end - p)), *stop = comma ? comma : end - 1;
+        char *field = trimmed(p, (size_t)(stop - p));
+        bool none = *field == '\0' && !comma && call->n == 0;
+        if (none) {
+            weir_free(field);
+            return true;
+        }
+        call->fields = weir_realloc_array(call->fields, call->n, call->n + 1, sizeof *call->fields);
+        call->fields[call->n++] = field;
+        if (!is_name(field)) return false;
+        p = comma ? comma + 1 : NULL;
+    }
+    return true;
+}
+
+/* The result field of an aggregate: the one that its out text names, under the author's name. */
+static bool infer_result(struct weir__job *job, struct weir__inference *inf, weir_type *type, bool *nullable)
+{
+    struct weir_schema_text text;
+    struct weir_error error;
+    if (weir_schema_text_parse(inf->use->info->out, true, &text, &error) != WEIR_OK) {
+        weir__say(job, inf->at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", inf->use->name, error.text);
+        return false;
+    }
+    struct weir_schema *schema = weir__infer(job, inf, &text);
+    weir_schema_text_finish(&text);
+    bool ok = schema && weir_schema_count(schema) == 1;
+    if (ok) {
+        *type = (weir_type)weir_schema_field_at(schema, 0)->type;
+        *nullable = weir_schema_field_at(schema, 0)->nullable;
+    } else if (schema) {
+        weir__say(job, inf->at, NULL, "the plugin is at fault: the aggregate '%s' must declare one field that comes out", inf->use->name);
+    }
+    weir_schema_release(schema);
+    return ok;
+}
+
+struct aggregates {
+    struct weir__job *job;
+    struct weir__flow *flow;
+    struct weir_window_config *window;
+    struct weir_schema_builder fields;
+    bool complete;
+};
+
+static bool add_result(struct aggregates *a, const struct weir_value *key, weir_type type, bool nullable)
+{
+    for (size_t i = 0; i < a->fields.n; i++) {
+        if (strcmp(a->fields.fields[i].name, key->text) != 0) continue;
+        weir__say(a->job, key, weir_strdup("give the result another name"), "the key has a field '%s' already, and it comes out too", key->text);
+        return false;
+    }
+    weir_schema_builder_add(&a->fields, key->text, type, nullable);
+    return true;
+}
+
+static void say_not_a_call(struct weir__job *job, const struct weir_value *value)
+{
+    weir__say(job, value, weir_strdup("write it as NAME or NAME(FIELD), and compute what it needs in a step before"),
+              "'%s' is an expression; expressions are not supported by this version yet", value->text);
+}
+
+static void read_aggregate(struct aggregates *a, const struct weir_value *key, const struct weir_value *value, struct weir_aggregate_config *to)
+{
+    struct weir__use use = {.at = value};
+    struct call call = {0};
+    struct weir_value name = *value;
+    bool scalar = value->kind == WEIR_VALUE_SCALAR && !value->broken;
+    if (scalar && !parse_call(value->text, &call)) {
+        say_not_a_call(a->job, value);
+        call_finish(&call);
+        a->complete = false;
+        return;
+    }
+    if (scalar) {
+        name.text = call.name;
+        if (!value->secret) name.mark = weir_value_mark_of(value, call.name);
+    }
+    bool start = scalar && strcmp(call.name, "window_start") == 0, end = scalar && strcmp(call.name, "window_end") == 0;
+    weir_type type = WEIR_TIMESTAMP;
+    bool nullable = false, ok = true;
+    if (start || end) {
+        to->result = start ? WEIR_RESULT_WINDOW_START : WEIR_RESULT_WINDOW_END;
+        if (call.n) weir__say(a->job, value, NULL, "'%s' takes no field", call.name);
+    } else {
+        struct weir__binding binding;
+        weir__use_component(a->job, scalar ? &name : value, WEIR_AGGREGATE, a->flow->schema, &use);
+        struct weir__args args = {.own = use.args, .call = value, .positional = call.fields, .n_positional = call.n};
+        weir__bind(a->job, &use, a->flow->schema, a->flow->name, &args, &binding);
+        struct weir__inference inf = {.use = &use, .binding = &binding, .in = a->flow->schema, .at = use.at};
+        ok = use.info && binding.complete && infer_result(a->job, &inf, &type, &nullable);
+        to->part = use.part;
+        to->args = binding.args;
+        to->n_args = binding.n_args;
+        binding.args = NULL;
+        weir__binding_finish(&binding);
+    }
+    to->name = weir_strdup(key->text);
+    a->complete &= ok && add_result(a, key, type, nullable);
+    call_finish(&call);
+}
+
+static void read_aggregates(struct aggregates *a, const struct weir_value *aggregate)
+{
+    struct weir__flow *flow = a->flow;
+    for (size_t i = 0; flow->schema && i < flow->n_keys; i++) {
+        const weir_schema_field *f = weir_schema_field_at(flow->schema, flow->keys[i]);
+        weir_schema_builder_add(&a->fields, f->name, (weir_type)f->type, false);
+    }
+    if (!weir__is_mapping(a->job, aggregate, "the results and how they are computed, such as {views: count, total: sum(amount)}")) {
+        a->complete = false;
+        return;
+    }
+    if (aggregate->n == 0) weir__say(a->job, aggregate, NULL, "nothing is aggregated");
+    a->window->aggregates = weir_alloc_array(aggregate->n + 1, sizeof *a->window->aggregates);
+    a->window->n_aggregates = (uint32_t)aggregate->n;
+    for (size_t i = 0; i < aggregate->n; i++) read_aggregate(a, aggregate->pairs[i].key, aggregate->pairs[i].value, &a->window->aggregates[i]);
+}
+
+static char *title_of(const struct weir_window_config *window)
+{
+    struct weir_text title = {0};
+    weir_text_add(&title, "window %s ", window->kind == WEIR_WINDOW_SLIDING ? "sliding" : "tumbling");
+    weir_text_add_duration(&title, window->size_ms);
+    if (window->kind == WEIR_WINDOW_SLIDING) {
+        weir_text_add(&title, " by ");
+        weir_text_add_duration(&title, window->slide_ms);
+    }
+    return weir_text_take(&title);
+}
+
+void weir__build_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window, const struct weir_value *aggregate)
+{
+    const struct weir_value *at = weir_value_key(flow->node->value, window ? "window" : "aggregate");
+    struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_WINDOW, "window", at);
+    struct aggregates a = {.job = job, .flow = flow, .window = &node->window, .complete = flow->schema != NULL};
+    if (window) read_window(job, window, &node->window);
+    else weir__say(job, at, weir_strdup("window: {tumbling: 1h}"), "'aggregate' needs a 'window' in the same node");
+    if (!flow->key_value) {
+        weir__say(job, at, weir_strdup("add key_by: FIELD; windows over all records at once come with a later version"), "a window needs a key");
+        a.complete = false;
+    }
+    if (aggregate) read_aggregates(&a, aggregate);
+    else weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
+    node->title = title_of(&node->window);
+    struct weir_schema *in = flow->schema ? weir_schema_retain(flow->schema) : NULL;
+    struct weir_schema *out = a.complete && aggregate ? weir_schema_build(&a.fields) : NULL;
+    weir_schema_builder_finish(&a.fields);
+    weir__set_output(node, "", out);
+    if (node->window.late_output) {
+        weir__set_output(node, "late", in);
+        weir__add_output(flow->node, "late", in, node->index, 1);
+    }
+    weir_schema_release(in);
+    weir__flow_becomes(flow, out);
+}
