@@ -83,7 +83,7 @@ static weir_status check_flags(const struct weir_option_info *o, struct weir_err
 {
     uint32_t allowed = WEIR_OPTIONAL;
     if (o->type == WEIR_OPT_FIELD) allowed |= WEIR_NUMERIC | WEIR_ORDERED;
-    if (o->type == WEIR_OPT_STRING) allowed |= WEIR_PATH;
+    if (o->type == WEIR_OPT_STRING) allowed |= WEIR_PATH | WEIR_ONE_FILE;
     uint32_t wrong = o->flags & ~allowed;
     if (wrong) {
         const char *name = weir__word_name(weir__option_flags, wrong & -wrong);

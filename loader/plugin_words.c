@@ -43,7 +43,7 @@ const struct weir__word weir__component_flags[] = {
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {
-    {WEIR_OPTIONAL, "optional"}, {WEIR_NUMERIC, "numeric"}, {WEIR_ORDERED, "ordered"}, {WEIR_PATH, "path"}, {0, NULL},
+    {WEIR_OPTIONAL, "optional"}, {WEIR_NUMERIC, "numeric"}, {WEIR_ORDERED, "ordered"}, {WEIR_PATH, "path"}, {WEIR_ONE_FILE, "one_file"}, {0, NULL},
 };
 
 const char *weir__word_name(const struct weir__word *words, uint32_t value)
