@@ -80,11 +80,14 @@ static weir_column column_from(const weir_column *column, int64_t from, int64_t 
 
 struct weir_rows *weir_rows_slice(struct weir_pool *pool, struct weir_rows *rows, int64_t from, int64_t n)
 {
-    WEIR_ASSERT(!rows->view.selection && !rows->view.null_rows && from >= 0 && n >= 0 && from <= rows->view.length - n);
+    bool whole = from == 0 && n == rows->view.length;
+    WEIR_ASSERT(from >= 0 && n >= 0 && from <= rows->view.length - n);
+    WEIR_ASSERT(whole || (!rows->view.selection && !rows->view.null_rows)); /* they have no bit offset */
     struct weir_rows *slice = weir__rows_share(pool, rows, rows->view.n_columns, 0);
     if (!slice) return NULL;
     for (uint32_t c = 0; c < rows->view.n_columns; c++) slice->columns[c] = column_from(&rows->columns[c], from, n);
-    slice->view.length = slice->view.selected = n;
+    slice->view.length = n;
+    if (!slice->view.selection) slice->view.selected = n;
     if (slice->view.time) slice->view.time += from;
     if (slice->keys.hash) slice->keys.hash += from;
     if (slice->keys.key_group) slice->keys.key_group += from;

@@ -43,7 +43,7 @@ void weir_rows_own(struct weir_rows *, struct weir_buffer *); /* takes the calle
 struct weir_rows *weir_rows_retain(struct weir_rows *);
 void weir_rows_release(struct weir_rows *); /* NULL is fine */
 
-/* Rows [from, from + n) as new rows that share the buffers. The source must have no selection. */
+/* Rows [from, from + n) as new rows that share the buffers. Only a slice that is the whole may have a selection, and keeps it. */
 struct weir_rows *weir_rows_slice(struct weir_pool *, struct weir_rows *, int64_t from, int64_t n);
 /* The columns `picks[0..n)` of rows, as new rows that share the buffers. Keeps time, keys, selection. */
 struct weir_rows *weir_rows_project(struct weir_pool *, struct weir_rows *, const uint32_t *picks, uint32_t n);

@@ -1,0 +1,64 @@
+/* data/key_internal.h - the inner steps of hashing, inlined into the loops of key_rows.c; and growing key bytes. */
+#ifndef WEIR_DATA_KEY_INTERNAL_H
+#define WEIR_DATA_KEY_INTERNAL_H
+
+#include <string.h>
+
+#include "data/key.h"
+
+/* The bits of a value, every NaN as Java's canonical one. */
+static inline uint32_t weir__f32_bits(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return v != v ? 0x7fc00000u : bits;
+}
+static inline uint64_t weir__f64_bits(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return v != v ? 0x7ff8000000000000u : bits;
+}
+
+static inline int32_t weir__java_fold(uint64_t v)
+{
+    return (int32_t)(uint32_t)(v ^ v >> 32);
+}
+
+static inline uint32_t weir__rotate_left(uint32_t v, int n)
+{
+    return v << n | v >> (32 - n);
+}
+
+/* Never negative. */
+static inline int32_t weir__murmur(int32_t hash)
+{
+    uint32_t c = (uint32_t)hash * 0xcc9e2d51u;
+    c = weir__rotate_left(c, 15) * 0x1b873593u;
+    c = weir__rotate_left(c, 13) * 5 + 0xe6546b64u;
+    c ^= 4;
+    c = (c ^ c >> 16) * 0x85ebca6bu;
+    c = (c ^ c >> 13) * 0xc2b2ae35u;
+    c ^= c >> 16;
+    int32_t s = (int32_t)c;
+    return s >= 0 ? s : s != INT32_MIN ? -s : 0;
+}
+
+/* weir_key_hash64 of eight bytes. */
+static inline uint64_t weir__mix64(uint64_t v)
+{
+    v += 0x9e3779b97f4a7c15u;
+    v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9u;
+    v = (v ^ v >> 27) * 0x94d049bb133111ebu;
+    return v ^ v >> 31;
+}
+
+bool weir__key_bytes_grow(struct weir_key_bytes *, size_t more);
+
+/* The place after the n bytes, with room for more; NULL: no memory. */
+static inline uint8_t *weir__key_bytes_room(struct weir_key_bytes *key, size_t more)
+{
+    return key->capacity - key->n >= more || weir__key_bytes_grow(key, more) ? key->p + key->n : NULL;
+}
+
+#endif
