@@ -250,6 +250,10 @@ static inline const void *weir_list_at(weir_ctx *cx, uint32_t state, size_t i)
 {
     return cx->host->list_at(cx, state, i);
 }
+static inline weir_status weir_list_update(weir_ctx *cx, uint32_t state, const void *items, size_t n)
+{
+    return cx->host->list_update(cx, state, items, n);
+}
 static inline const void *weir_map_get(weir_ctx *cx, uint32_t state, const void *key)
 {
     return cx->host->map_get(cx, state, key);
@@ -261,6 +265,14 @@ static inline void *weir_map_edit(weir_ctx *cx, uint32_t state, const void *key)
 static inline weir_status weir_map_remove(weir_ctx *cx, uint32_t state, const void *key)
 {
     return cx->host->map_remove(cx, state, key);
+}
+static inline size_t weir_map_size(weir_ctx *cx, uint32_t state)
+{
+    return cx->host->map_size(cx, state);
+}
+static inline bool weir_map_next(weir_ctx *cx, uint32_t state, weir_cursor *at, const void **key, const void **value)
+{
+    return cx->host->map_next(cx, state, at, key, value);
 }
 static inline weir_status weir_set_timer(weir_ctx *cx, weir_clock clock, uint64_t ns, int64_t at)
 {
