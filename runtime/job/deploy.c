@@ -48,7 +48,7 @@ static void make_workers(struct weir_run *run)
     run->pools = weir_alloc_array(most + 1, sizeof *run->pools);
     run->subtasks = weir_alloc_array(plan->n_subtasks + 1, sizeof *run->subtasks);
     run->worker_of = weir_alloc_array(plan->n_subtasks + 1, sizeof *run->worker_of);
-    char name[16];
+    char name[24];
     for (uint32_t i = 0; i < plan->n_slots; i++) {
         snprintf(name, sizeof name, "slot-%u", i);
         add_worker(run, name);

@@ -20,7 +20,7 @@ static weir_status report(weir_status status, const struct weir_error *error, we
     if (to) {
         to->status = status;
         to->os_error = 0;
-        if (status < 0) snprintf(to->message, sizeof to->message, "%s", error->text);
+        if (status < 0) snprintf(to->message, sizeof to->message, "%.*s", (int)sizeof to->message - 1, error->text);
         else to->message[0] = '\0';
     }
     return status;

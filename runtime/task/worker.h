@@ -14,7 +14,7 @@
 struct weir_worker {
     const struct weir_platform *platform;
     struct weir_thread *thread;
-    char name[16];
+    char name[24];
     struct weir_subtask **subtasks;
     uint32_t n_subtasks;
     bool blocking;                 /* its component waits inside its own calls */

@@ -1,0 +1,146 @@
+/* job_args.c - see the header. */
+#include "cli/job_args.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/process.h"
+#include "cli/command.h"
+
+enum { OPT_SET = 256, OPT_PLUGINS, OPT_CONFIG, OPT_LOG, OPT_OUTPUT, OPT_GRAPH, OPT_FORMAT, OPT_QUIET };
+
+static int bad(const char *command, const char *what, const char *value)
+{
+    fprintf(stderr, "weir %s: %s%s%s\n`weir %s --help` says more.\n", command, what, value ? ": " : "", value ? value : "", command);
+    return WEIR_EXIT_USAGE;
+}
+
+/* "name=value", cut in place. */
+static bool split_setting(char *text, struct weir_setting *to)
+{
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text) return false;
+    *equals = '\0';
+    *to = (struct weir_setting){text, equals + 1};
+    return true;
+}
+
+static bool read_parallelism(const char *text, uint32_t *to)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    *to = (uint32_t)n;
+    return *text && !*end && n >= 1 && n <= 32768;
+}
+
+static int take(struct weir_job_args *a, const char *command, int option, char *value)
+{
+    switch (option) {
+    case OPT_SET:
+        if (split_setting(value, &a->sets[a->n_sets])) return a->n_sets++, -1;
+        return bad(command, "--set wants NAME=VALUE, found", value);
+    case 'D':
+        if (split_setting(value, &a->overrides[a->n_overrides])) return a->n_overrides++, -1;
+        return bad(command, "-D wants PATH=VALUE, found", value);
+    case 'p': return read_parallelism(value, &a->parallelism) ? -1 : bad(command, "-p wants a number from 1 to 32768, found", value);
+    case OPT_PLUGINS: a->plugins[a->n_plugins++] = value; return -1;
+    case OPT_CONFIG: a->config = value; return -1;
+    case OPT_LOG: a->log = value; return -1;
+    case OPT_GRAPH: a->graph = value; return -1;
+    case OPT_FORMAT: a->format = value; return -1;
+    case OPT_QUIET: a->quiet = true; return -1;
+    case OPT_OUTPUT:
+        a->json = strcmp(value, "json") == 0;
+        return a->json || strcmp(value, "text") == 0 ? -1 : bad(command, "--output wants text or json, found", value);
+    default: return -1;
+    }
+}
+
+static bool is_extra(int option, const char *extra)
+{
+    return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) && (option != OPT_QUIET || strchr(extra, 'q'));
+}
+
+int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const char *extra, const char *help)
+{
+    static const struct option options[] = {
+        {"set", required_argument, NULL, OPT_SET},       {"parallelism", required_argument, NULL, 'p'}, {"plugins", required_argument, NULL, OPT_PLUGINS},
+        {"config", required_argument, NULL, OPT_CONFIG}, {"log", required_argument, NULL, OPT_LOG},     {"output", required_argument, NULL, OPT_OUTPUT},
+        {"graph", required_argument, NULL, OPT_GRAPH},   {"format", required_argument, NULL, OPT_FORMAT}, {"quiet", no_argument, NULL, OPT_QUIET},
+        {"help", no_argument, NULL, 'h'},                {NULL, 0, NULL, 0}};
+    *a = (struct weir_job_args){.sets = calloc((size_t)argc, sizeof *a->sets), .overrides = calloc((size_t)argc, sizeof *a->overrides),
+                                .plugins = calloc((size_t)argc + 1, sizeof *a->plugins)};
+    if (!a->sets || !a->overrides || !a->plugins) return bad(argv[0], "no memory", NULL);
+    optind = 1;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "D:p:h", options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return WEIR_EXIT_OK;
+        }
+        if (option == '?' || !is_extra(option, extra)) return bad(argv[0], "unknown option, or an option without its value", argv[optind - 1]);
+        int code = take(a, argv[0], option, optarg);
+        if (code >= 0) return code;
+    }
+    if (optind < argc) a->manifest = argv[optind++];
+    if (optind < argc) return bad(argv[0], "one manifest is enough; there is also", argv[optind]);
+    return -1;
+}
+
+void weir_job_args_finish(struct weir_job_args *a)
+{
+    free(a->sets);
+    free(a->overrides);
+    free(a->plugins);
+    *a = (struct weir_job_args){0};
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+
+int weir_exit_code_of(weir_status status)
+{
+    if (status == WEIR_E_PLUGIN) return WEIR_EXIT_PLUGIN;
+    return status == WEIR_E_CONFIG ? WEIR_EXIT_USAGE : WEIR_EXIT_JOB;
+}
+
+static int report(const struct weir_job_args *a, const struct weir_error_text *error)
+{
+    size_t n = strlen(error->text);
+    fprintf(a->json ? stdout : stderr, "%s%s", error->text, n > 0 && error->text[n - 1] == '\n' ? "" : "\n");
+    return weir_exit_code_of(error->status);
+}
+
+/* In a build folder the built-in plugins lie in ../plugins of the program; an installation knows its own place. */
+static char *plugins_beside(const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    struct stat info;
+    char *path = NULL;
+    if (!slash || asprintf(&path, "%.*s/../plugins", (int)(slash - program), program) < 0) return NULL;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return path;
+    free(path);
+    return NULL;
+}
+
+int weir_job_args_open(const struct weir_job_args *a, struct weir_runtime **runtime, struct weir_job **job)
+{
+    static struct weir_error_text error;
+    char *program = weir_process_executable(), *beside = getenv("WEIR_PLUGINS") ? NULL : plugins_beside(program);
+    struct weir_runtime_options o = {.struct_size = sizeof o, .config = a->config, .plugins = a->plugins, .helper = program, .log = a->log,
+                                     .builtin = beside};
+    weir_status s = weir_runtime_create(&o, runtime, &error);
+    free(beside);
+    free(program);
+    if (s != WEIR_OK) return report(a, &error);
+    if (!a->manifest) return 0;
+    struct weir_job_options job_options = {.struct_size = sizeof job_options, .parallelism = a->parallelism, .sets = a->sets, .n_sets = a->n_sets,
+                                           .overrides = a->overrides, .n_overrides = a->n_overrides, .json = a->json};
+    s = weir_job_load(*runtime, a->manifest, &job_options, job, &error);
+    if (s == WEIR_OK) return 0;
+    weir_runtime_destroy(*runtime);
+    *runtime = NULL;
+    return report(a, &error);
+}

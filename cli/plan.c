@@ -1,0 +1,49 @@
+/* cli/plan.c - `weir plan`: the three graphs of a job. */
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "cli/job_args.h"
+
+static const char help[] =
+    "usage: weir plan [OPTION...] JOB.yaml\n"
+    "\n"
+    "Prints what the runtime makes of a job. The stream graph is the job as written, with schemas and partitioners; the job graph shows which nodes are\n"
+    "chained, and why the others are not; the execution graph shows subtasks, slots, channels and the memory that channels may take.\n"
+    "\n"
+    "  --graph stream|job|execution       default: job\n"
+    "  --format text|dot|mermaid|json     default: text\n" WEIR_JOB_ARGS_HELP
+    "  --help                this text\n"
+    "\n"
+    "exit codes: 0 printed, 2 the job is wrong, or wrong usage, 3 a plugin cannot be used\n";
+
+static int print(const struct weir_job_args *args, struct weir_job *job)
+{
+    static struct weir_error_text error;
+    char *text;
+    const char *format = args->format ? args->format : args->json ? "json" : "text";
+    if (weir_job_plan(job, args->graph ? args->graph : "job", format, &text, &error) != WEIR_OK) {
+        fprintf(stderr, "weir plan: %s\n", error.text);
+        return weir_exit_code_of(error.status);
+    }
+    fputs(text, stdout);
+    weir_text_free(text);
+    return WEIR_EXIT_OK;
+}
+
+int weir_plan_main(int argc, char **argv)
+{
+    struct weir_job_args args;
+    struct weir_runtime *runtime = NULL;
+    struct weir_job *job = NULL;
+    int code = weir_job_args_parse(&args, argc, argv, "gf", help);
+    if (code < 0 && !args.manifest) {
+        fprintf(stderr, "weir plan: which job? usage: weir plan JOB.yaml\n");
+        code = WEIR_EXIT_USAGE;
+    }
+    if (code < 0) code = weir_job_args_open(&args, &runtime, &job);
+    if (code == 0 && job) code = print(&args, job);
+    weir_job_destroy(job);
+    weir_runtime_destroy(runtime);
+    weir_job_args_finish(&args);
+    return code;
+}

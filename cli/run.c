@@ -1,0 +1,108 @@
+/* cli/run.c - `weir run`: runs a job until its input ends or somebody stops it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/job_args.h"
+#include "cli/progress.h"
+#include "cli/supervisor.h"
+
+#define LOOK_MS 100 /* how often signals and the display are looked at; the end of the job is noticed at once */
+
+static const char help[] =
+    "usage: weir run [OPTION...] JOB.yaml\n"
+    "\n"
+    "Checks a job and runs it in a child process, which a crash of a plugin ends and this command explains. The last line says how many records were\n"
+    "read, written, rejected and late, and how fast. Ctrl-C stops in order: sources stop, what is in flight arrives, sinks finish; a second Ctrl-C\n"
+    "ends the job at once.\n"
+    "\n" WEIR_JOB_ARGS_HELP
+    "  --quiet               no progress and no last line\n"
+    "  --help                this text\n"
+    "\n"
+    "exit codes: 0 the job finished, 1 it failed, 2 the manifest is wrong, or wrong usage, 3 a plugin cannot be used, 130 interrupted\n";
+
+static void heed_interrupts(struct weir_job *job, struct weir_progress_view *view, int *heeded)
+{
+    int asked = weir_interrupts();
+    if (asked == *heeded) return;
+    weir_progress_clear(view);
+    if (*heeded == 0) {
+        fprintf(stderr, "weir: stopping: sources stop, sinks finish (again: at once)\n");
+        weir_job_stop(job);
+    }
+    if (asked > 1) weir_job_cancel(job);
+    *heeded = asked;
+}
+
+static int outcome(struct weir_job *job, const struct weir_job_args *args)
+{
+    static struct weir_error_text error;
+    enum weir_job_state state = weir_job_state(job);
+    if (!args->quiet) weir_print_summary(job, args->json);
+    if (state == WEIR_JOB_FINISHED) return WEIR_EXIT_OK;
+    if (state == WEIR_JOB_STOPPED && !args->quiet) fprintf(stderr, "weir: stopped in order; sinks are flushed and finished\n");
+    if (state == WEIR_JOB_CANCELLED && !args->quiet) fprintf(stderr, "weir: ended at once; sinks did not finish\n");
+    if (state == WEIR_JOB_STOPPED || state == WEIR_JOB_CANCELLED) return WEIR_EXIT_INTERRUPTED;
+    weir_job_failure(job, &error);
+    fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), error.text);
+    return WEIR_EXIT_JOB;
+}
+
+static int run(struct weir_job *job, const struct weir_job_args *args)
+{
+    static struct weir_error_text error;
+    struct weir_progress_view view;
+    int heeded = 0;
+    if (weir_job_start(job, &error) != WEIR_OK) {
+        fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
+        return weir_exit_code_of(error.status);
+    }
+    weir_progress_init(&view, args->quiet);
+    while (!weir_job_wait(job, LOOK_MS)) {
+        heed_interrupts(job, &view, &heeded);
+        weir_progress_show(&view, job);
+    }
+    weir_progress_clear(&view);
+    weir_progress_finish(&view);
+    return outcome(job, args);
+}
+
+/* getopt permutes, and settings are cut in place: the child gets them as they were. */
+static char **copy_arguments(int argc, char **argv)
+{
+    char **copies = calloc((size_t)argc + 1, sizeof *copies);
+    for (int i = 0; copies && i < argc; i++) copies[i] = strdup(argv[i]);
+    return copies;
+}
+
+static void free_arguments(char **copies)
+{
+    for (char **c = copies; c && *c; c++) free(*c);
+    free(copies);
+}
+
+int weir_run_main(int argc, char **argv)
+{
+    struct weir_job_args args;
+    struct weir_runtime *runtime = NULL;
+    struct weir_job *job = NULL;
+    bool child = weir_supervised_child();
+    char **copies = copy_arguments(argc, argv);
+    int code = weir_job_args_parse(&args, argc, argv, "q", help);
+    if (code < 0 && !args.manifest) {
+        fprintf(stderr, "weir run: which job? usage: weir run JOB.yaml\n");
+        code = WEIR_EXIT_USAGE;
+    }
+    if (code < 0 && !child) {
+        code = weir_supervise(argc, copies);
+    } else if (code < 0) {
+        code = weir_job_args_open(&args, &runtime, &job);
+        if (code == 0) code = run(job, &args);
+    }
+    weir_job_destroy(job);
+    weir_runtime_destroy(runtime);
+    weir_job_args_finish(&args);
+    free_arguments(copies);
+    return code;
+}

@@ -1,0 +1,151 @@
+/* supervisor.c - see the header. */
+#include "cli/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "cli/command.h"
+#include "embed/weir.h"
+
+#define REPORT_FD_VARIABLE "WEIR_SUPERVISOR_FD"
+#define MOST_REPORT 1024
+
+extern char **environ;
+
+/* ---- child ------------------------------------------------------------------------------------------------------------ */
+
+static volatile sig_atomic_t interrupts;
+static int report_fd = -1;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupts++;
+}
+
+/* Async-signal-safe: one thread-local pointer is read, one write is made, and the signal goes on to kill us. */
+static void on_crash(int number)
+{
+    const char *running = weir_running_now();
+    if (running && report_fd >= 0) {
+        size_t n = strlen(running);
+        if (write(report_fd, running, n < MOST_REPORT ? n : MOST_REPORT) < 0) { /* nobody is left to be told */
+        }
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void set_handler(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+bool weir_supervised_child(void)
+{
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    const char *fd = getenv(REPORT_FD_VARIABLE);
+    if (!fd) return false;
+    report_fd = atoi(fd);
+    fcntl(report_fd, F_SETFD, FD_CLOEXEC);
+    unsetenv(REPORT_FD_VARIABLE);
+    weir_process_die_with_parent();
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) set_handler(crashes[i], on_crash, 0);
+    set_handler(SIGINT, on_interrupt, SA_RESTART);
+    set_handler(SIGTERM, on_interrupt, SA_RESTART);
+    set_handler(SIGPIPE, SIG_IGN, 0); /* a reader that went away is an error of the write */
+    return true;
+}
+
+int weir_interrupts(void)
+{
+    return interrupts;
+}
+
+/* ---- supervisor ----------------------------------------------------------------------------------------------------------- */
+
+static volatile pid_t child_pid;
+
+static void pass_on(int number)
+{
+    if (child_pid > 0) kill(child_pid, number);
+}
+
+static int spawn(char **argv, int write_fd, pid_t *pid)
+{
+    char *program = weir_process_executable();
+    char variable[64];
+    posix_spawnattr_t attributes;
+    sigset_t defaults;
+    snprintf(variable, sizeof variable, "%d", write_fd);
+    setenv(REPORT_FD_VARIABLE, variable, 1);
+    posix_spawnattr_init(&attributes);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGINT);
+    sigaddset(&defaults, SIGTERM);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+    int failed = posix_spawn(pid, program ? program : argv[0], NULL, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    unsetenv(REPORT_FD_VARIABLE);
+    free(program);
+    return failed;
+}
+
+static int tell_crash(int read_fd, int status)
+{
+    char running[MOST_REPORT + 1];
+    ssize_t n = read(read_fd, running, MOST_REPORT);
+    int number = WTERMSIG(status);
+    running[n > 0 ? n : 0] = '\0';
+    fprintf(stderr, "weir: the job crashed: signal %d (%s)\n", number, strsignal(number));
+    if (n > 0) fprintf(stderr, "  while it ran %s\n  Its plugin is the first suspect: run it under a debugger, or built with -fsanitize=address.\n", running);
+    else if (number == SIGKILL) fprintf(stderr, "  It was killed from outside; the kernel does that when memory runs out (see dmesg).\n");
+    else fprintf(stderr, "  outside of any component: please report this as a defect of weir.\n");
+    return WEIR_EXIT_JOB;
+}
+
+static int wait_for(pid_t pid, int read_fd)
+{
+    int status;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) return WEIR_EXIT_JOB;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : tell_crash(read_fd, status);
+}
+
+int weir_supervise(int argc, char **argv)
+{
+    int ends[2];
+    char **arguments = calloc((size_t)argc + 2, sizeof *arguments);
+    char name[] = "weir";
+    if (!arguments || pipe2(ends, O_CLOEXEC) != 0) {
+        fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(errno));
+        free(arguments);
+        return WEIR_EXIT_JOB;
+    }
+    arguments[0] = name;
+    memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
+    fcntl(ends[1], F_SETFD, 0);
+    set_handler(SIGINT, pass_on, SA_RESTART);
+    set_handler(SIGTERM, pass_on, SA_RESTART);
+    pid_t pid = 0;
+    int failed = spawn(arguments, ends[1], &pid), code = WEIR_EXIT_JOB;
+    child_pid = pid;
+    close(ends[1]);
+    if (failed) fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(failed));
+    else code = wait_for(pid, ends[0]);
+    close(ends[0]);
+    free(arguments);
+    return code;
+}

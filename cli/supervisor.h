@@ -1,0 +1,18 @@
+/* cli/supervisor.h - `weir run` is two processes: a supervisor, and a child that holds the runtime.
+ *
+ * The child dies with the supervisor. It has a process group of its own, so that Ctrl-C reaches the supervisor alone, which passes it on once. When the
+ * child is killed by a signal, its crash handler has told through a pipe what the crashing thread was running.
+ */
+#ifndef WEIR_CLI_SUPERVISOR_H
+#define WEIR_CLI_SUPERVISOR_H
+
+#include <stdbool.h>
+
+/* Supervisor: starts this program again as a child with the same arguments, waits, and returns the exit code. */
+int weir_supervise(int argc, char **argv);
+
+/* Child: is this process one? Then the signals are set up: crash handlers, and the counter below. */
+bool weir_supervised_child(void);
+int weir_interrupts(void); /* how often the child was asked to stop: SIGINT, SIGTERM */
+
+#endif

@@ -1,0 +1,134 @@
+/* sim.c - see the header. */
+#include "harness/sim.h"
+
+#include <inttypes.h>
+
+#include "base/alloc.h"
+
+#define NS_PER_MS 1000000
+#define MOST_STEPS 50000000u /* a job of the tests that takes more goes round in circles */
+
+static int64_t monotonic_ns(void *self)
+{
+    return ((struct weir_sim *)self)->now_ns;
+}
+static int64_t wall_ms(void *self)
+{
+    return 1700000000000 + ((struct weir_sim *)self)->now_ns / NS_PER_MS;
+}
+static uint64_t random_bits(void *self)
+{
+    return weir_random_next(&((struct weir_sim *)self)->random);
+}
+
+void weir_sim_init(struct weir_sim *s, uint64_t seed)
+{
+    *s = (struct weir_sim){.platform = *weir_platform_os(), .random = {seed}};
+    s->platform.self = s; /* the operating system's other calls take no notice of it */
+    s->platform.monotonic_ns = monotonic_ns;
+    s->platform.wall_ms = wall_ms;
+    s->platform.random = random_bits;
+}
+
+struct all {
+    struct weir_subtask **subtasks;
+    uint32_t n;
+};
+
+static struct all collect(struct weir_run *run)
+{
+    struct weir_worker **workers;
+    uint32_t n_workers = weir_run_workers(run, &workers);
+    struct all a = {0};
+    for (uint32_t i = 0; i < n_workers; i++) a.n += workers[i]->n_subtasks;
+    a.subtasks = weir_alloc_array(a.n + 1, sizeof *a.subtasks);
+    a.n = 0;
+    for (uint32_t i = 0; i < n_workers; i++) {
+        for (uint32_t j = 0; j < workers[i]->n_subtasks; j++) a.subtasks[a.n++] = workers[i]->subtasks[j];
+    }
+    return a;
+}
+
+static bool is_over(const struct weir_subtask *t)
+{
+    return t->state == WEIR_SUBTASK_DONE || t->state == WEIR_SUBTASK_FAILED;
+}
+
+/* Nothing moved: time does, to what is due next; a source that gave nothing is asked again after a millisecond. */
+static bool move_time(struct weir_sim *s, const struct all *a)
+{
+    int64_t now_ms = wall_ms(s), due = INT64_MAX;
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct weir_subtask *t = a->subtasks[i];
+        if (is_over(t)) continue;
+        int64_t next = weir_subtask_next_due_ms(t);
+        bool polls = (t->has_source && t->nothing_polled) || weir_chain_is_stalled(&t->chain);
+        if (polls && now_ms + 1 < next) next = now_ms + 1;
+        if (next < due) due = next;
+    }
+    if (due == INT64_MAX) return false;
+    s->now_ns += (due > now_ms ? due - now_ms : 1) * NS_PER_MS;
+    return true;
+}
+
+static weir_progress step_one(struct weir_sim *s, struct weir_subtask *t)
+{
+    if (t->gate.n_channels > 1) t->gate.cursor = (uint32_t)weir_random_below(&s->random, t->gate.n_channels);
+    s->now_ns += (int64_t)weir_random_below(&s->random, 20000);
+    s->steps++;
+    return weir_subtask_step(t, wall_ms(s));
+}
+
+/* Steps subtasks drawn at random until each that is left has had nothing to do since the last progress. */
+static weir_status run_until_quiet(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
+{
+    uint64_t without = 0;
+    while (*left > 0 && without < (uint64_t)*left * 4 + 8) {
+        struct weir_subtask *t = a->subtasks[weir_random_below(&s->random, a->n)];
+        if (is_over(t)) continue;
+        weir_progress p = step_one(s, t);
+        if (p == WEIR_FAILED) return weir_error_set(error, t->error.status, "%s", t->error.text);
+        if (p == WEIR_DONE) --*left;
+        without = p == WEIR_NONE ? without + 1 : 0;
+    }
+    return WEIR_OK;
+}
+
+/* The random walk above may have missed a subtask: ask each once before calling it a deadlock. */
+static weir_progress ask_all(struct weir_sim *s, struct all *a, uint32_t *left)
+{
+    weir_progress any = WEIR_NONE;
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (is_over(a->subtasks[i])) continue;
+        weir_progress p = step_one(s, a->subtasks[i]);
+        if (p == WEIR_DONE) --*left;
+        if (p != WEIR_NONE) any = WEIR_MADE;
+    }
+    return any;
+}
+
+static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error *error)
+{
+    uint32_t left = a->n;
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (weir_subtask_open(a->subtasks[i]) != WEIR_OK) return weir_error_set(error, a->subtasks[i]->error.status, "%s", a->subtasks[i]->error.text);
+    }
+    while (left > 0) {
+        weir_status status = run_until_quiet(s, a, &left, error);
+        if (status != WEIR_OK) return status;
+        if (left == 0 || ask_all(s, a, &left) == WEIR_MADE) continue;
+        if (!move_time(s, a)) return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", left);
+        if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_sim_run(struct weir_sim *s, struct weir_run *run, struct weir_error *error)
+{
+    struct all a = collect(run);
+    weir_status status = run_all(s, &a, error);
+    for (uint32_t i = 0; i < a.n; i++) weir_subtask_close(a.subtasks[i]);
+    weir_free(a.subtasks);
+    weir_run_set_over(run);
+    return status;
+}

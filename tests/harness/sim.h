@@ -1,0 +1,23 @@
+/* harness/sim.h - a deployed job on one thread, a virtual clock and a seeded scheduler.
+ *
+ * The platform is the operating system's, but for clocks and randomness: time stands still unless the scheduler moves it, and every order in which
+ * subtasks could run, and channels could be polled, is drawn from the seed. The same seed gives the same run.
+ */
+#ifndef WEIR_HARNESS_SIM_H
+#define WEIR_HARNESS_SIM_H
+
+#include "base/random.h"
+#include "job/run.h"
+
+struct weir_sim {
+    struct weir_platform platform; /* give it to weir_run_deploy */
+    struct weir_random random;
+    int64_t now_ns;
+    uint64_t steps;
+};
+void weir_sim_init(struct weir_sim *, uint64_t seed);
+
+/* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock. */
+weir_status weir_sim_run(struct weir_sim *, struct weir_run *, struct weir_error *);
+
+#endif
