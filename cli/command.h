@@ -11,6 +11,10 @@ struct weir_command {
 };
 extern const struct weir_command weir_commands[]; /* ends with a NULL name */
 
+int weir_run_main(int argc, char **argv);
+int weir_validate_main(int argc, char **argv);
+int weir_plan_main(int argc, char **argv);
 int weir_inspect_main(int argc, char **argv);
+int weir_list_main(int argc, char **argv);
 
 #endif

@@ -7,9 +7,19 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "embed/weir.h"
+
+static int version(int argc, char **argv);
+static int help(int argc, char **argv);
 
 const struct weir_command weir_commands[] = {
+    {"run", "run a job until its input ends or Ctrl-C", weir_run_main},
+    {"validate", "check a job manifest; nothing runs", weir_validate_main},
+    {"plan", "print the graphs that a job becomes", weir_plan_main},
+    {"list", "list the components that jobs can name", weir_list_main},
     {"inspect", "describe a plugin file", weir_inspect_main},
+    {"version", "print the version", version},
+    {"help", "print this, or the help of a command", help},
     {NULL, NULL, NULL},
 };
 
@@ -37,18 +47,39 @@ static int usage(FILE *to)
     return to == stdout ? WEIR_EXIT_OK : WEIR_EXIT_USAGE;
 }
 
+static int version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("weir %s, plugin ABI %d.%d\n", weir_version(), WEIR_ABI_MAJOR, WEIR_ABI_NEWEST);
+    return WEIR_EXIT_OK;
+}
+
+static int unknown(const char *name)
+{
+    const char *near = nearest(name);
+    fprintf(stderr, "weir: no command '%s'", name);
+    fprintf(stderr, near ? ": did you mean '%s'?\n" : "; `weir --help` lists them\n", near);
+    return WEIR_EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    const struct weir_command *command = argc > 1 ? find(argv[1]) : NULL;
+    if (argc < 2) return usage(stdout);
+    if (!command) return unknown(argv[1]);
+    char *with_help[] = {argv[1], "--help", NULL};
+    return command->run == help ? usage(stdout) : command->run(2, with_help);
+}
+
 int main(int argc, char **argv)
 {
     struct weir_error error;
     if (argc < 2) return usage(stderr);
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) return version(argc, argv);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return usage(stdout);
     const struct weir_command *command = find(argv[1]);
-    if (!command) {
-        const char *near = nearest(argv[1]);
-        fprintf(stderr, "weir: no command '%s'", argv[1]);
-        fprintf(stderr, near ? ": did you mean '%s'?\n" : "; `weir --help` lists them\n", near);
-        return WEIR_EXIT_USAGE;
-    }
+    if (!command) return unknown(argv[1]);
     if (weir_log_configure(getenv("WEIR_LOG"), &error) != WEIR_OK) {
         fprintf(stderr, "weir: WEIR_LOG: %s\n", error.text);
         return WEIR_EXIT_USAGE;
