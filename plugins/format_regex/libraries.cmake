@@ -1,0 +1,1 @@
+set(libraries PkgConfig::PCRE2)
