@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Writes the sample inputs of the examples anew: hot_pages/access.log, hot_items/behaviour.csv, login_failures/logins.csv.
+
+Everything in them is invented. The generator is seeded, so that the same program gives the same files.
+"""
+import pathlib
+import random
+import time
+
+HERE = pathlib.Path(__file__).parent
+AGENTS = ["Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0",
+          "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_4) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15",
+          "curl/7.88.1", "ExampleBot/1.2 (+http://bot.example/)"]
+PAGES = ["/", "/index.html", "/news/", "/news/flood-warning", "/weirs/upper", "/weirs/lower", "/weirs/mill-lane", "/about",
+         "/levels?gauge=3&days=7", "/levels?gauge=11&days=1", "/img/logo.svg", "/css/site.css", "/feed.xml", "/robots.txt",
+         "/contact", "/search?q=fish+pass", "/search?q=%22sluice%22", "/photos/2024/05/", "/favicon.ico", "/login"]
+
+
+def out_of_order(random, moments, disorder):
+    """Moments as a busy server logs them: each line is written when its request is over."""
+    return [at for _, at in sorted((at + random.uniform(0, disorder), at) for at in moments)]
+
+
+def access_log(random, lines=2000, start=1714557600, hours=5):
+    pages = PAGES[:]
+    with open(HERE / "hot_pages" / "access.log", "w", encoding="utf-8", newline="\n") as log:
+        for n, at in enumerate(out_of_order(random, (start + random.uniform(0, hours * 3600) for _ in range(lines)), 45)):
+            if n % 400 == 399:
+                random.shuffle(pages)  # what is popular changes
+            if n == 1234:
+                log.write('192.0.2.77 - - [01/May/2024:13:0\n')  # a line that the server did not finish writing
+            when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at))
+            host = f"198.51.100.{random.randint(1, 60)}"
+            if n % 500 == 250:
+                log.write(f'{host} - - [{when}] "-" 408 - "-" "-"\n')  # a connection that never sent a request
+                continue
+            page = pages[min(int(random.expovariate(0.25)), len(pages) - 1)]
+            status, size = (404, 153) if page == "/login" else (200, 200 + len(page) * 211)
+            referer = "-" if random.random() < 0.6 else "https://weirs.example" + random.choice(PAGES[:8])
+            user = "mary" if random.random() < 0.02 else "-"
+            method = "HEAD" if random.random() < 0.03 else "GET"
+            log.write(f'{host} - {user} [{when}] "{method} {page} HTTP/1.1" {status} {size} "{referer}" "{random.choice(AGENTS)}"\n')
+
+
+def behaviour(random, lines=3000, start=1714557600, hours=4):
+    items = [random.randint(1000, 5000000) for _ in range(60)]
+    with open(HERE / "hot_items" / "behaviour.csv", "w", encoding="utf-8", newline="\n") as file:
+        for n, at in enumerate(out_of_order(random, (start + random.uniform(0, hours * 3600) for _ in range(lines)), 50)):
+            item = items[min(int(random.expovariate(0.1)), len(items) - 1)]
+            kind = random.choices(["pv", "cart", "fav", "buy"], [90, 6, 2, 2])[0]
+            late = 2 * 3600 if n % 1000 == 999 else 0  # now and then a telephone was without a network for two hours
+            file.write(f"{random.randint(1, 400)},{item},{item % 97},{kind},{int(at) - late}\n")
+
+
+def logins(random, start=1714557600, users=40):
+    attempts = []
+    for user in range(users):
+        at = start + random.uniform(0, 600)
+        for _ in range(random.randint(5, 40)):
+            at += random.choice([1, 2, 3, 5, 20, 90]) * random.uniform(0.5, 1.5)
+            attempts.append((round(at, 3), f"user{user:02}", random.random() < 0.45))
+    by_moment = {at: (user, success) for at, user, success in attempts}
+    with open(HERE / "login_failures" / "logins.csv", "w", encoding="utf-8", newline="\n") as file:
+        file.write("user,success,at\n")
+        for at in out_of_order(random, by_moment, 4):
+            user, success = by_moment[at]
+            millis = round(at * 1000)
+            when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(millis // 1000))
+            file.write(f"{user},{str(success).lower()},{when}.{millis % 1000:03}Z\n")
+
+
+if __name__ == "__main__":
+    access_log(random.Random(1))
+    behaviour(random.Random(2))
+    logins(random.Random(3))
