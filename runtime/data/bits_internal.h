@@ -3,6 +3,7 @@
 #ifndef WEIR_DATA_BITS_INTERNAL_H
 #define WEIR_DATA_BITS_INTERNAL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
