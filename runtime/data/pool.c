@@ -169,6 +169,7 @@ void weir_buffer_release(struct weir_buffer *b)
     }
     struct weir_pool *pool = b->home;
     if (!pool) {
+        if (b->finish) b->finish(b);
         destroy(b);
         return;
     }

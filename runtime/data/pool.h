@@ -21,6 +21,7 @@ struct weir_buffer {
     struct weir_buffer *next; /* free list or return stack */
     size_t capacity;          /* bytes */
     uint8_t *bytes;           /* 64-byte aligned; not zeroed */
+    void (*finish)(struct weir_buffer *); /* plain memory: called when the last reference goes; mostly NULL */
 };
 
 struct weir_pool *weir_pool_create(void);

@@ -1,0 +1,337 @@
+/* row_codec.c - rows as msgpack arrays, written and read by schema: no generic packer or object tree between.
+ *
+ * Format: https://github.com/msgpack/msgpack/blob/master/spec.md. Writing chooses the shortest form of lengths and integers, as
+ * msgpack-c does; reading takes any form that a msgpack writer may choose, as long as the value fits the field's type.
+ */
+#include "data/row_codec.h"
+
+#include <string.h>
+#include <weir/text.h>
+
+#include "data/bits_internal.h"
+#include "data/key_internal.h"
+
+#define MOST_DEPTH 64 /* of an `any` value: containers in containers */
+
+/* ---- writing ----------------------------------------------------------------------------------------------------------------- */
+
+static uint8_t *put_be(uint8_t *to, uint64_t v, int bytes)
+{
+    for (int i = bytes - 1; i >= 0; i--) *to++ = (uint8_t)(v >> (8 * i));
+    return to;
+}
+
+static uint8_t *put_tagged(uint8_t *to, uint8_t tag, uint64_t v, int bytes)
+{
+    *to = tag;
+    return put_be(to + 1, v, bytes);
+}
+
+static uint8_t *put_integer(uint8_t *to, int64_t v)
+{
+    uint64_t u = (uint64_t)v;
+    if (v >= 0) {
+        if (v < 128) return put_be(to, u, 1);
+        if (v <= UINT8_MAX) return put_tagged(to, 0xcc, u, 1);
+        if (v <= UINT16_MAX) return put_tagged(to, 0xcd, u, 2);
+        return v <= UINT32_MAX ? put_tagged(to, 0xce, u, 4) : put_tagged(to, 0xcf, u, 8);
+    }
+    if (v >= -32) return put_be(to, u, 1);
+    if (v >= INT8_MIN) return put_tagged(to, 0xd0, u, 1);
+    if (v >= INT16_MIN) return put_tagged(to, 0xd1, u, 2);
+    return v >= INT32_MIN ? put_tagged(to, 0xd2, u, 4) : put_tagged(to, 0xd3, u, 8);
+}
+
+static uint8_t *put_string_head(uint8_t *to, uint64_t n)
+{
+    if (n < 32) return put_be(to, 0xa0 | n, 1);
+    if (n <= UINT8_MAX) return put_tagged(to, 0xd9, n, 1);
+    return n <= UINT16_MAX ? put_tagged(to, 0xda, n, 2) : put_tagged(to, 0xdb, n, 4);
+}
+
+static uint8_t *put_bytes_head(uint8_t *to, uint64_t n)
+{
+    if (n <= UINT8_MAX) return put_tagged(to, 0xc4, n, 1);
+    return n <= UINT16_MAX ? put_tagged(to, 0xc5, n, 2) : put_tagged(to, 0xc6, n, 4);
+}
+
+static uint8_t *put_array_head(uint8_t *to, uint64_t n)
+{
+    if (n < 16) return put_be(to, 0x90 | n, 1);
+    return n <= UINT16_MAX ? put_tagged(to, 0xdc, n, 2) : put_tagged(to, 0xdd, n, 4);
+}
+
+#define MOST_HEAD 9 /* bytes of the longest number, or of the head of the longest string */
+
+static uint8_t *put_value(uint8_t *to, const weir_column *c, int64_t row)
+{
+    uint32_t narrow;
+    uint64_t wide;
+    switch ((weir_type)c->type) {
+    case WEIR_BOOL: return put_be(to, weir_bit(c->data, c->bit_offset + row) ? 0xc3 : 0xc2, 1);
+    case WEIR_I32: return put_integer(to, ((const int32_t *)c->data)[row]);
+    case WEIR_I64:
+    case WEIR_TIMESTAMP: return put_integer(to, ((const int64_t *)c->data)[row]);
+    case WEIR_F32: memcpy(&narrow, (const float *)c->data + row, 4); return put_tagged(to, 0xca, narrow, 4);
+    case WEIR_F64: memcpy(&wide, (const double *)c->data + row, 8); return put_tagged(to, 0xcb, wide, 8);
+    case WEIR_STRING:
+    case WEIR_BYTES:
+    case WEIR_ANY: break;
+    }
+    size_t n = (size_t)(c->offsets[row + 1] - c->offsets[row]);
+    if (c->type == WEIR_STRING) to = put_string_head(to, n);
+    if (c->type == WEIR_BYTES) to = put_bytes_head(to, n);
+    if (n) memcpy(to, (const char *)c->data + c->offsets[row], n);
+    return to + n;
+}
+
+static bool is_null(const weir_column *c, int64_t row)
+{
+    return c->validity && !weir_bit(c->validity, c->bit_offset + row);
+}
+
+weir_status weir_row_pack(struct weir_key_bytes *key, const weir_batch *batch, int64_t row)
+{
+    size_t most = 5 + (size_t)batch->n_columns * MOST_HEAD;
+    for (uint32_t i = 0; i < batch->n_columns; i++) {
+        const weir_column *c = &batch->columns[i];
+        if (c->offsets && !is_null(c, row)) most += (size_t)(c->offsets[row + 1] - c->offsets[row]);
+    }
+    uint8_t *start = weir__key_bytes_room(key, most), *to = start;
+    if (!to) return WEIR_E_MEMORY;
+    to = put_array_head(to, batch->n_columns);
+    for (uint32_t i = 0; i < batch->n_columns; i++) {
+        const weir_column *c = &batch->columns[i];
+        /* An `any` column may hold no bytes where a component put an empty text: that is no msgpack value, so nil stands for it. */
+        bool nothing = c->type == WEIR_ANY && c->offsets[row + 1] == c->offsets[row];
+        if (nothing || is_null(c, row)) *to++ = 0xc0;
+        else to = put_value(to, c, row);
+    }
+    key->n += (size_t)(to - start);
+    return WEIR_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------ */
+
+struct reader {
+    const uint8_t *p, *end;
+};
+
+static bool has(const struct reader *in, uint64_t n)
+{
+    return (uint64_t)(in->end - in->p) >= n;
+}
+
+static bool get_be(struct reader *in, int bytes, uint64_t *v)
+{
+    if (!has(in, (uint64_t)bytes)) return false;
+    *v = 0;
+    for (int i = 0; i < bytes; i++) *v = *v << 8 | *in->p++;
+    return true;
+}
+
+static bool get_tag(struct reader *in, uint8_t *tag)
+{
+    if (!has(in, 1)) return false;
+    *tag = *in->p++;
+    return true;
+}
+
+/* False also for what an int64 cannot hold. */
+static bool get_integer(struct reader *in, uint8_t tag, int64_t *v)
+{
+    uint64_t u;
+    if (tag < 0x80 || tag >= 0xe0) {
+        *v = (int8_t)tag;
+        return true;
+    }
+    if (tag >= 0xcc && tag <= 0xcf) {
+        if (!get_be(in, 1 << (tag - 0xcc), &u) || u > INT64_MAX) return false;
+        *v = (int64_t)u;
+        return true;
+    }
+    if (tag < 0xd0 || tag > 0xd3 || !get_be(in, 1 << (tag - 0xd0), &u)) return false;
+    int unused = 64 - (8 << (tag - 0xd0));
+    *v = (int64_t)(u << unused) >> unused; /* sign extension */
+    return true;
+}
+
+static bool get_length(struct reader *in, int bytes, struct weir_str *value)
+{
+    uint64_t n;
+    if (!get_be(in, bytes, &n) || !has(in, n)) return false;
+    *value = (weir_str){(const char *)in->p, (size_t)n};
+    in->p += n;
+    return true;
+}
+
+static bool get_string(struct reader *in, uint8_t tag, weir_str *value)
+{
+    if ((tag & 0xe0) == 0xa0) {
+        if (!has(in, tag & 0x1f)) return false;
+        *value = (weir_str){(const char *)in->p, tag & 0x1f};
+        in->p += value->n;
+        return true;
+    }
+    return tag >= 0xd9 && tag <= 0xdb && get_length(in, 1 << (tag - 0xd9), value);
+}
+
+static bool get_bytes(struct reader *in, uint8_t tag, weir_str *value)
+{
+    return tag >= 0xc4 && tag <= 0xc6 && get_length(in, 1 << (tag - 0xc4), value);
+}
+
+static bool skip(struct reader *in, uint64_t n)
+{
+    if (!has(in, n)) return false;
+    in->p += n;
+    return true;
+}
+
+static bool skip_value(struct reader *in, int depth);
+
+static bool skip_values(struct reader *in, uint64_t n, int depth)
+{
+    if (depth == 0) return false;
+    for (; n > 0; n--) {
+        if (!skip_value(in, depth - 1)) return false;
+    }
+    return true;
+}
+
+/* Passes over one msgpack value of any kind; false when it is not whole or nested too deeply. */
+static bool skip_value(struct reader *in, int depth)
+{
+    uint8_t tag;
+    uint64_t n;
+    weir_str text;
+    if (!get_tag(in, &tag)) return false;
+    if (tag < 0x80 || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2 || tag == 0xc3) return true;
+    if (tag < 0x90) return skip_values(in, 2 * (uint64_t)(tag & 0x0f), depth);
+    if (tag < 0xa0) return skip_values(in, tag & 0x0f, depth);
+    if (tag < 0xc0 || (tag >= 0xd9 && tag <= 0xdb)) return get_string(in, tag, &text);
+    if (tag >= 0xc4 && tag <= 0xc6) return get_bytes(in, tag, &text);
+    if (tag >= 0xc7 && tag <= 0xc9) return get_be(in, 1 << (tag - 0xc7), &n) && skip(in, n + 1); /* ext: a type byte more */
+    if (tag == 0xca || tag == 0xcb) return skip(in, tag == 0xca ? 4 : 8);
+    if (tag >= 0xcc && tag <= 0xcf) return skip(in, (uint64_t)1 << (tag - 0xcc));
+    if (tag >= 0xd0 && tag <= 0xd3) return skip(in, (uint64_t)1 << (tag - 0xd0));
+    if (tag >= 0xd4 && tag <= 0xd8) return skip(in, ((uint64_t)1 << (tag - 0xd4)) + 1); /* fixext */
+    if (tag == 0xdc || tag == 0xdd) return get_be(in, tag == 0xdc ? 2 : 4, &n) && skip_values(in, n, depth);
+    if (tag == 0xde || tag == 0xdf) return get_be(in, tag == 0xde ? 2 : 4, &n) && skip_values(in, 2 * n, depth);
+    return false; /* 0xc1 is never used */
+}
+
+bool weir_is_msgpack(const uint8_t *p, size_t n)
+{
+    struct reader in = {p, p + n};
+    return skip_value(&in, MOST_DEPTH) && in.p == in.end;
+}
+
+/* ---- one field into the builder ------------------------------------------------------------------------------------------------- */
+
+static weir_status put_text(struct weir_builder *b, uint32_t i, weir_str value)
+{
+    weir_out_column *to = &b->columns[i];
+    int64_t at = b->out.length;
+    weir_status s = weir_builder_reserve_bytes(b, i, value.n);
+    if (s != WEIR_OK) return s;
+    if (value.n) memcpy((char *)to->data + to->offsets[at], value.p, value.n);
+    to->offsets[at + 1] = to->offsets[at] + (int32_t)value.n;
+    return WEIR_OK;
+}
+
+static weir_status unpack_text(struct weir_builder *b, uint32_t i, struct reader *in)
+{
+    const uint8_t *start = in->p;
+    uint8_t tag;
+    weir_str value;
+    bool fine;
+    switch ((weir_type)b->columns[i].type) {
+    case WEIR_STRING: fine = get_tag(in, &tag) && get_string(in, tag, &value) && weir_is_utf8(value.p, value.n); break;
+    case WEIR_BYTES: fine = get_tag(in, &tag) && get_bytes(in, tag, &value); break;
+    default:
+        fine = skip_value(in, MOST_DEPTH);
+        value = (weir_str){(const char *)start, (size_t)(in->p - start)};
+    }
+    return fine ? put_text(b, i, value) : WEIR_E_DATA;
+}
+
+static bool unpack_number(weir_out_column *to, int64_t at, struct reader *in)
+{
+    uint8_t tag;
+    int64_t v;
+    uint64_t bits;
+    uint32_t narrow;
+    if (!get_tag(in, &tag)) return false;
+    switch ((weir_type)to->type) {
+    case WEIR_BOOL: weir__bits_put(to->data, at, tag == 0xc3); return tag == 0xc2 || tag == 0xc3;
+    case WEIR_I32:
+        if (!get_integer(in, tag, &v) || v < INT32_MIN || v > INT32_MAX) return false;
+        ((int32_t *)to->data)[at] = (int32_t)v;
+        return true;
+    case WEIR_I64:
+    case WEIR_TIMESTAMP: return get_integer(in, tag, (int64_t *)to->data + at);
+    case WEIR_F32:
+        if (tag != 0xca || !get_be(in, 4, &bits)) return false;
+        narrow = (uint32_t)bits;
+        memcpy((float *)to->data + at, &narrow, 4);
+        return true;
+    case WEIR_F64:
+        if (tag != 0xcb || !get_be(in, 8, &bits)) return false;
+        memcpy((double *)to->data + at, &bits, 8);
+        return true;
+    default: return false;
+    }
+}
+
+static weir_status unpack_field(struct weir_builder *b, uint32_t i, struct reader *in)
+{
+    weir_out_column *to = &b->columns[i];
+    int64_t at = b->out.length;
+    bool null = has(in, 1) && *in->p == 0xc0;
+    if (null && to->validity) {
+        in->p++;
+        weir__bits_put(to->validity, at, false);
+        return to->offsets ? put_text(b, i, (weir_str){0}) : WEIR_OK;
+    }
+    if (to->validity) weir__bits_put(to->validity, at, true);
+    if (to->offsets) return unpack_text(b, i, in);
+    return unpack_number(to, at, in) ? WEIR_OK : WEIR_E_DATA;
+}
+
+static bool get_array_head(struct reader *in, uint64_t *n)
+{
+    uint8_t tag;
+    if (!get_tag(in, &tag)) return false;
+    *n = tag & 0x0f;
+    return (tag & 0xf0) == 0x90 || ((tag == 0xdc || tag == 0xdd) && get_be(in, tag == 0xdc ? 2 : 4, n));
+}
+
+static weir_status not_the_field(const struct weir_builder *b, uint32_t i, const struct reader *in, const uint8_t *at, const uint8_t *packed,
+                                 struct weir_error *error)
+{
+    const weir_schema_field *f = weir_schema_field_at(b->schema, b->written[i]);
+    char found[24] = "the end";
+    if (at < in->end) snprintf(found, sizeof found, "the byte 0x%02x", *at);
+    return weir_error_set(error, WEIR_E_DATA, "packed row, byte %zu: expected field '%s' (%s%s), found %s", (size_t)(at - packed), f->name,
+                          weir_type_name((weir_type)f->type), f->nullable ? "?" : "", found);
+}
+
+weir_status weir_row_unpack(const uint8_t *packed, size_t n, struct weir_builder *b, struct weir_error *error)
+{
+    struct reader in = {packed, packed + n};
+    uint64_t fields;
+    WEIR_ASSERT(b->out.length < b->out.capacity);
+    if (!get_array_head(&in, &fields)) return weir_error_set(error, WEIR_E_DATA, "packed row: it is not a msgpack array");
+    if (fields != b->n_written) {
+        return weir_error_set(error, WEIR_E_DATA, "packed row: it has %llu fields, the schema %u", (unsigned long long)fields, b->n_written);
+    }
+    for (uint32_t i = 0; i < b->n_written; i++) {
+        const uint8_t *at = in.p;
+        weir_status s = unpack_field(b, i, &in);
+        if (s == WEIR_E_DATA) return not_the_field(b, i, &in, at, packed, error);
+        if (s != WEIR_OK) return weir_error_set(error, s, "no memory for a packed row of %zu bytes", n);
+    }
+    if (in.p != in.end) return weir_error_set(error, WEIR_E_DATA, "packed row: %zu bytes follow its last field", (size_t)(in.end - in.p));
+    return WEIR_OK;
+}
