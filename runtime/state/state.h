@@ -1,13 +1,14 @@
 /* state/state.h - the keyed state of one operator subtask: what an operator sees of a state backend.
  *
- * Floor 3. One thread. State is addressed by (state, key, namespace): the namespace is a window's or slice's id, 0 where there is none.
- * Everything goes through struct weir_state_ops, so that a backend can be exchanged; the heap backend (state/heap.h) is the first. A
- * backend may copy values in and out: a pointer is valid until the next call that names the same state, and until weir_state_settle, which
- * the operator calls after each callback, when the current key changes, and before a barrier. edit and the list and map changes
- * mark the entry changed.
+ * Floor 3. One thread. State is addressed by (state, key, namespace): the namespace is a window's or slice's id, 0 where
+ * there is none. Everything goes through struct weir_state_ops, so that a backend can be exchanged; the heap backend
+ * (state/heap.h) is the first. A backend may copy values in and out: a pointer is valid until the next call that names the
+ * same state, and until weir_state_settle, which the operator calls after each callback, when the current key changes, and
+ * before a barrier. edit and the list and map changes mark the entry changed.
  *
- * Values are the structs that a component declares (weir_state): fixed size, zeroed at first, with weir_str members whose bytes the
- * backend owns. Keys and namespaces are enumerable per key group in a fixed order (order of first insertion), for firing windows and for snapshots.
+ * Values are the structs that a component declares (weir_state): fixed size, zeroed at first, with weir_str members whose
+ * bytes the backend owns. An emptied list or map counts as absent. Keys are enumerable per key group and namespace in order
+ * of insertion, namespaces in ascending order, for firing windows and for snapshots.
  */
 #ifndef WEIR_STATE_STATE_H
 #define WEIR_STATE_STATE_H
@@ -18,7 +19,8 @@
 #include "base/error.h"
 #include "time/timers.h"
 
-/* A state declaration with its arrays copied to their natural stride; immutable. Built from weir_state (or from a plugin manifest). */
+/* A state declaration with its arrays copied to their natural stride; immutable. Built from weir_state (or from a plugin
+ * manifest). */
 struct weir_state_layout {
     char *name;
     weir_state_kind kind;
@@ -26,7 +28,8 @@ struct weir_state_layout {
     weir_field *fields, *key_fields; /* names owned */
     uint32_t n_fields, n_key_fields;
 };
-/* Copies and checks: offsets and sizes inside the struct, no overlap, known types, map keys without floats-of-NaN trouble ... */
+/* Copies and checks: known types, members aligned inside the struct, apart, of their type's size; a map's value may be
+ * empty. On failure the layout is empty. */
 WEIR_CHECKED weir_status weir_state_layout_init(struct weir_state_layout *, const weir_state *, struct weir_error *);
 void weir_state_layout_finish(struct weir_state_layout *);
 
@@ -42,32 +45,41 @@ struct weir_state_ops {
     void (*settle)(struct weir_state_set *);
 
     const void *(*value_get)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
-    void *(*value_edit)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns); /* NULL: no memory */
-    /* value_edit for rows: values[i] for the key of row rows[i] (NULL: i) in namespace ns; key bytes encoded from `fields` of the batch.
-     * created (may be NULL): bit i is set when the entry is new. The pointers are all valid together, until settle. */
-    weir_status (*value_edit_rows)(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields, uint32_t n_fields,
-                                   const uint32_t *rows, int64_t n, int64_t ns, void **values, uint8_t *created);
+    /* NULL: no memory. */
+    void *(*value_edit)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
+    /* value_edit for rows: values[i] for the key of row rows[i] (NULL: i) in namespace ns; key bytes encoded from `fields`
+     * of the batch. created (may be NULL): bit i says whether the entry is new; of rows with the same key, the first. The
+     * pointers are all valid together, until settle. */
+    weir_status (*value_edit_rows)(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields,
+                                   uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,
+                                   uint8_t *created);
     void (*clear)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns); /* all kinds */
 
-    weir_status (*list_add)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *item);
+    weir_status (*list_add)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                            const void *item);
     size_t (*list_size)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
     const void *(*list_at)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, size_t i);
-    weir_status (*list_update)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *items, size_t n);
+    weir_status (*list_update)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                               const void *items, size_t n);
 
-    const void *(*map_get)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *key);
+    const void *(*map_get)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                           const void *key);
     void *(*map_edit)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *key);
     void (*map_remove)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *key);
     size_t (*map_size)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
-    bool (*map_next)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, weir_cursor *, const void **key, const void **value);
+    bool (*map_next)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, weir_cursor *,
+                     const void **key, const void **value);
 
     /* Bytes of a weir_str member of an entry that an edit gave. */
     weir_status (*assign)(struct weir_state_set *, uint32_t state, weir_str *member, weir_str bytes);
     void *(*resize_bytes)(struct weir_state_set *, uint32_t state, weir_str *member, size_t size);
 
-    /* Enumeration. next_key: the keys that have an entry in (state, group, ns), from *cursor (zeroed at first) on, in order of insertion; value is
-     * the entry's (NULL for lists and maps). Entries may be edited in between, none may be added to or removed from that namespace. next_namespace:
-     * the namespaces of (state, group) in ascending order, after `after` (INT64_MIN - inclusive when first is true). drop_namespace: forgets a namespace of all groups. */
-    bool (*next_key)(struct weir_state_set *, uint32_t state, uint32_t group, int64_t ns, weir_cursor *, struct weir_key_ref *, void **value);
+    /* Enumeration. next_key: the keys that have an entry in (state, group, ns), from *cursor (zeroed at first) on, in order
+     * of insertion; value is the entry's (NULL for lists and maps). Entries may be edited in between, none may be added to
+     * or removed from that namespace. next_namespace: the namespaces of (state, group) that have entries, in ascending
+     * order: the first one, or the one after `after`. drop_namespace: forgets a namespace of all groups. */
+    bool (*next_key)(struct weir_state_set *, uint32_t state, uint32_t group, int64_t ns, weir_cursor *,
+                     struct weir_key_ref *, void **value);
     bool (*next_namespace)(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after, int64_t *ns);
     void (*drop_namespace)(struct weir_state_set *, uint32_t state, int64_t ns);
 
@@ -75,8 +87,10 @@ struct weir_state_ops {
     size_t (*entries)(const struct weir_state_set *, uint32_t state);
 };
 
-/* state/heap.c: one open-addressing table per key group, state and namespace; values in pages of at most 64 KiB that do not move. */
-struct weir_state_set *weir_heap_state_create(const struct weir_state_layout *layouts, uint32_t n_states, uint32_t first_group, uint32_t last_group);
+/* state/heap.c: one open-addressing table per key group, state and namespace; values in pages of at most 64 KiB that do not
+ * move, but for removals. The set keeps no copy of the layouts. */
+struct weir_state_set *weir_heap_state_create(const struct weir_state_layout *layouts, uint32_t n_states,
+                                              uint32_t first_group, uint32_t last_group);
 
 /* Deep helpers on structs of a layout, for backends and operators: equality and hash of map keys by declared members. */
 uint64_t weir_layout_hash(const weir_field *fields, uint32_t n, const void *value);

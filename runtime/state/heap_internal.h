@@ -1,0 +1,191 @@
+/* heap_internal.h - the parts of the heap backend, for this folder and its tests.
+ *
+ *   struct heap           a state set: its states, and a count of all bytes held
+ *     struct heap_state   one declared state: the sizes that its tables share, and a group per key group
+ *       struct heap_group   the namespaces of one key group, sorted, the last one used at hand
+ *         struct heap_table   the keys of one namespace: slots -> entry ids -> entries in pages
+ *           entry               struct heap_key, then the value: the declared struct, a struct heap_list, or a struct
+ * heap_map
+ *
+ * Entry ids are given in order of insertion. An entry's place is computed from its id: the pages of a table hold 4, 4, 8, 16
+ * ... entries until a page of the next size would pass 64 KiB, and that many from then on. So a table of three keys is
+ * small, a large one grows without moving anything, and enumeration in order of insertion is a walk over ids.
+ *
+ * Entries move only when a removal leaves less than half of the ids alive: never during value_edit_rows or enumeration.
+ */
+#ifndef WEIR_STATE_HEAP_INTERNAL_H
+#define WEIR_STATE_HEAP_INTERNAL_H
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "state/state.h"
+
+#define WEIR__HEAP_PAGE_BYTES   65536
+#define WEIR__HEAP_KEY_IN_PLACE 12
+#define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */
+
+struct heap_key {
+    uint32_t n;
+    uint8_t
+        bytes[WEIR__HEAP_KEY_IN_PLACE]; /* the key; when it is longer: its first four bytes and a pointer to all of them */
+};
+struct heap_slot { /* of tables and of maps */
+    uint32_t tag;  /* low half of the key's hash; its low bits choose the place */
+    uint32_t id;   /* + 1; 0: free */
+};
+struct heap_key_block { /* bytes of long keys, given back with the table or when it is compacted */
+    struct heap_key_block *next;
+    size_t used, capacity;
+    uint8_t bytes[];
+};
+struct heap_table {
+    int64_t ns;
+    struct heap_slot *slots;
+    uint32_t n_slots;    /* a power of two, at least twice `live` */
+    uint32_t used, live; /* ids given; those that are alive */
+    uint32_t n_pages, pages_capacity;
+    uint8_t **pages;
+    struct heap_key_block *keys;
+};
+struct heap_group {
+    struct heap_table *last; /* one of tables, or NULL */
+    struct heap_table **tables;
+    uint32_t n, capacity;
+};
+struct heap_texts { /* where the weir_str members of a struct are */
+    uint32_t *offsets, n;
+};
+struct heap_state {
+    const struct weir_state_layout *layout;
+    struct heap_group *groups; /* by key group - first_group */
+    uint32_t entry_size;       /* bytes of heap_key and value, a multiple of 8 */
+    uint32_t page_shift;       /* log2 of the entries of a full page */
+    struct heap_texts texts, key_texts;
+    size_t n_entries;
+};
+struct heap {
+    struct weir_state_set set; /* first member: a weir_state_set of this backend is its heap */
+    struct heap_state *states;
+    size_t bytes;
+    struct weir_key_bytes scratch; /* keys being encoded */
+};
+
+struct heap_list { /* the value of a list's entry */
+    uint8_t *items;
+    size_t n, capacity;
+};
+struct heap_map { /* the value of a map's entry */
+    uint8_t *pairs;
+    uint32_t used, live, capacity;
+    uint32_t n_slots; /* 0: few pairs, searched one by one */
+    struct heap_slot *slots;
+};
+
+/* ---- memory (heap_bytes.c): counted in heap->bytes; zeroed; NULL: no memory ---------------------------------------------
+ */
+
+void *weir__heap_alloc(struct heap *, size_t size);
+void *weir__heap_resize(struct heap *, void *p, size_t old_size, size_t size); /* new part not zeroed */
+void weir__heap_free(struct heap *, void *p, size_t size);
+
+/* The weir_str members of a struct: turned from borrowed bytes into copies (false: no memory, nothing is owned); given back.
+ */
+bool weir__heap_own_texts(struct heap *, const struct heap_texts *, void *value);
+void weir__heap_free_texts(struct heap *, const struct heap_texts *, void *value);
+weir_status weir__heap_assign(struct weir_state_set *, uint32_t state, weir_str *member, weir_str bytes);
+void *weir__heap_resize_bytes(struct weir_state_set *, uint32_t state, weir_str *member, size_t size);
+
+/* ---- tables (heap_table.c) ----------------------------------------------------------------------------------------------
+ */
+
+static inline const uint8_t *weir__heap_key_bytes(const struct heap_key *k)
+{
+    const uint8_t *block;
+    if (k->n <= WEIR__HEAP_KEY_IN_PLACE) return k->bytes;
+    memcpy(&block, k->bytes + 4, sizeof block);
+    return block;
+}
+
+static inline bool weir__heap_key_is(const struct heap_key *k, const uint8_t *p, uint32_t n)
+{
+    if (k->n != n) return false;
+    if (n == 8) return memcmp(k->bytes, p, 8) == 0; /* one load each */
+    if (n <= WEIR__HEAP_KEY_IN_PLACE) return memcmp(k->bytes, p, n) == 0;
+    return memcmp(k->bytes, p, 4) == 0 && memcmp(weir__heap_key_bytes(k), p, n) == 0;
+}
+
+static inline struct heap_key *weir__heap_entry(const struct heap_state *s, const struct heap_table *t, uint32_t id)
+{
+    uint32_t page, at;
+    if (id >> s->page_shift || s->page_shift < 2) {
+        page = (s->page_shift < 2 ? 0 : s->page_shift - 2) + (id >> s->page_shift);
+        at = id & ((1u << s->page_shift) - 1);
+    } else {
+        uint32_t power = 31 - (uint32_t)__builtin_clz(id | 2); /* 4 and 4 entries, then 2^power */
+        page = power - 1;
+        at = id & (((1u << power) - 1) | 3);
+    }
+    return (struct heap_key *)(void *)(t->pages[page] + (size_t)at * s->entry_size);
+}
+
+static inline void *weir__heap_value(struct heap_key *entry)
+{
+    return entry + 1;
+}
+
+struct heap_key *weir__heap_find(const struct heap_state *, const struct heap_table *, const uint8_t *key, uint32_t n,
+                                 uint64_t hash);
+/* The key is not there yet. The value is zeroed. NULL: no memory. */
+struct heap_key *weir__heap_insert(struct heap *, struct heap_state *, struct heap_table *, const uint8_t *key, uint32_t n,
+                                   uint64_t hash);
+/* What the value owns has been given back. May move other entries. */
+void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
+void weir__heap_free_table(struct heap *, struct heap_state *, struct heap_table *); /* with what the values own */
+
+/* The slot that holds id (already + 1 in the slots) is freed; those behind it move up. For tables and maps. */
+void weir__heap_free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i);
+void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t id);
+
+/* ---- the set (heap.c) ----------------------------------------------------------------------------------------------------
+ */
+
+static inline struct heap *weir__heap_of(struct weir_state_set *set)
+{
+    return (struct heap *)(void *)set;
+}
+/* The table of a namespace; NULL: there is none (find), no memory (make). */
+struct heap_table *weir__heap_find_table(struct heap_group *, int64_t ns);
+struct heap_table *weir__heap_make_table(struct heap *, struct heap_group *, int64_t ns);
+/* The value of a key; NULL: not there, or no memory. */
+void *weir__heap_get(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
+void *weir__heap_edit(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
+void weir__heap_clear(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
+void weir__heap_free_value(struct heap *, const struct heap_state *, void *value); /* what it owns, by kind */
+
+/* ---- rows, lists, maps (heap_rows.c, heap_list.c, heap_map.c): see struct weir_state_ops
+ * -------------------------------------- */
+
+weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields,
+                                 uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,
+                                 uint8_t *created);
+
+void weir__heap_free_list(struct heap *, const struct heap_state *, struct heap_list *);
+weir_status weir__heap_list_add(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                                const void *item);
+size_t weir__heap_list_size(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
+const void *weir__heap_list_at(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, size_t i);
+weir_status weir__heap_list_update(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                                   const void *items, size_t n);
+
+void weir__heap_free_map(struct heap *, const struct heap_state *, struct heap_map *);
+const void *weir__heap_map_get(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                               const void *key);
+void *weir__heap_map_edit(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *key);
+void weir__heap_map_remove(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
+                           const void *key);
+size_t weir__heap_map_size(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
+bool weir__heap_map_next(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, weir_cursor *,
+                         const void **key, const void **value);
+
+#endif

@@ -1,0 +1,207 @@
+/* heap_map.c - map state of the heap backend: pairs in order of insertion, and an index over them once there are many.
+ *
+ * One thread. A pair is its head, the key struct and the value struct. Removing a pair leaves a gap that map_next skips;
+ * gaps are closed when a new pair finds the array full, never by a removal, so that a loop of map_next may remove what it
+ * stands on.
+ */
+#include "state/heap_internal.h"
+
+#define FIRST_PAIRS 4
+#define INDEX_FROM  16 /* capacity from which pairs are found through slots */
+
+struct pair_head {
+    uint32_t tag; /* low half of the key's hash */
+    uint32_t live;
+};
+
+static size_t key_size(const struct heap_state *s)
+{
+    return (s->layout->key_size + 7) / 8 * 8;
+}
+static size_t pair_size(const struct heap_state *s)
+{
+    return sizeof(struct pair_head) + key_size(s) + (s->layout->size + 7) / 8 * 8;
+}
+static struct pair_head *pair_at(const struct heap_state *s, const struct heap_map *m, uint32_t i)
+{
+    return (struct pair_head *)(void *)(m->pairs + i * pair_size(s));
+}
+static void *key_of(struct pair_head *pair)
+{
+    return pair + 1;
+}
+static void *value_of(const struct heap_state *s, struct pair_head *pair)
+{
+    return (uint8_t *)(pair + 1) + key_size(s);
+}
+static const struct heap_state *state_of(struct weir_state_set *set, uint32_t state)
+{
+    return &weir__heap_of(set)->states[state];
+}
+
+static void free_pair(struct heap *h, const struct heap_state *s, struct pair_head *pair)
+{
+    weir__heap_free_texts(h, &s->key_texts, key_of(pair));
+    weir__heap_free_texts(h, &s->texts, value_of(s, pair));
+}
+
+void weir__heap_free_map(struct heap *h, const struct heap_state *s, struct heap_map *m)
+{
+    for (uint32_t i = 0; i < m->used; i++) {
+        struct pair_head *pair = pair_at(s, m, i);
+        if (pair->live) free_pair(h, s, pair);
+    }
+    weir__heap_free(h, m->pairs, m->capacity * pair_size(s));
+    weir__heap_free(h, m->slots, (size_t)m->n_slots * sizeof *m->slots);
+    *m = (struct heap_map){0};
+}
+
+/* ---- finding -------------------------------------------------------------------------------------------------------------
+ */
+
+static uint32_t tag_of(const struct heap_state *s, const void *key)
+{
+    return (uint32_t)weir_layout_hash(s->layout->key_fields, s->layout->n_key_fields, key);
+}
+
+static bool is_key(const struct heap_state *s, struct pair_head *pair, uint32_t tag, const void *key)
+{
+    return pair->live && pair->tag == tag &&
+           weir_layout_equal(s->layout->key_fields, s->layout->n_key_fields, key_of(pair), key);
+}
+
+static struct pair_head *find(const struct heap_state *s, const struct heap_map *m, uint32_t tag, const void *key)
+{
+    for (uint32_t i = 0; m->n_slots == 0 && i < m->used; i++) {
+        if (is_key(s, pair_at(s, m, i), tag, key)) return pair_at(s, m, i);
+    }
+    for (uint32_t i = tag & (m->n_slots - 1); m->n_slots && m->slots[i].id; i = (i + 1) & (m->n_slots - 1)) {
+        if (m->slots[i].tag == tag && is_key(s, pair_at(s, m, m->slots[i].id - 1), tag, key))
+            return pair_at(s, m, m->slots[i].id - 1);
+    }
+    return NULL;
+}
+
+/* ---- room for one more
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void index_pairs(const struct heap_state *s, struct heap_map *m)
+{
+    memset(m->slots, 0, (size_t)m->n_slots * sizeof *m->slots);
+    for (uint32_t i = 0; i < m->used; i++) {
+        const struct pair_head *pair = pair_at(s, m, i);
+        if (pair->live) weir__heap_put_slot(m->slots, m->n_slots, pair->tag, i);
+    }
+}
+
+static void close_gaps(const struct heap_state *s, struct heap_map *m)
+{
+    uint32_t to = 0;
+    for (uint32_t i = 0; i < m->used; i++) {
+        if (!pair_at(s, m, i)->live) continue;
+        if (to != i) memcpy(pair_at(s, m, to), pair_at(s, m, i), pair_size(s));
+        to++;
+    }
+    m->used = to;
+    if (m->n_slots) index_pairs(s, m);
+}
+
+static bool grow(struct heap *h, const struct heap_state *s, struct heap_map *m)
+{
+    uint32_t capacity = m->capacity ? m->capacity * 2 : FIRST_PAIRS;
+    if (capacity > UINT32_MAX / 4) return false;
+    struct heap_slot *slots = NULL;
+    if (capacity >= INDEX_FROM && !(slots = weir__heap_alloc(h, (size_t)capacity * 2 * sizeof *slots))) return false;
+    uint8_t *pairs = weir__heap_resize(h, m->pairs, m->capacity * pair_size(s), capacity * pair_size(s));
+    if (!pairs) {
+        weir__heap_free(h, slots, (size_t)capacity * 2 * sizeof *slots);
+        return false;
+    }
+    m->pairs = pairs;
+    m->capacity = capacity;
+    if (!slots) return true;
+    weir__heap_free(h, m->slots, (size_t)m->n_slots * sizeof *slots);
+    m->slots = slots;
+    m->n_slots = capacity * 2;
+    index_pairs(s, m);
+    return true;
+}
+
+static struct pair_head *insert(struct heap *h, const struct heap_state *s, struct heap_map *m, uint32_t tag,
+                                const void *key)
+{
+    if (m->used == m->capacity && m->live <= m->used / 2) close_gaps(s, m);
+    if (m->used == m->capacity && !grow(h, s, m)) return NULL;
+    struct pair_head *pair = pair_at(s, m, m->used);
+    memset(pair, 0, pair_size(s));
+    memcpy(key_of(pair), key, s->layout->key_size);
+    if (!weir__heap_own_texts(h, &s->key_texts, key_of(pair))) return NULL;
+    *pair = (struct pair_head){.tag = tag, .live = 1};
+    if (m->n_slots) weir__heap_put_slot(m->slots, m->n_slots, tag, m->used);
+    m->used++;
+    m->live++;
+    return pair;
+}
+
+/* ---- operations
+ * -------------------------------------------------------------------------------------------------------------- */
+
+const void *weir__heap_map_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
+                               const void *key)
+{
+    const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    const struct heap_state *s = state_of(set, state);
+    struct pair_head *pair = m ? find(s, m, tag_of(s, key), key) : NULL;
+    return pair ? value_of(s, pair) : NULL;
+}
+
+void *weir__heap_map_edit(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
+                          const void *key)
+{
+    struct heap_map *m = weir__heap_edit(set, state, WEIR_MAP, k, ns);
+    if (!m) return NULL;
+    const struct heap_state *s = state_of(set, state);
+    uint32_t tag = tag_of(s, key);
+    struct pair_head *pair = find(s, m, tag, key);
+    if (!pair) pair = insert(weir__heap_of(set), s, m, tag, key);
+    if (!pair && m->live == 0) weir__heap_clear(set, state, k, ns);
+    return pair ? value_of(s, pair) : NULL;
+}
+
+void weir__heap_map_remove(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
+                           const void *key)
+{
+    struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    const struct heap_state *s = state_of(set, state);
+    struct pair_head *pair = m ? find(s, m, tag_of(s, key), key) : NULL;
+    if (!pair) return;
+    if (m->n_slots) {
+        uint32_t id = (uint32_t)((size_t)((uint8_t *)pair - m->pairs) / pair_size(s)), i = pair->tag & (m->n_slots - 1);
+        while (m->slots[i].id != id + 1) i = (i + 1) & (m->n_slots - 1);
+        weir__heap_free_slot(m->slots, m->n_slots, i);
+    }
+    free_pair(weir__heap_of(set), s, pair);
+    pair->live = 0;
+    if (--m->live == 0) weir__heap_clear(set, state, k, ns);
+}
+
+size_t weir__heap_map_size(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns)
+{
+    const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    return m ? m->live : 0;
+}
+
+bool weir__heap_map_next(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
+                         weir_cursor *cursor, const void **key, const void **value)
+{
+    const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    const struct heap_state *s = state_of(set, state);
+    while (m && cursor->at < m->used) {
+        struct pair_head *pair = pair_at(s, m, (uint32_t)cursor->at++);
+        if (!pair->live) continue;
+        *key = key_of(pair);
+        *value = value_of(s, pair);
+        return true;
+    }
+    return false;
+}

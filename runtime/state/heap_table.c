@@ -1,0 +1,268 @@
+/* heap_table.c - the open-addressing table of one namespace of one key group.
+ *
+ * One thread. Linear probing at a load of at most one half, with backward-shift deletion, so slots hold no tombstones; ids
+ * do, until they are compacted. Invariants: (1) live * 2 <= n_slots; (2) every live entry has exactly one slot; (3) an id is
+ * given once between two compactions, so ids are in order of insertion; (4) used <= 2 * live, or used < COMPACT_FROM.
+ */
+#include "data/key.h"
+#include "state/heap_internal.h"
+
+#define FIRST_SLOTS  8
+#define COMPACT_FROM 16
+
+/* ---- slots --------------------------------------------------------------------------------------------------------------
+ */
+
+void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t id)
+{
+    uint32_t i = tag & (n_slots - 1);
+    while (slots[i].id) i = (i + 1) & (n_slots - 1);
+    slots[i] = (struct heap_slot){.tag = tag, .id = id + 1};
+}
+
+void weir__heap_free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i)
+{
+    uint32_t mask = n_slots - 1;
+    for (uint32_t next = (i + 1) & mask; slots[next].id; next = (next + 1) & mask) {
+        uint32_t home = slots[next].tag & mask;
+        if (((next - home) & mask) < ((next - i) & mask)) continue; /* it would land before its home */
+        slots[i] = slots[next];
+        i = next;
+    }
+    slots[i] = (struct heap_slot){0};
+}
+
+static bool grow_slots(struct heap *h, struct heap_table *t)
+{
+    uint32_t n = t->n_slots ? t->n_slots * 2 : FIRST_SLOTS;
+    struct heap_slot *slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
+    if (!slots) return false;
+    for (uint32_t i = 0; i < t->n_slots; i++) {
+        if (t->slots[i].id) weir__heap_put_slot(slots, n, t->slots[i].tag, t->slots[i].id - 1);
+    }
+    weir__heap_free(h, t->slots, (size_t)t->n_slots * sizeof *slots);
+    t->slots = slots;
+    t->n_slots = n;
+    return true;
+}
+
+struct heap_key *weir__heap_find(const struct heap_state *s, const struct heap_table *t, const uint8_t *key, uint32_t n,
+                                 uint64_t hash)
+{
+    uint32_t tag = (uint32_t)hash, mask = t->n_slots - 1;
+    if (t->n_slots == 0) return NULL;
+    for (uint32_t i = tag & mask; t->slots[i].id; i = (i + 1) & mask) {
+        if (t->slots[i].tag != tag) continue;
+        struct heap_key *entry = weir__heap_entry(s, t, t->slots[i].id - 1);
+        if (weir__heap_key_is(entry, key, n)) return entry;
+    }
+    return NULL;
+}
+
+/* ---- pages
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static size_t page_bytes(const struct heap_state *s, uint32_t page)
+{
+    uint32_t power = page < 1 ? 2 : page + 1; /* 4, 4, 8, 16 ... entries */
+    if (power > s->page_shift) power = s->page_shift;
+    return ((size_t)1 << power) * s->entry_size;
+}
+
+/* The page that entry id lies in. */
+static uint32_t page_of(const struct heap_state *s, uint32_t id)
+{
+    if (s->page_shift < 2) return id >> s->page_shift;
+    if (id >> s->page_shift) return s->page_shift - 2 + (id >> s->page_shift);
+    return 31 - (uint32_t)__builtin_clz(id | 2) - 1;
+}
+
+static bool add_page(struct heap *h, const struct heap_state *s, struct heap_table *t)
+{
+    if (t->n_pages == t->pages_capacity) {
+        uint32_t capacity = t->pages_capacity ? t->pages_capacity * 2 : 2;
+        uint8_t **pages = weir__heap_resize(h, t->pages, t->pages_capacity * sizeof *pages, capacity * sizeof *pages);
+        if (!pages) return false;
+        t->pages = pages;
+        t->pages_capacity = capacity;
+    }
+    size_t size = page_bytes(s, t->n_pages);
+    uint8_t *page = weir_try_alloc_aligned(64, (size + 63) / 64 * 64);
+    if (!page) return false;
+    h->bytes += size;
+    t->pages[t->n_pages++] = page;
+    return true;
+}
+
+static void free_pages_from(struct heap *h, const struct heap_state *s, struct heap_table *t, uint32_t first)
+{
+    while (t->n_pages > first) {
+        t->n_pages--;
+        weir__heap_free(h, t->pages[t->n_pages], page_bytes(s, t->n_pages));
+    }
+}
+
+/* ---- long keys
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static struct heap_key_block *make_block(struct heap *h, size_t capacity)
+{
+    struct heap_key_block *block = weir__heap_alloc(h, sizeof *block + capacity);
+    if (block) block->capacity = capacity;
+    return block;
+}
+
+static void free_blocks(struct heap *h, struct heap_key_block *block)
+{
+    while (block) {
+        struct heap_key_block *next = block->next;
+        weir__heap_free(h, block, sizeof *block + block->capacity);
+        block = next;
+    }
+}
+
+static void store_long(struct heap_key *entry, struct heap_key_block *block, const uint8_t *key, uint32_t n)
+{
+    uint8_t *bytes = block->bytes + block->used;
+    memcpy(bytes, key, n);
+    block->used += n;
+    entry->n = n;
+    memcpy(entry->bytes, key, 4);
+    memcpy(entry->bytes + 4, &bytes, sizeof bytes);
+}
+
+/* Blocks double from a few keys to a page. */
+static bool reserve_long(struct heap *h, struct heap_table *t, uint32_t n)
+{
+    if (t->keys && t->keys->capacity - t->keys->used >= n) return true;
+    size_t capacity = t->keys ? t->keys->capacity * 2 : 128;
+    if (capacity > WEIR__HEAP_PAGE_BYTES) capacity = WEIR__HEAP_PAGE_BYTES;
+    struct heap_key_block *block = make_block(h, n > capacity ? n : capacity);
+    if (!block) return false;
+    block->next = t->keys;
+    t->keys = block;
+    return true;
+}
+
+/* ---- insertion
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct heap_table *t, const uint8_t *key,
+                                   uint32_t n, uint64_t hash)
+{
+    if (t->used == WEIR__HEAP_DEAD - 1) return NULL;
+    if (((uint64_t)t->live + 1) * 2 > t->n_slots && !grow_slots(h, t)) return NULL;
+    if (page_of(s, t->used) >= t->n_pages && !add_page(h, s, t)) return NULL;
+    if (n > WEIR__HEAP_KEY_IN_PLACE && !reserve_long(h, t, n)) return NULL;
+    struct heap_key *entry = weir__heap_entry(s, t, t->used);
+    memset(entry, 0, s->entry_size);
+    if (n > WEIR__HEAP_KEY_IN_PLACE) {
+        store_long(entry, t->keys, key, n);
+    } else {
+        entry->n = n;
+        memcpy(entry->bytes, key, n);
+    }
+    weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)hash, t->used);
+    t->used++;
+    t->live++;
+    s->n_entries++;
+    return entry;
+}
+
+/* ---- removal
+ * -------------------------------------------------------------------------------------------------------------------- */
+
+/* Moves the live entries together, in order. */
+static void close_gaps(const struct heap_state *s, struct heap_table *t)
+{
+    uint32_t to = 0;
+    for (uint32_t id = 0; id < t->used; id++) {
+        struct heap_key *entry = weir__heap_entry(s, t, id);
+        if (entry->n == WEIR__HEAP_DEAD) continue;
+        if (to != id) memcpy(weir__heap_entry(s, t, to), entry, s->entry_size);
+        to++;
+    }
+    t->used = to;
+}
+
+/* Long keys into one block of their size, so that the bytes of removed ones go. Without memory they stay. */
+static void close_key_gaps(struct heap *h, const struct heap_state *s, struct heap_table *t)
+{
+    if (!t->keys) return;
+    size_t total = 0;
+    for (uint32_t id = 0; id < t->used; id++) {
+        uint32_t n = weir__heap_entry(s, t, id)->n;
+        if (n > WEIR__HEAP_KEY_IN_PLACE) total += n;
+    }
+    if (total == 0 && t->keys->capacity <= 1024) { /* a small block is kept for the next key */
+        t->keys->used = 0;
+        free_blocks(h, t->keys->next);
+        t->keys->next = NULL;
+        return;
+    }
+    struct heap_key_block *old = t->keys, *block = total ? make_block(h, total) : NULL;
+    if (!block && total) return;
+    for (uint32_t id = 0; id < t->used; id++) {
+        struct heap_key *entry = weir__heap_entry(s, t, id);
+        if (entry->n > WEIR__HEAP_KEY_IN_PLACE) store_long(entry, block, weir__heap_key_bytes(entry), entry->n);
+    }
+    t->keys = block;
+    free_blocks(h, old);
+}
+
+static void shrink_slots(struct heap *h, struct heap_table *t)
+{
+    uint32_t n = t->n_slots;
+    while (n > FIRST_SLOTS && n / 4 >= t->live) n /= 2;
+    struct heap_slot *slots = n < t->n_slots ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
+    if (slots) {
+        weir__heap_free(h, t->slots, (size_t)t->n_slots * sizeof *slots);
+        t->slots = slots;
+        t->n_slots = n;
+    } else {
+        memset(t->slots, 0, (size_t)t->n_slots * sizeof *slots);
+    }
+}
+
+static void compact(struct heap *h, const struct heap_state *s, struct heap_table *t)
+{
+    close_gaps(s, t);
+    close_key_gaps(h, s, t);
+    free_pages_from(h, s, t, t->used ? page_of(s, t->used - 1) + 1 : 1);
+    shrink_slots(h, t);
+    for (uint32_t id = 0; id < t->used; id++) {
+        const struct heap_key *entry = weir__heap_entry(s, t, id);
+        weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)weir_key_hash64(weir__heap_key_bytes(entry), entry->n), id);
+    }
+}
+
+static uint32_t slot_of(const struct heap_state *s, const struct heap_table *t, const struct heap_key *entry, uint64_t hash)
+{
+    uint32_t i = (uint32_t)hash & (t->n_slots - 1);
+    while (weir__heap_entry(s, t, t->slots[i].id - 1) != entry) i = (i + 1) & (t->n_slots - 1);
+    return i;
+}
+
+void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *t, struct heap_key *entry, uint64_t hash)
+{
+    weir__heap_free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
+    entry->n = WEIR__HEAP_DEAD;
+    t->live--;
+    s->n_entries--;
+    if (t->live == 0 || (t->used >= COMPACT_FROM && t->live < t->used / 2)) compact(h, s, t);
+}
+
+void weir__heap_free_table(struct heap *h, struct heap_state *s, struct heap_table *t)
+{
+    bool owns = s->texts.n > 0 || s->layout->kind != WEIR_VALUE;
+    for (uint32_t id = 0; owns && id < t->used; id++) {
+        struct heap_key *entry = weir__heap_entry(s, t, id);
+        if (entry->n != WEIR__HEAP_DEAD) weir__heap_free_value(h, s, weir__heap_value(entry));
+    }
+    s->n_entries -= t->live;
+    free_pages_from(h, s, t, 0);
+    weir__heap_free(h, t->pages, t->pages_capacity * sizeof *t->pages);
+    weir__heap_free(h, t->slots, (size_t)t->n_slots * sizeof *t->slots);
+    free_blocks(h, t->keys);
+    weir__heap_free(h, t, sizeof *t);
+}
