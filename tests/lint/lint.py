@@ -1,8 +1,9 @@
 """What the lints share: finding sources, blanking comments and strings, exceptions, and the self-test.
 
-A lint is a function check(root) that returns findings, and a list of self-test cases: a small tree of files, and what must be found in
-it (nothing, for the good ones). Without a case that goes red a lint proves nothing.
+A lint is a function check(root) that returns findings, and a list of self-test cases: a small tree of files, and what
+must be found in it (nothing, for the good ones). Without a case that goes red a lint proves nothing.
 """
+
 import argparse
 import os
 import re
@@ -68,7 +69,10 @@ def exceptions(root, name):
 def unused(name, known, used):
     """An exception that nothing needs any more is a finding too: what became good stays good."""
     path = os.path.join("tests", "lint", name)
-    return [Finding(path, known[e], f"'{' '.join(e)}' is not needed any more: remove it") for e in sorted(set(known) - set(used))]
+    return [
+        Finding(path, known[e], f"'{' '.join(e)}' is not needed any more: remove it")
+        for e in sorted(set(known) - set(used))
+    ]
 
 
 def _self_test(check, cases):
@@ -83,7 +87,13 @@ def _self_test(check, cases):
         ok = len(found) == len(expected) and all(e in f for e, f in zip(expected, found))
         if not ok:
             failed += 1
-            print(f"case {i + 1} ({', '.join(tree)}): expected", *expected or ["nothing"], "found", *found or ["nothing"], sep="\n  ")
+            print(
+                f"case {i + 1} ({', '.join(tree)}): expected",
+                *expected or ["nothing"],
+                "found",
+                *found or ["nothing"],
+                sep="\n  ",
+            )
     bad = sum(1 for _, expected in cases if expected)
     print(f"self-test: {len(cases)} cases, {bad} of them bad on purpose, {failed} failed")
     return 1 if failed or not bad else 0
@@ -92,7 +102,9 @@ def _self_test(check, cases):
 def main(description, check, cases, add_arguments=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--root", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-    parser.add_argument("--self-test", action="store_true", help="check that bad snippets are found and good ones are not")
+    parser.add_argument(
+        "--self-test", action="store_true", help="check that bad snippets are found and good ones are not"
+    )
     if add_arguments:
         add_arguments(parser)
     arguments = parser.parse_args()
