@@ -20,8 +20,8 @@ static weir_status check_storage(const struct weir_component_info *c, const stru
         return weir__refuse(error, "expected %u bytes (%s) for an option of type %s, found a member of %u bytes; change the member's C type", st->size, st->c_type,
                       weir_option_type_name(o->type), o->size);
     if (o->offset > c->instance_size || o->size > c->instance_size - o->offset)
-        return weir__refuse(error, "expected it inside the instance of %u bytes, found bytes %u to %u; declare it with WEIR_OPTION", c->instance_size, o->offset,
-                      o->offset + o->size);
+        return weir__refuse(error, "expected it inside the instance of %u bytes, found bytes %u to %llu; declare it with WEIR_OPTION", c->instance_size, o->offset,
+                      (unsigned long long)o->offset + o->size);
     if (o->offset % st->alignment)
         return weir__refuse(error, "expected an offset that %u divides, found %u; do not pack the instance's struct", st->alignment, o->offset);
     return WEIR_OK;

@@ -161,7 +161,8 @@ static weir_status describe_state(const weir_state *st, struct weir_state_layout
 {
     weir_status s = check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field), error);
     if (s == WEIR_OK) s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field), error);
-    return s == WEIR_OK ? weir_state_layout_init(layout, st, error) : s;
+    if (s != WEIR_OK) return weir_error_prefix(error, "state '%s': ", st->name);
+    return weir_state_layout_init(layout, st, error);
 }
 
 static weir_status describe_states(const weir_component *c, struct weir_component_info *info, struct weir_error *error)
@@ -174,7 +175,7 @@ static weir_status describe_states(const weir_component *c, struct weir_componen
         if (!weir__is_name(st->name))
             return weir__refuse(error, "state %u: expected a name such as seen ([a-z_][a-z0-9_]*), found \"%.60s\"; correct its .name", i + 1, st->name ? st->name : "");
         s = describe_state(st, &info->states[i], error);
-        if (s != WEIR_OK) return weir_error_prefix(error, "state '%s': ", st->name);
+        if (s != WEIR_OK) return s;
         info->n_states++;
     }
     return WEIR_OK;

@@ -115,12 +115,29 @@ static weir_status check_items(const struct weir_component_info *c, const struct
     return s;
 }
 
+/* The reader's message has the text in it; where the rules are, it does not say. */
+static weir_status unreadable(const char *port, struct weir_error *error)
+{
+    if (error) weir__refuse(error, "%s; correct it as <weir/component.h> describes", error->text);
+    return weir_error_prefix(error, ".%s: ", port);
+}
+
+static weir_status check_port_text(const struct weir_component_info *c, const char *port, const char *text, struct weir_schema_text *schema,
+                                   const struct weir_schema_text *in, struct weir_error *error)
+{
+    weir_status s = weir_schema_text_parse(text, schema != in, schema, error);
+    if (s != WEIR_OK) return unreadable(port, error);
+    s = check_items(c, schema, in, error);
+    return s == WEIR_OK ? s : weir_error_prefix(error, ".%s \"%s\": ", port, text);
+}
+
 static weir_status check_sides(const struct weir_component_info *c, const struct weir_schema_text *in, struct weir_error *error)
 {
     struct weir_side *sides = NULL;
     size_t n = 0;
     if (!c->sides) return WEIR_OK;
     weir_status s = weir_sides_parse(c->sides, &sides, &n, error);
+    if (s != WEIR_OK) return unreadable("sides", error);
     for (size_t i = 0; s == WEIR_OK && i < n; i++) s = check_items(c, &sides[i].schema, in, error);
     if (s != WEIR_OK) weir_error_prefix(error, ".sides \"%s\": ", c->sides);
     weir_sides_finish(sides, n);
@@ -141,14 +158,8 @@ static weir_status check_out(const struct weir_component_info *c, const struct w
 static weir_status check_schemas(const struct weir_component_info *c, struct weir_error *error)
 {
     struct weir_schema_text in = {0}, out = {0};
-    weir_status s = weir_schema_text_parse(c->in, false, &in, error);
-    if (s == WEIR_OK) s = check_items(c, &in, &in, error);
-    if (s != WEIR_OK) weir_error_prefix(error, ".in \"%s\": ", c->in);
-    if (s == WEIR_OK) {
-        s = weir_schema_text_parse(c->out, true, &out, error);
-        if (s == WEIR_OK) s = check_items(c, &out, &in, error);
-        if (s != WEIR_OK) weir_error_prefix(error, ".out \"%s\": ", c->out);
-    }
+    weir_status s = check_port_text(c, "in", c->in, &in, &in, error);
+    if (s == WEIR_OK) s = check_port_text(c, "out", c->out, &out, &in, error);
     if (s == WEIR_OK) s = check_out(c, &out, error);
     if (s == WEIR_OK) s = check_sides(c, &in, error);
     weir_schema_text_finish(&in);

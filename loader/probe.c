@@ -24,9 +24,12 @@ static void last_words(const struct weir_process_result *r, struct weir_text *t)
 static weir_status ended_badly(const struct weir_plugin_file *f, const struct weir_process_result *r, struct weir_error *error)
 {
     struct weir_text words = {0};
+    bool described = r->n_out > 0, too_early = r->exited && r->exit_code == 0;
     last_words(r, &words);
-    weir__refuse(error, "%s: expected it to describe itself when opened, found that the helper process that opened it %s%s; debug the plugin's constructors and "
-                 WEIR_ENTRY_SYMBOL ", which run when it is opened, or take the file away", f->path, r->how, weir_text_get(&words));
+    weir__refuse(error, "%s: expected it to %s, found that the helper process that opened it %s%s%s; debug the plugin's %s, or take the file away", f->path,
+                 described ? "let the process end once it is described" : "describe itself when it is opened", r->how,
+                 too_early ? " before it could" : "", weir_text_get(&words),
+                 described ? "destructors and exit handlers" : "constructors and " WEIR_ENTRY_SYMBOL ", which run then");
     weir_text_finish(&words);
     return WEIR_E_PLUGIN;
 }
