@@ -22,13 +22,14 @@ static weir_status csv_open(void *self, weir_ctx *cx)
     me->schema = cx->host->input_schema(cx, 0);
     if (!me->schema) return weir_fail(cx, WEIR_E_PLUGIN, "the csv encoder was opened by a component without an input");
     if (strlen(me->delimiter) != 1 || strchr("\"\n\r", me->delimiter[0])) {
-        return weir_fail(cx, WEIR_E_CONFIG, "delimiter: expected one byte that is neither a quote nor a line end, found '%s'", me->delimiter);
+        return weir_fail(cx, WEIR_E_CONFIG,
+                         "delimiter: expected one byte that is neither a quote nor a line end, found '%s'", me->delimiter);
     }
     me->null_length = strlen(me->null);
     return WEIR_OK;
 }
 
-/* ---- fields --------------------------------------------------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------------------------------------------- */
 
 static bool must_quote(const csv *me, const char *p, size_t n)
 {
@@ -119,7 +120,7 @@ static weir_status add_field(const csv *me, weir_ctx *cx, weir_blob *to, weir_ro
     return add_number(me, cx, to, type, row, column);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------------------ */
+/* ---- lines -------------------------------------------------------------------------------------------------- */
 
 static weir_status csv_begin(void *self, weir_ctx *cx, weir_blob *to)
 {
@@ -150,12 +151,15 @@ static weir_status csv_encode(void *self, weir_ctx *cx, const weir_batch *batch,
 }
 
 static const char *const timestamp_choices[] = {"epoch_ms", "iso", NULL};
-static const weir_encoder csv_vtable = {.struct_size = sizeof(weir_encoder), .open = csv_open, .begin = csv_begin, .encode = csv_encode};
+static const weir_encoder csv_vtable = {
+    .struct_size = sizeof(weir_encoder), .open = csv_open, .begin = csv_begin, .encode = csv_encode};
 static const weir_option csv_options[] = {
     WEIR_OPTION(csv, header, .def = "true", .doc = "a first line with the names of the fields"),
     WEIR_OPTION(csv, delimiter, .def = ",", .doc = "one byte between two fields"),
     WEIR_OPTION(csv, null, .def = "", .doc = "text of a null; a string that equals it is quoted"),
-    WEIR_OPTION(csv, timestamps, .def = "epoch_ms", .choices = timestamp_choices, .doc = "milliseconds since the epoch, or 2024-01-31T12:00:00.000Z"),
+    WEIR_OPTION(csv, timestamps, .def = "epoch_ms", .choices = timestamp_choices,
+                .doc = "milliseconds since the epoch, or 2024-01-31T12:00:00.000Z"),
 };
-WEIR_COMPONENT(csv, WEIR_ENCODER, csv_vtable, .id = "csv", .doc = "comma-separated values (RFC 4180)", WEIR_OPTIONS(csv_options));
+WEIR_COMPONENT(csv, WEIR_ENCODER, csv_vtable, .id = "csv", .doc = "comma-separated values (RFC 4180)",
+               WEIR_OPTIONS(csv_options));
 WEIR_PLUGIN("weir.encoder_csv", "0.1.0", &csv_component);

@@ -79,7 +79,8 @@ static weir_status add_record(const json_lines *me, weir_ctx *cx, weir_blob *to,
     return s == WEIR_OK ? weir_blob_add(cx, to, "}\n", 2) : s;
 }
 
-static weir_status json_lines_encode(void *self, weir_ctx *cx, const weir_batch *batch, int64_t from, int64_t until, weir_blob *to)
+static weir_status json_lines_encode(void *self, weir_ctx *cx, const weir_batch *batch, int64_t from, int64_t until,
+                                     weir_blob *to)
 {
     weir_status s = WEIR_OK;
     for (int64_t i = from; i < until && s == WEIR_OK; i++) s = add_record(self, cx, to, (weir_row){batch, i});

@@ -33,7 +33,7 @@ static weir_status io_failed(weir_ctx *cx, const weir_io_error *e, const char *p
     return weir_fail(cx, e->status < 0 ? e->status : WEIR_E_IO, "file '%s': %s", path, e->message);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------------------------------ */
+/* ---- paths -------------------------------------------------------------------------------------------------- */
 
 static const char *suffix_of(const weir_component *encoder)
 {
@@ -98,23 +98,25 @@ static weir_status refuse_stale_parts(file_sink *me, weir_ctx *cx)
     weir_status s = me->io->list(cx, me->path, find_stale, &search, &e);
     if (s != WEIR_OK) return io_failed(cx, &e, me->path);
     if (!search.found[0]) return WEIR_OK;
-    return weir_fail(cx, WEIR_E_CONFIG,
-                     "directory '%s' holds %s of an earlier run with more subtasks than the %u of this one, which would stay among "
-                     "the new parts; remove the old parts or write to another directory",
-                     me->path, search.found, search.parallelism);
+    return weir_fail(
+        cx, WEIR_E_CONFIG,
+        "directory '%s' holds %s of an earlier run with more subtasks than the %u of this one, which would stay among "
+        "the new parts; remove the old parts or write to another directory",
+        me->path, search.found, search.parallelism);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------------------- */
 
 static weir_status check_path(const file_sink *me, weir_ctx *cx)
 {
     uint32_t parallelism = weir_about(cx)->parallelism;
     if (!me->path[0]) return weir_fail(cx, WEIR_E_CONFIG, "path: it is empty");
     if (is_directory(me) || parallelism == 1) return WEIR_OK;
-    return weir_fail(cx, WEIR_E_CONFIG,
-                     "path '%s' is one file, but the sink has %u subtasks; set `parallelism: 1` on the sink, or end the path with '/' "
-                     "for a directory with a part per subtask",
-                     me->path, parallelism);
+    return weir_fail(
+        cx, WEIR_E_CONFIG,
+        "path '%s' is one file, but the sink has %u subtasks; set `parallelism: 1` on the sink, or end the path with '/' "
+        "for a directory with a part per subtask",
+        me->path, parallelism);
 }
 
 static weir_status create(file_sink *me, weir_ctx *cx)
@@ -198,9 +200,10 @@ static const weir_sink file_vtable = {
     .struct_size = sizeof(weir_sink), .open = file_open, .write = file_write, .finish = file_finish, .close = file_close,
 };
 static const weir_option file_options[] = {
-    WEIR_OPTION(file_sink, path, .flags = WEIR_PATH | WEIR_ONE_FILE, .doc = "a file (needs parallelism 1), or with a final / a directory of parts"),
+    WEIR_OPTION(file_sink, path, .flags = WEIR_PATH | WEIR_ONE_FILE,
+                .doc = "a file (needs parallelism 1), or with a final / a directory of parts"),
     WEIR_OPTION(file_sink, format, .def = "csv", .accepts = WEIR_ENCODER, .doc = "how records are written"),
 };
-WEIR_COMPONENT(file_sink, WEIR_SINK, file_vtable, .id = "file", .doc = "records to a file or a directory of parts", .in = "*",
-               WEIR_OPTIONS(file_options));
+WEIR_COMPONENT(file_sink, WEIR_SINK, file_vtable, .id = "file", .doc = "records to a file or a directory of parts",
+               .in = "*", WEIR_OPTIONS(file_options));
 WEIR_PLUGIN("weir.sink_file", "0.1.0", &file_sink_component);

@@ -30,7 +30,7 @@ typedef struct datagen {
 
 typedef weir_status write_row(const datagen *me, weir_ctx *cx, uint64_t i, int64_t at);
 
-/* ---- chance ------------------------------------------------------------------------------------------------------- */
+/* ---- chance ------------------------------------------------------------------------------------------------- */
 
 static uint64_t dice(const datagen *me, uint64_t i, uint32_t lane)
 {
@@ -62,7 +62,7 @@ static weir_status put_name(weir_ctx *cx, uint32_t column, const char *prefix, i
     return weir_put_text(cx, 0, column, (weir_str){text, n});
 }
 
-/* ---- the three streams ------------------------------------------------------------------------------------------------ */
+/* ---- the three streams -------------------------------------------------------------------------------------- */
 
 static weir_status write_click(const datagen *me, weir_ctx *cx, uint64_t i, int64_t at)
 {
@@ -91,7 +91,7 @@ static weir_status write_reading(const datagen *me, weir_ctx *cx, uint64_t i, in
     return put_name(cx, 0, "sensor-", even(dice(me, i, 1), me->sensors) + 1);
 }
 
-/* ---- splits ------------------------------------------------------------------------------------------------------------- */
+/* ---- splits ------------------------------------------------------------------------------------------------- */
 
 static weir_status datagen_discover(void *self, weir_ctx *cx, weir_add_split *add, void *to)
 {
@@ -129,7 +129,8 @@ static weir_status datagen_add_split(void *self, weir_ctx *cx, const weir_split 
     stripe s = {.id = split->id};
     if (split->description.n < sizeof text) memcpy(text, split->description.p, split->description.n);
     if (sscanf(text, "%" SCNu64 " of %" SCNu64, &s.next, &s.step) != 2) {
-        return weir_fail(cx, WEIR_E_BUG, "'%.*s' is no split of a generated stream", (int)split->description.n, split->description.p);
+        return weir_fail(cx, WEIR_E_BUG, "'%.*s' is no split of a generated stream", (int)split->description.n,
+                         split->description.p);
     }
     if (n == sizeof s.next) memcpy(&s.next, position, n);
     stripe *grown = cx->host->resize(cx, me->stripes, (me->n_stripes + 1) * sizeof(stripe));
@@ -139,7 +140,8 @@ static weir_status datagen_add_split(void *self, weir_ctx *cx, const weir_split 
     return WEIR_OK;
 }
 
-static weir_status datagen_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf, size_t cap, size_t *n)
+static weir_status datagen_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf,
+                                    size_t cap, size_t *n)
 {
     const datagen *me = self;
     (void)cx;
@@ -160,7 +162,7 @@ static void datagen_close(void *self, weir_ctx *cx)
     me->stripes = NULL;
 }
 
-/* ---- emission ------------------------------------------------------------------------------------------------------------ */
+/* ---- emission ----------------------------------------------------------------------------------------------- */
 
 /* How many records of the whole stream are due by now: record i is due i / rate seconds after the first poll. */
 static uint64_t due(datagen *me, weir_ctx *cx)
@@ -231,7 +233,7 @@ static weir_progress readings_poll(void *self, weir_ctx *cx, int64_t max_rows)
     return poll_rows(self, cx, max_rows, write_reading);
 }
 
-/* ---- declarations --------------------------------------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------------------------- */
 
 #define DATAGEN_VTABLE(poll_of_kind)                                                                                  \
     {                                                                                                                 \
@@ -248,7 +250,8 @@ static weir_progress readings_poll(void *self, weir_ctx *cx, int64_t max_rows)
                        .doc = "event time between two records"),                                                     \
         WEIR_OPTION_OF(datagen, jitter, WEIR_OPT_DURATION, .def = "0ms", .min = "0ms", .max = "365d",                 \
                        .doc = "a record's event time is earlier by a random part of this: the out-of-orderness")
-#define AMONG(member, default, text) WEIR_OPTION(datagen, member, .def = default, .min = "1", .max = "4294967295", .doc = text)
+#define AMONG(member, default, text)                                                                                        \
+    WEIR_OPTION(datagen, member, .def = default, .min = "1", .max = "4294967295", .doc = text)
 
 static const weir_source clicks_vtable = DATAGEN_VTABLE(clicks_poll);
 static const weir_source orders_vtable = DATAGEN_VTABLE(orders_poll);

@@ -72,7 +72,8 @@ static weir_progress elements_poll(void *self, weir_ctx *cx, int64_t max_rows)
     if (!me->given || me->done) return WEIR_DONE;
     if (!me->begun && begin(me, cx) != WEIR_OK) return WEIR_FAILED;
     if (me->at < me->n) {
-        weir_status s = decoder_of(me)->decode(me->format.self, cx, me->text + me->at, me->n - me->at, true, max_rows, &used);
+        weir_status s =
+            decoder_of(me)->decode(me->format.self, cx, me->text + me->at, me->n - me->at, true, max_rows, &used);
         if (s != WEIR_OK) return WEIR_FAILED;
         me->at += used;
         if (used > 0) return WEIR_MADE;
@@ -83,7 +84,8 @@ static weir_progress elements_poll(void *self, weir_ctx *cx, int64_t max_rows)
     return cx->host->split_done(cx, me->split) == WEIR_OK ? WEIR_DONE : WEIR_FAILED;
 }
 
-static weir_status elements_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf, size_t cap, size_t *n)
+static weir_status elements_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf,
+                                     size_t cap, size_t *n)
 {
     const elements *me = self;
     (void)cx;
@@ -104,13 +106,18 @@ static void elements_close(void *self, weir_ctx *cx)
 }
 
 static const weir_source elements_vtable = {
-    .struct_size = sizeof(weir_source), .discover = elements_discover, .open = elements_open, .add_split = elements_add_split,
-    .poll = elements_poll, .position = elements_position, .close = elements_close,
+    .struct_size = sizeof(weir_source),
+    .discover = elements_discover,
+    .open = elements_open,
+    .add_split = elements_add_split,
+    .poll = elements_poll,
+    .position = elements_position,
+    .close = elements_close,
 };
 static const weir_option elements_options[] = {
     WEIR_OPTION(elements, rows, .doc = "the records, as lines of the format"),
     WEIR_OPTION(elements, format, .def = "csv", .accepts = WEIR_DECODER, .doc = "how a line is decoded"),
 };
-WEIR_COMPONENT(elements, WEIR_SOURCE, elements_vtable, .id = "elements", .doc = "records written in the manifest", .out = "$format",
-               WEIR_OPTIONS(elements_options));
+WEIR_COMPONENT(elements, WEIR_SOURCE, elements_vtable, .id = "elements", .doc = "records written in the manifest",
+               .out = "$format", WEIR_OPTIONS(elements_options));
 WEIR_PLUGIN("weir.source_elements", "0.1.0", &elements_component);

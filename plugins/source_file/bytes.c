@@ -30,7 +30,7 @@ static weir_status damaged(const struct bytes *b, weir_ctx *cx, const char *what
                      b->codec == CODEC_GZIP ? "gzip" : "zstd", b->at - (int64_t)(b->end - b->first), what);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------ */
 
 static voidpf gzip_alloc(voidpf cx, uInt items, uInt size)
 {
@@ -80,7 +80,7 @@ void bytes_close(struct bytes *b, weir_ctx *cx)
     *b = (struct bytes){0};
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------------ */
 
 static weir_status read_file(struct bytes *b, weir_ctx *cx, void *to, size_t n, size_t *got)
 {

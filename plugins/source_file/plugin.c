@@ -41,7 +41,7 @@ static enum codec codec_of(const file_source *me, const char *path)
     return me->compression == COMPRESSION_NONE ? CODEC_NONE : bytes_codec_of(path);
 }
 
-/* ---- discovery --------------------------------------------------------------------------------------------------------- */
+/* ---- discovery ---------------------------------------------------------------------------------------------- */
 
 struct discovery {
     const file_source *me;
@@ -83,8 +83,9 @@ static weir_status add_pieces(struct discovery *d, const char *path, int64_t siz
     if (each == 0) each = size / parallelism + 1 > MIN_PIECE ? size / parallelism + 1 : MIN_PIECE;
     if (size / each > MAX_PIECES) {
         return weir_fail(d->cx, WEIR_E_CONFIG,
-                         "split_size: %" PRId64 " bytes would cut '%s' into more than %d pieces; make it larger, or leave it out", each, path,
-                         MAX_PIECES);
+                         "split_size: %" PRId64
+                         " bytes would cut '%s' into more than %d pieces; make it larger, or leave it out",
+                         each, path, MAX_PIECES);
     }
     weir_status s = WEIR_OK;
     for (int64_t from = 0; from < size && s == WEIR_OK; from += each) {
@@ -110,7 +111,8 @@ static weir_status found_file(void *to, const char *path, bool is_directory, int
     if (is_directory || (!named && is_hidden(path))) return WEIR_OK;
     d->n_files++;
     bool plain = codec_of(me, path) == CODEC_NONE;
-    bool cut = plain && size > 0 && !me->whole_files && decoder->splittable && decoder->boundary && decoder->splittable(me->format.self);
+    bool cut = plain && size > 0 && !me->whole_files && decoder->splittable && decoder->boundary &&
+               decoder->splittable(me->format.self);
     if (cut) d->status = add_pieces(d, path, size);
     else d->status = add_piece(d, path, 0, 0, plain && size > 0 ? size : -1); /* size 0: also pipes and devices */
     return d->status;
@@ -127,13 +129,14 @@ static weir_status file_discover(void *self, weir_ctx *cx, weir_add_split *add, 
     if (d.status != WEIR_OK) return d.status;
     if (s != WEIR_OK) return weir_fail(cx, s, "path '%s': %s", me->path, e.message);
     if (d.n_files > 0) return WEIR_OK;
-    return weir_fail(cx, WEIR_E_CONFIG,
-                     "path '%s': no file found; a directory is not searched below its first level, and its files that begin with '.' "
-                     "or '_' are left out",
-                     me->path);
+    return weir_fail(
+        cx, WEIR_E_CONFIG,
+        "path '%s': no file found; a directory is not searched below its first level, and its files that begin with '.' "
+        "or '_' are left out",
+        me->path);
 }
 
-/* ---- splits of this subtask ---------------------------------------------------------------------------------------------- */
+/* ---- splits of this subtask --------------------------------------------------------------------------------- */
 
 static weir_status file_open(void *self, weir_ctx *cx)
 {
@@ -193,7 +196,8 @@ static weir_status file_add_split(void *self, weir_ctx *cx, const weir_split *sp
     return WEIR_OK;
 }
 
-static weir_status file_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf, size_t cap, size_t *n)
+static weir_status file_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf,
+                                 size_t cap, size_t *n)
 {
     const file_source *me = self;
     (void)cx;
@@ -241,12 +245,17 @@ static void file_close(void *self, weir_ctx *cx)
     me->opened = me->reading = false;
 }
 
-/* ---- declaration ------------------------------------------------------------------------------------------------------------ */
+/* ---- declaration -------------------------------------------------------------------------------------------- */
 
 static const char *const compressions[] = {"auto", "none", "gzip", "zstd", NULL};
 static const weir_source file_vtable = {
-    .struct_size = sizeof(weir_source), .discover = file_discover, .open = file_open, .add_split = file_add_split, .poll = file_poll,
-    .position = file_position, .close = file_close,
+    .struct_size = sizeof(weir_source),
+    .discover = file_discover,
+    .open = file_open,
+    .add_split = file_add_split,
+    .poll = file_poll,
+    .position = file_position,
+    .close = file_close,
 };
 static const weir_option file_options[] = {
     WEIR_OPTION(file_source, path, .flags = WEIR_PATH, .doc = "a file, a directory, or a glob such as logs/*.gz"),
@@ -256,7 +265,8 @@ static const weir_option file_options[] = {
     WEIR_OPTION_OF(file_source, split_size, WEIR_OPT_SIZE, .def = "0", .min = "0",
                    .doc = "size of the pieces a large file is cut into; 0: one per subtask, of at least 1 MiB"),
     WEIR_OPTION(file_source, whole_files, .def = "false", .doc = "never cut a file: one split per file"),
-    WEIR_OPTION_OF(file_source, max_record, WEIR_OPT_SIZE, .def = "16MiB", .min = "1KiB", .max = "1GiB", .doc = "a longer record is malformed"),
+    WEIR_OPTION_OF(file_source, max_record, WEIR_OPT_SIZE, .def = "16MiB", .min = "1KiB", .max = "1GiB",
+                   .doc = "a longer record is malformed"),
 };
 WEIR_COMPONENT(file_source, WEIR_SOURCE, file_vtable, .id = "file", .doc = "the records of files", .out = "$format",
                WEIR_OPTIONS(file_options));

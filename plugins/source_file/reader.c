@@ -46,7 +46,7 @@ static void note_position(struct reader *r)
     r->piece->seeking = false;
 }
 
-/* ---- bytes into the buffer --------------------------------------------------------------------------------------------- */
+/* ---- bytes into the buffer ---------------------------------------------------------------------------------- */
 
 static weir_status make_room(struct reader *r, weir_ctx *cx)
 {
@@ -79,12 +79,12 @@ static weir_status fill(struct reader *r, weir_ctx *cx)
     int64_t length = r->offset + (int64_t)(r->end - r->first);
     if (!r->eof || length >= least) return WEIR_OK;
     return weir_fail(cx, WEIR_E_IO,
-                     "file '%s' was cut while the job was reading it: it ends at byte %" PRId64 " or before, and had at least %" PRId64
-                     " bytes when the job started",
+                     "file '%s' was cut while the job was reading it: it ends at byte %" PRId64
+                     " or before, and had at least %" PRId64 " bytes when the job started",
                      r->piece->path, length, least);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------ */
 
 static weir_status begin(struct reader *r, weir_ctx *cx)
 {
@@ -115,7 +115,8 @@ static weir_status go_to(struct reader *r, weir_ctx *cx, int64_t start)
         s = bytes_read(&r->bytes, cx, r->data, n, &got);
         left -= (int64_t)got;
         if (s == WEIR_OK && got < n) {
-            return weir_fail(cx, WEIR_E_IO, "file '%s': it is shorter than at the checkpoint, which had read %" PRId64 " bytes of it",
+            return weir_fail(cx, WEIR_E_IO,
+                             "file '%s': it is shorter than at the checkpoint, which had read %" PRId64 " bytes of it",
                              r->piece->path, start);
         }
     }
@@ -127,7 +128,8 @@ weir_status reader_open(struct reader *r, weir_ctx *cx, struct piece *piece, con
 {
     uint8_t *data = r->data; /* a buffer is kept from piece to piece */
     size_t capacity = r->capacity;
-    *r = (struct reader){.piece = piece, .format = format, .max_record = max_record, .data = data, .capacity = capacity, .finish = -1};
+    *r = (struct reader){
+        .piece = piece, .format = format, .max_record = max_record, .data = data, .capacity = capacity, .finish = -1};
     bool resumed = piece->at >= 0;
     int64_t start = resumed ? piece->at : piece->from > 0 ? piece->from - 1 : 0;
     r->seeking = resumed ? piece->seeking : piece->from > 0;
@@ -156,7 +158,7 @@ void reader_close(struct reader *r, weir_ctx *cx)
     *r = (struct reader){0};
 }
 
-/* ---- one step --------------------------------------------------------------------------------------------------------------- */
+/* ---- one step ----------------------------------------------------------------------------------------------- */
 
 /* The first record that boundary() sees begin after byte `from` of the stream, in what is there; -1: none. */
 static int64_t look(const struct reader *r, int64_t from)
@@ -209,11 +211,13 @@ static weir_status give_up_record(struct reader *r, weir_ctx *cx)
 {
     size_t n = (size_t)r->max_record; /* so much is there, see decodable */
     weir_str raw = {(const char *)r->data + r->first, n < SHOWN ? n : SHOWN};
-    weir_status s = cx->host->reject(cx, raw, r->piece->path, r->offset, "longer than max_record, %" PRId64 " bytes", r->max_record);
+    weir_status s =
+        cx->host->reject(cx, raw, r->piece->path, r->offset, "longer than max_record, %" PRId64 " bytes", r->max_record);
     if (s != WEIR_OK) return s;
     if (!can_seek(r)) {
         return weir_fail(cx, WEIR_E_DATA,
-                         "file '%s': the record at byte %" PRId64 " is longer than max_record, %" PRId64 " bytes, and the format '%s' cannot "
+                         "file '%s': the record at byte %" PRId64 " is longer than max_record, %" PRId64
+                         " bytes, and the format '%s' cannot "
                          "tell where the next one begins; raise max_record",
                          r->piece->path, r->offset, r->max_record, r->format->component->id);
     }
@@ -237,8 +241,8 @@ static weir_status decode(struct reader *r, weir_ctx *cx, int64_t max_rows, size
     }
     r->tried = n;
     if (!last || weir_full(cx)) return WEIR_OK;
-    return weir_fail(cx, WEIR_E_PLUGIN, "file '%s': the decoder '%s' left %zu bytes undecoded at byte %" PRId64, r->piece->path,
-                     r->format->component->id, n, r->offset);
+    return weir_fail(cx, WEIR_E_PLUGIN, "file '%s': the decoder '%s' left %zu bytes undecoded at byte %" PRId64,
+                     r->piece->path, r->format->component->id, n, r->offset);
 }
 
 /* Decodes, or finds out that the piece is at its end. WEIR_NONE: more bytes are needed. */

@@ -32,7 +32,8 @@ struct reader { /* zeroed is closed */
     size_t head_length;
 };
 
-/* Opens the piece's file and goes to its first record. piece and format must outlive the reader. Close after a failure too. */
+/* Opens the piece's file and goes to its first record. piece and format must outlive the reader. Close after a failure too.
+ */
 weir_status reader_open(struct reader *, weir_ctx *, struct piece *, const weir_part *format, int64_t max_record);
 /* Decodes up to max_rows records and keeps piece->at: WEIR_MADE, WEIR_DONE at the end of the piece, WEIR_FAILED. */
 weir_progress reader_step(struct reader *, weir_ctx *, int64_t max_rows);

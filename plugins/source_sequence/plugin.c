@@ -50,7 +50,8 @@ static weir_status sequence_add_split(void *self, weir_ctx *cx, const weir_split
     run r = {.id = split->id};
     if (split->description.n < sizeof text) memcpy(text, split->description.p, split->description.n);
     if (sscanf(text, "%" SCNd64 "..%" SCNd64, &r.next, &r.last) != 2) {
-        return weir_fail(cx, WEIR_E_BUG, "'%.*s' is no split of a sequence", (int)split->description.n, split->description.p);
+        return weir_fail(cx, WEIR_E_BUG, "'%.*s' is no split of a sequence", (int)split->description.n,
+                         split->description.p);
     }
     if (n == sizeof r.next) {
         memcpy(&r.next, position, n);
@@ -101,7 +102,8 @@ static weir_progress sequence_poll(void *self, weir_ctx *cx, int64_t max_rows)
     return WEIR_DONE;
 }
 
-static weir_status sequence_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf, size_t cap, size_t *n)
+static weir_status sequence_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf,
+                                     size_t cap, size_t *n)
 {
     const sequence *me = self;
     (void)cx;
@@ -124,14 +126,18 @@ static void sequence_close(void *self, weir_ctx *cx)
 }
 
 static const weir_source sequence_vtable = {
-    .struct_size = sizeof(weir_source), .discover = sequence_discover, .add_split = sequence_add_split, .poll = sequence_poll,
-    .position = sequence_position, .close = sequence_close,
+    .struct_size = sizeof(weir_source),
+    .discover = sequence_discover,
+    .add_split = sequence_add_split,
+    .poll = sequence_poll,
+    .position = sequence_position,
+    .close = sequence_close,
 };
 static const weir_option sequence_options[] = {
     WEIR_OPTION(sequence, from, .def = "1", .doc = "first number"),
     WEIR_OPTION(sequence, to, .doc = "last number, included"),
     WEIR_OPTION(sequence, field, .def = "value", .doc = "name of the field"),
 };
-WEIR_COMPONENT(sequence, WEIR_SOURCE, sequence_vtable, .id = "sequence", .doc = "the whole numbers from .. to, one per record",
-               .out = "{field}:i64", WEIR_OPTIONS(sequence_options));
+WEIR_COMPONENT(sequence, WEIR_SOURCE, sequence_vtable, .id = "sequence",
+               .doc = "the whole numbers from .. to, one per record", .out = "{field}:i64", WEIR_OPTIONS(sequence_options));
 WEIR_PLUGIN("weir.source_sequence", "0.1.0", &sequence_component);

@@ -65,7 +65,7 @@ static weir_status socket_add_split(void *self, weir_ctx *cx, const weir_split *
     return WEIR_OK;
 }
 
-/* ---- connection ------------------------------------------------------------------------------------------------------ */
+/* ---- connection --------------------------------------------------------------------------------------------- */
 
 /* A lost or refused connection: another try after retry_wait, or the end of the job. */
 static weir_progress lost(socket_source *me, weir_ctx *cx, const weir_io_error *e)
@@ -74,12 +74,13 @@ static weir_progress lost(socket_source *me, weir_ctx *cx, const weir_io_error *
     me->io->close_socket(cx, me->socket, &ignored);
     me->socket = NULL;
     if (me->tries >= me->retry) {
-        weir_fail(cx, e->status, "%s: %s (tried %" PRId64 " times; `retry` says how often to try again)", me->name, e->message,
-                  me->tries + 1);
+        weir_fail(cx, e->status, "%s: %s (tried %" PRId64 " times; `retry` says how often to try again)", me->name,
+                  e->message, me->tries + 1);
         return WEIR_FAILED;
     }
     me->tries++;
-    cx->host->log(cx, WEIR_WARN, "%s: %s; try %" PRId64 " of %" PRId64 " follows", me->name, e->message, me->tries, me->retry);
+    cx->host->log(cx, WEIR_WARN, "%s: %s; try %" PRId64 " of %" PRId64 " follows", me->name, e->message, me->tries,
+                  me->retry);
     me->again_ns = me->io->monotonic_ns(cx) + me->retry_wait * 1000000;
     if (me->end == me->first) return WEIR_NONE;
     weir_str raw = {(const char *)me->buffer + me->first, me->end - me->first}; /* the record that the break cut in two */
@@ -104,7 +105,7 @@ static weir_progress connect_peer(socket_source *me, weir_ctx *cx)
     return decoder_of(me)->begin(me->format.self, cx, &stream) == WEIR_OK ? WEIR_MADE : WEIR_FAILED;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------------- */
+/* ---- bytes -------------------------------------------------------------------------------------------------- */
 
 static weir_status make_room(socket_source *me, weir_ctx *cx)
 {
@@ -115,8 +116,8 @@ static weir_status make_room(socket_source *me, weir_ctx *cx)
     }
     if (me->capacity - me->end >= BLOCK / 2) return WEIR_OK;
     if ((int64_t)me->end > me->max_record) {
-        return weir_fail(cx, WEIR_E_DATA, "%s: a record at byte %" PRId64 " is longer than max_record, %" PRId64 " bytes", me->name,
-                         me->offset, me->max_record);
+        return weir_fail(cx, WEIR_E_DATA, "%s: a record at byte %" PRId64 " is longer than max_record, %" PRId64 " bytes",
+                         me->name, me->offset, me->max_record);
     }
     size_t capacity = me->capacity ? me->capacity * 2 : BLOCK;
     uint8_t *grown = cx->host->resize(cx, me->buffer, capacity);
@@ -168,7 +169,8 @@ static weir_progress socket_poll(void *self, weir_ctx *cx, int64_t max_rows)
     return cx->host->split_done(cx, me->split) == WEIR_OK ? WEIR_DONE : WEIR_FAILED;
 }
 
-static weir_status socket_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf, size_t cap, size_t *n)
+static weir_status socket_position(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *buf,
+                                   size_t cap, size_t *n)
 {
     (void)self;
     (void)cx;
@@ -200,10 +202,13 @@ static const weir_option socket_options[] = {
     WEIR_OPTION(socket_source, host, .def = "localhost", .doc = "name or address of the server"),
     WEIR_OPTION(socket_source, port, .min = "1", .max = "65535", .doc = "its TCP port"),
     WEIR_OPTION(socket_source, format, .def = "text", .accepts = WEIR_DECODER, .doc = "how the bytes are decoded"),
-    WEIR_OPTION(socket_source, retry, .def = "0", .min = "0", .doc = "how often a failed or broken connection is tried again"),
+    WEIR_OPTION(socket_source, retry, .def = "0", .min = "0",
+                .doc = "how often a failed or broken connection is tried again"),
     WEIR_OPTION_OF(socket_source, retry_wait, WEIR_OPT_DURATION, .def = "1s", .min = "0ms", .doc = "time between two tries"),
-    WEIR_OPTION_OF(socket_source, max_record, WEIR_OPT_SIZE, .def = "16MiB", .min = "1KiB", .doc = "a longer record fails the job"),
+    WEIR_OPTION_OF(socket_source, max_record, WEIR_OPT_SIZE, .def = "16MiB", .min = "1KiB",
+                   .doc = "a longer record fails the job"),
 };
-WEIR_COMPONENT(socket_source, WEIR_SOURCE, socket_vtable, .id = "socket", .doc = "the bytes a TCP server sends, until it closes",
-               .out = "$format", .flags = WEIR_BLOCKING | WEIR_UNBOUNDED | WEIR_NONDETERMINISTIC, WEIR_OPTIONS(socket_options));
+WEIR_COMPONENT(socket_source, WEIR_SOURCE, socket_vtable, .id = "socket",
+               .doc = "the bytes a TCP server sends, until it closes", .out = "$format",
+               .flags = WEIR_BLOCKING | WEIR_UNBOUNDED | WEIR_NONDETERMINISTIC, WEIR_OPTIONS(socket_options));
 WEIR_PLUGIN("weir.source_socket", "0.1.0", &socket_source_component);

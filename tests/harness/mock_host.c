@@ -20,7 +20,7 @@ struct mock_machine *mock_machine_of(weir_ctx *cx)
     return host_of(cx)->machine;
 }
 
-/* ---- options and nested components --------------------------------------------------------------------------------- */
+/* ---- options and nested components -------------------------------------------------------------------------- */
 
 struct mock_part {
     const weir_component *component;
@@ -166,7 +166,7 @@ void mock_set(struct mock_host *h, const char *option, const char *value)
     set_in(h, h->part, option, value);
 }
 
-/* ---- schemas ---------------------------------------------------------------------------------------------------------- */
+/* ---- schemas ------------------------------------------------------------------------------------------------ */
 
 static struct mock_part *nested_by_name(struct mock_part *p, const char *option)
 {
@@ -197,7 +197,8 @@ static void add_fields(struct mock_host *h, struct weir_schema_builder *b, struc
         const struct weir_item *item = &schema.items[i];
         if (item->kind == WEIR_ITEM_FIELD) {
             CU_ASSERT_EQUAL(item->type_kind, WEIR_ITEM_PLAIN);
-            weir_schema_builder_add(b, item->name ? item->name : string_option(p, item->name_option), item->type, item->nullable);
+            weir_schema_builder_add(b, item->name ? item->name : string_option(p, item->name_option), item->type,
+                                    item->nullable);
         } else if (item->kind == WEIR_ITEM_SCHEMA) {
             CU_ASSERT_PTR_NOT_NULL_FATAL(h->config.schema);
             add_fields(h, b, p, h->config.schema);
@@ -219,7 +220,7 @@ static struct weir_schema *schema_of(struct mock_host *h, struct mock_part *p, c
     return weir_schema_build(&b);
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------------------ */
+/* ---- output ------------------------------------------------------------------------------------------------- */
 
 static void render_cell(struct weir_text *to, weir_row row, uint32_t c)
 {
@@ -297,7 +298,7 @@ void mock_forget_rows(struct mock_host *h)
     h->n_rows = 0;
 }
 
-/* ---- services ---------------------------------------------------------------------------------------------------------- */
+/* ---- services ----------------------------------------------------------------------------------------------- */
 
 static void *svc_alloc(weir_ctx *cx, size_t size)
 {
@@ -442,15 +443,32 @@ static const void *svc_extension(weir_ctx *cx, const char *id)
 }
 
 static const weir_host services = {
-    .struct_size = sizeof(weir_host), .abi_major = WEIR_ABI_MAJOR, .abi_minor = WEIR_ABI_NEWEST,
-    .alloc = svc_alloc, .resize = svc_resize, .release = svc_release, .scratch = svc_scratch, .blob_reserve = svc_blob_reserve,
-    .fail = svc_fail, .log = svc_log, .flush = svc_flush, .reserve_bytes = svc_reserve_bytes,
-    .split_begin = svc_split_begin, .split_watermark = svc_split_mark, .split_idle = svc_split_idle,
-    .split_done = svc_split_done, .wake = svc_wake, .reject = svc_reject, .now = svc_now,
-    .info = svc_info, .input_schema = svc_input_schema, .output_schema = svc_output_schema, .extension = svc_extension,
+    .struct_size = sizeof(weir_host),
+    .abi_major = WEIR_ABI_MAJOR,
+    .abi_minor = WEIR_ABI_NEWEST,
+    .alloc = svc_alloc,
+    .resize = svc_resize,
+    .release = svc_release,
+    .scratch = svc_scratch,
+    .blob_reserve = svc_blob_reserve,
+    .fail = svc_fail,
+    .log = svc_log,
+    .flush = svc_flush,
+    .reserve_bytes = svc_reserve_bytes,
+    .split_begin = svc_split_begin,
+    .split_watermark = svc_split_mark,
+    .split_idle = svc_split_idle,
+    .split_done = svc_split_done,
+    .wake = svc_wake,
+    .reject = svc_reject,
+    .now = svc_now,
+    .info = svc_info,
+    .input_schema = svc_input_schema,
+    .output_schema = svc_output_schema,
+    .extension = svc_extension,
 };
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------------------- */
 
 const weir_component *mock_component(const weir_plugin *plugin, const char *id)
 {
@@ -557,14 +575,15 @@ void mock_close(struct mock_host *h)
     if (close) close(mock_self(h), &h->cx);
 }
 
-/* ---- sources ------------------------------------------------------------------------------------------------------------ */
+/* ---- sources ------------------------------------------------------------------------------------------------ */
 
 static weir_status keep_split(void *to, const weir_split *split)
 {
     struct mock_host *h = to;
     for (size_t i = 0; i < h->n_splits; i++) CU_ASSERT_NOT_EQUAL(h->splits[i].id, split->id);
     h->splits = realloc(h->splits, (h->n_splits + 1) * sizeof *h->splits);
-    h->splits[h->n_splits++] = (struct mock_split){split->id, strndup(split->description.p, split->description.n), false, false};
+    h->splits[h->n_splits++] =
+        (struct mock_split){split->id, strndup(split->description.p, split->description.n), false, false};
     return WEIR_OK;
 }
 
@@ -619,7 +638,7 @@ weir_progress mock_run_source(struct mock_host *h, int64_t max_rows)
     return WEIR_NONE;
 }
 
-/* ---- decoders ----------------------------------------------------------------------------------------------------------- */
+/* ---- decoders ----------------------------------------------------------------------------------------------- */
 
 weir_status mock_decode(struct mock_host *h, const char *name, const void *data, size_t n, size_t window, int64_t max_rows)
 {
@@ -645,7 +664,7 @@ weir_status mock_decode(struct mock_host *h, const char *name, const void *data,
     return s;
 }
 
-/* ---- sinks and encoders -------------------------------------------------------------------------------------------------- */
+/* ---- sinks and encoders ------------------------------------------------------------------------------------- */
 
 static char *unhex(const char *p, size_t n)
 {
@@ -709,7 +728,8 @@ static void put_rows(weir_ctx *writer, struct weir_builder *b, const char *text)
 struct weir_rows *mock_batch(struct mock_host *h, const char *text)
 {
     /* A host of its own, so that reserve_bytes finds this builder. */
-    struct mock_host writer = {.cx = {.host = &services, .host_data = &writer, .out = writer.outs}, .outs = {&writer.builder.out}};
+    struct mock_host writer = {.cx = {.host = &services, .host_data = &writer, .out = writer.outs},
+                               .outs = {&writer.builder.out}};
     struct weir_error e = {0};
     const uint32_t *origin;
     int32_t forgotten = -1;

@@ -117,7 +117,7 @@ size_t mock_file_count(const struct mock_machine *m)
     return n;
 }
 
-/* ---- failures ---------------------------------------------------------------------------------------------------- */
+/* ---- failures ----------------------------------------------------------------------------------------------- */
 
 static weir_status io_fail(weir_io_error *e, weir_status status, const char *call, const char *path, const char *why)
 {
@@ -136,7 +136,7 @@ static bool fails(struct mock_machine *m, const char *call)
         if (fails((m), (call))) return io_fail((e), WEIR_E_IO, (call), (path), "injected fault");                     \
     } while (0)
 
-/* ---- files ----------------------------------------------------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------------------------------------------- */
 
 static weir_status io_open(weir_ctx *cx, const char *path, int mode, weir_file **file, weir_io_error *e)
 {
@@ -294,14 +294,15 @@ static weir_status io_print(weir_ctx *cx, int stream, const void *buf, size_t n,
     return WEIR_OK;
 }
 
-/* ---- the peer ---------------------------------------------------------------------------------------------------------- */
+/* ---- the peer ----------------------------------------------------------------------------------------------- */
 
 static enum mock_peer_kind peer_step(const struct mock_machine *m)
 {
     return m->peer ? m->peer->kind : MOCK_END;
 }
 
-static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int64_t wait_ms, weir_socket **socket, weir_io_error *e)
+static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int64_t wait_ms, weir_socket **socket,
+                              weir_io_error *e)
 {
     struct mock_machine *m = mock_machine_of(cx);
     (void)port;
@@ -331,7 +332,8 @@ static weir_status receive_data(struct mock_machine *m, weir_socket *socket, voi
     return WEIR_OK;
 }
 
-static weir_status io_receive(weir_ctx *cx, weir_socket *socket, void *buf, size_t n, int64_t wait_ms, size_t *got, weir_io_error *e)
+static weir_status io_receive(weir_ctx *cx, weir_socket *socket, void *buf, size_t n, int64_t wait_ms, size_t *got,
+                              weir_io_error *e)
 {
     struct mock_machine *m = mock_machine_of(cx);
     *got = 0;
@@ -357,7 +359,7 @@ static weir_status io_close_socket(weir_ctx *cx, weir_socket *socket, weir_io_er
     return WEIR_OK;
 }
 
-/* ---- clocks and chance ------------------------------------------------------------------------------------------------- */
+/* ---- clocks and chance -------------------------------------------------------------------------------------- */
 
 static int64_t io_wall_ms(weir_ctx *cx)
 {

@@ -56,7 +56,8 @@ static inline weir_status weir_json_base64(weir_ctx *cx, weir_blob *to, const vo
     for (size_t i = 0; i < n && s == WEIR_OK; i += 3) {
         size_t left = n - i;
         uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
-        char four[4] = {code[v >> 18], code[v >> 12 & 63], left > 1 ? code[v >> 6 & 63] : '=', left > 2 ? code[v & 63] : '='};
+        char four[4] = {code[v >> 18], code[v >> 12 & 63], left > 1 ? code[v >> 6 & 63] : '=',
+                        left > 2 ? code[v & 63] : '='};
         s = weir_blob_add(cx, to, four, 4);
     }
     return s == WEIR_OK ? weir_blob_add(cx, to, "\"", 1) : s;
@@ -81,10 +82,10 @@ static inline weir_status weir_json_i64(weir_ctx *cx, weir_blob *to, int64_t v)
     return weir_blob_add(cx, to, text, weir_text_from_i64(text, v));
 }
 
-/* ---- msgpack to JSON (https://github.com/msgpack/msgpack/blob/master/spec.md) ------------------------------------------ */
+/* ---- msgpack to JSON (https://github.com/msgpack/msgpack/blob/master/spec.md) ------------------------------- */
 
-/* The start of a msgpack value. kind: n(il) b(ool) u(nsigned) i(nteger) f(loat) d(ouble) s(tring) x(bytes) e(xtension) a(rray)
- * m(ap). n: the number, the bits of a float, the bytes of a string that follow, the count of an array or map. */
+/* The start of a msgpack value. kind: n(il) b(ool) u(nsigned) i(nteger) f(loat) d(ouble) s(tring) x(bytes) e(xtension)
+ * a(rray) m(ap). n: the number, the bits of a float, the bytes of a string that follow, the count of an array or map. */
 typedef struct weir_json_head_ {
     char kind;
     uint64_t n;
@@ -147,7 +148,8 @@ static inline weir_status weir_json_number_(weir_ctx *cx, weir_blob *to, const w
     }
 }
 
-static inline weir_status weir_json_value_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end, int depth);
+static inline weir_status weir_json_value_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end,
+                                           int depth);
 
 /* The key of a map: JSON has only strings, so numbers and bools are quoted. */
 static inline weir_status weir_json_key_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end)
@@ -164,8 +166,8 @@ static inline weir_status weir_json_key_(weir_ctx *cx, weir_blob *to, const unsi
     return s;
 }
 
-static inline weir_status weir_json_items_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end, int depth,
-                                           const weir_json_head_ *h)
+static inline weir_status weir_json_items_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end,
+                                           int depth, const weir_json_head_ *h)
 {
     bool map = h->kind == 'm';
     if (depth >= WEIR_JSON_DEPTH) return WEIR_E_DATA;
@@ -179,7 +181,8 @@ static inline weir_status weir_json_items_(weir_ctx *cx, weir_blob *to, const un
     return s == WEIR_OK ? weir_blob_add(cx, to, map ? "}" : "]", 1) : s;
 }
 
-static inline weir_status weir_json_value_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end, int depth)
+static inline weir_status weir_json_value_(weir_ctx *cx, weir_blob *to, const unsigned char **p, const unsigned char *end,
+                                           int depth)
 {
     weir_json_head_ h;
     if (!weir_json_head_read_(p, end, &h)) return WEIR_E_DATA;
@@ -198,8 +201,8 @@ static inline weir_status weir_json_any(weir_ctx *cx, weir_blob *to, const void 
     weir_status s = weir_json_value_(cx, to, &p, end, 0);
     if (s == WEIR_E_DATA || (s == WEIR_OK && p != end)) {
         return weir_fail(cx, WEIR_E_DATA,
-                         "a value of type any cannot be written as JSON: it is no msgpack value, is cut short, is nested deeper than %d, or "
-                         "has a map key that is no string, number or bool",
+                         "a value of type any cannot be written as JSON: it is no msgpack value, is cut short, is nested "
+                         "deeper than %d, or has a map key that is no string, number or bool",
                          WEIR_JSON_DEPTH);
     }
     return s;

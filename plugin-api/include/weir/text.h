@@ -31,7 +31,7 @@ static inline bool weir_text_is_word(const char *p, size_t n, const char *word)
     return i == n && !word[i];
 }
 
-/* ---- bool and integers ----------------------------------------------------------------------------------------- */
+/* ---- bool and integers -------------------------------------------------------------------------------------- */
 
 /* true and false in any letter case, 1 and 0. */
 static inline bool weir_text_to_bool(const char *p, size_t n, bool *v)
@@ -94,7 +94,7 @@ static inline size_t weir_text_from_bool(char *to, bool v)
     return v ? 4 : 5;
 }
 
-/* ---- floating point ---------------------------------------------------------------------------------------------- */
+/* ---- floating point ----------------------------------------------------------------------------------------- */
 
 /* A decimal number taken apart: (-1)^negative * digits * 10^exponent, without leading zeros. 0 has no digits.
  * A double is decided by its first 768 significant digits and whether anything follows them, so no more are kept. */
@@ -324,7 +324,7 @@ static inline size_t weir_text_from_f32(char *to, float v)
     return weir_text_from_float_(to, (double)v, true);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------------ */
+/* ---- time --------------------------------------------------------------------------------------------------- */
 
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back. H. Hinnant, "chrono-Compatible Low-Level
  * Date Algorithms" (https://howardhinnant.github.io/date_algorithms.html), days_from_civil and civil_from_days. */
@@ -586,7 +586,12 @@ static inline bool weir_text_to_time_by(const char *pattern, const char *p, size
 }
 
 /* How a format's timestamps are written, from an option: "iso", "epoch_ms", "epoch_s", or a pattern with a '%'. */
-typedef enum weir_time_style { WEIR_TIME_ISO = 0, WEIR_TIME_EPOCH_MS = 1, WEIR_TIME_EPOCH_S = 2, WEIR_TIME_PATTERN = 3 } weir_time_style;
+typedef enum weir_time_style {
+    WEIR_TIME_ISO = 0,
+    WEIR_TIME_EPOCH_MS = 1,
+    WEIR_TIME_EPOCH_S = 2,
+    WEIR_TIME_PATTERN = 3
+} weir_time_style;
 
 /* False: neither a style's name nor a pattern. */
 static inline bool weir_time_style_of(const char *option, weir_time_style *style)
@@ -610,7 +615,7 @@ static inline bool weir_text_to_time_as(weir_time_style style, const char *patte
     }
 }
 
-/* ---- UTF-8 ------------------------------------------------------------------------------------------------------------- */
+/* ---- UTF-8 -------------------------------------------------------------------------------------------------- */
 
 /* Length of the longest prefix that is valid UTF-8 by RFC 3629 (no surrogates, no overlong forms, nothing beyond
  * U+10FFFF); n when all of it is. */
@@ -629,7 +634,8 @@ static inline size_t weir_utf8_prefix(const char *text, size_t n)
         size_t more = c < 0x80 ? 0 : c < 0xC2 ? 9 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : 9;
         if (more == 9 || n - i <= more) return i;
         if (more) {
-            unsigned char least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80, most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+            unsigned char least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+            unsigned char most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
             if (p[i + 1] < least || p[i + 1] > most) return i;
             for (size_t k = 2; k <= more; k++) {
                 if ((p[i + k] & 0xC0) != 0x80) return i;

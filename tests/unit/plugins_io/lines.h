@@ -41,7 +41,8 @@ static weir_status lines_one(lines *me, weir_ctx *cx, weir_str line)
     return s == WEIR_OK ? weir_emit(cx, 0, WEIR_NO_TIME) : s;
 }
 
-static weir_status lines_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status lines_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                                size_t *used)
 {
     lines *me = self;
     const char *p = data;
@@ -80,6 +81,7 @@ static const weir_option lines_options[] = {
     WEIR_OPTION(lines, splittable, .def = "true", .doc = "says that it is"),
     WEIR_OPTION(lines, header, .def = "false", .doc = "the first line is a header"),
 };
-WEIR_COMPONENT(lines, WEIR_DECODER, lines_vtable, .id = "lines", .doc = "lines", .out = "line:string", WEIR_OPTIONS(lines_options));
+WEIR_COMPONENT(lines, WEIR_DECODER, lines_vtable, .id = "lines", .doc = "lines", .out = "line:string",
+               WEIR_OPTIONS(lines_options));
 
 #endif

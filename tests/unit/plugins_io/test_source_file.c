@@ -41,7 +41,7 @@ static void check_failure(struct mock_host *h, const char *part)
     WEIR_ASSERT_CONTAINS(weir_text_get(&h->failure), part);
 }
 
-/* ---- one file, several, none ----------------------------------------------------------------------------------------- */
+/* ---- one file, several, none -------------------------------------------------------------------------------- */
 
 static void reads_one_file(void)
 {
@@ -112,7 +112,7 @@ static void keeps_odd_paths(void)
     mock_machine_destroy(m);
 }
 
-/* ---- pieces ---------------------------------------------------------------------------------------------------------- */
+/* ---- pieces ------------------------------------------------------------------------------------------------- */
 
 static void cuts_a_large_file_by_parallelism(void)
 {
@@ -158,12 +158,16 @@ static void does_not_cut_what_cannot_be_cut(void)
 }
 
 /* Rows, then rejects, of each subtask in turn; with one subtask the rows are in the file's order. */
-static char *read_all(struct mock_machine *m, uint32_t parallelism, const char *const *options, int64_t max_rows, int64_t batch_rows)
+static char *read_all(struct mock_machine *m, uint32_t parallelism, const char *const *options, int64_t max_rows,
+                      int64_t batch_rows)
 {
     struct weir_text rows = {0}, rejects = {0};
     for (uint32_t i = 0; i < parallelism; i++) {
-        struct mock_host *h = mock_host_create(&(struct mock_host_config){.component = &file_source_component, .known = known,
-                                                                          .machine = m, .subtask = i, .parallelism = parallelism,
+        struct mock_host *h = mock_host_create(&(struct mock_host_config){.component = &file_source_component,
+                                                                          .known = known,
+                                                                          .machine = m,
+                                                                          .subtask = i,
+                                                                          .parallelism = parallelism,
                                                                           .batch_rows = batch_rows});
         mock_set(h, "path", "/f");
         mock_set(h, "format", "lines");
@@ -304,8 +308,8 @@ static void rejects_carry_file_and_offset(void)
     char *rows = read_all(m, 1, options, 1024, 1024);
     CU_ASSERT_STRING_EQUAL(rows, "1\n3\n/f:2: begins with ! [!bad]\n/f:9: begins with ! [!worse]\n");
     weir_free(rows);
-    struct mock_host *h = mock_host_create(&(struct mock_host_config){.component = &file_source_component, .known = known, .machine = m,
-                                                                      .on_reject = WEIR_E_DATA});
+    struct mock_host *h = mock_host_create(&(struct mock_host_config){
+        .component = &file_source_component, .known = known, .machine = m, .on_reject = WEIR_E_DATA});
     mock_set(h, "path", "/f");
     mock_set(h, "format", "lines");
     check_failure(h, "begins with !");
@@ -313,13 +317,13 @@ static void rejects_carry_file_and_offset(void)
     mock_machine_destroy(m);
 }
 
-/* ---- positions --------------------------------------------------------------------------------------------------------- */
+/* ---- positions ---------------------------------------------------------------------------------------------- */
 
 static char *compress_with(const char *codec, const char *bytes, size_t n, size_t *made);
 
 /* Reads some, asks for the position of every split, reads on from there in a new instance: nothing twice, nothing lost. */
-static void check_resumption(struct mock_machine *m, const char *path, const char *delimiter, const char *split, const char *expected,
-                             int polls)
+static void check_resumption(struct mock_machine *m, const char *path, const char *delimiter, const char *split,
+                             const char *expected, int polls)
 {
     struct mock_host *a = host_for(m, path), *b = host_for(m, path);
     mock_set(a, "format.delimiter", delimiter);
@@ -397,7 +401,7 @@ static void reads_on_from_a_position_with_a_delimiter_that_cuts_go_through(void)
     mock_machine_destroy(m);
 }
 
-/* ---- compression ------------------------------------------------------------------------------------------------------- */
+/* ---- compression -------------------------------------------------------------------------------------------- */
 
 static char *compress_with(const char *codec, const char *bytes, size_t n, size_t *made)
 {
@@ -505,7 +509,7 @@ static void flipped_bits_never_pass_silently_in_gzip(void)
     weir_text_finish(&all);
 }
 
-/* ---- a machine that says no ---------------------------------------------------------------------------------------------- */
+/* ---- a machine that says no --------------------------------------------------------------------------------- */
 
 static void a_file_cut_while_it_is_read_is_an_error(void)
 {
@@ -570,7 +574,8 @@ WEIR_SUITE(source_file) = {
     {"pieces after the first are shown the head", pieces_after_the_first_are_shown_the_head},
     {"rejects carry file and offset", rejects_carry_file_and_offset},
     {"reads on from a position", reads_on_from_a_position},
-    {"reads on from a position with a delimiter that cuts go through", reads_on_from_a_position_with_a_delimiter_that_cuts_go_through},
+    {"reads on from a position with a delimiter that cuts go through",
+     reads_on_from_a_position_with_a_delimiter_that_cuts_go_through},
     {"reads several members and frames", reads_several_members_and_frames},
     {"damaged compressed data is an error with its place", damaged_compressed_data_is_an_error_with_its_place},
     {"flipped bits never pass silently in gzip", flipped_bits_never_pass_silently_in_gzip},
