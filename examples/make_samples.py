@@ -9,7 +9,7 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 AGENTS = ["Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0",
-          "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_4) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15",
+          "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_4) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1",
           "curl/7.88.1", "ExampleBot/1.2 (+http://bot.example/)"]
 PAGES = ["/", "/index.html", "/news/", "/news/flood-warning", "/weirs/upper", "/weirs/lower", "/weirs/mill-lane", "/about",
          "/levels?gauge=3&days=7", "/levels?gauge=11&days=1", "/img/logo.svg", "/css/site.css", "/feed.xml", "/robots.txt",
@@ -39,7 +39,8 @@ def access_log(random, lines=2000, start=1714557600, hours=5):
             referer = "-" if random.random() < 0.6 else "https://weirs.example" + random.choice(PAGES[:8])
             user = "mary" if random.random() < 0.02 else "-"
             method = "HEAD" if random.random() < 0.03 else "GET"
-            log.write(f'{host} - {user} [{when}] "{method} {page} HTTP/1.1" {status} {size} "{referer}" "{random.choice(AGENTS)}"\n')
+            request, agent = f"{method} {page} HTTP/1.1", random.choice(AGENTS)
+            log.write(f'{host} - {user} [{when}] "{request}" {status} {size} "{referer}" "{agent}"\n')
 
 
 def behaviour(random, lines=3000, start=1714557600, hours=4):

@@ -1,3 +1,4 @@
+/* quiet - the smallest keyed process: state and a timer for each key. */
 #include <weir/udf.h>
 
 typedef struct quiet {

@@ -1,3 +1,4 @@
+/* vat - the smallest map: one field in, one more field out. */
 #include <weir/udf.h>
 
 typedef struct vat {

@@ -1,7 +1,8 @@
-"""What the oracles share: durations as the manifests write them, sliding windows, ranking. Python's standard library only.
+"""What the oracles share: durations as the manifests write them, sliding windows, ranking. Python's standard library
+only.
 
-The oracles say what the examples must give, worked out from the rules of event time (docs/semantics.md), record by record and
-without a thought for speed. They share no code with weir.
+The oracles say what the examples must give, worked out from the rules of event time (docs/semantics.md), record by
+record and without a thought for speed. They share no code with weir.
 """
 import re
 
@@ -26,7 +27,8 @@ def sliding_windows(at, size, slide):
 
 
 def ranking(counts, n, order):
-    """Rows (window end, rank, key, count): the n largest counts of each window, ties by order(key). counts: {end: {key: count}}."""
+    """Rows (window end, rank, key, count): the n largest counts of each window, ties by order(key). counts: {end:
+    {key: count}}."""
     for end in sorted(counts):
         best = sorted(counts[end].items(), key=lambda entry: (-entry[1], order(entry[0])))
         for rank, (key, count) in enumerate(best[:n], 1):

@@ -4,10 +4,10 @@
     hot_items.py behaviour.csv [--size 1h] [--slide 5min] [--n 3] > expected.csv
     hot_items.py behaviour.csv --delay 1min [--late late.csv] > expected.csv
 
-The first form takes every record into account: what the job must give when the delay exceeds the disorder. The second form simulates a
-watermark after every record of a single split, `delay` behind the latest one: a view counts in those of its windows whose last
-millisecond the watermark has not reached yet, and one that no window takes is late. On standard error: views, late views,
-and views that were late for some of their windows.
+The first form takes every record into account: what the job must give when the delay exceeds the disorder. The second
+form simulates a watermark after every record of a single split, `delay` behind the latest one: a view counts in those
+of its windows whose last millisecond the watermark has not reached yet, and one that no window takes is late. On
+standard error: views, late views, and views that were late for some of their windows.
 """
 import argparse
 import collections

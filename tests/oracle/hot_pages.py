@@ -3,8 +3,9 @@
 
     hot_pages.py access.log [--size 1h] [--slide 10min] [--delay 60s] [--n 3] > expected.csv
 
-The CSV that the job must write, sorted by window and rank. On standard error: records, malformed lines, and by how much the log is out
-of order. Fails when that is more than the delay: then what is late would depend on when watermarks are emitted.
+The CSV that the job must write, sorted by window and rank. On standard error: records, malformed lines, and by how
+much the log is out of order. Fails when that is more than the delay: then what is late would depend on when
+watermarks are emitted.
 """
 import argparse
 import collections
@@ -14,7 +15,8 @@ import sys
 
 from common import csv_cell, duration, ranking, sliding_windows
 
-COMBINED = re.compile(r'(\S+) (\S+) (.+?) \[([^\]]+)\] "((?:[^"\\]|\\.)*)" (\d{3}) (\d+|-) "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"')
+QUOTED = r'"((?:[^"\\]|\\.)*)"'
+COMBINED = re.compile(rf"(\S+) (\S+) (.+?) \[([^\]]+)\] {QUOTED} (\d{{3}}) (\d+|-) {QUOTED} {QUOTED}")
 
 
 def parse(line):
@@ -68,7 +70,7 @@ def main():
     options.add_argument("--n", type=int, default=3)
     given = options.parse_args()
     counts, records, malformed, disorder = read(given.input, given.size, given.slide)
-    print(f"records {records}, malformed {len(malformed)} (lines {malformed}), out of order by {disorder} ms", file=sys.stderr)
+    print(f"records {records}, malformed lines {malformed}, out of order by {disorder} ms", file=sys.stderr)
     if disorder > given.delay:
         sys.exit(f"the log is out of order by {disorder} ms, which is more than the delay of {given.delay} ms")
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")

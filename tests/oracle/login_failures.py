@@ -3,8 +3,8 @@
 
     login_failures.py logins.csv [--within 10s] > expected.csv
 
-The attempts of a user are taken in the order of their times; at the same millisecond failures come before a success. After an alert the
-count starts anew. Output: user,first,last, times in ISO 8601 UTC, by user and time.
+The attempts of a user are taken in the order of their times; at the same millisecond failures come before a success.
+After an alert the count starts anew. Output: user,first,last, times in ISO 8601 UTC, by user and time.
 """
 import argparse
 import collections
