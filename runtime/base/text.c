@@ -298,12 +298,12 @@ void weir_text_add_size(struct weir_text *t, int64_t bytes)
         weir_text_add(t, "%lld B", (long long)bytes);
         return;
     }
-    double v = (double)bytes / 1024;
+    double v = (bytes < 0 ? -(double)bytes : (double)bytes) / 1024;
     size_t unit = 0;
-    for (; fabs(v) >= 1023.95 && unit + 1 < WEIR_LEN(names); unit++) v /= 1024;
-    long long tenths = llround(v * 10); /* by hand: printf's decimal point depends on the locale */
-    weir_text_add(t, "%s%lld", tenths < 0 ? "-" : "", llabs(tenths) / 10);
-    if (tenths % 10) weir_text_add(t, ".%lld", llabs(tenths) % 10);
+    for (; v >= 1023.95 && unit + 1 < WEIR_LEN(names); unit++) v /= 1024;
+    int tenths = (int)(v * 10 + 0.5); /* by hand: printf's decimal point depends on the locale */
+    weir_text_add(t, "%s%d", bytes < 0 ? "-" : "", tenths / 10);
+    if (tenths % 10) weir_text_add(t, ".%d", tenths % 10);
     weir_text_add(t, " %s", names[unit]);
 }
 
