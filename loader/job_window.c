@@ -200,11 +200,11 @@ static void read_aggregate(struct aggregates *a, const struct weir_value *key, c
     bool nullable = false, ok = true;
     if (start || end) {
         to->result = start ? WEIR_RESULT_WINDOW_START : WEIR_RESULT_WINDOW_END;
-        if (call.n) weir__say(a->job, value, NULL, "'%s' takes no field", call.name);
+        if (call.n) weir__say(a->job, value, NULL, "'%s' takes no fields", call.name);
     } else {
         struct weir__binding binding;
-        weir__use_component(a->job, scalar ? &name : value, WEIR_AGGREGATE, a->flow->schema, &use);
-        struct weir__args args = {.own = use.args, .call = value, .positional = call.fields, .n_positional = call.n};
+        weir__use_component(a->job, scalar ? &name : value, WEIR_AGGREGATE, a->flow->schema, a->flow->name, &use);
+        struct weir__args args = {.own = use.args, .call = scalar ? value : NULL, .positional = call.fields, .n_positional = call.n};
         weir__bind(a->job, &use, a->flow->schema, a->flow->name, &args, &binding);
         struct weir__inference inf = {.use = &use, .binding = &binding, .in = a->flow->schema, .at = use.at};
         ok = use.info && binding.complete && infer_result(a->job, &inf, &type, &nullable);
@@ -259,6 +259,8 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
         weir__say(job, at, weir_strdup("add key_by: FIELD; windows over all records at once come with a later version"), "a window needs a key");
         a.complete = false;
     }
+    node->key_fields = weir__copy_indexes(flow->keys, flow->n_keys);
+    node->n_key_fields = (uint32_t)flow->n_keys;
     if (aggregate) read_aggregates(&a, aggregate);
     else weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
     node->title = title_of(&node->window);
