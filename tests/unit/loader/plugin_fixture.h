@@ -50,8 +50,6 @@ __attribute__((unused)) static void save(const char *path, const void *p, size_t
 
 struct folder {
     char path[64];
-    char file[16][128]; /* names given out by in_folder, in turn */
-    unsigned next;
 };
 
 __attribute__((unused)) static void folder_init(struct folder *f)
@@ -75,8 +73,10 @@ __attribute__((unused)) static void folder_finish(struct folder *f)
 
 __attribute__((unused)) static const char *in_folder(struct folder *f, const char *name)
 {
-    char *to = f->file[f->next++ % 16];
-    snprintf(to, sizeof f->file[0], "%s/%s", f->path, name);
+    static char paths[16][128]; /* given out in turn */
+    static unsigned next;
+    char *to = paths[next++ % 16];
+    snprintf(to, sizeof paths[0], "%s/%s", f->path, name);
     return to;
 }
 
