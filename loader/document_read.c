@@ -339,8 +339,10 @@ static void report_syntax(struct reader *r, struct fy_diag *diag)
         return;
     }
     struct weir_mark mark = mark_at(r, e->line, e->column);
-    if (top && top->flow && strstr(e->msg, "without a closing")) {
-        weir_problems_add(r->problems, &top->mark, NULL, "this '%s' is never closed", top->value->kind == WEIR_VALUE_SEQUENCE ? "[" : "{");
+    if (top && top->flow && (strstr(e->msg, "without a closing") || (strstr(e->msg, "missing comma") && mark.line > top->mark.line))) {
+        char *comma = strstr(e->msg, "missing comma") ? weir_format(", or a ',' is missing before line %u", mark.line) : weir_strdup("");
+        weir_problems_add(r->problems, &top->mark, NULL, "this '%s' is never closed%s", top->value->kind == WEIR_VALUE_SEQUENCE ? "[" : "{", comma);
+        weir_free(comma);
         return;
     }
     weir_problems_add(r->problems, &mark, hint_for(e->msg), "this is not YAML: %s", e->msg);

@@ -79,8 +79,11 @@ static void read_defaults(struct weir__job *job, const struct weir_value *defaul
 /* A path is relative to the manifest's folder; what has no '/' is a name that is searched for. */
 static void read_plugin(struct weir__job *job, const struct weir_value *value)
 {
-    const char *name;
-    if (!weir__read_text(job, value, "plugins", &name)) return;
+    if (value->kind != WEIR_VALUE_SCALAR || value->broken) {
+        weir__say(job, value, weir_strdup("plugins: [./plugins/mine.so]"), "expected the path of a plugin file");
+        return;
+    }
+    const char *name = value->text; /* may hold ${env:HOME} */
     char *path = weir_strdup(name);
     if (strchr(name, '/') && !value->from_here) {
         weir_free(path);

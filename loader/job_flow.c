@@ -28,9 +28,8 @@ static void say_no_port(struct weir__job *job, const struct weir__input *input)
         weir_text_add(&all, "%s%s", n ? ", " : "its side outputs are: ", port);
         ports[n++] = port;
     }
-    struct weir_mark mark = weir_value_mark_of(input->value, input->port);
     char *help = weir__near(input->port, ports, n, n ? weir_text_get(&all) : "it has no side outputs");
-    weir__say_at(job, &mark, help, "'%s' has no output '%s'", input->id, input->port);
+    weir__say_part(job, input->value, input->port, help, "'%s' has no output '%s'", input->id, input->port);
     weir_text_finish(&all);
     weir_free(ports);
 }
@@ -41,7 +40,7 @@ static void find_output(struct weir__job *job, struct weir__input *input)
     for (size_t i = 0; i < input->node->n_outputs; i++) {
         if (strcmp(input->node->outputs[i].port, input->port) == 0) input->output = &input->node->outputs[i];
     }
-    if (!input->output && !input->node->ports_unknown && !input->value->broken) say_no_port(job, input);
+    if (!input->output && !input->node->ports_unknown) say_no_port(job, input);
 }
 
 static bool same_fields(const struct weir_schema *a, const struct weir_schema *b)
@@ -86,7 +85,7 @@ void weir__flow_start(struct weir__job *job, struct weir__job_node *node, struct
     *flow = (struct weir__flow){.node = node};
     for (size_t i = 0; i < node->n_inputs; i++) {
         struct weir__input *input = &node->inputs[i];
-        weir_text_add(&name, "%s'%s'", i ? i + 1 == node->n_inputs ? " and " : ", " : "", input->value->secret ? "a secret" : input->value->text);
+        weir_text_add(&name, "%s'%s'", i ? i + 1 == node->n_inputs ? " and " : ", " : "", input->value->text);
         find_output(job, input);
         struct weir_schema *schema = input->output ? input->output->schema : NULL;
         if (!schema) {
@@ -149,7 +148,7 @@ static void set_custom(struct weir__job *job, struct weir_stream_edge *edge, con
     struct weir__use use;
     struct weir__binding binding;
     char *stream = weir_format("'%s'", input->value->text);
-    weir__use_component(job, value, WEIR_PARTITIONER, schema, &use);
+    weir__use_component(job, value, WEIR_PARTITIONER, schema, stream, &use);
     struct weir__args args = {.own = use.args};
     weir__bind(job, &use, schema, stream, &args, &binding);
     edge->part = use.part;

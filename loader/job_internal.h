@@ -75,7 +75,7 @@ struct weir__job_node {
 
 /* Adds a problem at `at`, unless it is broken. help: freed here; may be NULL. */
 void weir__say(struct weir__job *, const struct weir_value *at, char *help, const char *format, ...) WEIR_PRINTF(4, 5);
-void weir__say_at(struct weir__job *, const struct weir_mark *, char *help, const char *format, ...) WEIR_PRINTF(4, 5);
+void weir__say_part(struct weir__job *, const struct weir_value *at, const char *part, char *help, const char *format, ...) WEIR_PRINTF(5, 6); /* at a part of a scalar */
 /* "did you mean 'x'?", or a copy of `otherwise` (may be NULL) when nothing is near. */
 char *weir__near(const char *name, const char *const *candidates, size_t n, const char *otherwise);
 /* What stands there, for messages: "a list", "'x'", "nothing"; the caller frees. Secrets are not shown. */
@@ -85,7 +85,7 @@ char *weir__found(const struct weir_value *);
 void weir__check_keys(struct weir__job *, const struct weir_value *mapping, const char *const *keys, const char *const *later);
 /* False, and a problem, unless it is that; `what` is the subject: "parallelism". */
 bool weir__is_mapping(struct weir__job *, const struct weir_value *, const char *expected);
-bool weir__read_text(struct weir__job *, const struct weir_value *, const char *what, const char **text);
+bool weir__read_text(struct weir__job *, const struct weir_value *, const char *what, const char **text); /* a name: no secret */
 bool weir__read_count(struct weir__job *, const struct weir_value *, const char *what, int64_t min, int64_t max, uint32_t *count);
 bool weir__read_size(struct weir__job *, const struct weir_value *, const char *what, size_t *bytes);
 bool weir__read_duration(struct weir__job *, const struct weir_value *, const char *what, int64_t *ms);
@@ -111,16 +111,19 @@ struct weir__use {
     const struct weir_value *options; /* mapping or NULL */
     const struct weir_value *args;    /* the reserved option `args`; NULL: none */
     const struct weir_value *malformed; /* the reserved option of sources; NULL: none */
+    const char *stream;               /* whose fields its field options name, for messages */
     const struct weir_component_info *info; /* NULL: unknown */
     struct weir_part_spec *part;      /* NULL: unknown */
     bool complete;                    /* every option is right: inference can go on */
 };
-/* Resolves `value` (name, or {name: {options}}). fields: schema of input 0 for field options; NULL: unknown, or there is none. The caller owns use->part. */
-void weir__use_component(struct weir__job *, const struct weir_value *value, weir_kind kind, struct weir_schema *fields, struct weir__use *use);
+/* Resolves `value` (name, or {name: {options}}). fields: what field options choose from; NULL: unknown, or there are none; `stream` has them. The caller
+ * owns use->part. */
+void weir__use_component(struct weir__job *, const struct weir_value *value, weir_kind kind, struct weir_schema *fields, const char *stream,
+                         struct weir__use *use);
 /* The same for a component that a key of the manifest stands for ("sum" for rolling_sum): value is its options, or a single value for the option
  * `shorthand` (NULL: there is none), or NULL. */
 void weir__use_named(struct weir__job *, const struct weir_value *at, const char *name, weir_kind kind, const struct weir_value *value,
-                     const char *shorthand, struct weir_schema *fields, struct weir__use *use);
+                     const char *shorthand, struct weir_schema *fields, const char *stream, struct weir__use *use);
 /* The component that `value` names, without a word when there is none. */
 const struct weir_component_info *weir__peek_component(const struct weir__job *, const struct weir_value *value, weir_kind kind);
 bool weir__part_is_blocking(const struct weir_part_spec *); /* itself or a nested one */

@@ -221,10 +221,7 @@ static void resolve_input(struct weir__job *job, struct weir__job_node *node, st
     } else if (!input->node) {
         const char **names = weir_alloc_array(ids->n + 1, sizeof *names);
         for (size_t i = 0; i < ids->n; i++) names[i] = ids->entries[i].key;
-        struct weir_mark mark = weir_value_mark_of(input->value, input->id);
-        char *help = weir__near(input->id, names, ids->n, NULL);
-        if (!input->value->broken) weir__say_at(job, &mark, help, "there is no node '%s'", input->id);
-        else weir_free(help);
+        weir__say_part(job, input->value, input->id, weir__near(input->id, names, ids->n, NULL), "there is no node '%s'", input->id);
         weir_free(names);
     } else if (input->node->role == WEIR__SINK) {
         weir__say(job, input->value, NULL, "'%s' is a sink: nothing comes out of it", input->id);

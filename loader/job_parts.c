@@ -7,24 +7,34 @@
 
 /* ---- which component ----------------------------------------------------------------------------------------------------- */
 
+/* "an operator", "a source" */
+static char *with_article(const char *kind)
+{
+    return weir_format("%s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
+}
+
 /* The name and options of a component: "name" or {name: {options}}. False after a problem. */
 static bool read_shape(struct weir__job *job, const struct weir_value *value, const char *kind, struct weir__use *use)
 {
     use->at = value;
     if (value->broken) return false;
+    if (value->kind == WEIR_VALUE_SCALAR && value->secret) {
+        weir__say(job, value, NULL, "a secret (from ${env:} or ${file:}) cannot be the name of a component: names are shown");
+        return false;
+    }
     if (value->kind == WEIR_VALUE_SCALAR) {
         use->name = value->text;
         return true;
     }
     if (value->kind != WEIR_VALUE_MAPPING || value->n == 0) {
         char *found = weir__found(value);
-        weir__say(job, value, NULL, "expected a %s: its name, or {name: {options}}; found %s", kind, value->kind == WEIR_VALUE_MAPPING ? "an empty mapping" : found);
+        weir__say(job, value, NULL, "expected %s: its name, or {name: {options}}; found %s", kind, value->kind == WEIR_VALUE_MAPPING ? "an empty mapping" : found);
         weir_free(found);
         return false;
     }
     if (value->n > 1) {
         weir__say(job, value->pairs[1].key, weir_format("options go inside: {%s: {%s: ...}}", value->pairs[0].key->text, value->pairs[1].key->text),
-                  "expected one %s, {name: {options}}, found %zu keys", kind, value->n);
+                  "expected %s as {name: {options}}, found %zu keys", kind, value->n);
         return false;
     }
     use->at = value->pairs[0].key;
@@ -67,12 +77,6 @@ static struct candidates find_candidates(const struct weir__job *job, weir_kind 
         }
     }
     return c;
-}
-
-/* "an operator", "a source" */
-static char *with_article(const char *kind)
-{
-    return weir_format("%s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
 }
 
 static void say_unknown(struct weir__job *job, const struct weir__use *use, weir_kind kind)
@@ -171,13 +175,9 @@ static void resolve_paths(const struct weir__job *job, const struct weir_option_
 static void say_bad_option(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option, const struct weir_value *value,
                            const char *message)
 {
-    char *help = NULL;
-    if (option->type == WEIR_OPT_ENUM && value->kind == WEIR_VALUE_SCALAR && !value->secret && option->choices) {
-        size_t n = 0;
-        while (option->choices[n]) n++;
-        help = weir__near(value->text, (const char *const *)option->choices, n, NULL);
-    }
-    weir__say(job, value, help, "option '%s' of '%s': %s", option->name, use->name, message);
+    const char *near = strstr(message, ": did you mean"); /* as the help below, as everywhere */
+    weir__say(job, value, near ? weir_strdup(near + 2) : NULL, "option '%s' of '%s': %.*s", option->name, use->name,
+              near ? (int)(near - message) : (int)strlen(message), message);
     use->complete = false;
 }
 
@@ -220,16 +220,16 @@ static void set_field(struct weir__job *job, struct weir__use *use, const struct
         use->complete = false;
         return;
     }
-    int32_t i = weir__find_field(job, value, value->text, fields, "the input");
+    int32_t i = weir__find_field(job, value, value->text, fields, use->stream);
     use->complete &= i >= 0;
     if (i < 0) return;
     const weir_schema_field *field = weir_schema_field_at(fields, (uint32_t)i);
     weir_type type = (weir_type)field->type;
-    const char *wanted = (option->flags & WEIR_NUMERIC) && !weir_type_is_number(type)    ? "a number (i32, i64, f32 or f64)"
-                         : (option->flags & WEIR_ORDERED) && !weir_type_is_ordered(type) ? "a type with an order"
+    const char *wanted = (option->flags & WEIR_NUMERIC) && !weir_type_is_number(type)    ? "a number"
+                         : (option->flags & WEIR_ORDERED) && !weir_type_is_ordered(type) ? "of a type with an order"
                                                                                          : NULL;
     if (wanted) {
-        char *message = weir_format("expected a field of %s, but '%s' is %s", wanted, field->name, weir_type_name(type));
+        char *message = weir_format("expected a field that is %s, but '%s' is %s", wanted, field->name, weir_type_name(type));
         say_bad_option(job, use, option, value, message);
         weir_free(message);
         return;
@@ -242,7 +242,7 @@ static void set_component(struct weir__job *job, struct weir__use *use, const st
                           struct weir_schema *fields, struct weir_option_value *to)
 {
     struct weir__use nested;
-    weir__use_component(job, value, option->accepts, fields, &nested);
+    weir__use_component(job, value, option->accepts, fields, use->stream, &nested);
     to->part = nested.part;
     to->set = nested.part != NULL;
     use->complete &= nested.complete;
@@ -321,20 +321,24 @@ static void read_options(struct weir__job *job, struct weir__use *use, weir_kind
     weir_free(given);
 }
 
-void weir__use_component(struct weir__job *job, const struct weir_value *value, weir_kind kind, struct weir_schema *fields, struct weir__use *use)
+void weir__use_component(struct weir__job *job, const struct weir_value *value, weir_kind kind, struct weir_schema *fields, const char *stream, struct weir__use *use)
 {
-    *use = (struct weir__use){.at = value};
-    if (!read_shape(job, value, weir_kind_name(kind), use) || !find_component(job, use, kind)) return;
+    *use = (struct weir__use){.at = value, .stream = stream};
+    char *kind_name = with_article(weir_kind_name(kind));
+    bool named = read_shape(job, value, kind_name, use);
+    weir_free(kind_name);
+    if (!named || !find_component(job, use, kind)) return;
     use->part = weir_part_spec_create(use->info);
     use->complete = true;
     read_options(job, use, kind, fields);
 }
 
 void weir__use_named(struct weir__job *job, const struct weir_value *at, const char *name, weir_kind kind, const struct weir_value *value,
-                     const char *shorthand, struct weir_schema *fields, struct weir__use *use)
+                     const char *shorthand, struct weir_schema *fields, const char *stream, struct weir__use *use)
 {
-    *use = (struct weir__use){.at = at, .name = name};
+    *use = (struct weir__use){.at = at, .name = name, .stream = stream};
     if (!find_component(job, use, kind)) return;
+    use->name = at->text; /* from here on: as the manifest says it */
     use->part = weir_part_spec_create(use->info);
     use->complete = true;
     /* A single value stands for {shorthand: value}. */

@@ -5,36 +5,45 @@
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-static void add(struct weir__job *job, const struct weir_mark *mark, char *help, const char *format, va_list args)
+/* A message about a secret must not repeat it, whatever its format says. */
+static bool gives_away(const struct weir_value *at, const char *message, const char *help)
 {
+    if (!at->secret || !at->text || !*at->text) return false;
+    return strstr(message, at->text) || (help && strstr(help, at->text));
+}
+
+static void add(struct weir__job *job, const struct weir_value *at, const struct weir_mark *mark, char *help, const char *format, va_list args)
+{
+    if (at->broken) {
+        weir_free(help);
+        return;
+    }
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, again);
     va_end(again);
     char *message = weir_alloc((size_t)n + 1);
     vsnprintf(message, (size_t)n + 1, format, args);
-    weir_problems_add(job->problems, mark, help, "%s", message);
+    if (gives_away(at, message, help)) weir_problems_add(job->problems, mark, NULL, "this value is wrong (a secret, not shown)");
+    else weir_problems_add(job->problems, mark, help, "%s", message);
     weir_free(message);
     weir_free(help);
 }
 
 void weir__say(struct weir__job *job, const struct weir_value *at, char *help, const char *format, ...)
 {
-    if (at->broken) {
-        weir_free(help);
-        return;
-    }
     va_list args;
     va_start(args, format);
-    add(job, &at->mark, help, format, args);
+    add(job, at, &at->mark, help, format, args);
     va_end(args);
 }
 
-void weir__say_at(struct weir__job *job, const struct weir_mark *mark, char *help, const char *format, ...)
+void weir__say_part(struct weir__job *job, const struct weir_value *at, const char *part, char *help, const char *format, ...)
 {
+    struct weir_mark mark = weir_value_mark_of(at, part);
     va_list args;
     va_start(args, format);
-    add(job, mark, help, format, args);
+    add(job, at, &mark, help, format, args);
     va_end(args);
 }
 
@@ -118,9 +127,12 @@ bool weir__read_text(struct weir__job *job, const struct weir_value *value, cons
 {
     if (value->broken) return false;
     *text = value->text;
-    if (value->kind == WEIR_VALUE_SCALAR) return true;
-    say_expected(job, value, what, "a name");
-    return false;
+    if (value->kind != WEIR_VALUE_SCALAR) {
+        say_expected(job, value, what, "a name");
+        return false;
+    }
+    if (value->secret) weir__say(job, value, NULL, "%s: a secret (from ${env:} or ${file:}) cannot be a name: names are shown", what);
+    return !value->secret;
 }
 
 /* After a parse failed with error: the same words, unless they would show a secret. */

@@ -33,9 +33,8 @@ int32_t weir__find_field(struct weir__job *job, const struct weir_value *at, con
     if (!schema || at->broken) return -1;
     int32_t i = weir_schema_find(schema, name);
     if (i >= 0) return i;
-    struct weir_mark mark = weir_value_mark_of(at, name);
-    if (at->secret) weir__say_at(job, &mark, NULL, "%s has no field of that name (a secret, not shown)", stream);
-    else weir__say_at(job, &mark, weir__field_help(name, schema), "%s has no field '%s'", stream, name);
+    if (at->secret) weir__say(job, at, NULL, "%s has no field of that name (a secret, not shown)", stream);
+    else weir__say_part(job, at, name, weir__field_help(name, schema), "%s has no field '%s'", stream, name);
     return -1;
 }
 
@@ -53,8 +52,7 @@ static bool read_type(struct weir__job *job, const struct weir_value *key, const
     *nullable = n > 0 && text[n - 1] == '?';
     char *name = weir_strndup(text, n - *nullable);
     ok = weir_type_parse(name, type);
-    if (!ok && value->secret) weir__say(job, value, NULL, "the type of '%s' is unknown (a secret, not shown)", key->text);
-    else if (!ok)
+    if (!ok)
         weir__say(job, value, weir__near(name, names, WEIR_LEN(names), "the types are: bool, i32, i64, f32, f64, timestamp, string, bytes, any; with '?' for a field that may be null"),
                   "there is no type '%s'", name);
     weir_free(name);
@@ -92,7 +90,7 @@ static const char *type_class(const struct weir_item *item)
 {
     switch (item->type_kind) {
     case WEIR_ITEM_NUMBER:
-        return "a number (i32, i64, f32 or f64)";
+        return "a number";
     case WEIR_ITEM_ORDERED:
         return "a type with an order";
     case WEIR_ITEM_KEYABLE:
@@ -167,13 +165,12 @@ static const char *bound_name(struct binder *b, const char *input, const struct 
 
 static void say_missing(struct binder *b, const struct weir_item *item, const char *input)
 {
-    char *near = weir__field_help(input, b->schema);
-    char *help = weir_format("%s Bind it: args: {%s: FIELD}", near, input);
-    bool question = near[strlen(near) - 1] == '?';
-    if (!question) {
-        weir_free(help);
-        help = weir_format("bind it with args: {%s: FIELD}; %s", input, near);
-    }
+    char *near = weir__field_help(input, b->schema), *bind, *help;
+    if (b->args->call) bind = weir_format("%s(FIELD)", b->use->name);
+    else bind = weir_format("args: {%s: FIELD}", input);
+    if (near[strlen(near) - 1] == '?') help = weir_format("%s Bind it: %s", near, bind);
+    else help = weir_format("bind it with %s; %s", bind, near);
+    weir_free(bind);
     weir__say(b->job, b->use->at, help, "'%s' reads a field '%s' (%s), but %s has none of that name", b->use->name, input, type_class(item), b->stream);
     weir_free(near);
 }
@@ -181,11 +178,9 @@ static void say_missing(struct binder *b, const struct weir_item *item, const ch
 static void say_mismatch(struct binder *b, const struct weir_item *item, const char *input, const struct weir_value *at, const weir_schema_field *field)
 {
     const struct weir_value *blame = at ? at : b->use->at;
-    struct weir_mark mark = at ? weir_value_mark_of(at, field->name) : blame->mark;
-    char *bound = strcmp(input, field->name) == 0 ? weir_strdup("") : weir_format(", bound to '%s'", field->name);
-    if (!blame->broken)
-        weir__say_at(b->job, &mark, NULL, "'%s' needs '%s'%s to be %s, but '%s' of %s is %s", b->use->name, input, bound, type_class(item), field->name,
-                     b->stream, weir_type_name((weir_type)field->type));
+    char *bound = strcmp(input, field->name) == 0 ? weir_strdup("") : weir_format(", bound to '%s',", field->name);
+    weir__say_part(b->job, blame, at ? field->name : b->use->name, NULL, "'%s' needs '%s'%s to be %s, but '%s' of %s is %s", b->use->name, input, bound, type_class(item),
+                   field->name, b->stream, weir_type_name((weir_type)field->type));
     weir_free(bound);
     b->to->complete = false;
 }
@@ -247,7 +242,8 @@ static void check_positional(struct binder *b)
 {
     const struct weir__args *args = b->args;
     if (!args->call || args->n_positional <= b->position) return;
-    weir__say(b->job, args->call, NULL, "'%s' takes %zu field%s, not %zu", b->use->name, b->position, b->position == 1 ? "" : "s", args->n_positional);
+    if (b->position == 0) weir__say(b->job, args->call, NULL, "'%s' takes no fields", b->use->name);
+    else weir__say(b->job, args->call, NULL, "'%s' takes %zu field%s, not %zu", b->use->name, b->position, b->position == 1 ? "" : "s", args->n_positional);
     b->to->complete = false;
 }
 

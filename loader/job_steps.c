@@ -83,9 +83,6 @@ static void finish_step(struct step *s)
     struct weir_stream_node *node = s->node;
     node->part = s->use.part;
     node->blocking = weir__part_is_blocking(s->use.part);
-    node->args = s->binding.args;
-    node->n_args = s->binding.n_args;
-    s->binding.args = NULL;
     struct weir_schema *out = NULL;
     if (s->use.info) {
         if (writes_key(s->use.info) || node->kind == WEIR_NODE_REDUCE) {
@@ -101,6 +98,9 @@ static void finish_step(struct step *s)
         weir__set_output(node, "", NULL);
         s->flow->node->ports_unknown = true;
     }
+    node->args = s->binding.args;
+    node->n_args = s->binding.n_args;
+    s->binding.args = NULL;
     weir__binding_finish(&s->binding);
     weir__flow_becomes(s->flow, out);
 }
@@ -115,11 +115,11 @@ static void bind_step(struct step *s)
 static void build_operator(struct weir__job *job, struct weir__flow *flow, const char *step, const struct weir_value *value)
 {
     struct step s = {.job = job, .flow = flow};
-    if (value->kind == WEIR_VALUE_SCALAR && !value->broken && weir__is_expression(value->text)) {
+    if (value->kind == WEIR_VALUE_SCALAR && !value->broken && !value->secret && weir__is_expression(value->text)) {
         weir__say_expression(job, value);
         s.use.at = value;
     } else {
-        weir__use_component(job, value, WEIR_OPERATOR, flow->schema, &s.use);
+        weir__use_component(job, value, WEIR_OPERATOR, flow->schema, flow->name, &s.use);
     }
     check_step(job, step, &s.use);
     check_key(job, flow, &s.use);
@@ -138,8 +138,7 @@ static void build_rolling(struct weir__job *job, struct weir__flow *flow, const 
     struct step s = {.job = job, .flow = flow};
     const struct weir_value *key = weir_value_key(flow->node->value, step);
     char *name = weir_format("rolling_%s", step);
-    weir__use_named(job, key, name, WEIR_OPERATOR, value, strcmp(step, "count") == 0 ? "into" : "field", flow->schema, &s.use);
-    s.use.name = step;
+    weir__use_named(job, key, name, WEIR_OPERATOR, value, strcmp(step, "count") == 0 ? "into" : "field", flow->schema, flow->name, &s.use);
     check_key(job, flow, &s.use);
     bind_step(&s);
     s.node = weir__attach(job, flow, WEIR_NODE_OPERATOR, step, key);
@@ -151,7 +150,7 @@ static void build_rolling(struct weir__job *job, struct weir__flow *flow, const 
 static void build_reduce(struct weir__job *job, struct weir__flow *flow, const struct weir_value *value)
 {
     struct step s = {.job = job, .flow = flow};
-    weir__use_component(job, value, WEIR_REDUCER, flow->schema, &s.use);
+    weir__use_component(job, value, WEIR_REDUCER, flow->schema, flow->name, &s.use);
     if (!flow->key_value) weir__say(job, s.use.at, weir_strdup("add key_by: FIELD to this node"), "reduce works by key, but the node has no key_by");
     bind_step(&s);
     s.node = weir__attach(job, flow, WEIR_NODE_REDUCE, "reduce", weir_value_key(flow->node->value, "reduce"));
@@ -187,7 +186,7 @@ static void pick(struct selection *s, const struct weir_value *at, const char *n
         s->complete = false;
         return;
     }
-    if (!value->secret && weir__is_expression(from)) weir__say_expression(s->job, value);
+    if (weir__is_expression(from)) weir__say_expression(s->job, value);
     else field = weir__find_field(s->job, value, from, s->flow->schema, s->flow->name);
     s->complete &= field >= 0;
     if (field < 0) return;
@@ -247,7 +246,7 @@ static void add_key(struct weir__job *job, struct weir__flow *flow, const struct
 {
     const char *name;
     if (!weir__read_text(job, value, "key_by", &name)) return;
-    if (!value->secret && weir__is_expression(name)) {
+    if (weir__is_expression(name)) {
         weir__say_expression(job, value);
         return;
     }
@@ -289,7 +288,7 @@ static void build_selector(struct weir__job *job, struct weir__flow *flow, const
 {
     struct step s = {.job = job, .flow = flow};
     uint32_t passed = flow->schema ? weir_schema_count(flow->schema) : 0;
-    weir__use_component(job, value, WEIR_OPERATOR, flow->schema, &s.use);
+    weir__use_component(job, value, WEIR_OPERATOR, flow->schema, flow->name, &s.use);
     bind_step(&s);
     s.node = weir__attach(job, flow, WEIR_NODE_OPERATOR, "key", weir_value_key(flow->node->value, "key_by"));
     s.node->title = weir_format("key %s", s.use.name ? s.use.name : "?");
@@ -419,7 +418,7 @@ static void build_source(struct weir__job *job, struct weir__flow *flow)
     struct weir__job_node *node = flow->node;
     struct step s = {.job = job, .flow = flow};
     const struct weir_value *time = weir_value_get(node->value, "time");
-    weir__use_component(job, weir_value_get(node->value, "source"), WEIR_SOURCE, NULL, &s.use);
+    weir__use_component(job, weir_value_get(node->value, "source"), WEIR_SOURCE, NULL, NULL, &s.use);
     struct weir_schema *out = source_fields(&s);
     s.node = weir__attach(job, flow, WEIR_NODE_SOURCE, "source", node->value);
     s.node->part = s.use.part;
@@ -461,7 +460,7 @@ static void check_one_file(struct weir__job *job, struct weir__job_node *node, c
 static void build_sink(struct weir__job *job, struct weir__flow *flow)
 {
     struct step s = {.job = job, .flow = flow};
-    weir__use_component(job, weir_value_get(flow->node->value, "sink"), WEIR_SINK, flow->schema, &s.use);
+    weir__use_component(job, weir_value_get(flow->node->value, "sink"), WEIR_SINK, flow->schema, flow->name, &s.use);
     bind_step(&s);
     check_one_file(job, flow->node, &s.use);
     s.node = weir__attach(job, flow, WEIR_NODE_SINK, "sink", flow->node->value);

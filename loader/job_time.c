@@ -55,7 +55,7 @@ static void read_out_of_orderness(struct weir__job *job, const struct weir_value
         weir__say(job, value, NULL, "out_of_orderness must not be negative");
         return;
     }
-    weir__use_named(job, key, "bounded_out_of_orderness", WEIR_WATERMARK_GENERATOR, value, "delay", NULL, &use);
+    weir__use_named(job, key, "bounded_out_of_orderness", WEIR_WATERMARK_GENERATOR, value, "delay", NULL, NULL, &use);
     to->generator = use.part;
 }
 
@@ -68,18 +68,18 @@ static void read_monotonous(struct weir__job *job, const struct weir_value *key,
         weir__say(job, value, weir_strdup("write out_of_orderness: DURATION instead"), "'monotonous: false' does not say how far behind the watermark is");
         return;
     }
-    weir__use_named(job, key, "monotonous", WEIR_WATERMARK_GENERATOR, NULL, NULL, NULL, &use);
+    weir__use_named(job, key, "monotonous", WEIR_WATERMARK_GENERATOR, NULL, NULL, NULL, NULL, &use);
     to->generator = use.part;
 }
 
-static void read_generator(struct weir__job *job, const struct weir_value *value, struct weir_schema *fields, bool of_source, struct weir_time_config *to)
+static void read_generator(struct weir__job *job, const struct weir_value *value, struct weir_schema *fields, const char *stream, bool of_source, struct weir_time_config *to)
 {
     if (value->kind == WEIR_VALUE_SCALAR && strcmp(value->text, "none") == 0) {
         if (!of_source) weir__say(job, value, NULL, "only a source can do without a generator: it may emit watermarks of its own");
         return;
     }
     struct weir__use use;
-    weir__use_component(job, value, WEIR_WATERMARK_GENERATOR, fields, &use);
+    weir__use_component(job, value, WEIR_WATERMARK_GENERATOR, fields, stream, &use);
     check_generator(job, &use);
     to->generator = use.part;
 }
@@ -112,6 +112,6 @@ void weir__read_time(struct weir__job *job, const struct weir_value *time, struc
     const struct weir_value *key = weir_value_key(time, way), *value = weir_value_get(time, way);
     if (strcmp(way, "out_of_orderness") == 0) read_out_of_orderness(job, key, value, to);
     if (strcmp(way, "monotonous") == 0) read_monotonous(job, key, value, to);
-    if (strcmp(way, "generator") == 0) read_generator(job, value, fields, of_source, to);
+    if (strcmp(way, "generator") == 0) read_generator(job, value, fields, stream, of_source, to);
     read_emission(job, time, to);
 }

@@ -184,7 +184,7 @@ static void read_aggregate(struct aggregates *a, const struct weir_value *key, c
     struct weir__use use = {.at = value};
     struct call call = {0};
     struct weir_value name = *value;
-    bool scalar = value->kind == WEIR_VALUE_SCALAR && !value->broken;
+    bool scalar = value->kind == WEIR_VALUE_SCALAR && !value->broken && !value->secret;
     if (scalar && !parse_call(value->text, &call)) {
         say_not_a_call(a->job, value);
         call_finish(&call);
@@ -193,7 +193,7 @@ static void read_aggregate(struct aggregates *a, const struct weir_value *key, c
     }
     if (scalar) {
         name.text = call.name;
-        if (!value->secret) name.mark = weir_value_mark_of(value, call.name);
+        name.mark = weir_value_mark_of(value, call.name);
     }
     bool start = scalar && strcmp(call.name, "window_start") == 0, end = scalar && strcmp(call.name, "window_end") == 0;
     weir_type type = WEIR_TIMESTAMP;

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 
-#define SHOWN_COLUMNS 120 /* longer source lines are cut around the place */
+#define SHOWN_COLUMNS 160 /* longer source lines are cut around the place */
 
 static char *format_message(const char *format, va_list args)
 {
@@ -90,6 +90,12 @@ static const struct weir_problem **in_order(const struct weir_problems *problems
 
 /* ---- text ------------------------------------------------------------------------------------------------------------- */
 
+/* The first character to show, 0-based: 0 unless the place lies beyond what is shown. */
+static uint32_t first_shown(const struct weir_mark *mark)
+{
+    return mark->column + mark->length > SHOWN_COLUMNS && mark->column > SHOWN_COLUMNS / 2 ? mark->column - SHOWN_COLUMNS / 2 : 0;
+}
+
 static const char *next_character(const char *p)
 {
     do p++;
@@ -143,7 +149,7 @@ void weir_problems_print(const struct weir_problems *problems, struct weir_text 
         const struct weir_mark *mark = &order[i]->mark;
         add_place(out, mark);
         weir_text_add(out, "error: %s\n", order[i]->message);
-        if (mark->line && mark->source_line) add_source(out, mark, mark->column > SHOWN_COLUMNS - 20 ? mark->column - 40 : 0);
+        if (mark->line && mark->source_line) add_source(out, mark, first_shown(mark));
         if (order[i]->help) weir_text_add(out, "  help: %s\n", order[i]->help);
     }
     weir_free(order);

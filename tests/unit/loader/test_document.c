@@ -173,7 +173,7 @@ static void cuts_long_lines_around_the_place(void)
     weir_text_add(&text, "key0: again}\n");
     struct read r = read_text(weir_text_get(&text));
     char *line = strchr(weir_text_get(&r.printed), '\n') + 1, *caret = strchr(line, '\n') + 1;
-    CU_ASSERT(strcspn(line, "\n") < 140);
+    CU_ASSERT(strcspn(line, "\n") < 180);
     CU_ASSERT_EQUAL(strncmp(line + strcspn(caret, "^"), "key0: again", 11), 0);
     done(&r);
     weir_text_finish(&text);
