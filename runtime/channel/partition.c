@@ -1,0 +1,144 @@
+/* partition.c - the partitioners: which row goes to which channel.
+ *
+ * Producer's thread. A partitioner's state moves by one row at a time (the round robin's place, the generator's), so the
+ * same rows get the same channels however they are cut into batches. Rules: semantics A3; Flink's RebalancePartitioner
+ * starts anywhere and steps before it sends, RescalePartitioner starts at the first channel of its own.
+ */
+#include "base/alloc.h"
+#include "channel/writer_internal.h"
+#include "data/key.h"
+
+void weir__partition_init(struct weir_writer *w)
+{
+    w->random.state = w->o.seed;
+    w->next = w->n - 1;
+    if (w->o.partition == WEIR_PARTITION_REBALANCE) w->next = (uint32_t)weir_random_below(&w->random, w->n);
+    if (w->o.partition != WEIR_PARTITION_KEY) return;
+    WEIR_ASSERT(w->o.n_key_fields > 0 && w->n <= w->o.max_parallelism && w->o.max_parallelism <= WEIR_MAX_PARALLELISM);
+    w->group_target = weir_alloc_array(w->o.max_parallelism, sizeof *w->group_target);
+    for (uint32_t g = 0; g < w->o.max_parallelism; g++) {
+        w->group_target[g] = (uint16_t)weir_key_group_subtask(g, w->n, w->o.max_parallelism);
+    }
+}
+
+void weir__partition_finish(struct weir_writer *w)
+{
+    weir_free(w->group_target);
+    weir_free(w->targets);
+    weir_free(w->picks);
+    weir_free(w->ends);
+}
+
+/* ---- keys ----------------------------------------------------------------------------------------------------------------
+ */
+
+static weir_status explain_keys(struct weir_writer *w, weir_status status, int64_t row, uint32_t field,
+                                struct weir_error *error)
+{
+    if (status != WEIR_E_DATA) return weir_error_set(error, status, "%s: no memory for the keys of a batch", w->o.where);
+    const char *name = weir_schema_field_at(w->o.schema, w->o.key_fields[field])->name;
+    return weir_error_set(
+        error, status,
+        "%s: the key field '%s' is null in row %lld of a batch; null keys are not allowed: filter such records out "
+        "before key_by",
+        w->o.where, name, (long long)row + 1);
+}
+
+weir_status weir__partition_keyed(struct weir_writer *w, struct weir_rows *rows, struct weir_rows **keyed,
+                                  struct weir_error *error)
+{
+    int64_t bad_row = 0;
+    uint32_t bad_field = 0;
+    weir_status s = WEIR_E_MEMORY;
+    *keyed = weir_rows_slice(w->o.pool, rows, 0, rows->view.length);
+    if (*keyed) {
+        s = weir_key_rows(w->o.pool, *keyed, w->o.key_fields, w->o.n_key_fields, w->o.max_parallelism, &bad_row, &bad_field);
+    }
+    if (s == WEIR_OK) return WEIR_OK;
+    weir_rows_release(*keyed);
+    *keyed = NULL;
+    return explain_keys(w, s, bad_row, bad_field, error);
+}
+
+/* ---- targets -------------------------------------------------------------------------------------------------------------
+ */
+
+static weir_status custom_targets(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
+{
+    weir_status s = w->o.custom(w->o.custom_arg, rows, w->n, w->targets, error);
+    if (s != WEIR_OK) return s;
+    for (int64_t i = 0; i < rows->view.length; i++) {
+        if (w->targets[i] < w->n) continue;
+        return weir_error_set(
+            error, WEIR_E_PLUGIN,
+            "%s: the custom partitioner gave target %u, but there are %u targets, 0 to %u; mend the partitioner", w->o.where,
+            w->targets[i], w->n, w->n - 1);
+    }
+    return WEIR_OK;
+}
+
+static void round_robin_targets(struct weir_writer *w, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        w->next = w->next + 1 < w->n ? w->next + 1 : 0;
+        w->targets[i] = w->next;
+    }
+}
+
+static weir_status find_targets(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
+{
+    int64_t n = rows->view.length;
+    switch (w->o.partition) {
+    case WEIR_PARTITION_REBALANCE:
+    case WEIR_PARTITION_RESCALE:
+        round_robin_targets(w, n);
+        return WEIR_OK;
+    case WEIR_PARTITION_SHUFFLE:
+        for (int64_t i = 0; i < n; i++) w->targets[i] = (uint32_t)weir_random_below(&w->random, w->n);
+        return WEIR_OK;
+    case WEIR_PARTITION_CUSTOM:
+        return custom_targets(w, rows, error);
+    case WEIR_PARTITION_KEY:
+        for (int64_t i = 0; i < n; i++) w->targets[i] = w->group_target[rows->keys.key_group[i]];
+        return WEIR_OK;
+    case WEIR_PARTITION_FORWARD:
+    case WEIR_PARTITION_GLOBAL:
+    case WEIR_PARTITION_BROADCAST:
+        break;
+    }
+    WEIR_ASSERT(!"these partitioners do not deal");
+    return WEIR_E_BUG;
+}
+
+static weir_status reserve(struct weir_writer *w, size_t rows, struct weir_error *error)
+{
+    if (!w->ends) w->ends = weir_alloc_array(w->n, sizeof *w->ends);
+    if (rows <= w->scratch_rows) return WEIR_OK;
+    uint32_t *targets = weir_try_realloc(w->targets, rows * sizeof *targets);
+    if (targets) w->targets = targets;
+    uint32_t *picks = weir_try_realloc(w->picks, rows * sizeof *picks);
+    if (picks) w->picks = picks;
+    if (!targets || !picks)
+        return weir_error_set(error, WEIR_E_MEMORY, "%s: no memory to deal a batch of %zu rows", w->o.where, rows);
+    w->scratch_rows = rows;
+    return WEIR_OK;
+}
+
+/* A counting sort: rows of a channel stay in order. */
+weir_status weir__partition_deal(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
+{
+    int64_t n = rows->view.length;
+    weir_status s = reserve(w, (size_t)n, error);
+    if (s == WEIR_OK) s = find_targets(w, rows, error);
+    if (s != WEIR_OK) return s;
+    for (uint32_t c = 0; c < w->n; c++) w->ends[c] = 0;
+    for (int64_t i = 0; i < n; i++) w->ends[w->targets[i]]++;
+    uint32_t begin = 0;
+    for (uint32_t c = 0; c < w->n; c++) { /* counts become begins, */
+        uint32_t count = w->ends[c];
+        w->ends[c] = begin;
+        begin += count;
+    }
+    for (int64_t i = 0; i < n; i++) w->picks[w->ends[w->targets[i]]++] = (uint32_t)i; /* and begins ends */
+    return WEIR_OK;
+}
