@@ -3,7 +3,13 @@
 #define WEIR_CLI_COMMAND_H
 
 /* What the program's exit code says. */
-enum weir_exit { WEIR_EXIT_OK = 0, WEIR_EXIT_JOB = 1, WEIR_EXIT_USAGE = 2, WEIR_EXIT_PLUGIN = 3, WEIR_EXIT_INTERRUPTED = 130 };
+enum weir_exit {
+    WEIR_EXIT_OK = 0,
+    WEIR_EXIT_JOB = 1,
+    WEIR_EXIT_USAGE = 2,
+    WEIR_EXIT_PLUGIN = 3,
+    WEIR_EXIT_INTERRUPTED = 130
+};
 
 struct weir_command {
     const char *name, *summary;

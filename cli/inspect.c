@@ -1,7 +1,7 @@
 /* cli/inspect.c - `weir inspect`: what a plugin file holds.
  *
- * The file is checked as bytes first and then described by another process, this same program with --probe, so that no file can bring
- * down the one that inspects it. Only --probe opens the file here; it speaks the protocol of loader/probe.h.
+ * The file is checked as bytes first and then described by another process, this same program with --probe, so that no file
+ * can bring down the one that inspects it. Only --probe opens the file here; it speaks the protocol of loader/probe.h.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -21,7 +21,8 @@ enum form { TEXT, JSON, MANIFEST, WRITE, PROBE };
 static const char help[] =
     "usage: weir inspect [OPTION...] FILE...\n"
     "\n"
-    "Describes plugin files (X.so): id, version, components with their inputs, outputs, options and states. A file is checked before it is opened\n"
+    "Describes plugin files (X.so): id, version, components with their inputs, outputs, options and states. A file is "
+    "checked before it is opened\n"
     "and opened in another process, so that a broken one cannot do harm.\n"
     "\n"
     "  --output text|json  how to describe it; text is the default\n"
@@ -38,7 +39,7 @@ static int fail(const struct weir_error *error)
     return WEIR_EXIT_PLUGIN;
 }
 
-/* ---- the helper ----------------------------------------------------------------------------------------------------- */
+/* ---- the helper -------------------------------------------------------------------------------------------------- */
 
 static weir_status describe_here(const char *path, struct weir_text *manifest, struct weir_error *error)
 {
@@ -71,7 +72,7 @@ static int probe(const char *path)
     return s == WEIR_OK ? WEIR_EXIT_OK : fail(&error);
 }
 
-/* ---- as text ---------------------------------------------------------------------------------------------------------- */
+/* ---- as text ----------------------------------------------------------------------------------------------------- */
 
 static void add_flag(struct weir_text *t, bool is, const char *word)
 {
@@ -117,10 +118,12 @@ static void add_option(struct weir_text *t, const struct weir_option_info *o)
 static void add_state(struct weir_text *t, const struct weir_state_layout *s)
 {
     weir_text_add(t, "      %s: %s of {", s->name, weir_state_kind_name(s->kind));
-    for (uint32_t i = 0; i < s->n_fields; i++) weir_text_add(t, "%s%s: %s", i ? ", " : "", s->fields[i].name, weir_type_name((weir_type)s->fields[i].type));
+    for (uint32_t i = 0; i < s->n_fields; i++)
+        weir_text_add(t, "%s%s: %s", i ? ", " : "", s->fields[i].name, weir_type_name((weir_type)s->fields[i].type));
     weir_text_add(t, "}");
     for (uint32_t i = 0; i < s->n_key_fields; i++)
-        weir_text_add(t, "%s%s: %s", i ? ", " : " by {", s->key_fields[i].name, weir_type_name((weir_type)s->key_fields[i].type));
+        weir_text_add(t, "%s%s: %s", i ? ", " : " by {", s->key_fields[i].name,
+                      weir_type_name((weir_type)s->key_fields[i].type));
     weir_text_add(t, s->n_key_fields ? "}, version %u\n" : ", version %u\n", s->version);
 }
 
@@ -140,14 +143,15 @@ static void add_component(struct weir_text *t, const struct weir_component_info 
 
 static void add_plugin(struct weir_text *t, const struct weir_plugin_info *p)
 {
-    weir_text_add(t, "%s %s (ABI %u.%u, %s)\n  %s\n  build-id %s\n", p->id, p->version, p->abi_major, p->abi_minor, *p->license ? p->license : "no license named",
-                  p->path, p->build_id);
+    weir_text_add(t, "%s %s (ABI %u.%u, %s)\n  %s\n  build-id %s\n", p->id, p->version, p->abi_major, p->abi_minor,
+                  *p->license ? p->license : "no license named", p->path, p->build_id);
     for (uint32_t i = 0; i < p->n_components; i++) add_component(t, &p->components[i]);
 }
 
-/* ---- one file, all files ------------------------------------------------------------------------------------------------ */
+/* ---- one file, all files ----------------------------------------------------------------------------------------- */
 
-static weir_status write_beside(const struct weir_plugin_info *info, const struct weir_text *manifest, struct weir_error *error)
+static weir_status write_beside(const struct weir_plugin_info *info, const struct weir_text *manifest,
+                                struct weir_error *error)
 {
     char *path = weir_plugin_manifest_path(info->path);
     weir_status s = weir_write_file(weir_platform_os(), path, weir_text_get(manifest), manifest->n, error);
@@ -199,8 +203,9 @@ static int usage_error(const char *words)
 /* -1: go on; else an exit code. */
 static int parse(int argc, char **argv, enum form *form)
 {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"manifest", no_argument, NULL, 'm'}, {"write", no_argument, NULL, 'w'},
-                                            {"probe", no_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"manifest", no_argument, NULL, 'm'},
+                                            {"write", no_argument, NULL, 'w'},        {"probe", no_argument, NULL, 'p'},
+                                            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     bool manifest = false, write = false;
     int c;
     *form = TEXT;
@@ -211,11 +216,20 @@ static int parse(int argc, char **argv, enum form *form)
             if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0) return usage_error("--output is text or json");
             *form = *optarg == 'j' ? JSON : TEXT;
             break;
-        case 'm': manifest = true; break;
-        case 'w': write = true; break;
-        case 'p': *form = PROBE; break;
-        case 'h': printf("%s", help); return WEIR_EXIT_OK;
-        default: return usage_error("wrong option");
+        case 'm':
+            manifest = true;
+            break;
+        case 'w':
+            write = true;
+            break;
+        case 'p':
+            *form = PROBE;
+            break;
+        case 'h':
+            printf("%s", help);
+            return WEIR_EXIT_OK;
+        default:
+            return usage_error("wrong option");
         }
     }
     if (write && !manifest) return usage_error("--write goes with --manifest");

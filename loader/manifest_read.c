@@ -1,8 +1,8 @@
 /* loader/manifest_read.c - reads plugin manifests. Any thread.
  *
- * A manifest was written by weir, but it is a file: anybody may have changed it. So every value is checked where it is read, counts are those of the
- * lists themselves, and what came out goes through the same checks as a live plugin. The first thing wrong is kept; reading goes on with zeroes and
- * empty lists, so that no step needs a test of its own.
+ * A manifest was written by weir, but it is a file: anybody may have changed it. So every value is checked where it is read,
+ * counts are those of the lists themselves, and what came out goes through the same checks as a live plugin. The first thing
+ * wrong is kept; reading goes on with zeroes and empty lists, so that no step needs a test of its own.
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void wrong(struct reader *r, const struct weir_value *at, const char *for
     weir_error_prefix(r->error, at->mark.line ? "%s:%u: " : "%s: ", r->name, at->mark.line);
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 /* Absent: NULL, which is wrong only if it must be there. Not freed: the document's. */
 static const char *text_of(struct reader *r, const struct weir_value *map, const char *key, bool must)
@@ -96,13 +96,14 @@ static uint32_t flags_of(struct reader *r, const struct weir_value *map, const s
         if (v->kind == WEIR_VALUE_SCALAR && weir__word_value(words, v->text, &bit)) {
             flags |= bit;
         } else {
-            wrong(r, v, "expected a flag that this weir knows, found \"%.60s\"", v->kind == WEIR_VALUE_SCALAR ? v->text : "a list or a map");
+            wrong(r, v, "expected a flag that this weir knows, found \"%.60s\"",
+                  v->kind == WEIR_VALUE_SCALAR ? v->text : "a list or a map");
         }
     }
     return flags;
 }
 
-/* ---- options and states ----------------------------------------------------------------------------------------------- */
+/* ---- options and states ------------------------------------------------------------------------------------------ */
 
 static char **read_choices(struct reader *r, const struct weir_value *map)
 {
@@ -143,8 +144,12 @@ static weir_field *read_fields(struct reader *r, const struct weir_value *map, c
         const struct weir_value *f = list->items[i];
         const char *name = text_of(r, f, "name", true), *type = text_of(r, f, "type", true);
         weir_type known = WEIR_ANY;
-        if (type && !weir_type_parse(type, &known)) wrong(r, f, "expected a type such as i64 or string, found \"%.60s\"", type);
-        fields[i] = (weir_field){.name = name ? name : "", .type = known, .offset = number_of(r, f, "offset"), .size = number_of(r, f, "size"),
+        if (type && !weir_type_parse(type, &known))
+            wrong(r, f, "expected a type such as i64 or string, found \"%.60s\"", type);
+        fields[i] = (weir_field){.name = name ? name : "",
+                                 .type = known,
+                                 .offset = number_of(r, f, "offset"),
+                                 .size = number_of(r, f, "size"),
                                  .since = number_of(r, f, "since")};
     }
     return fields;
@@ -158,7 +163,8 @@ static void read_state(struct reader *r, const struct weir_value *map, struct we
     st.kind = word_of(r, map, "kind", weir__state_kinds);
     st.version = number_of(r, map, "version");
     st.size = number_of(r, map, "size");
-    weir_field *fields = read_fields(r, map, "fields", &st.n_fields), *key_fields = read_fields(r, map, "key_fields", &st.n_key_fields);
+    weir_field *fields = read_fields(r, map, "fields", &st.n_fields),
+               *key_fields = read_fields(r, map, "key_fields", &st.n_key_fields);
     st.fields = fields;
     st.key_fields = key_fields;
     if (st.kind == WEIR_MAP) st.key_size = number_of(r, map, "key_size");
@@ -168,7 +174,7 @@ static void read_state(struct reader *r, const struct weir_value *map, struct we
     weir_free(key_fields);
 }
 
-/* ---- component and plugin --------------------------------------------------------------------------------------------- */
+/* ---- component and plugin ---------------------------------------------------------------------------------------- */
 
 static void read_component(struct reader *r, const struct weir_value *map, struct weir_component_info *c)
 {
@@ -186,7 +192,8 @@ static void read_component(struct reader *r, const struct weir_value *map, struc
 
     const struct weir_value *options = list_of(r, map, "options"), *states = list_of(r, map, "states");
     if (options->n > WEIR__MAX_OPTIONS || states->n > WEIR__MAX_STATES)
-        wrong(r, map, "expected at most %u options and %u states, found %zu and %zu", WEIR__MAX_OPTIONS, WEIR__MAX_STATES, options->n, states->n);
+        wrong(r, map, "expected at most %u options and %u states, found %zu and %zu", WEIR__MAX_OPTIONS, WEIR__MAX_STATES,
+              options->n, states->n);
     if (r->failed) return;
     c->options = weir_alloc_array(options->n, sizeof *c->options);
     for (size_t i = 0; i < options->n; i++) read_option(r, options->items[i], &c->options[c->n_options++]);
@@ -201,7 +208,8 @@ static void read_abi(struct reader *r, const struct weir_value *root, struct wei
 {
     const char *abi = text_of(r, root, "abi", true);
     unsigned major = 0, minor = 0;
-    if (abi && (strlen(abi) > 11 || sscanf(abi, "%5u.%5u", &major, &minor) != 2)) wrong(r, root, "expected an ABI such as \"0.9\", found \"%.60s\"", abi);
+    if (abi && (strlen(abi) > 11 || sscanf(abi, "%5u.%5u", &major, &minor) != 2))
+        wrong(r, root, "expected an ABI such as \"0.9\", found \"%.60s\"", abi);
     p->abi_major = (uint16_t)major;
     p->abi_minor = (uint16_t)minor;
 }
@@ -209,21 +217,23 @@ static void read_abi(struct reader *r, const struct weir_value *root, struct wei
 static void read_root(struct reader *r, const struct weir_value *root, struct weir_plugin_info *p)
 {
     const char *format = text_of(r, root, "weir_plugin", true);
-    if (format && strcmp(format, "1") != 0) wrong(r, root, "expected a plugin manifest of format 1, found format \"%.60s\"", format);
+    if (format && strcmp(format, "1") != 0)
+        wrong(r, root, "expected a plugin manifest of format 1, found format \"%.60s\"", format);
     p->id = copy_of(r, root, "id", true);
     p->version = copy_of(r, root, "version", true);
     p->license = copy_of(r, root, "license", true);
     p->build_id = copy_of(r, root, "build_id", true);
     read_abi(r, root, p);
     const struct weir_value *list = list_of(r, root, "components");
-    if (list->n == 0 || list->n > WEIR__MAX_COMPONENTS) wrong(r, root, "expected 1 to %u components, found %zu", WEIR__MAX_COMPONENTS, list->n);
+    if (list->n == 0 || list->n > WEIR__MAX_COMPONENTS)
+        wrong(r, root, "expected 1 to %u components, found %zu", WEIR__MAX_COMPONENTS, list->n);
     if (r->failed) return;
     p->components = weir_alloc_array(list->n, sizeof *p->components);
     for (size_t i = 0; i < list->n; i++) read_component(r, list->items[i], &p->components[p->n_components++]);
 }
 
-weir_status weir_plugin_manifest_read(const char *text, size_t n, const char *name, const char *so_path, struct weir_plugin_info *p,
-                                      struct weir_error *error)
+weir_status weir_plugin_manifest_read(const char *text, size_t n, const char *name, const char *so_path,
+                                      struct weir_plugin_info *p, struct weir_error *error)
 {
     struct reader r = {.name = name, .error = error};
     struct weir_problems problems = {0};
@@ -231,7 +241,8 @@ weir_status weir_plugin_manifest_read(const char *text, size_t n, const char *na
     *p = (struct weir_plugin_info){.path = weir_strdup(so_path)};
     const struct weir_value *root = weir__document_parse_yaml(doc, text, n, name, true, &problems);
     if (problems.n > 0) {
-        wrong(&r, &(struct weir_value){.mark = problems.problems[0].mark}, "expected a plugin manifest in YAML, found: %s", problems.problems[0].message);
+        wrong(&r, &(struct weir_value){.mark = problems.problems[0].mark}, "expected a plugin manifest in YAML, found: %s",
+              problems.problems[0].message);
     } else if (!root || root->kind != WEIR_VALUE_MAPPING) {
         wrong(&r, root ? root : &nothing, "expected a plugin manifest (a map with weir_plugin: 1), found something else");
     } else {

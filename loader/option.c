@@ -6,17 +6,22 @@
 #include "loader/part.h"
 #include "loader/plugin_internal.h"
 
-/* ---- numbers with bounds -------------------------------------------------------------------------------------------- */
+/* ---- numbers with bounds ----------------------------------------------------------------------------------------- */
 
 static bool parse_number(weir_option_type type, const char *text, struct weir_option_value *v)
 {
     struct weir_error ignored;
     switch (type) {
-    case WEIR_OPT_I64: return weir_parse_i64(text, &v->i64, &ignored) == WEIR_OK;
-    case WEIR_OPT_F64: return weir_parse_f64(text, &v->f64, &ignored) == WEIR_OK && !isnan(v->f64);
-    case WEIR_OPT_DURATION: return weir_parse_duration(text, &v->i64, &ignored) == WEIR_OK;
-    case WEIR_OPT_SIZE: return weir_parse_size(text, &v->i64, &ignored) == WEIR_OK;
-    default: return false;
+    case WEIR_OPT_I64:
+        return weir_parse_i64(text, &v->i64, &ignored) == WEIR_OK;
+    case WEIR_OPT_F64:
+        return weir_parse_f64(text, &v->f64, &ignored) == WEIR_OK && !isnan(v->f64);
+    case WEIR_OPT_DURATION:
+        return weir_parse_duration(text, &v->i64, &ignored) == WEIR_OK;
+    case WEIR_OPT_SIZE:
+        return weir_parse_size(text, &v->i64, &ignored) == WEIR_OK;
+    default:
+        return false;
     }
 }
 
@@ -37,17 +42,23 @@ static bool in_range(const struct weir_option_info *o, const struct weir_option_
 static const char *example(weir_option_type type)
 {
     switch (type) {
-    case WEIR_OPT_I64: return "as in 42 or 1_000_000";
-    case WEIR_OPT_F64: return "as in 0.5 or 1e9";
-    case WEIR_OPT_DURATION: return "as in 200ms, 5s, 10min or 1h 30min";
-    default: return "as in 4096, 64KiB or 1MB";
+    case WEIR_OPT_I64:
+        return "as in 42 or 1_000_000";
+    case WEIR_OPT_F64:
+        return "as in 0.5 or 1e9";
+    case WEIR_OPT_DURATION:
+        return "as in 200ms, 5s, 10min or 1h 30min";
+    default:
+        return "as in 4096, 64KiB or 1MB";
     }
 }
 
 static weir_status refuse_number(const struct weir_option_info *o, const char *text, bool readable, struct weir_error *error)
 {
-    static const char *const words[] = {
-        [WEIR_OPT_I64] = "a whole number", [WEIR_OPT_F64] = "a number", [WEIR_OPT_DURATION] = "a duration", [WEIR_OPT_SIZE] = "a size"};
+    static const char *const words[] = {[WEIR_OPT_I64] = "a whole number",
+                                        [WEIR_OPT_F64] = "a number",
+                                        [WEIR_OPT_DURATION] = "a duration",
+                                        [WEIR_OPT_SIZE] = "a size"};
     struct weir_text range = {0};
     if (o->min && o->max) {
         weir_text_add(&range, " between %s and %s", o->min, o->max);
@@ -64,15 +75,17 @@ static weir_status refuse_number(const struct weir_option_info *o, const char *t
     return WEIR_E_CONFIG;
 }
 
-static weir_status parse_bounded(const struct weir_option_info *o, const char *text, struct weir_option_value *v, struct weir_error *error)
+static weir_status parse_bounded(const struct weir_option_info *o, const char *text, struct weir_option_value *v,
+                                 struct weir_error *error)
 {
     bool readable = parse_number(o->type, text, v);
     return readable && in_range(o, v) ? WEIR_OK : refuse_number(o, text, readable, error);
 }
 
-/* ---- the others ------------------------------------------------------------------------------------------------------- */
+/* ---- the others -------------------------------------------------------------------------------------------------- */
 
-static weir_status parse_choice(const struct weir_option_info *o, const char *text, struct weir_option_value *v, struct weir_error *error)
+static weir_status parse_choice(const struct weir_option_info *o, const char *text, struct weir_option_value *v,
+                                struct weir_error *error)
 {
     struct weir_text all = {0};
     size_t n = 0;
@@ -85,8 +98,9 @@ static weir_status parse_choice(const struct weir_option_info *o, const char *te
         weir_text_add(&all, "%s%s", n ? ", " : "", o->choices[n]);
     }
     const char *near = n ? weir_nearest(text, (const char *const *)o->choices, n) : NULL;
-    weir_error_set(error, WEIR_E_CONFIG, near ? "expected one of %s, found \"%s\": did you mean \"%s\"?" : "expected one of %s, found \"%s\"", weir_text_get(&all),
-                   text, near);
+    weir_error_set(error, WEIR_E_CONFIG,
+                   near ? "expected one of %s, found \"%s\": did you mean \"%s\"?" : "expected one of %s, found \"%s\"",
+                   weir_text_get(&all), text, near);
     weir_text_finish(&all);
     return WEIR_E_CONFIG;
 }
@@ -110,7 +124,8 @@ static void split_list(const char *text, struct weir_option_value *v)
     }
 }
 
-static weir_status parse_value(const struct weir_option_info *o, const char *text, struct weir_option_value *v, struct weir_error *error)
+static weir_status parse_value(const struct weir_option_info *o, const char *text, struct weir_option_value *v,
+                               struct weir_error *error)
 {
     switch (o->type) {
     case WEIR_OPT_BOOL:
@@ -119,18 +134,26 @@ static weir_status parse_value(const struct weir_option_info *o, const char *tex
     case WEIR_OPT_I64:
     case WEIR_OPT_F64:
     case WEIR_OPT_DURATION:
-    case WEIR_OPT_SIZE: return parse_bounded(o, text, v, error);
+    case WEIR_OPT_SIZE:
+        return parse_bounded(o, text, v, error);
     case WEIR_OPT_STRING:
-    case WEIR_OPT_SECRET: v->string = weir_strdup(text); return WEIR_OK;
-    case WEIR_OPT_ENUM: return parse_choice(o, text, v, error);
-    case WEIR_OPT_LIST: split_list(text, v); return WEIR_OK;
+    case WEIR_OPT_SECRET:
+        v->string = weir_strdup(text);
+        return WEIR_OK;
+    case WEIR_OPT_ENUM:
+        return parse_choice(o, text, v, error);
+    case WEIR_OPT_LIST:
+        split_list(text, v);
+        return WEIR_OK;
     case WEIR_OPT_FIELD:
-    case WEIR_OPT_COMPONENT: break;
+    case WEIR_OPT_COMPONENT:
+        break;
     }
     return weir_error_set(error, WEIR_E_BUG, "an option of type %s has no text value", weir_option_type_name(o->type));
 }
 
-weir_status weir_option_parse(const struct weir_option_info *o, const char *text, struct weir_option_value *value, struct weir_error *error)
+weir_status weir_option_parse(const struct weir_option_info *o, const char *text, struct weir_option_value *value,
+                              struct weir_error *error)
 {
     struct weir_option_value v = {.set = true};
     weir_status s = parse_value(o, text, &v, error);

@@ -1,8 +1,8 @@
 /* loader/part.c - part specs, and instances made from them.
  *
- * A spec is made by the coordinator and only read afterwards; instances are made by the coordinator. Invariant: an instance's strings and lists
- * point into its spec, which therefore outlives it; so do the parts of an instance into the instance's own `nested`, whose array never
- * moves once it is made.
+ * A spec is made by the coordinator and only read afterwards; instances are made by the coordinator. Invariant: an
+ * instance's strings and lists point into its spec, which therefore outlives it; so do the parts of an instance into the
+ * instance's own `nested`, whose array never moves once it is made.
  */
 #include "loader/part.h"
 
@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "loader/plugin_internal.h"
 
-/* ---- specs --------------------------------------------------------------------------------------------------------- */
+/* ---- specs ------------------------------------------------------------------------------------------------------- */
 
 /* FIELD and COMPONENT defaults need a stream's schema and a registry: the job's compiler resolves them. */
 static bool has_plain_default(const struct weir_option_info *o)
@@ -48,9 +48,10 @@ const struct weir_option_value *weir_part_option(const struct weir_part_spec *sp
     return NULL;
 }
 
-/* ---- instances ------------------------------------------------------------------------------------------------------- */
+/* ---- instances --------------------------------------------------------------------------------------------------- */
 
-static void store(const struct weir_option_info *o, const struct weir_option_value *v, const struct weir_part_instance *nested, void *at)
+static void store(const struct weir_option_info *o, const struct weir_option_value *v,
+                  const struct weir_part_instance *nested, void *at)
 {
     static const int32_t no_field = -1;
     if (!v->set) { /* the instance is zeroed: NULL, 0, no items */
@@ -58,15 +59,25 @@ static void store(const struct weir_option_info *o, const struct weir_option_val
         return;
     }
     switch (o->type) {
-    case WEIR_OPT_BOOL: memcpy(at, &v->boolean, sizeof v->boolean); break;
+    case WEIR_OPT_BOOL:
+        memcpy(at, &v->boolean, sizeof v->boolean);
+        break;
     case WEIR_OPT_I64:
     case WEIR_OPT_DURATION:
-    case WEIR_OPT_SIZE: memcpy(at, &v->i64, sizeof v->i64); break;
-    case WEIR_OPT_F64: memcpy(at, &v->f64, sizeof v->f64); break;
+    case WEIR_OPT_SIZE:
+        memcpy(at, &v->i64, sizeof v->i64);
+        break;
+    case WEIR_OPT_F64:
+        memcpy(at, &v->f64, sizeof v->f64);
+        break;
     case WEIR_OPT_STRING:
-    case WEIR_OPT_SECRET: memcpy(at, &v->string, sizeof v->string); break;
+    case WEIR_OPT_SECRET:
+        memcpy(at, &v->string, sizeof v->string);
+        break;
     case WEIR_OPT_ENUM:
-    case WEIR_OPT_FIELD: memcpy(at, &v->index, sizeof v->index); break;
+    case WEIR_OPT_FIELD:
+        memcpy(at, &v->index, sizeof v->index);
+        break;
     case WEIR_OPT_LIST: {
         weir_strings list = {(const char *const *)v->list.items, v->list.n};
         memcpy(at, &list, sizeof list);
@@ -83,11 +94,13 @@ static void store(const struct weir_option_info *o, const struct weir_option_val
 static uint32_t count_nested(const struct weir_part_spec *spec)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < spec->info->n_options; i++) n += spec->info->options[i].type == WEIR_OPT_COMPONENT && spec->values[i].set;
+    for (uint32_t i = 0; i < spec->info->n_options; i++)
+        n += spec->info->options[i].type == WEIR_OPT_COMPONENT && spec->values[i].set;
     return n;
 }
 
-static weir_status make_nested(struct weir_registry *registry, const struct weir_part_spec *spec, struct weir_part_instance *in, struct weir_error *error)
+static weir_status make_nested(struct weir_registry *registry, const struct weir_part_spec *spec,
+                               struct weir_part_instance *in, struct weir_error *error)
 {
     weir_status s = WEIR_OK;
     in->nested = weir_alloc_array(count_nested(spec), sizeof *in->nested);
@@ -105,7 +118,8 @@ static weir_status make_self(const struct weir_part_spec *spec, struct weir_part
     size_t size = spec->info->instance_size ? spec->info->instance_size : 1;
     uint32_t nested = 0;
     in->self = weir_try_alloc_aligned(64, size);
-    if (!in->self) return weir_error_set(error, WEIR_E_MEMORY, "no memory for an instance of '%s' (%zu bytes)", spec->info->id, size);
+    if (!in->self)
+        return weir_error_set(error, WEIR_E_MEMORY, "no memory for an instance of '%s' (%zu bytes)", spec->info->id, size);
     memset(in->self, 0, size);
     for (uint32_t i = 0; i < spec->info->n_options; i++) {
         const struct weir_option_info *o = &spec->info->options[i];
@@ -116,7 +130,8 @@ static weir_status make_self(const struct weir_part_spec *spec, struct weir_part
     return WEIR_OK;
 }
 
-weir_status weir_part_instantiate(struct weir_registry *registry, const struct weir_part_spec *spec, struct weir_part_instance *in, struct weir_error *error)
+weir_status weir_part_instantiate(struct weir_registry *registry, const struct weir_part_spec *spec,
+                                  struct weir_part_instance *in, struct weir_error *error)
 {
     *in = (struct weir_part_instance){.spec = spec};
     weir_status s = weir_registry_open(registry, spec->info, &in->component, error);

@@ -1,8 +1,8 @@
 /* loader/plugin_describe.c - from the constant structs of an open plugin to a struct weir_plugin_info. Any thread.
  *
- * Whatever a pointer in those structs points at is read as the ABI says it is: a wrong pointer crashes, which is why this runs in a helper for a
- * file that nobody has described yet. Sizes are checked before what they cover is read. A size larger than ours is fine: a plugin may be compiled
- * with newer headers than it needs.
+ * Whatever a pointer in those structs points at is read as the ABI says it is: a wrong pointer crashes, which is why this
+ * runs in a helper for a file that nobody has described yet. Sizes are checked before what they cover is read. A size larger
+ * than ours is fine: a plugin may be compiled with newer headers than it needs.
  */
 #include <string.h>
 #include <weir/aggregate.h>
@@ -24,29 +24,43 @@ enum { MAX_STRUCT = 65536 };
 static weir_status check_size(const char *what, uint32_t found, size_t least, struct weir_error *error)
 {
     if (found >= least && found <= MAX_STRUCT) return WEIR_OK;
-    return weir__refuse(error, "expected a struct_size of at least %zu in its %s, found %u; set .struct_size = sizeof(%s) and rebuild the plugin", least, what,
-                        found, what);
+    return weir__refuse(
+        error,
+        "expected a struct_size of at least %zu in its %s, found %u; set .struct_size = sizeof(%s) and rebuild the plugin",
+        least, what, found, what);
 }
 
-/* ---- vtables -------------------------------------------------------------------------------------------------------- */
+/* ---- vtables ----------------------------------------------------------------------------------------------------- */
 
 /* Callbacks a kind cannot do without. Function pointers all have one size, so a pointer is looked at by its offset. */
 struct callback {
     const char *name;
     size_t offset;
 };
-#define CALLBACK(T, member) {#member, offsetof(T, member)}
+#define CALLBACK(T, member)                                                                                                 \
+    {                                                                                                                       \
+#member, offsetof(T, member)                                                                                        \
+    }
 static const struct vtable_rule {
     weir_kind kind;
     const char *name;
     size_t size; /* as of ABI 0.9 */
     struct callback needs[4];
 } vtables[] = {
-    {WEIR_SOURCE, "weir_source", sizeof(weir_source), {CALLBACK(weir_source, discover), CALLBACK(weir_source, add_split), CALLBACK(weir_source, poll)}},
+    {WEIR_SOURCE,
+     "weir_source",
+     sizeof(weir_source),
+     {CALLBACK(weir_source, discover), CALLBACK(weir_source, add_split), CALLBACK(weir_source, poll)}},
     {WEIR_OPERATOR, "weir_operator", sizeof(weir_operator), {{NULL, 0}}},
     {WEIR_REDUCER, "weir_reducer", sizeof(weir_reducer), {CALLBACK(weir_reducer, reduce)}},
-    {WEIR_AGGREGATE, "weir_aggregate", sizeof(weir_aggregate), {CALLBACK(weir_aggregate, add), CALLBACK(weir_aggregate, result)}},
-    {WEIR_WATERMARK_GENERATOR, "weir_watermark_generator", sizeof(weir_watermark_generator), {CALLBACK(weir_watermark_generator, on_rows)}},
+    {WEIR_AGGREGATE,
+     "weir_aggregate",
+     sizeof(weir_aggregate),
+     {CALLBACK(weir_aggregate, add), CALLBACK(weir_aggregate, result)}},
+    {WEIR_WATERMARK_GENERATOR,
+     "weir_watermark_generator",
+     sizeof(weir_watermark_generator),
+     {CALLBACK(weir_watermark_generator, on_rows)}},
     {WEIR_PARTITIONER, "weir_partitioner", sizeof(weir_partitioner), {CALLBACK(weir_partitioner, partition)}},
     {WEIR_DECODER, "weir_decoder", sizeof(weir_decoder), {CALLBACK(weir_decoder, begin), CALLBACK(weir_decoder, decode)}},
     {WEIR_ENCODER, "weir_encoder", sizeof(weir_encoder), {CALLBACK(weir_encoder, encode)}},
@@ -60,9 +74,11 @@ static weir_status check_operator(const weir_component *c, struct weir_component
 {
     const weir_operator *v = c->vtable;
     if (!v->process == !v->filter)
-        return weir__refuse(error, "expected either process or filter in its weir_operator, found %s; set one of them", v->process ? "both" : "neither");
+        return weir__refuse(error, "expected either process or filter in its weir_operator, found %s; set one of them",
+                            v->process ? "both" : "neither");
     if (v->filter && (c->flags & WEIR_ONE_TO_ONE))
-        return weir__refuse(error, "expected a filter without WEIR_ONE_TO_ONE, found one with it; a map has process instead of filter");
+        return weir__refuse(
+            error, "expected a filter without WEIR_ONE_TO_ONE, found one with it; a map has process instead of filter");
     info->has_timers = v->on_timer != NULL;
     info->is_filter = v->filter != NULL;
     return WEIR_OK;
@@ -72,9 +88,12 @@ static weir_status check_aggregate(const weir_component *c, struct weir_error *e
 {
     const weir_aggregate *v = c->vtable;
     if ((c->flags & WEIR_MERGEABLE) && !v->merge)
-        return weir__refuse(error, "expected merge in its weir_aggregate, as WEIR_MERGEABLE promises, found NULL; write it or take the flag away");
+        return weir__refuse(
+            error,
+            "expected merge in its weir_aggregate, as WEIR_MERGEABLE promises, found NULL; write it or take the flag away");
     if ((c->flags & WEIR_INVERTIBLE) && !v->subtract)
-        return weir__refuse(error, "expected subtract in its weir_aggregate, as WEIR_INVERTIBLE promises, found NULL; write it or take the flag away");
+        return weir__refuse(error, "expected subtract in its weir_aggregate, as WEIR_INVERTIBLE promises, found NULL; write "
+                                   "it or take the flag away");
     return WEIR_OK;
 }
 
@@ -82,21 +101,26 @@ static weir_status check_decoder(const weir_component *c, struct weir_component_
 {
     const weir_decoder *v = c->vtable;
     if (v->splittable && !v->boundary)
-        return weir__refuse(error, "expected boundary beside splittable in its weir_decoder, found NULL; write it or take splittable away");
+        return weir__refuse(
+            error, "expected boundary beside splittable in its weir_decoder, found NULL; write it or take splittable away");
     info->is_splittable = v->splittable != NULL;
     return WEIR_OK;
 }
 
-static weir_status check_vtable_of(const struct vtable_rule *rule, const weir_component *c, struct weir_component_info *info, struct weir_error *error)
+static weir_status check_vtable_of(const struct vtable_rule *rule, const weir_component *c, struct weir_component_info *info,
+                                   struct weir_error *error)
 {
     const struct vtable_head *head = c->vtable;
     weir_status s = check_size(rule->name, head->struct_size, rule->size, error);
     if (s != WEIR_OK) return s;
-    if (head->flags) return weir__refuse(error, "expected flags 0 in its %s, found 0x%x; set .flags = 0", rule->name, head->flags);
+    if (head->flags)
+        return weir__refuse(error, "expected flags 0 in its %s, found 0x%x; set .flags = 0", rule->name, head->flags);
     for (const struct callback *cb = rule->needs; cb->name; cb++) {
         void (*function)(void);
         memcpy(&function, (const char *)c->vtable + cb->offset, sizeof function);
-        if (!function) return weir__refuse(error, "expected %s in its %s, found NULL; a component of kind %s needs it", cb->name, rule->name, weir_kind_name(rule->kind));
+        if (!function)
+            return weir__refuse(error, "expected %s in its %s, found NULL; a component of kind %s needs it", cb->name,
+                                rule->name, weir_kind_name(rule->kind));
     }
     if (rule->kind == WEIR_OPERATOR) return check_operator(c, info, error);
     if (rule->kind == WEIR_AGGREGATE) return check_aggregate(c, error);
@@ -112,20 +136,28 @@ static weir_status check_vtable(const weir_component *c, struct weir_component_i
     }
     struct weir_text known = {0};
     weir__add_words(&known, weir__kinds, ", ");
-    weir__refuse(error, "expected a component kind that this weir knows (%s), found kind %u; use enum weir_kind of <weir/component.h>", weir_text_get(&known), c->kind);
+    weir__refuse(
+        error,
+        "expected a component kind that this weir knows (%s), found kind %u; use enum weir_kind of <weir/component.h>",
+        weir_text_get(&known), c->kind);
     weir_text_finish(&known);
     return WEIR_E_PLUGIN;
 }
 
-/* ---- options and states ------------------------------------------------------------------------------------------------- */
+/* ---- options and states ------------------------------------------------------------------------------------------ */
 
-static weir_status check_array(const char *what, const void *array, uint32_t n, uint32_t most, uint32_t stride, size_t least, struct weir_error *error)
+static weir_status check_array(const char *what, const void *array, uint32_t n, uint32_t most, uint32_t stride, size_t least,
+                               struct weir_error *error)
 {
     if (n == 0) return WEIR_OK;
-    if (!array) return weir__refuse(error, "expected an array of %u %ss, found NULL; declare it with WEIR_OPTIONS or WEIR_STATES", n, what);
-    if (n > most) return weir__refuse(error, "expected at most %u %ss, found %u; set the count with WEIR_LEN", most, what, n);
+    if (!array)
+        return weir__refuse(error, "expected an array of %u %ss, found NULL; declare it with WEIR_OPTIONS or WEIR_STATES", n,
+                            what);
+    if (n > most)
+        return weir__refuse(error, "expected at most %u %ss, found %u; set the count with WEIR_LEN", most, what, n);
     if (stride < least || stride > MAX_STRUCT || stride % 8)
-        return weir__refuse(error, "expected a stride of at least %zu for its %ss, found %u; set it to sizeof(weir_%s)", least, what, stride, what);
+        return weir__refuse(error, "expected a stride of at least %zu for its %ss, found %u; set it to sizeof(weir_%s)",
+                            least, what, stride, what);
     return WEIR_OK;
 }
 
@@ -144,36 +176,50 @@ static char **copy_choices(const char *const *choices)
 
 static weir_status describe_options(const weir_component *c, struct weir_component_info *info, struct weir_error *error)
 {
-    weir_status s = check_array("option", c->options, c->n_options, WEIR__MAX_OPTIONS, c->option_stride, sizeof(weir_option), error);
+    weir_status s =
+        check_array("option", c->options, c->n_options, WEIR__MAX_OPTIONS, c->option_stride, sizeof(weir_option), error);
     if (s != WEIR_OK) return s;
     info->options = weir_alloc_array(c->n_options, sizeof *info->options);
     for (uint32_t i = 0; i < c->n_options; i++) {
         const weir_option *o = (const void *)((const char *)c->options + (size_t)i * c->option_stride);
-        info->options[info->n_options++] = (struct weir_option_info){
-            .name = weir_strdup(o->name), .doc = weir_strdup(o->doc ? o->doc : ""), .def = weir_strdup(o->def), .min = weir_strdup(o->min),
-            .max = weir_strdup(o->max), .choices = copy_choices(o->choices), .type = (weir_option_type)o->type, .flags = o->flags,
-            .offset = o->offset, .size = o->size, .accepts = (weir_kind)o->accepts};
+        info->options[info->n_options++] = (struct weir_option_info){.name = weir_strdup(o->name),
+                                                                     .doc = weir_strdup(o->doc ? o->doc : ""),
+                                                                     .def = weir_strdup(o->def),
+                                                                     .min = weir_strdup(o->min),
+                                                                     .max = weir_strdup(o->max),
+                                                                     .choices = copy_choices(o->choices),
+                                                                     .type = (weir_option_type)o->type,
+                                                                     .flags = o->flags,
+                                                                     .offset = o->offset,
+                                                                     .size = o->size,
+                                                                     .accepts = (weir_kind)o->accepts};
     }
     return WEIR_OK;
 }
 
 static weir_status describe_state(const weir_state *st, struct weir_state_layout *layout, struct weir_error *error)
 {
-    weir_status s = check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field), error);
-    if (s == WEIR_OK) s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field), error);
+    weir_status s =
+        check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field), error);
+    if (s == WEIR_OK)
+        s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field),
+                        error);
     if (s != WEIR_OK) return weir_error_prefix(error, "state '%s': ", st->name);
     return weir_state_layout_init(layout, st, error);
 }
 
 static weir_status describe_states(const weir_component *c, struct weir_component_info *info, struct weir_error *error)
 {
-    weir_status s = check_array("state", c->states, c->n_states, WEIR__MAX_STATES, c->state_stride, sizeof(weir_state), error);
+    weir_status s =
+        check_array("state", c->states, c->n_states, WEIR__MAX_STATES, c->state_stride, sizeof(weir_state), error);
     if (s != WEIR_OK) return s;
     info->states = weir_alloc_array(c->n_states, sizeof *info->states);
     for (uint32_t i = 0; i < c->n_states; i++) {
         const weir_state *st = (const void *)((const char *)c->states + (size_t)i * c->state_stride);
         if (!weir__is_name(st->name))
-            return weir__refuse(error, "state %u: expected a name such as seen ([a-z_][a-z0-9_]*), found \"%.60s\"; correct its .name", i + 1, st->name ? st->name : "");
+            return weir__refuse(
+                error, "state %u: expected a name such as seen ([a-z_][a-z0-9_]*), found \"%.60s\"; correct its .name",
+                i + 1, st->name ? st->name : "");
         s = describe_state(st, &info->states[i], error);
         if (s != WEIR_OK) return s;
         info->n_states++;
@@ -181,7 +227,8 @@ static weir_status describe_states(const weir_component *c, struct weir_componen
     return WEIR_OK;
 }
 
-/* ---- component and plugin -------------------------------------------------------------------------------------------------- */
+/* ---- component and plugin
+ * -------------------------------------------------------------------------------------------------- */
 
 static weir_status describe_component(const weir_component *c, struct weir_component_info *info, struct weir_error *error)
 {
@@ -206,9 +253,12 @@ static weir_status describe_components(const weir_plugin *p, struct weir_plugin_
     for (uint32_t i = 0; p->components[i]; i++) {
         const weir_component *c = p->components[i];
         if (i >= WEIR__MAX_COMPONENTS)
-            return weir__refuse(error, "expected at most %u components, found more; end the list with NULL, as WEIR_PLUGIN does", WEIR__MAX_COMPONENTS);
+            return weir__refuse(error,
+                                "expected at most %u components, found more; end the list with NULL, as WEIR_PLUGIN does",
+                                WEIR__MAX_COMPONENTS);
         weir_status s = check_size("weir_component", c->struct_size, sizeof(weir_component), error);
-        if (s == WEIR_OK && !c->id) s = weir__refuse(error, "expected an id such as top_n ([a-z][a-z0-9_]*), found NULL; set its .id");
+        if (s == WEIR_OK && !c->id)
+            s = weir__refuse(error, "expected an id such as top_n ([a-z][a-z0-9_]*), found NULL; set its .id");
         if (s != WEIR_OK) return weir_error_prefix(error, "component %u: ", i + 1);
         WEIR_GROW(info->components, capacity, i + 1);
         info->n_components = i + 1;
@@ -216,7 +266,8 @@ static weir_status describe_components(const weir_plugin *p, struct weir_plugin_
         if (s != WEIR_OK) return s;
     }
     if (info->n_components > 0) return WEIR_OK;
-    return weir__refuse(error, "expected at least one component, found none; name them in WEIR_PLUGIN(id, version, &component ...)");
+    return weir__refuse(
+        error, "expected at least one component, found none; name them in WEIR_PLUGIN(id, version, &component ...)");
 }
 
 static weir_status check_head(const weir_plugin *p, const struct weir_plugin_file *f, struct weir_error *error)
@@ -224,12 +275,18 @@ static weir_status check_head(const weir_plugin *p, const struct weir_plugin_fil
     weir_status s = check_size("weir_plugin", p->struct_size, sizeof(weir_plugin), error);
     if (s != WEIR_OK) return s;
     if (p->abi_major != f->abi_major || p->abi_minor != f->abi_minor)
-        return weir__refuse(error, "expected ABI %u.%u, as in the file's note, found %u.%u in what " WEIR_ENTRY_SYMBOL " returned; write both with WEIR_PLUGIN", f->abi_major,
-                            f->abi_minor, p->abi_major, p->abi_minor);
+        return weir__refuse(error,
+                            "expected ABI %u.%u, as in the file's note, found %u.%u in what " WEIR_ENTRY_SYMBOL
+                            " returned; write both with WEIR_PLUGIN",
+                            f->abi_major, f->abi_minor, p->abi_major, p->abi_minor);
     if (!p->id || !p->version || strcmp(p->id, f->id) != 0 || strcmp(p->version, f->version) != 0)
-        return weir__refuse(error, "expected plugin '%s' version '%s', as in the file's note, found '%.60s' version '%.60s' in what " WEIR_ENTRY_SYMBOL
-                            " returned; write both with WEIR_PLUGIN", f->id, f->version, p->id ? p->id : "NULL", p->version ? p->version : "NULL");
-    if (!p->components) return weir__refuse(error, "expected a list of components, found NULL; name them in WEIR_PLUGIN(id, version, &component ...)");
+        return weir__refuse(error,
+                            "expected plugin '%s' version '%s', as in the file's note, found '%.60s' version '%.60s' in "
+                            "what " WEIR_ENTRY_SYMBOL " returned; write both with WEIR_PLUGIN",
+                            f->id, f->version, p->id ? p->id : "NULL", p->version ? p->version : "NULL");
+    if (!p->components)
+        return weir__refuse(
+            error, "expected a list of components, found NULL; name them in WEIR_PLUGIN(id, version, &component ...)");
     return WEIR_OK;
 }
 
@@ -238,7 +295,8 @@ static void connect_components(struct weir_plugin_info *info)
     for (uint32_t i = 0; i < info->n_components; i++) info->components[i].plugin = info;
 }
 
-weir_status weir_plugin_describe(const weir_plugin *p, const struct weir_plugin_file *f, struct weir_plugin_info *info, struct weir_error *error)
+weir_status weir_plugin_describe(const weir_plugin *p, const struct weir_plugin_file *f, struct weir_plugin_info *info,
+                                 struct weir_error *error)
 {
     *info = (struct weir_plugin_info){0};
     weir_status s = check_head(p, f, error);

@@ -14,7 +14,7 @@
 enum { OTHERS_MAY_WRITE = 022 };
 #define REBUILD "rebuild the plugin with this weir's headers (<weir/udf.h>)"
 
-/* ---- trust --------------------------------------------------------------------------------------------------------- */
+/* ---- trust ------------------------------------------------------------------------------------------------------- */
 
 static bool owner_is_trusted(const struct weir_platform *p, uint32_t owner, const char *installation)
 {
@@ -23,25 +23,34 @@ static bool owner_is_trusted(const struct weir_platform *p, uint32_t owner, cons
     return installation && p->info(p->self, installation, &info, NULL) == WEIR_OK && info.owner == owner;
 }
 
-weir_status weir_plugin_file_trust(const struct weir_platform *p, const char *path, const char *installation, struct weir_error *error)
+weir_status weir_plugin_file_trust(const struct weir_platform *p, const char *path, const char *installation,
+                                   struct weir_error *error)
 {
     struct weir_file_info info;
     weir_status s = p->info(p->self, path, &info, error);
-    if (s != WEIR_OK) return weir__refuse(error, "%s: expected a file, found none that can be looked at; check the path and the rights of "
-                                            "its folders", path);
+    if (s != WEIR_OK)
+        return weir__refuse(error,
+                            "%s: expected a file, found none that can be looked at; check the path and the rights of "
+                            "its folders",
+                            path);
     if (!info.is_regular)
         return weir__refuse(error, "%s: expected a regular file, found %s; name the file itself", path,
-                              info.is_directory ? "a directory" : "a device, pipe or socket");
+                            info.is_directory ? "a directory" : "a device, pipe or socket");
     if (!owner_is_trusted(p, info.owner, installation))
-        return weir__refuse(error, "%s: expected an owner that is root, you (user %u) or the owner of weir's installation, found user %u, who "
-                              "could run code as you; `chown` it if you trust it", path, weir_process_user(), info.owner);
+        return weir__refuse(
+            error,
+            "%s: expected an owner that is root, you (user %u) or the owner of weir's installation, found user %u, who "
+            "could run code as you; `chown` it if you trust it",
+            path, weir_process_user(), info.owner);
     if (info.mode & OTHERS_MAY_WRITE)
-        return weir__refuse(error, "%s: expected a file that only its owner can write, found mode %03o, which lets %s change it; "
-                              "`chmod go-w` it", path, info.mode & 0777, info.mode & 02 ? "everybody" : "its group");
+        return weir__refuse(error,
+                            "%s: expected a file that only its owner can write, found mode %03o, which lets %s change it; "
+                            "`chmod go-w` it",
+                            path, info.mode & 0777, info.mode & 02 ? "everybody" : "its group");
     return WEIR_OK;
 }
 
-/* ---- the note ------------------------------------------------------------------------------------------------------- */
+/* ---- the note ---------------------------------------------------------------------------------------------------- */
 
 /* Takes "key=value" up to ';' off the front of *p; the value is the caller's to free. NULL: something else is there. */
 static char *take_value(const char **p, const char *key)
@@ -57,7 +66,8 @@ static bool parse_version(const char *text, uint16_t *major, uint16_t *minor)
 {
     unsigned a = 0, b = 0;
     int end = 0;
-    if (strlen(text) > 11 || sscanf(text, "%5u.%5u%n", &a, &b, &end) != 2 || text[end] || a > UINT16_MAX || b > UINT16_MAX) return false;
+    if (strlen(text) > 11 || sscanf(text, "%5u.%5u%n", &a, &b, &end) != 2 || text[end] || a > UINT16_MAX || b > UINT16_MAX)
+        return false;
     *major = (uint16_t)a;
     *minor = (uint16_t)b;
     return true;
@@ -77,22 +87,32 @@ static weir_status parse_note(const char *note, struct weir_plugin_file *f, stru
     bool good = abi && parse_version(abi, &f->abi_major, &f->abi_minor) && f->version;
     weir_free(abi);
     if (!good)
-        return weir__refuse(error, "expected a note such as \"weir;abi=%d.%d;id=acme.billing;version=1.0.0\" in section %s, found \"%.80s\"; write it "
-                              "with WEIR_PLUGIN", WEIR_ABI_MAJOR, WEIR_ABI_NEWEST, WEIR_NOTE_SECTION, note);
+        return weir__refuse(error,
+                            "expected a note such as \"weir;abi=%d.%d;id=acme.billing;version=1.0.0\" in section %s, found "
+                            "\"%.80s\"; write it "
+                            "with WEIR_PLUGIN",
+                            WEIR_ABI_MAJOR, WEIR_ABI_NEWEST, WEIR_NOTE_SECTION, note);
     if (!weir__is_plugin_id(f->id))
-        return weir__refuse(error, "expected a plugin id of the characters a-z 0-9 . _ - in section %s, found \"%.80s\"; change the first argument "
-                              "of WEIR_PLUGIN", WEIR_NOTE_SECTION, f->id);
+        return weir__refuse(
+            error,
+            "expected a plugin id of the characters a-z 0-9 . _ - in section %s, found \"%.80s\"; change the first argument "
+            "of WEIR_PLUGIN",
+            WEIR_NOTE_SECTION, f->id);
     return WEIR_OK;
 }
 
 static weir_status check_abi(const struct weir_plugin_file *f, struct weir_error *error)
 {
     if (f->abi_major != WEIR_ABI_MAJOR)
-        return weir__refuse(error, "expected plugin ABI %d, found plugin ABI %u.%u; " REBUILD ", or run it with a weir of ABI %u", WEIR_ABI_MAJOR,
-                              f->abi_major, f->abi_minor, f->abi_major);
+        return weir__refuse(error,
+                            "expected plugin ABI %d, found plugin ABI %u.%u; " REBUILD ", or run it with a weir of ABI %u",
+                            WEIR_ABI_MAJOR, f->abi_major, f->abi_minor, f->abi_major);
     if (f->abi_minor > WEIR_ABI_NEWEST)
-        return weir__refuse(error, "expected plugin ABI %d.%d or older, found one that needs %u.%u; update weir, or rebuild the plugin with a lower "
-                              "WEIR_ABI_MINOR", WEIR_ABI_MAJOR, WEIR_ABI_NEWEST, f->abi_major, f->abi_minor);
+        return weir__refuse(error,
+                            "expected plugin ABI %d.%d or older, found one that needs %u.%u; update weir, or rebuild the "
+                            "plugin with a lower "
+                            "WEIR_ABI_MINOR",
+                            WEIR_ABI_MAJOR, WEIR_ABI_NEWEST, f->abi_major, f->abi_minor);
     return WEIR_OK;
 }
 
@@ -103,8 +123,11 @@ static weir_status read_note(const struct weir_elf *e, struct weir_plugin_file *
     weir_status s = weir_elf_section(e, WEIR_NOTE_SECTION, &note, &n, error);
     if (s != WEIR_OK) return s;
     if (!note)
-        return weir__refuse(error, "expected a weir plugin, found a shared object without the section %s; end its source with WEIR_PLUGIN(id, version, "
-                              "&component ...)", WEIR_NOTE_SECTION);
+        return weir__refuse(error,
+                            "expected a weir plugin, found a shared object without the section %s; end its source with "
+                            "WEIR_PLUGIN(id, version, "
+                            "&component ...)",
+                            WEIR_NOTE_SECTION);
     weir__make_printable(note);
     s = parse_note(note, f, error);
     if (s == WEIR_OK) s = check_abi(f, error);
@@ -118,8 +141,11 @@ static weir_status check_entry(const struct weir_elf *e, struct weir_error *erro
     char *other;
     weir_status s = weir_elf_exports(e, WEIR_ENTRY_SYMBOL, "weir_plugin_v", &found, &other, error);
     if (s == WEIR_OK && !found)
-        s = weir__refuse(error, "expected the exported symbol " WEIR_ENTRY_SYMBOL ", found %s; " REBUILD " and keep the symbol visible (WEIR_PLUGIN "
-                           "does), also in a version script", other ? other : "none");
+        s = weir__refuse(error,
+                         "expected the exported symbol " WEIR_ENTRY_SYMBOL ", found %s; " REBUILD
+                         " and keep the symbol visible (WEIR_PLUGIN "
+                         "does), also in a version script",
+                         other ? other : "none");
     weir_free(other);
     return s;
 }
@@ -128,12 +154,13 @@ static weir_status read_build_id(const struct weir_elf *e, struct weir_plugin_fi
 {
     weir_status s = weir_elf_build_id(e, &f->build_id, error);
     if (s == WEIR_OK && !f->build_id)
-        s = weir__refuse(error, "expected a GNU build-id, found none: its manifest could not be told from another's; link it with "
-                           "-Wl,--build-id=sha1");
+        s = weir__refuse(error,
+                         "expected a GNU build-id, found none: its manifest could not be told from another's; link it with "
+                         "-Wl,--build-id=sha1");
     return s;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static weir_status read_elf(const struct weir_platform *p, struct weir_plugin_file *f, struct weir_error *error)
 {
@@ -147,8 +174,8 @@ static weir_status read_elf(const struct weir_platform *p, struct weir_plugin_fi
     return s;
 }
 
-weir_status weir_plugin_file_check(const struct weir_platform *p, const char *path, const char *installation, struct weir_plugin_file *f,
-                                   struct weir_error *error)
+weir_status weir_plugin_file_check(const struct weir_platform *p, const char *path, const char *installation,
+                                   struct weir_plugin_file *f, struct weir_error *error)
 {
     *f = (struct weir_plugin_file){0};
     weir_status s = weir_plugin_file_trust(p, path, installation, error);

@@ -1,4 +1,5 @@
-/* loader/plugin_info.c - the checks of loader/plugin_info.h on a plugin and its components; option_table.c has those on options. Any thread. */
+/* loader/plugin_info.c - the checks of loader/plugin_info.h on a plugin and its components; option_table.c has those on
+ * options. Any thread. */
 #include "loader/plugin_info.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "data/schema.h"
 #include "loader/plugin_internal.h"
 
-/* ---- what a kind may have -------------------------------------------------------------------------------------------- */
+/* ---- what a kind may have ---------------------------------------------------------------------------------------- */
 
 enum port { NONE, MAY, MUST };
 static const struct rule {
@@ -29,8 +30,12 @@ static const struct rule {
 
 static weir_status check_port(weir_kind kind, const char *name, enum port rule, bool there, struct weir_error *error)
 {
-    if (rule == NONE && there) return weir__refuse(error, "expected no .%s for a component of kind %s, found one; take it away", name, weir_kind_name(kind));
-    if (rule == MUST && !there) return weir__refuse(error, "expected .%s for a component of kind %s, found none; declare it", name, weir_kind_name(kind));
+    if (rule == NONE && there)
+        return weir__refuse(error, "expected no .%s for a component of kind %s, found one; take it away", name,
+                            weir_kind_name(kind));
+    if (rule == MUST && !there)
+        return weir__refuse(error, "expected .%s for a component of kind %s, found none; declare it", name,
+                            weir_kind_name(kind));
     return WEIR_OK;
 }
 
@@ -39,7 +44,8 @@ static weir_status check_flags(const struct weir_component_info *c, uint32_t all
     uint32_t wrong = c->flags & ~allowed;
     if (!wrong) return WEIR_OK;
     const char *name = weir__word_name(weir__component_flags, wrong & -wrong);
-    return weir__refuse(error, "expected flags that a component of kind %s can have, found %s (0x%x); take it away", weir_kind_name(c->kind), name ? name : "an unknown one", wrong);
+    return weir__refuse(error, "expected flags that a component of kind %s can have, found %s (0x%x); take it away",
+                        weir_kind_name(c->kind), name ? name : "an unknown one", wrong);
 }
 
 static weir_status check_kind(const struct weir_component_info *c, struct weir_error *error)
@@ -48,7 +54,10 @@ static weir_status check_kind(const struct weir_component_info *c, struct weir_e
     for (size_t i = 0; i < WEIR_LEN(rules); i++) {
         if (rules[i].kind == c->kind) r = &rules[i];
     }
-    if (!r) return weir__refuse(error, "expected a component kind that this weir knows, found kind %d; use enum weir_kind of <weir/component.h>", (int)c->kind);
+    if (!r)
+        return weir__refuse(
+            error, "expected a component kind that this weir knows, found kind %d; use enum weir_kind of <weir/component.h>",
+            (int)c->kind);
     weir_status s = check_port(c->kind, "in", r->in, c->in, error);
     if (s == WEIR_OK) s = check_port(c->kind, "out", r->out, c->out, error);
     if (s == WEIR_OK) s = check_port(c->kind, "sides", r->sides, c->sides, error);
@@ -56,7 +65,7 @@ static weir_status check_kind(const struct weir_component_info *c, struct weir_e
     return s == WEIR_OK ? check_flags(c, FLAGS_OF_ALL | r->flags, error) : s;
 }
 
-/* ---- schema texts ------------------------------------------------------------------------------------------------------ */
+/* ---- schema texts ------------------------------------------------------------------------------------------------ */
 
 static const struct weir_option_info *find_option(const struct weir_component_info *c, const char *name)
 {
@@ -87,28 +96,32 @@ static weir_status check_of(const struct weir_item *item, const struct weir_sche
         name[n - 2] = 0;
     }
     if (has_input(in, braced ? name : item->of)) return WEIR_OK;
-    return weir__refuse(error, "expected the name of an input in %s(%s), found no such field in .in; add it there or correct the name",
-                  item->type_kind == WEIR_ITEM_SAME ? "same" : "wide", item->of);
+    return weir__refuse(
+        error, "expected the name of an input in %s(%s), found no such field in .in; add it there or correct the name",
+        item->type_kind == WEIR_ITEM_SAME ? "same" : "wide", item->of);
 }
 
-static weir_status check_item(const struct weir_component_info *c, const struct weir_item *item, const struct weir_schema_text *in, struct weir_error *error)
+static weir_status check_item(const struct weir_component_info *c, const struct weir_item *item,
+                              const struct weir_schema_text *in, struct weir_error *error)
 {
     if (item->name_option) {
         const struct weir_option_info *o = find_option(c, item->name_option);
         if (!o || o->type != WEIR_OPT_STRING)
-            return weir__refuse(error, "expected a string option in {%s}, found %s; declare WEIR_OPTION(..., %s, ...)", item->name_option,
-                          o ? "one of another type" : "no such option", item->name_option);
+            return weir__refuse(error, "expected a string option in {%s}, found %s; declare WEIR_OPTION(..., %s, ...)",
+                                item->name_option, o ? "one of another type" : "no such option", item->name_option);
     }
     if (item->kind == WEIR_ITEM_OPTION) {
         const struct weir_option_info *o = find_option(c, item->name);
         if (!o || o->type != WEIR_OPT_COMPONENT)
-            return weir__refuse(error, "expected a component option in $%s, found %s; declare one of type WEIR_OPT_COMPONENT", item->name,
-                          o ? "one of another type" : "no such option");
+            return weir__refuse(error,
+                                "expected a component option in $%s, found %s; declare one of type WEIR_OPT_COMPONENT",
+                                item->name, o ? "one of another type" : "no such option");
     }
     return item->of ? check_of(item, in, error) : WEIR_OK;
 }
 
-static weir_status check_items(const struct weir_component_info *c, const struct weir_schema_text *text, const struct weir_schema_text *in, struct weir_error *error)
+static weir_status check_items(const struct weir_component_info *c, const struct weir_schema_text *text,
+                               const struct weir_schema_text *in, struct weir_error *error)
 {
     weir_status s = WEIR_OK;
     for (size_t i = 0; s == WEIR_OK && i < text->n; i++) s = check_item(c, &text->items[i], in, error);
@@ -122,8 +135,9 @@ static weir_status unreadable(const char *port, struct weir_error *error)
     return weir_error_prefix(error, ".%s: ", port);
 }
 
-static weir_status check_port_text(const struct weir_component_info *c, const char *port, const char *text, struct weir_schema_text *schema,
-                                   const struct weir_schema_text *in, struct weir_error *error)
+static weir_status check_port_text(const struct weir_component_info *c, const char *port, const char *text,
+                                   struct weir_schema_text *schema, const struct weir_schema_text *in,
+                                   struct weir_error *error)
 {
     weir_status s = weir_schema_text_parse(text, schema != in, schema, error);
     if (s != WEIR_OK) return unreadable(port, error);
@@ -131,7 +145,8 @@ static weir_status check_port_text(const struct weir_component_info *c, const ch
     return s == WEIR_OK ? s : weir_error_prefix(error, ".%s \"%s\": ", port, text);
 }
 
-static weir_status check_sides(const struct weir_component_info *c, const struct weir_schema_text *in, struct weir_error *error)
+static weir_status check_sides(const struct weir_component_info *c, const struct weir_schema_text *in,
+                               struct weir_error *error)
 {
     struct weir_side *sides = NULL;
     size_t n = 0;
@@ -144,14 +159,17 @@ static weir_status check_sides(const struct weir_component_info *c, const struct
     return s;
 }
 
-static weir_status check_out(const struct weir_component_info *c, const struct weir_schema_text *out, struct weir_error *error)
+static weir_status check_out(const struct weir_component_info *c, const struct weir_schema_text *out,
+                             struct weir_error *error)
 {
     if (c->kind == WEIR_AGGREGATE && (out->n != 1 || out->items[0].kind != WEIR_ITEM_FIELD))
-        return weir__refuse(error, ".out \"%s\": expected one field for an aggregate, such as \"result:i64\", found something else", c->out);
+        return weir__refuse(
+            error, ".out \"%s\": expected one field for an aggregate, such as \"result:i64\", found something else", c->out);
     if (c->kind == WEIR_OPERATOR && (c->flags & WEIR_ONE_TO_ONE) && !c->out)
         return weir__refuse(error, "expected .out for a map (WEIR_ONE_TO_ONE), found none; declare the fields it writes");
     if (c->is_filter && (out->n != 1 || out->items[0].kind != WEIR_ITEM_ALL))
-        return weir__refuse(error, ".out: expected \"*\" for a filter, found \"%s\"; a filter writes no fields", c->out ? c->out : "");
+        return weir__refuse(error, ".out: expected \"*\" for a filter, found \"%s\"; a filter writes no fields",
+                            c->out ? c->out : "");
     return WEIR_OK;
 }
 
@@ -167,27 +185,32 @@ static weir_status check_schemas(const struct weir_component_info *c, struct wei
     return s;
 }
 
-/* ---- states and the rest ---------------------------------------------------------------------------------------------- */
+/* ---- states and the rest ----------------------------------------------------------------------------------------- */
 
 static weir_status check_states(const struct weir_component_info *c, struct weir_error *error)
 {
     for (uint32_t i = 0; i < c->n_states; i++) {
         for (uint32_t j = 0; j < i; j++) {
             if (strcmp(c->states[i].name, c->states[j].name) == 0)
-                return weir__refuse(error, "expected states with different names, found '%s' twice; rename one", c->states[i].name);
+                return weir__refuse(error, "expected states with different names, found '%s' twice; rename one",
+                                    c->states[i].name);
         }
     }
     if (c->kind == WEIR_AGGREGATE && c->states[0].kind != WEIR_VALUE)
-        return weir__refuse(error, "state '%s': expected the accumulator of an aggregate to be a value state, found a %s state; declare it with WEIR_VALUE_STATE",
-                      c->states[0].name, weir_state_kind_name(c->states[0].kind));
+        return weir__refuse(error,
+                            "state '%s': expected the accumulator of an aggregate to be a value state, found a %s state; "
+                            "declare it with WEIR_VALUE_STATE",
+                            c->states[0].name, weir_state_kind_name(c->states[0].kind));
     return WEIR_OK;
 }
 
 static weir_status check_component(const struct weir_component_info *c, struct weir_error *error)
 {
-    if (!weir__is_line(c->doc)) return weir__refuse(error, "expected .doc to be one line of UTF-8 text, found another text; shorten it");
+    if (!weir__is_line(c->doc))
+        return weir__refuse(error, "expected .doc to be one line of UTF-8 text, found another text; shorten it");
     if (c->instance_size > WEIR__MAX_INSTANCE)
-        return weir__refuse(error, "expected an instance of at most %u bytes, found %u; allocate large memory in open()", WEIR__MAX_INSTANCE, c->instance_size);
+        return weir__refuse(error, "expected an instance of at most %u bytes, found %u; allocate large memory in open()",
+                            WEIR__MAX_INSTANCE, c->instance_size);
     weir_status s = check_kind(c, error);
     if (s == WEIR_OK) s = weir__option_table_check(c, error);
     if (s == WEIR_OK) s = check_schemas(c, error);
@@ -196,14 +219,21 @@ static weir_status check_component(const struct weir_component_info *c, struct w
 
 static weir_status check_ids(const struct weir_plugin_info *p, struct weir_error *error)
 {
-    if (!weir__is_plugin_id(p->id)) return weir__refuse(error, "expected a plugin id of the characters a-z 0-9 . _ - , found another; change the first argument of WEIR_PLUGIN");
+    if (!weir__is_plugin_id(p->id))
+        return weir__refuse(error, "expected a plugin id of the characters a-z 0-9 . _ - , found another; change the first "
+                                   "argument of WEIR_PLUGIN");
     if (!weir__is_line(p->version) || !weir__is_line(p->license))
-        return weir__refuse(error, "expected a version and a license, each one line of UTF-8 text, found something else; see weir_plugin in <weir/component.h>");
+        return weir__refuse(error, "expected a version and a license, each one line of UTF-8 text, found something else; "
+                                   "see weir_plugin in <weir/component.h>");
     for (uint32_t i = 0; i < p->n_components; i++) {
         const char *id = p->components[i].id;
-        if (!weir__is_name(id) || id[0] == '_') return weir__refuse(error, "component %u: expected an id such as top_n ([a-z][a-z0-9_]*), found \"%.60s\"; correct its .id", i + 1, id ? id : "");
+        if (!weir__is_name(id) || id[0] == '_')
+            return weir__refuse(
+                error, "component %u: expected an id such as top_n ([a-z][a-z0-9_]*), found \"%.60s\"; correct its .id",
+                i + 1, id ? id : "");
         for (uint32_t j = 0; j < i; j++) {
-            if (strcmp(id, p->components[j].id) == 0) return weir__refuse(error, "expected components with different ids, found '%s' twice; rename one", id);
+            if (strcmp(id, p->components[j].id) == 0)
+                return weir__refuse(error, "expected components with different ids, found '%s' twice; rename one", id);
         }
     }
     return WEIR_OK;
@@ -221,7 +251,7 @@ weir_status weir_plugin_info_check(const struct weir_plugin_info *p, struct weir
     return s;
 }
 
-/* ---- freeing ------------------------------------------------------------------------------------------------------------ */
+/* ---- freeing ----------------------------------------------------------------------------------------------------- */
 
 static void finish_option(struct weir_option_info *o)
 {

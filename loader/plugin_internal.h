@@ -1,4 +1,5 @@
-/* loader/plugin_internal.h - shared by the plugin files of this folder: the words that manifests use for the ABI's numbers, and names. */
+/* loader/plugin_internal.h - shared by the plugin files of this folder: the words that manifests use for the ABI's numbers,
+ * and names. */
 #ifndef WEIR_LOADER_PLUGIN_INTERNAL_H
 #define WEIR_LOADER_PLUGIN_INTERNAL_H
 
@@ -12,9 +13,9 @@ struct weir__word { /* tables end with a NULL name */
 extern const struct weir__word weir__kinds[], weir__option_types[], weir__state_kinds[];
 extern const struct weir__word weir__component_flags[], weir__option_flags[];
 
-const char *weir__word_name(const struct weir__word *, uint32_t value);               /* NULL: no such value */
+const char *weir__word_name(const struct weir__word *, uint32_t value); /* NULL: no such value */
 bool weir__word_value(const struct weir__word *, const char *name, uint32_t *value);
-uint32_t weir__word_bits(const struct weir__word *);                                  /* all flags of a table */
+uint32_t weir__word_bits(const struct weir__word *);                                      /* all flags of a table */
 void weir__add_words(struct weir_text *, const struct weir__word *, const char *between); /* "source, operator, ..." */
 
 bool weir__is_name(const char *);      /* [a-z_][a-z0-9_]*: components, options, states, members; NULL is none */
@@ -33,10 +34,10 @@ WEIR_CHECKED weir_status weir__option_table_check(const struct weir_component_in
 /* A refusal: WEIR_E_PLUGIN with that message. */
 weir_status weir__refuse(struct weir_error *, const char *format, ...) WEIR_PRINTF(2, 3);
 
-#define WEIR__MAX_INSTANCE (16u << 20)
-#define WEIR__MAX_OPTIONS 1000u
-#define WEIR__MAX_STATES 250u
-#define WEIR__MAX_FIELDS 1000u
+#define WEIR__MAX_INSTANCE   (16u << 20)
+#define WEIR__MAX_OPTIONS    1000u
+#define WEIR__MAX_STATES     250u
+#define WEIR__MAX_FIELDS     1000u
 #define WEIR__MAX_COMPONENTS 10000u
 
 #endif

@@ -1,7 +1,7 @@
 /* loader/plugin_manifest.c - writes plugin manifests; manifest_read.c reads them. Any thread.
  *
- * Text and names are always quoted (an option may well be called null), numbers and words never are, so that the JSON form follows from the
- * YAML form by itself. Keys without a value are left out.
+ * Text and names are always quoted (an option may well be called null), numbers and words never are, so that the JSON form
+ * follows from the YAML form by itself. Keys without a value are left out.
  */
 #include "loader/plugin_manifest.h"
 
@@ -69,15 +69,15 @@ static void add_fields(struct weir_text *t, const char *key, const weir_field *f
 {
     if (n) weir_text_add(t, "        %s:\n", key);
     for (uint32_t i = 0; i < n; i++) {
-        weir_text_add(t, "          - {name: \"%s\", type: %s, offset: %u, size: %u, since: %u}\n", fields[i].name, weir_type_name((weir_type)fields[i].type),
-                      fields[i].offset, fields[i].size, fields[i].since);
+        weir_text_add(t, "          - {name: \"%s\", type: %s, offset: %u, size: %u, since: %u}\n", fields[i].name,
+                      weir_type_name((weir_type)fields[i].type), fields[i].offset, fields[i].size, fields[i].since);
     }
 }
 
 static void add_state(struct weir_text *t, const struct weir_state_layout *s)
 {
-    weir_text_add(t, "      - name: \"%s\"\n        kind: %s\n        version: %u\n        size: %u\n", s->name, weir_state_kind_name(s->kind),
-                  s->version, s->size);
+    weir_text_add(t, "      - name: \"%s\"\n        kind: %s\n        version: %u\n        size: %u\n", s->name,
+                  weir_state_kind_name(s->kind), s->version, s->size);
     add_fields(t, "fields", s->fields, s->n_fields);
     if (s->kind != WEIR_MAP) return;
     weir_text_add(t, "        key_size: %u\n", s->key_size);
@@ -105,7 +105,8 @@ static void add_component(struct weir_text *t, const struct weir_component_info 
 
 void weir_plugin_manifest_write(const struct weir_plugin_info *p, struct weir_text *t)
 {
-    weir_text_add(t, "# Written by `weir inspect --manifest`; not for editing: it counts only while build_id is the plugin file's.\nweir_plugin: 1\n");
+    weir_text_add(t, "# Written by `weir inspect --manifest`; not for editing: it counts only while build_id is the plugin "
+                     "file's.\nweir_plugin: 1\n");
     add_text(t, "", "id", p->id);
     add_text(t, "", "version", p->version);
     add_text(t, "", "license", p->license);
@@ -113,13 +114,16 @@ void weir_plugin_manifest_write(const struct weir_plugin_info *p, struct weir_te
     for (uint32_t i = 0; i < p->n_components; i++) add_component(t, &p->components[i]);
 }
 
-/* ---- as JSON ---------------------------------------------------------------------------------------------------------- */
+/* ---- as JSON ----------------------------------------------------------------------------------------------------- */
 
 static void add_json(struct weir_text *t, const struct weir_value *v)
 {
-    bool raw = v->kind == WEIR_VALUE_SCALAR && !v->quoted && (strcmp(v->text, "true") == 0 || strspn(v->text, "0123456789") == strlen(v->text));
+    bool raw = v->kind == WEIR_VALUE_SCALAR && !v->quoted &&
+               (strcmp(v->text, "true") == 0 || strspn(v->text, "0123456789") == strlen(v->text));
     switch (v->kind) {
-    case WEIR_VALUE_NULL: weir_text_add(t, "null"); break;
+    case WEIR_VALUE_NULL:
+        weir_text_add(t, "null");
+        break;
     case WEIR_VALUE_SCALAR:
         if (raw) {
             weir_text_add(t, "%s", v->text);

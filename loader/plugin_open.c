@@ -1,10 +1,12 @@
 /* loader/plugin_open.c - dlopen for its message and its early binding, then libltdl, which keeps the file for good.
  *
- * Any thread; everything under one lock, since libltdl has none. Invariants: a file is opened once per path; what is open stays open (code with live
- * batches, thread-locals or exit handlers cannot be taken away), so the table of open files only grows and lives as long as the process.
+ * Any thread; everything under one lock, since libltdl has none. Invariants: a file is opened once per path; what is open
+ * stays open (code with live batches, thread-locals or exit handlers cannot be taken away), so the table of open files only
+ * grows and lives as long as the process.
  *
- * Why twice: libltdl says "file not found" when a dependency is missing and binds lazily. dlopen(RTLD_NOW | RTLD_LOCAL) binds everything and
- * says which symbol or library it lacked; lt_dlopenadvise then takes the same mapping, local and resident.
+ * Why twice: libltdl says "file not found" when a dependency is missing and binds lazily. dlopen(RTLD_NOW | RTLD_LOCAL)
+ * binds everything and says which symbol or library it lacked; lt_dlopenadvise then takes the same mapping, local and
+ * resident.
  */
 #include "loader/plugin_open.h"
 
@@ -30,8 +32,11 @@ static weir_status bind_now(const char *path, struct weir_error *error)
 {
     if (dlopen(path, RTLD_NOW | RTLD_LOCAL)) return WEIR_OK; /* the handle is kept open by never closing it */
     const char *reason = dlerror();
-    return weir__refuse(error, "expected a file that can be linked into this process, found: %s; install what is missing, or link the plugin with "
-                        "-Wl,-z,defs to see it at build time", reason ? reason : "no reason given");
+    return weir__refuse(
+        error,
+        "expected a file that can be linked into this process, found: %s; install what is missing, or link the plugin with "
+        "-Wl,-z,defs to see it at build time",
+        reason ? reason : "no reason given");
 }
 
 static lt_dlhandle open_resident(const char *path)
@@ -53,7 +58,8 @@ static weir_status call_entry(lt_dlhandle handle, const weir_plugin **plugin, st
     memcpy(&entry, &symbol, sizeof entry); /* POSIX lets a symbol be a function; ISO C has no cast for it */
     *plugin = symbol ? entry() : NULL;
     if (*plugin) return WEIR_OK;
-    return weir__refuse(error, "expected " WEIR_ENTRY_SYMBOL " to return a weir_plugin, found NULL; write it with WEIR_PLUGIN");
+    return weir__refuse(error,
+                        "expected " WEIR_ENTRY_SYMBOL " to return a weir_plugin, found NULL; write it with WEIR_PLUGIN");
 }
 
 static weir_status open_and_check(const struct weir_plugin_file *f, const weir_plugin **plugin, struct weir_error *error)
@@ -62,7 +68,9 @@ static weir_status open_and_check(const struct weir_plugin_file *f, const weir_p
     weir_status s = bind_now(f->path, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "%s: ", f->path);
     lt_dlhandle handle = open_resident(f->path);
-    if (!handle) return weir__refuse(error, "%s: expected libltdl to open what the system's loader opened, found: %s; report this", f->path, lt_dlerror());
+    if (!handle)
+        return weir__refuse(error, "%s: expected libltdl to open what the system's loader opened, found: %s; report this",
+                            f->path, lt_dlerror());
     s = call_entry(handle, plugin, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "%s: ", f->path);
     s = weir_plugin_describe(*plugin, f, &info, error);
@@ -82,8 +90,11 @@ static weir_status open_locked(const struct weir_plugin_file *f, const weir_plug
 {
     const struct open_file *o = find_open(f->path);
     if (o && strcmp(o->build_id, f->build_id) != 0)
-        return weir__refuse(error, "%s: expected the file that is open (build-id %s), found another in its place (build-id %s); code in use cannot be exchanged: put the "
-                            "new version under a new path, or start weir again", f->path, o->build_id, f->build_id);
+        return weir__refuse(error,
+                            "%s: expected the file that is open (build-id %s), found another in its place (build-id %s); "
+                            "code in use cannot be exchanged: put the "
+                            "new version under a new path, or start weir again",
+                            f->path, o->build_id, f->build_id);
     if (o) {
         *plugin = o->plugin;
         return WEIR_OK;

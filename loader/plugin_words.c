@@ -43,7 +43,8 @@ const struct weir__word weir__component_flags[] = {
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {
-    {WEIR_OPTIONAL, "optional"}, {WEIR_NUMERIC, "numeric"}, {WEIR_ORDERED, "ordered"}, {WEIR_PATH, "path"}, {WEIR_ONE_FILE, "one_file"}, {0, NULL},
+    {WEIR_OPTIONAL, "optional"}, {WEIR_NUMERIC, "numeric"},   {WEIR_ORDERED, "ordered"},
+    {WEIR_PATH, "path"},         {WEIR_ONE_FILE, "one_file"}, {0, NULL},
 };
 
 const char *weir__word_name(const struct weir__word *words, uint32_t value)
@@ -103,7 +104,7 @@ weir_status weir__refuse(struct weir_error *error, const char *format, ...)
     return s;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 bool weir__is_name(const char *s)
 {
@@ -140,7 +141,7 @@ void weir__make_printable(char *text)
     }
 }
 
-/* ---- options in the instance ----------------------------------------------------------------------------------------- */
+/* ---- options in the instance ------------------------------------------------------------------------------------- */
 
 const struct weir__storage *weir__option_storage(weir_option_type type)
 {

@@ -21,20 +21,24 @@ static void last_words(const struct weir_process_result *r, struct weir_text *t)
     weir__make_printable(t->p);
 }
 
-static weir_status ended_badly(const struct weir_plugin_file *f, const struct weir_process_result *r, struct weir_error *error)
+static weir_status ended_badly(const struct weir_plugin_file *f, const struct weir_process_result *r,
+                               struct weir_error *error)
 {
     struct weir_text words = {0};
     bool described = r->n_out > 0, too_early = r->exited && r->exit_code == 0;
     last_words(r, &words);
-    weir__refuse(error, "%s: expected it to %s, found that the helper process that opened it %s%s%s; debug the plugin's %s, or take the file away", f->path,
-                 described ? "let the process end once it is described" : "describe itself when it is opened", r->how,
-                 too_early ? " before it could" : "", weir_text_get(&words),
+    weir__refuse(error,
+                 "%s: expected it to %s, found that the helper process that opened it %s%s%s; debug the plugin's %s, or "
+                 "take the file away",
+                 f->path, described ? "let the process end once it is described" : "describe itself when it is opened",
+                 r->how, too_early ? " before it could" : "", weir_text_get(&words),
                  described ? "destructors and exit handlers" : "constructors and " WEIR_ENTRY_SYMBOL ", which run then");
     weir_text_finish(&words);
     return WEIR_E_PLUGIN;
 }
 
-static weir_status judge(const struct weir_plugin_file *f, const struct weir_process_result *r, struct weir_plugin_info *info, struct weir_error *error)
+static weir_status judge(const struct weir_plugin_file *f, const struct weir_process_result *r,
+                         struct weir_plugin_info *info, struct weir_error *error)
 {
     if (r->exited && r->exit_code == WEIR_PROBE_REFUSED && r->n_err > 0) {
         size_t n = r->n_err;
@@ -47,13 +51,16 @@ static weir_status judge(const struct weir_plugin_file *f, const struct weir_pro
     weir_status s = weir_plugin_manifest_read(r->out, r->n_out, "the helper's description", f->path, info, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "%s: ", f->path);
     if (strcmp(info->build_id, f->build_id) == 0) return WEIR_OK;
-    return weir__refuse(error, "%s: expected build-id %s, found %s: it was written while it was looked at; try again", f->path, f->build_id, info->build_id);
+    return weir__refuse(error, "%s: expected build-id %s, found %s: it was written while it was looked at; try again",
+                        f->path, f->build_id, info->build_id);
 }
 
-weir_status weir_probe(const char *helper, const struct weir_plugin_file *f, int64_t timeout_ms, struct weir_plugin_info *info, struct weir_error *error)
+weir_status weir_probe(const char *helper, const struct weir_plugin_file *f, int64_t timeout_ms,
+                       struct weir_plugin_info *info, struct weir_error *error)
 {
     const char *argv[] = {helper, "inspect", "--probe", f->path, NULL};
-    struct weir_process_limits limits = {.timeout_ms = timeout_ms > 0 ? timeout_ms : WEIR_PROBE_TIMEOUT_MS, .max_output_bytes = WEIR_PLUGIN_MANIFEST_MAX_BYTES};
+    struct weir_process_limits limits = {.timeout_ms = timeout_ms > 0 ? timeout_ms : WEIR_PROBE_TIMEOUT_MS,
+                                         .max_output_bytes = WEIR_PLUGIN_MANIFEST_MAX_BYTES};
     struct weir_process_result r;
     *info = (struct weir_plugin_info){0};
     weir_status s = weir_process_run(argv, &limits, &r, error);

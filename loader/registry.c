@@ -1,8 +1,8 @@
 /* loader/registry.c - finds plugin files, believes or makes their manifests, and answers for components by name.
  *
- * Built by the coordinator, then only read; weir_registry_open may be called from any thread and takes the lock of the file it opens.
- * Invariants: entries never move (infos point at their plugin, part specs at infos); `plugins` is sorted by plugin id; no two have one id: the
- * directory that is searched first wins.
+ * Built by the coordinator, then only read; weir_registry_open may be called from any thread and takes the lock of the file
+ * it opens. Invariants: entries never move (infos point at their plugin, part specs at infos); `plugins` is sorted by plugin
+ * id; no two have one id: the directory that is searched first wins.
  */
 #include "loader/registry.h"
 
@@ -32,16 +32,16 @@ struct weir_registry {
     size_t n_directories, directories_capacity;
     const struct weir_plugin_info **plugins;
     size_t n_plugins, plugins_capacity;
-    char **refused;      /* messages */
-    char **refused_ids;  /* beside each: " top_n vat " as far as a stale manifest tells; "" */
+    char **refused;     /* messages */
+    char **refused_ids; /* beside each: " top_n vat " as far as a stale manifest tells; "" */
     size_t n_refused, refused_capacity, refused_ids_capacity;
     struct weir_lock lock;
 };
 
-/* ---- one file --------------------------------------------------------------------------------------------------------- */
+/* ---- one file ---------------------------------------------------------------------------------------------------- */
 
-static weir_status read_manifest(const struct weir_registry *r, const struct weir_plugin_file *f, const char *path, struct weir_plugin_info *info,
-                                 struct weir_error *error)
+static weir_status read_manifest(const struct weir_registry *r, const struct weir_plugin_file *f, const char *path,
+                                 struct weir_plugin_info *info, struct weir_error *error)
 {
     char *text;
     size_t n;
@@ -57,14 +57,17 @@ static weir_status read_manifest(const struct weir_registry *r, const struct wei
     return WEIR_E_PLUGIN;
 }
 
-static weir_status check_fresh(const struct weir_plugin_file *f, const char *path, const struct weir_plugin_info *info, struct weir_error *error)
+static weir_status check_fresh(const struct weir_plugin_file *f, const char *path, const struct weir_plugin_info *info,
+                               struct weir_error *error)
 {
     if (strcmp(info->build_id, f->build_id) == 0 && strcmp(info->id, f->id) == 0) return WEIR_OK;
-    return weir__refuse(error, "%s: stale manifest: expected the build-id of %s (%s), found %s; run `weir inspect --manifest --write %s`", path, f->path, f->build_id,
-                        info->build_id, f->path);
+    return weir__refuse(
+        error, "%s: stale manifest: expected the build-id of %s (%s), found %s; run `weir inspect --manifest --write %s`",
+        path, f->path, f->build_id, info->build_id, f->path);
 }
 
-static weir_status describe(const struct weir_registry *r, const struct weir_plugin_file *f, struct weir_plugin_info *info, struct weir_error *error)
+static weir_status describe(const struct weir_registry *r, const struct weir_plugin_file *f, struct weir_plugin_info *info,
+                            struct weir_error *error)
 {
     struct weir_file_info there;
     char *path = weir_plugin_manifest_path(f->path);
@@ -75,7 +78,8 @@ static weir_status describe(const struct weir_registry *r, const struct weir_plu
     } else if (r->helper) {
         s = weir_probe(r->helper, f, r->probe_timeout_ms, info, error);
     } else {
-        s = weir__refuse(error, "%s: expected its manifest %s, found none; run `weir inspect --manifest --write %s`", f->path, path, f->path);
+        s = weir__refuse(error, "%s: expected its manifest %s, found none; run `weir inspect --manifest --write %s`",
+                         f->path, path, f->path);
     }
     weir_free(path);
     return s;
@@ -102,7 +106,8 @@ static size_t place_of(const struct weir_registry *r, const char *id, bool *foun
 }
 
 /* Takes e. The same build found twice is one plugin. */
-static weir_status insert(struct weir_registry *r, struct entry *e, const struct weir_plugin_info **info, struct weir_error *error)
+static weir_status insert(struct weir_registry *r, struct entry *e, const struct weir_plugin_info **info,
+                          struct weir_error *error)
 {
     bool found;
     weir_status s = WEIR_OK;
@@ -110,8 +115,11 @@ static weir_status insert(struct weir_registry *r, struct entry *e, const struct
     if (found) {
         *info = r->plugins[at];
         if (strcmp((*info)->build_id, e->info.build_id) != 0)
-            s = weir__refuse(error, "%s: expected a plugin id of its own, found '%s', which %s has and which is searched first; remove one of the files or give one another "
-                             "id", e->info.path, e->info.id, (*info)->path);
+            s = weir__refuse(error,
+                             "%s: expected a plugin id of its own, found '%s', which %s has and which is searched first; "
+                             "remove one of the files or give one another "
+                             "id",
+                             e->info.path, e->info.id, (*info)->path);
         drop_entry(e);
         return s;
     }
@@ -126,12 +134,15 @@ static char *ids_of(const struct weir_plugin_info *info)
 {
     struct weir_text t = {0};
     weir_text_add(&t, " ");
-    for (uint32_t i = 0; i < info->n_components; i++) weir_text_add(&t, "%s ", info->components[i].id ? info->components[i].id : "");
+    for (uint32_t i = 0; i < info->n_components; i++)
+        weir_text_add(&t, "%s ", info->components[i].id ? info->components[i].id : "");
     return weir_text_take(&t);
 }
 
-/* ids (may be NULL): the component ids of a file that is refused all the same, as its manifest has them; the caller frees. */
-static weir_status learn(struct weir_registry *r, const char *path, const struct weir_plugin_info **info, char **ids, struct weir_error *error)
+/* ids (may be NULL): the component ids of a file that is refused all the same, as its manifest has them; the caller frees.
+ */
+static weir_status learn(struct weir_registry *r, const char *path, const struct weir_plugin_info **info, char **ids,
+                         struct weir_error *error)
 {
     struct weir_plugin_file f;
     weir_status s = weir_plugin_file_check(r->platform, path, r->installation, &f, error);
@@ -145,7 +156,7 @@ static weir_status learn(struct weir_registry *r, const char *path, const struct
     return s;
 }
 
-/* ---- directories -------------------------------------------------------------------------------------------------------- */
+/* ---- directories ------------------------------------------------------------------------------------------------- */
 
 static void refuse(struct weir_registry *r, const char *message, char *ids)
 {
@@ -179,12 +190,16 @@ static void search_directory(struct weir_registry *r, const char *directory)
     refuse(r, error.text, NULL);
 }
 
-weir_status weir_registry_create(const struct weir_registry_options *options, struct weir_registry **registry, struct weir_error *error)
+weir_status weir_registry_create(const struct weir_registry_options *options, struct weir_registry **registry,
+                                 struct weir_error *error)
 {
     (void)error; /* what is wrong with files and directories is kept, and told when a job needs them */
     struct weir_registry *r = *registry = weir_alloc(sizeof *r);
-    *r = (struct weir_registry){.platform = options->platform, .helper = weir_strdup(options->helper), .installation = weir_strdup(options->installation),
-                                .probe_timeout_ms = options->probe_timeout_ms, .lock = WEIR_LOCK_INIT};
+    *r = (struct weir_registry){.platform = options->platform,
+                                .helper = weir_strdup(options->helper),
+                                .installation = weir_strdup(options->installation),
+                                .probe_timeout_ms = options->probe_timeout_ms,
+                                .lock = WEIR_LOCK_INIT};
     for (size_t i = 0; options->directories && options->directories[i]; i++) search_directory(r, options->directories[i]);
     return WEIR_OK;
 }
@@ -224,7 +239,8 @@ static char *search_name(const struct weir_registry *r, const char *name)
     return NULL;
 }
 
-weir_status weir_registry_add(struct weir_registry *r, const char *path_or_name, const struct weir_plugin_info **info, struct weir_error *error)
+weir_status weir_registry_add(struct weir_registry *r, const char *path_or_name, const struct weir_plugin_info **info,
+                              struct weir_error *error)
 {
     *info = NULL;
     if (strchr(path_or_name, '/')) return learn(r, path_or_name, info, NULL, error);
@@ -236,13 +252,16 @@ weir_status weir_registry_add(struct weir_registry *r, const char *path_or_name,
     }
     struct weir_text where = {0};
     for (size_t i = 0; i < r->n_directories; i++) weir_text_add(&where, "%s%s", i ? ", " : "", r->directories[i]);
-    weir__refuse(error, "plugin '%s': expected %s.so in one of the plugin directories (%s), found none; name its directory with --plugins, or write its path with a '/'",
+    weir__refuse(error,
+                 "plugin '%s': expected %s.so in one of the plugin directories (%s), found none; name its directory with "
+                 "--plugins, or write its path with a '/'",
                  path_or_name, path_or_name, r->n_directories ? weir_text_get(&where) : "there are none");
     weir_text_finish(&where);
     return WEIR_E_PLUGIN;
 }
 
-/* ---- finding components --------------------------------------------------------------------------------------------------- */
+/* ---- finding components
+ * --------------------------------------------------------------------------------------------------- */
 
 struct search {
     const char *plugin; /* "acme.rank" of "acme.rank/top_n"; n_plugin bytes; 0: any */
@@ -306,22 +325,25 @@ static void say_unknown(const struct weir_registry *r, weir_kind kind, const str
     struct weir_text t = {0};
     const char *near = nearest(r, kind, s->id), *kind_name = weir_kind_name(kind);
     if (s->n_plugin) weir_text_add(&t, " in plugin '%.*s'", (int)s->n_plugin, s->plugin);
-    if (s->other_kind) weir_text_add(&t, "; '%s' of %s is a component of kind %s", s->id, s->other_kind->plugin->id, weir_kind_name(s->other_kind->kind));
+    if (s->other_kind)
+        weir_text_add(&t, "; '%s' of %s is a component of kind %s", s->id, s->other_kind->plugin->id,
+                      weir_kind_name(s->other_kind->kind));
     if (near && strcmp(near, s->id) != 0) weir_text_add(&t, "; did you mean '%s'?", near);
     add_refusals(r, s->id, near || s->other_kind, &t);
     weir__refuse(error, "no %s '%s'%s", kind_name, s->id, weir_text_get(&t));
     weir_text_finish(&t);
 }
 
-const struct weir_component_info *weir_registry_find(const struct weir_registry *r, weir_kind kind, const char *name, struct weir_error *error)
+const struct weir_component_info *weir_registry_find(const struct weir_registry *r, weir_kind kind, const char *name,
+                                                     struct weir_error *error)
 {
     const char *slash = strrchr(name, '/');
     struct search s = {.plugin = name, .n_plugin = slash ? (size_t)(slash - name) : 0, .id = slash ? slash + 1 : name};
     for (size_t i = 0; i < r->n_plugins; i++) look_through(r->plugins[i], kind, &s);
     if (s.right && !s.second) return s.right;
     if (s.second) {
-        weir__refuse(error, "%s '%s' is in plugins %s and %s; write %s/%s or %s/%s", weir_kind_name(kind), s.id, s.right->plugin->id, s.second->plugin->id,
-                     s.right->plugin->id, s.id, s.second->plugin->id, s.id);
+        weir__refuse(error, "%s '%s' is in plugins %s and %s; write %s/%s or %s/%s", weir_kind_name(kind), s.id,
+                     s.right->plugin->id, s.second->plugin->id, s.right->plugin->id, s.id, s.second->plugin->id, s.id);
     } else {
         say_unknown(r, kind, &s, error);
     }
@@ -340,7 +362,8 @@ size_t weir_registry_refused(const struct weir_registry *r, const char *const **
     return r->n_refused;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* The first line in which two manifests differ, without its indentation. */
 static void first_difference(const char *a, const char *b, char line_a[80], char line_b[80])
@@ -358,7 +381,8 @@ static void first_difference(const char *a, const char *b, char line_a[80], char
 }
 
 /* A manifest that differs from the file in anything is not believed in anything: offsets in it would be written through. */
-static weir_status compare(const struct weir_plugin_info *known, const struct weir_plugin_info *live, struct weir_error *error)
+static weir_status compare(const struct weir_plugin_info *known, const struct weir_plugin_info *live,
+                           struct weir_error *error)
 {
     struct weir_text a = {0}, b = {0};
     char said[80], is[80];
@@ -367,7 +391,9 @@ static weir_status compare(const struct weir_plugin_info *known, const struct we
     weir_plugin_manifest_write(live, &b);
     if (strcmp(weir_text_get(&a), weir_text_get(&b)) != 0) {
         first_difference(weir_text_get(&a), weir_text_get(&b), said, is);
-        s = weir__refuse(error, "%s: expected what its manifest says (\"%s\"), found another declaration in the file (\"%s\"); run `weir inspect --manifest --write %s`",
+        s = weir__refuse(error,
+                         "%s: expected what its manifest says (\"%s\"), found another declaration in the file (\"%s\"); run "
+                         "`weir inspect --manifest --write %s`",
                          known->path, said + strspn(said, " -"), is + strspn(is, " -"), known->path);
     }
     weir_text_finish(&a);
@@ -382,7 +408,9 @@ static weir_status open_live(const struct weir_registry *r, struct entry *e, str
     weir_status s = weir_plugin_file_check(r->platform, e->info.path, r->installation, &f, error);
     if (s != WEIR_OK) return s;
     if (strcmp(f.build_id, e->info.build_id) != 0)
-        s = weir__refuse(error, "%s: expected build-id %s, found %s: the file was replaced since the job was checked; start again", f.path, e->info.build_id, f.build_id);
+        s = weir__refuse(error,
+                         "%s: expected build-id %s, found %s: the file was replaced since the job was checked; start again",
+                         f.path, e->info.build_id, f.build_id);
     if (s == WEIR_OK) s = weir_plugin_open(&f, &e->live, error);
     if (s == WEIR_OK) s = weir_plugin_describe(e->live, &f, &live, error);
     if (s == WEIR_OK) s = compare(&e->info, &live, error);
@@ -392,7 +420,8 @@ static weir_status open_live(const struct weir_registry *r, struct entry *e, str
     return s;
 }
 
-weir_status weir_registry_open(struct weir_registry *r, const struct weir_component_info *c, const weir_component **component, struct weir_error *error)
+weir_status weir_registry_open(struct weir_registry *r, const struct weir_component_info *c,
+                               const weir_component **component, struct weir_error *error)
 {
     struct entry *e = entry_of(c->plugin);
     weir_lock_take(&r->lock);

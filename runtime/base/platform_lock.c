@@ -1,4 +1,5 @@
-/* base/platform_lock.c - base/lock.h on POSIX threads. A lock that cannot be taken is a programmer's error, never a state. */
+/* base/platform_lock.c - base/lock.h on POSIX threads. A lock that cannot be taken is a programmer's error, never a state.
+ */
 #include "base/lock.h"
 
 #include "base/error.h"

@@ -2,8 +2,8 @@
  *
  * A child gets a process group of its own, so that what it starts is killed with it. Its end is seen by asking (waitpid with
  * WNOHANG) each time its pipes say something or POLL_MS have passed: a child that closes its pipes and goes on, or one whose
- * own children keep them open, ends the wait all the same. If the embedding program ignores SIGCHLD the system keeps no exit status;
- * the result then says neither exit code nor signal.
+ * own children keep them open, ends the wait all the same. If the embedding program ignores SIGCHLD the system keeps no exit
+ * status; the result then says neither exit code nor signal.
  */
 #include "base/process.h"
 
@@ -53,7 +53,7 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* ---- starting ------------------------------------------------------------------------------------------------------ */
+/* ---- starting ---------------------------------------------------------------------------------------------------- */
 
 static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int out, int err)
 {
@@ -102,7 +102,7 @@ static weir_status start(struct child *c, const char *const *argv, struct weir_e
     return weir_error_set(error, WEIR_E_IO, "%s: cannot be run: %s", argv[0], strerror(e));
 }
 
-/* ---- reading until it ends ------------------------------------------------------------------------------------------ */
+/* ---- reading until it ends --------------------------------------------------------------------------------------- */
 
 static void keep(struct child *c, struct stream *s, const char *bytes, size_t n)
 {
@@ -163,7 +163,7 @@ static bool follow(struct child *c)
     return true;
 }
 
-/* ---- how it ended --------------------------------------------------------------------------------------------------- */
+/* ---- how it ended ------------------------------------------------------------------------------------------------ */
 
 static void say_how(struct weir_process_result *r, int64_t timeout_ms)
 {
@@ -171,7 +171,8 @@ static void say_how(struct weir_process_result *r, int64_t timeout_ms)
     if (r->timed_out) {
         snprintf(r->how, sizeof r->how, "had not ended after %g s and was killed", (double)timeout_ms / 1000);
     } else if (r->signal) {
-        snprintf(r->how, sizeof r->how, "was killed by signal %d (SIG%s, %s)", r->signal, name ? name : "?", strsignal(r->signal));
+        snprintf(r->how, sizeof r->how, "was killed by signal %d (SIG%s, %s)", r->signal, name ? name : "?",
+                 strsignal(r->signal));
     } else if (r->exited) {
         snprintf(r->how, sizeof r->how, "exited with code %d", r->exit_code);
     } else {
@@ -194,8 +195,8 @@ static void fill(struct weir_process_result *r, struct child *c)
     say_how(r, c->limits->timeout_ms);
 }
 
-weir_status weir_process_run(const char *const *argv, const struct weir_process_limits *limits, struct weir_process_result *r,
-                             struct weir_error *error)
+weir_status weir_process_run(const char *const *argv, const struct weir_process_limits *limits,
+                             struct weir_process_result *r, struct weir_error *error)
 {
     struct child c = {.limits = limits};
     *r = (struct weir_process_result){0};
@@ -219,7 +220,7 @@ void weir_process_result_finish(struct weir_process_result *r)
     *r = (struct weir_process_result){0};
 }
 
-/* ---- this process ----------------------------------------------------------------------------------------------------- */
+/* ---- this process ------------------------------------------------------------------------------------------------ */
 
 char *weir_process_executable(void)
 {

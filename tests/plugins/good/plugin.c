@@ -35,7 +35,8 @@ static weir_status everything_row(everything *me, weir_ctx *cx, weir_row in)
     weir_put_i64(cx, 0, 0, weir_i64(in, 0) * me->limit);
     return WEIR_OK;
 }
-WEIR_MAP(everything, .id = "everything", .doc = "has every kind of option", .in = "n:i64", .out = "*, times:i64", WEIR_OPTIONS(everything_options));
+WEIR_MAP(everything, .id = "everything", .doc = "has every kind of option", .in = "n:i64", .out = "*, times:i64",
+         WEIR_OPTIONS(everything_options));
 
 typedef struct seen {
     int64_t gap;
@@ -46,7 +47,8 @@ typedef struct seen_key {
 typedef struct seen_value {
     int64_t n, at;
 } seen_value;
-static const weir_option seen_options[] = {WEIR_OPTION_OF(seen, gap, WEIR_OPT_DURATION, .def = "1min", .doc = "how long to wait")};
+static const weir_option seen_options[] = {
+    WEIR_OPTION_OF(seen, gap, WEIR_OPT_DURATION, .def = "1min", .doc = "how long to wait")};
 static const weir_field seen_keys[] = {WEIR_MEMBER(seen_key, word)};
 static const weir_field seen_values[] = {WEIR_MEMBER(seen_value, n), WEIR_MEMBER_OF(seen_value, at, WEIR_TIMESTAMP)};
 static const weir_state seen_states[] = {
@@ -65,8 +67,8 @@ static weir_status seen_timer(seen *me, weir_ctx *cx, const weir_timer *timer)
     (void)timer;
     return WEIR_OK;
 }
-WEIR_KEYED(seen, .id = "seen", .doc = "a keyed process", .in = "word:string?, n:number", .out = "@key, n:wide(n)", .sides = "rare(word:string)", WEIR_OPTIONS(seen_options),
-           WEIR_STATES(seen_states));
+WEIR_KEYED(seen, .id = "seen", .doc = "a keyed process", .in = "word:string?, n:number", .out = "@key, n:wide(n)",
+           .sides = "rare(word:string)", WEIR_OPTIONS(seen_options), WEIR_STATES(seen_states));
 
 typedef struct codec {
     const char *mark;
@@ -79,7 +81,8 @@ static weir_status codec_begin(void *self, weir_ctx *cx, const weir_stream *stre
     (void)stream;
     return WEIR_OK;
 }
-static weir_status codec_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status codec_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                                size_t *used)
 {
     (void)self;
     (void)cx;
@@ -101,8 +104,12 @@ static bool codec_boundary(const void *self, const void *data, size_t n, size_t 
     if (end) *at = (size_t)(end - (const char *)data) + 1;
     return end != NULL;
 }
-static const weir_decoder codec_vtable = {
-    .struct_size = sizeof(weir_decoder), .begin = codec_begin, .decode = codec_decode, .splittable = codec_splittable, .boundary = codec_boundary};
-WEIR_COMPONENT(codec, WEIR_DECODER, codec_vtable, .id = "codec", .doc = "a format", .out = "$schema", WEIR_OPTIONS(codec_options));
+static const weir_decoder codec_vtable = {.struct_size = sizeof(weir_decoder),
+                                          .begin = codec_begin,
+                                          .decode = codec_decode,
+                                          .splittable = codec_splittable,
+                                          .boundary = codec_boundary};
+WEIR_COMPONENT(codec, WEIR_DECODER, codec_vtable, .id = "codec", .doc = "a format", .out = "$schema",
+               WEIR_OPTIONS(codec_options));
 
 WEIR_PLUGIN("test.good", "1.2.3", &everything_component, &seen_component, &codec_component);

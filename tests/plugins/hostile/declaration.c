@@ -1,5 +1,5 @@
-/* A plugin whose declaration is sound until one of these macros is set to something else: CMakeLists.txt beside builds one file for each way to be
- * wrong. It fills in the structs of the ABI by hand, as an author without the macros would. */
+/* A plugin whose declaration is sound until one of these macros is set to something else: CMakeLists.txt beside builds one
+ * file for each way to be wrong. It fills in the structs of the ABI by hand, as an author without the macros would. */
 #include <weir/plugin.h>
 
 #ifndef NOTE
@@ -94,12 +94,30 @@ typedef struct instance {
 
 static const char *const choices[] = {"slow", "fast", NULL};
 static const weir_option options[] = {
-    {.name = "mode", .doc = "", .def = "fast", .choices = CHOICES, .type = WEIR_OPT_ENUM, .offset = offsetof(instance, mode), .size = sizeof(int32_t)},
-    {.name = OPTION_NAME, .doc = "", .def = OPTION_DEFAULT, .min = OPTION_MIN, .max = OPTION_MAX, .type = OPTION_TYPE, .offset = OPTION_OFFSET, .size = OPTION_SIZE},
+    {.name = "mode",
+     .doc = "",
+     .def = "fast",
+     .choices = CHOICES,
+     .type = WEIR_OPT_ENUM,
+     .offset = offsetof(instance, mode),
+     .size = sizeof(int32_t)},
+    {.name = OPTION_NAME,
+     .doc = "",
+     .def = OPTION_DEFAULT,
+     .min = OPTION_MIN,
+     .max = OPTION_MAX,
+     .type = OPTION_TYPE,
+     .offset = OPTION_OFFSET,
+     .size = OPTION_SIZE},
 };
 static const weir_field fields[] = {{.name = "n", .type = FIELD_TYPE, .offset = FIELD_OFFSET, .size = 8}};
-static const weir_state states[] = {
-    {.name = "kept", .kind = WEIR_VALUE, .version = 1, .size = 8, .n_fields = 1, .fields = fields, .field_stride = sizeof(weir_field)}};
+static const weir_state states[] = {{.name = "kept",
+                                     .kind = WEIR_VALUE,
+                                     .version = 1,
+                                     .size = 8,
+                                     .n_fields = 1,
+                                     .fields = fields,
+                                     .field_stride = sizeof(weir_field)}};
 
 static weir_status process(void *self, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)
 {
@@ -112,18 +130,40 @@ static weir_status process(void *self, weir_ctx *cx, uint32_t port, const weir_b
 static const weir_operator vtable = {.struct_size = VTABLE_SIZE, .flags = VTABLE_FLAGS, .process = PROCESS};
 static const weir_operator sound_vtable = {.struct_size = sizeof(weir_operator), .process = process};
 
-static const weir_component first = {
-    .struct_size = COMPONENT_SIZE, .kind = KIND, .id = ID, .doc = "", .in = IN, .out = OUT, .flags = FLAGS, .instance_size = sizeof(instance), .options = options,
-    .n_options = 2, .option_stride = STRIDE, .states = states, .n_states = 1, .state_stride = sizeof(weir_state), .vtable = VTABLE};
-static const weir_component second = {
-    .struct_size = sizeof(weir_component), .kind = WEIR_OPERATOR, .id = SECOND_ID, .doc = "", .in = "n:i64", .instance_size = 8, .vtable = &sound_vtable};
+static const weir_component first = {.struct_size = COMPONENT_SIZE,
+                                     .kind = KIND,
+                                     .id = ID,
+                                     .doc = "",
+                                     .in = IN,
+                                     .out = OUT,
+                                     .flags = FLAGS,
+                                     .instance_size = sizeof(instance),
+                                     .options = options,
+                                     .n_options = 2,
+                                     .option_stride = STRIDE,
+                                     .states = states,
+                                     .n_states = 1,
+                                     .state_stride = sizeof(weir_state),
+                                     .vtable = VTABLE};
+static const weir_component second = {.struct_size = sizeof(weir_component),
+                                      .kind = WEIR_OPERATOR,
+                                      .id = SECOND_ID,
+                                      .doc = "",
+                                      .in = "n:i64",
+                                      .instance_size = 8,
+                                      .vtable = &sound_vtable};
 static const weir_component *const components[] = {&first, &second, NULL};
 static const weir_component *const no_components[] = {NULL, &first, &second};
 #ifndef COMPONENTS
 #define COMPONENTS components
 #endif
 
-static const weir_plugin plugin = {.struct_size = PLUGIN_SIZE, .abi_major = MAJOR, .abi_minor = 9, .id = "test.hostile", .version = "1.0.0", .license = "",
+static const weir_plugin plugin = {.struct_size = PLUGIN_SIZE,
+                                   .abi_major = MAJOR,
+                                   .abi_minor = 9,
+                                   .id = "test.hostile",
+                                   .version = "1.0.0",
+                                   .license = "",
                                    .components = COMPONENTS};
 #ifndef RETURNS
 #define RETURNS &plugin

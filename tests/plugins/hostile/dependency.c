@@ -1,4 +1,5 @@
-/* A plugin that needs something: built against a library that cannot be found (NEEDS_LIBRARY) or with a symbol that nobody has. */
+/* A plugin that needs something: built against a library that cannot be found (NEEDS_LIBRARY) or with a symbol that nobody
+ * has. */
 #include <weir/udf.h>
 
 int64_t hostile_elsewhere(int64_t n);

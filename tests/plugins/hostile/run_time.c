@@ -1,4 +1,5 @@
-/* A plugin that is sound as a file and goes wrong when a job uses it: in open (OPEN_FAILS, OPEN_CRASHES) or in process (PROCESS_CRASHES). */
+/* A plugin that is sound as a file and goes wrong when a job uses it: in open (OPEN_FAILS, OPEN_CRASHES) or in process
+ * (PROCESS_CRASHES). */
 #include <signal.h>
 #include <weir/udf.h>
 
@@ -43,10 +44,13 @@ static weir_status pass_process(void *me, weir_ctx *cx, uint32_t port, const wei
 }
 static const weir_operator vtable = {.struct_size = sizeof(weir_operator), .open = pass_open, .process = pass_process};
 #if defined OPEN_FAILS
-WEIR_COMPONENT(pass, WEIR_OPERATOR, vtable, .id = "open_fails", .doc = "fails in open", .in = "n:i64", .out = "*, m:i64", .flags = WEIR_ONE_TO_ONE);
+WEIR_COMPONENT(pass, WEIR_OPERATOR, vtable, .id = "open_fails", .doc = "fails in open", .in = "n:i64", .out = "*, m:i64",
+               .flags = WEIR_ONE_TO_ONE);
 #elif defined OPEN_CRASHES
-WEIR_COMPONENT(pass, WEIR_OPERATOR, vtable, .id = "open_crashes", .doc = "crashes in open", .in = "n:i64", .out = "*, m:i64", .flags = WEIR_ONE_TO_ONE);
+WEIR_COMPONENT(pass, WEIR_OPERATOR, vtable, .id = "open_crashes", .doc = "crashes in open", .in = "n:i64", .out = "*, m:i64",
+               .flags = WEIR_ONE_TO_ONE);
 #else
-WEIR_COMPONENT(pass, WEIR_OPERATOR, vtable, .id = "process_crashes", .doc = "crashes in process", .in = "n:i64", .out = "*, m:i64", .flags = WEIR_ONE_TO_ONE);
+WEIR_COMPONENT(pass, WEIR_OPERATOR, vtable, .id = "process_crashes", .doc = "crashes in process", .in = "n:i64",
+               .out = "*, m:i64", .flags = WEIR_ONE_TO_ONE);
 #endif
 WEIR_PLUGIN(PLUGIN_ID, "1.0.0", &pass_component);

@@ -14,10 +14,10 @@
 #include "loader/plugin_file.h"
 #include "loader/registry.h"
 
-#define GOOD WEIR_BUILD_DIR "/tests/plugins/good/good.so"
+#define GOOD          WEIR_BUILD_DIR "/tests/plugins/good/good.so"
 #define GOOD_MANIFEST WEIR_BUILD_DIR "/tests/plugins/good/good.weir.yaml"
 #define HOSTILE(name) WEIR_BUILD_DIR "/tests/plugins/hostile/" name ".so"
-#define HELPER WEIR_BUILD_DIR "/bin/weir"
+#define HELPER        WEIR_BUILD_DIR "/bin/weir"
 
 struct bytes {
     char *p; /* of malloc */
@@ -110,7 +110,8 @@ __attribute__((unused)) static void let_helpers_crash(void)
     setenv("TSAN_OPTIONS", "handle_segv=0:handle_abort=0", 1);
 }
 
-__attribute__((unused)) static struct weir_registry *registry_of(const char *directory, const char *helper, int64_t timeout_ms)
+__attribute__((unused)) static struct weir_registry *registry_of(const char *directory, const char *helper,
+                                                                 int64_t timeout_ms)
 {
     struct weir_error error;
     struct weir_registry *r = NULL;

@@ -1,5 +1,6 @@
-/* Hostile plugins: each is refused with a message that names file, expectation, finding and cure; nothing crashes, here or in `weir inspect`.
- * Files that are wrong as bytes are in test_plugin_file.c; those that go wrong in a job are for the integration tests. */
+/* Hostile plugins: each is refused with a message that names file, expectation, finding and cure; nothing crashes, here or
+ * in `weir inspect`. Files that are wrong as bytes are in test_plugin_file.c; those that go wrong in a job are for the
+ * integration tests. */
 #include "base/process.h"
 #include "loader/plugin_open.h"
 #include "plugin_fixture.h"
@@ -10,36 +11,49 @@ static const struct hostile {
     const char *name, *expected, *found, *cure;
 } hostiles[] = {
     /* what it needs */
-    {"missing_dependency", "expected a file that can be linked", "found: libhostile_elsewhere.so: cannot open shared object file", "install what is missing"},
-    {"unresolved_symbol", "expected a file that can be linked", "undefined symbol: hostile_elsewhere", "link the plugin with -Wl,-z,defs"},
+    {"missing_dependency", "expected a file that can be linked",
+     "found: libhostile_elsewhere.so: cannot open shared object file", "install what is missing"},
+    {"unresolved_symbol", "expected a file that can be linked", "undefined symbol: hostile_elsewhere",
+     "link the plugin with -Wl,-z,defs"},
     /* what its structs say */
-    {"struct_major", "expected ABI 0.9, as in the file's note", "found 7.9 in what weir_plugin_v0 returned", "write both with WEIR_PLUGIN"},
-    {"other_version", "expected plugin 'test.hostile' version '2.0.0'", "found 'test.hostile' version '1.0.0'", "write both with WEIR_PLUGIN"},
+    {"struct_major", "expected ABI 0.9, as in the file's note", "found 7.9 in what weir_plugin_v0 returned",
+     "write both with WEIR_PLUGIN"},
+    {"other_version", "expected plugin 'test.hostile' version '2.0.0'", "found 'test.hostile' version '1.0.0'",
+     "write both with WEIR_PLUGIN"},
     {"null_plugin", "expected weir_plugin_v0 to return a weir_plugin", "found NULL", "write it with WEIR_PLUGIN"},
     {"plugin_size", "expected a struct_size of at least 40 in its weir_plugin", "found 8", "rebuild the plugin"},
-    {"component_size", "component 1: expected a struct_size of at least 96 in its weir_component", "found 16", "rebuild the plugin"},
+    {"component_size", "component 1: expected a struct_size of at least 96 in its weir_component", "found 16",
+     "rebuild the plugin"},
     {"vtable_size", "expected a struct_size of at least 80 in its weir_operator", "found 4", "rebuild the plugin"},
     {"vtable_flags", "expected flags 0 in its weir_operator", "found 0x4", "set .flags = 0"},
     {"null_vtable", "expected a vtable (weir_operator)", "found NULL", "set .vtable"},
     {"null_process", "expected either process or filter in its weir_operator", "found neither", "set one of them"},
     {"null_components", "expected a list of components", "found NULL", "name them in WEIR_PLUGIN"},
     {"no_components", "expected at least one component", "found none", "name them in WEIR_PLUGIN"},
-    {"unknown_kind", "expected a component kind that this weir knows (source, operator, ", "found kind 77", "use enum weir_kind"},
+    {"unknown_kind", "expected a component kind that this weir knows (source, operator, ", "found kind 77",
+     "use enum weir_kind"},
     {"null_id", "component 1: expected an id such as top_n", "found NULL", "set its .id"},
     {"bad_id", "component 1: expected an id such as top_n", "found \"Top N\"", "correct its .id"},
     {"same_id", "expected components with different ids", "found 'first' twice", "rename one"},
-    {"unknown_flags", "expected flags that a component of kind operator can have", "found an unknown one (0x80000000)", "take it away"},
+    {"unknown_flags", "expected flags that a component of kind operator can have", "found an unknown one (0x80000000)",
+     "take it away"},
     {"wrong_flags", "expected flags that a component of kind operator can have", "found unbounded", "take it away"},
     /* its options */
     {"same_option", "component 'first': expected options with different names", "found 'mode' twice", "rename one"},
     {"null_option", "component 'first': option 2: expected a name", "found \"\"", "correct its .name"},
-    {"option_outside", "option 'limit': expected it inside the instance of 16 bytes", "found bytes 4096 to 4104", "declare it with WEIR_OPTION"},
-    {"option_wraps", "option 'limit': expected it inside the instance of 16 bytes", "found bytes 4294967288 to 4294967296", "declare it with WEIR_OPTION"},
-    {"option_overlaps", "expected options with members of their own", "found 'mode' and 'limit' in the same bytes", "declare them with WEIR_OPTION"},
-    {"option_size", "option 'limit': expected 8 bytes (int64_t) for an option of type i64", "found a member of 4 bytes", "change the member's C type"},
+    {"option_outside", "option 'limit': expected it inside the instance of 16 bytes", "found bytes 4096 to 4104",
+     "declare it with WEIR_OPTION"},
+    {"option_wraps", "option 'limit': expected it inside the instance of 16 bytes", "found bytes 4294967288 to 4294967296",
+     "declare it with WEIR_OPTION"},
+    {"option_overlaps", "expected options with members of their own", "found 'mode' and 'limit' in the same bytes",
+     "declare them with WEIR_OPTION"},
+    {"option_size", "option 'limit': expected 8 bytes (int64_t) for an option of type i64", "found a member of 4 bytes",
+     "change the member's C type"},
     {"option_type", "option 'limit': expected an option type (bool, i64, ", "found type 99", "use enum weir_option_type"},
-    {"option_default", "option 'limit': .def: expected a whole number between 1 and 10", "found \"many\"", "write it as in 42"},
-    {"option_default_range", "option 'limit': .def: expected a whole number between 1 and 10", "found \"11\"", "between 1 and 10"},
+    {"option_default", "option 'limit': .def: expected a whole number between 1 and 10", "found \"many\"",
+     "write it as in 42"},
+    {"option_default_range", "option 'limit': .def: expected a whole number between 1 and 10", "found \"11\"",
+     "between 1 and 10"},
     {"option_min", "option 'limit': .min: expected a whole number", "found \"little\"", "write it as in 42"},
     {"option_min_max", "option 'limit': expected min <= max", "found min 9 and max 3", "exchange them"},
     {"option_choices", "option 'mode': expected choices for an enum", "found none", "add .choices"},
@@ -47,17 +61,24 @@ static const struct hostile {
     /* its states and schemas */
     {"state_outside", "state 'kept': member 'n' of the value", "offset 4096", "declare it with WEIR_MEMBER"},
     {"state_type", "state 'kept': member 'n' of the value", "has type 42", "the types are those of enum weir_type"},
-    {"schema_in", "component 'first': .in: ", "expected ':' after a field's name, found 'f'", "correct it as <weir/component.h> describes"},
-    {"schema_out", ".out \"m:same(k)\": expected the name of an input in same(k)", "found no such field in .in", "add it there or correct the name"},
-    {"schema_option", ".out \"{into}:i64\": expected a string option in {into}", "found no such option", "declare WEIR_OPTION(..., into, ...)"},
+    {"schema_in", "component 'first': .in: ", "expected ':' after a field's name, found 'f'",
+     "correct it as <weir/component.h> describes"},
+    {"schema_out", ".out \"m:same(k)\": expected the name of an input in same(k)", "found no such field in .in",
+     "add it there or correct the name"},
+    {"schema_option", ".out \"{into}:i64\": expected a string option in {into}", "found no such option",
+     "declare WEIR_OPTION(..., into, ...)"},
     /* what it does while it is opened */
-    {"constructor_aborts", "expected it to describe itself when it is opened", "was killed by signal 6 (SIGABRT, Aborted); it last said: hostile: this is on purpose",
+    {"constructor_aborts", "expected it to describe itself when it is opened",
+     "was killed by signal 6 (SIGABRT, Aborted); it last said: hostile: this is on purpose",
      "debug the plugin's constructors and weir_plugin_v0"},
-    {"constructor_exits", "expected it to describe itself when it is opened", "exited with code 0 before it could", "debug the plugin's constructors"},
-    {"constructor_lies", "expected it to describe itself when it is opened", "exited with code 0 before it could", "debug the plugin's constructors"},
-    {"entry_crashes", "expected it to describe itself when it is opened", "was killed by signal 11 (SIGSEGV, Segmentation fault)", "debug the plugin's constructors and weir_plugin_v0"},
-    {"destructor_crashes", "expected it to let the process end once it is described", "was killed by signal 11 (SIGSEGV, Segmentation fault)",
-     "debug the plugin's destructors and exit handlers"},
+    {"constructor_exits", "expected it to describe itself when it is opened", "exited with code 0 before it could",
+     "debug the plugin's constructors"},
+    {"constructor_lies", "expected it to describe itself when it is opened", "exited with code 0 before it could",
+     "debug the plugin's constructors"},
+    {"entry_crashes", "expected it to describe itself when it is opened",
+     "was killed by signal 11 (SIGSEGV, Segmentation fault)", "debug the plugin's constructors and weir_plugin_v0"},
+    {"destructor_crashes", "expected it to let the process end once it is described",
+     "was killed by signal 11 (SIGSEGV, Segmentation fault)", "debug the plugin's destructors and exit handlers"},
 };
 
 static const char *path_of(const char *name)
@@ -117,7 +138,8 @@ static void a_directory_of_them_leaves_the_harmless_ones(void)
     CU_ASSERT(weir_registry_refused(r, &messages) >= WEIR_LEN(hostiles));
     CU_ASSERT_EQUAL(weir_registry_plugins(r, &plugins), 1);
     CU_ASSERT_PTR_NOT_NULL(weir_registry_find(r, WEIR_OPERATOR, "pass", &error));
-    CU_ASSERT_PTR_NULL(weir_registry_find(r, WEIR_SINK, "kafka", &error)); /* a long message, cut or not, is still a message */
+    CU_ASSERT_PTR_NULL(
+        weir_registry_find(r, WEIR_SINK, "kafka", &error)); /* a long message, cut or not, is still a message */
     WEIR_ASSERT_CONTAINS(error.text, "see `weir list`");
     weir_registry_destroy(r);
 }
@@ -152,7 +174,8 @@ static void opening_here_refuses_bad_declarations(void)
         struct weir_plugin_file f;
         const weir_plugin *plugin;
         if (strstr(hostiles[i].name, "constructor") || strstr(hostiles[i].name, "crashes")) continue;
-        CU_ASSERT_EQUAL_FATAL(weir_plugin_file_check(weir_platform_os(), path_of(hostiles[i].name), NULL, &f, &error), WEIR_OK);
+        CU_ASSERT_EQUAL_FATAL(weir_plugin_file_check(weir_platform_os(), path_of(hostiles[i].name), NULL, &f, &error),
+                              WEIR_OK);
         CU_ASSERT_EQUAL(weir_plugin_open(&f, &plugin, &error), WEIR_E_PLUGIN);
         CU_ASSERT_PTR_NULL(plugin);
         check_message(&hostiles[i], error.text);
@@ -165,7 +188,8 @@ static void those_that_fail_in_a_job_are_sound_as_files(void)
     struct weir_error error;
     struct weir_registry *r = registry_of(WEIR_BUILD_DIR "/tests/plugins/run_time", NULL, 0);
     static const char *const names[] = {"open_fails", "open_crashes", "process_crashes"};
-    for (size_t i = 0; i < WEIR_LEN(names); i++) CU_ASSERT_PTR_NOT_NULL(weir_registry_find(r, WEIR_OPERATOR, names[i], &error));
+    for (size_t i = 0; i < WEIR_LEN(names); i++)
+        CU_ASSERT_PTR_NOT_NULL(weir_registry_find(r, WEIR_OPERATOR, names[i], &error));
     weir_registry_destroy(r);
 }
 

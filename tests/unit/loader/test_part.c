@@ -24,11 +24,16 @@ static char *modes[] = {(char[]){"slow"}, (char[]){"fast"}, NULL};
 static const char *message(weir_option_type type, const char *min, const char *max, const char *text)
 {
     static struct weir_error error;
-    struct weir_option_info o = {.type = type, .min = (char *)(uintptr_t)min, .max = (char *)(uintptr_t)max, .choices = type == WEIR_OPT_ENUM ? modes : NULL};
+    struct weir_option_info o = {.type = type,
+                                 .min = (char *)(uintptr_t)min,
+                                 .max = (char *)(uintptr_t)max,
+                                 .choices = type == WEIR_OPT_ENUM ? modes : NULL};
     struct weir_option_value v = {0};
     error.text[0] = 0;
-    if (weir_option_parse(&o, text, &v, &error) == WEIR_OK) error.text[0] = 0;
-    else CU_ASSERT_EQUAL(error.status, WEIR_E_CONFIG);
+    if (weir_option_parse(&o, text, &v, &error) == WEIR_OK)
+        error.text[0] = 0;
+    else
+        CU_ASSERT_EQUAL(error.status, WEIR_E_CONFIG);
     CU_ASSERT_EQUAL(v.set, error.text[0] == 0);
     weir_option_value_finish(&o, &v);
     return error.text;
@@ -88,22 +93,27 @@ static void numbers_that_are_not_numbers_are_errors_never_0(void)
             CU_ASSERT_NOT_EQUAL(text[0], 0);
         }
     }
-    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_F64, NULL, NULL, "many"), "expected a number, found \"many\" (write it as in 0.5 or 1e9)");
+    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_F64, NULL, NULL, "many"),
+                           "expected a number, found \"many\" (write it as in 0.5 or 1e9)");
     CU_ASSERT_NOT_EQUAL(message(WEIR_OPT_F64, NULL, NULL, "nan")[0], 0);
     CU_ASSERT_NOT_EQUAL(message(WEIR_OPT_F64, "0", "1", "nan")[0], 0);
 }
 
 static void messages_say_the_range_and_how_to_write_it(void)
 {
-    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_DURATION, "1ms", "1d", "5 parsecs"),
-                           "expected a duration between 1ms and 1d, found \"5 parsecs\" (write it as in 200ms, 5s, 10min or 1h 30min)");
-    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_DURATION, "1ms", "1d", "2d"), "expected a duration between 1ms and 1d, found \"2d\"");
+    CU_ASSERT_STRING_EQUAL(
+        message(WEIR_OPT_DURATION, "1ms", "1d", "5 parsecs"),
+        "expected a duration between 1ms and 1d, found \"5 parsecs\" (write it as in 200ms, 5s, 10min or 1h 30min)");
+    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_DURATION, "1ms", "1d", "2d"),
+                           "expected a duration between 1ms and 1d, found \"2d\"");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_DURATION, "1ms", "1d", "24h"), "");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_I64, "1", NULL, "0"), "expected a whole number of at least 1, found \"0\"");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_SIZE, NULL, "1MiB", "2MiB"), "expected a size of at most 1MiB, found \"2MiB\"");
-    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_F64, "0", "1", "1.0000001"), "expected a number between 0 and 1, found \"1.0000001\"");
+    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_F64, "0", "1", "1.0000001"),
+                           "expected a number between 0 and 1, found \"1.0000001\"");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_BOOL, NULL, NULL, "maybe"), "expected true or false, found \"maybe\"");
-    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_ENUM, NULL, NULL, "fasr"), "expected one of slow, fast, found \"fasr\": did you mean \"fast\"?");
+    CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_ENUM, NULL, NULL, "fasr"),
+                           "expected one of slow, fast, found \"fasr\": did you mean \"fast\"?");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_ENUM, NULL, NULL, "sideways"), "expected one of slow, fast, found \"sideways\"");
 }
 
@@ -133,7 +143,8 @@ static void specs_start_at_the_defaults(void)
     CU_ASSERT_EQUAL(option(spec, "limit")->i64, 1000);
     CU_ASSERT_EQUAL(option(spec, "wait")->i64, 5000);
     CU_ASSERT_EQUAL(option(spec, "names")->list.n, 2);
-    CU_ASSERT(!option(spec, "label")->set && !option(spec, "field")->set && !option(spec, "password")->set && !option(spec, "codec")->set);
+    CU_ASSERT(!option(spec, "label")->set && !option(spec, "field")->set && !option(spec, "password")->set &&
+              !option(spec, "codec")->set);
     CU_ASSERT_PTR_NULL(weir_part_option(spec, "colour"));
     weir_part_spec_destroy(spec);
     weir_part_spec_destroy(NULL);
@@ -153,7 +164,8 @@ static void instances_hold_their_options(void)
     const struct everything *e = in.self;
     CU_ASSERT_EQUAL(spec->info->instance_size, sizeof *e);
     CU_ASSERT_EQUAL((uintptr_t)e % 64, 0);
-    CU_ASSERT(e->strict && e->limit == 1000 && e->rate == 0.5 && e->wait == 5000 && e->room == 65536 && e->mode == 1 && e->field == -1);
+    CU_ASSERT(e->strict && e->limit == 1000 && e->rate == 0.5 && e->wait == 5000 && e->room == 65536 && e->mode == 1 &&
+              e->field == -1);
     CU_ASSERT_STRING_EQUAL(e->label, "hello");
     CU_ASSERT_PTR_NULL(e->password);
     CU_ASSERT_EQUAL_FATAL(e->names.n, 2);

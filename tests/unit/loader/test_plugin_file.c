@@ -1,4 +1,5 @@
-/* Files as bytes: every refusal names the file, what was expected, what was found and what to do, and no bytes crash the reader. */
+/* Files as bytes: every refusal names the file, what was expected, what was found and what to do, and no bytes crash the
+ * reader. */
 #include <elf.h>
 
 #include "base/random.h"
@@ -70,9 +71,11 @@ static void refuses_files_that_others_can_write(void)
     folder_init(&folder);
     const char *path = copy_into(&folder, GOOD, "shared.so");
     chmod(path, 0666);
-    says(path, "expected a file that only its owner can write", "found mode 666, which lets everybody change it", "`chmod go-w` it");
+    says(path, "expected a file that only its owner can write", "found mode 666, which lets everybody change it",
+         "`chmod go-w` it");
     chmod(path, 0664);
-    says(path, "expected a file that only its owner can write", "found mode 664, which lets its group change it", "`chmod go-w` it");
+    says(path, "expected a file that only its owner can write", "found mode 664, which lets its group change it",
+         "`chmod go-w` it");
     chmod(path, 0555);
     CU_ASSERT_STRING_EQUAL(refusal(path), "");
     folder_finish(&folder);
@@ -86,7 +89,8 @@ static void refuses_a_foreign_owner_but_not_the_installations(void)
     folder_init(&folder);
     const char *path = copy_into(&folder, GOOD, "foreign.so"), *installation = copy_into(&folder, GOOD, "weir");
     CU_ASSERT_EQUAL(chown(path, 12345, 12345), 0);
-    says(path, "expected an owner that is root, you (user 0) or the owner of weir's installation", "found user 12345", "`chown` it if you trust it");
+    says(path, "expected an owner that is root, you (user 0) or the owner of weir's installation", "found user 12345",
+         "`chown` it if you trust it");
     CU_ASSERT_EQUAL(weir_plugin_file_check(weir_platform_os(), path, installation, &f, &error), WEIR_E_PLUGIN);
     CU_ASSERT_EQUAL(chown(installation, 12345, 12345), 0);
     CU_ASSERT_EQUAL(weir_plugin_file_check(weir_platform_os(), path, installation, &f, &error), WEIR_OK);
@@ -114,12 +118,17 @@ static void refuses_code_for_other_machines(void)
     uint16_t machine = EM_SPARC, arm = EM_ARM, object = ET_REL, core = ET_CORE;
     unsigned char class32 = ELFCLASS32, big_endian = ELFDATA2MSB;
     folder_init(&folder);
-    says(patched("sparc.so", offsetof(Elf64_Ehdr, e_machine), &machine, 2), "expected code for ", "found code for ELF machine 2", "build it for this machine");
-    says(patched("arm.so", offsetof(Elf64_Ehdr, e_machine), &arm, 2), "expected code for ", "found code for 32-bit ARM", "build it for this machine");
+    says(patched("sparc.so", offsetof(Elf64_Ehdr, e_machine), &machine, 2), "expected code for ",
+         "found code for ELF machine 2", "build it for this machine");
+    says(patched("arm.so", offsetof(Elf64_Ehdr, e_machine), &arm, 2), "expected code for ", "found code for 32-bit ARM",
+         "build it for this machine");
     says(patched("half.so", EI_CLASS, &class32, 1), "expected a 64-bit ELF file", "found a 32-bit one", "build it for");
-    says(patched("end.so", EI_DATA, &big_endian, 1), "expected this machine's byte order", "found the other", "build it for");
-    says(patched("object.so", offsetof(Elf64_Ehdr, e_type), &object, 2), "expected a shared object", "found an object file (.o)", "link it with -shared");
-    says(patched("core.so", offsetof(Elf64_Ehdr, e_type), &core, 2), "expected a shared object", "found a core dump", "link it with -shared");
+    says(patched("end.so", EI_DATA, &big_endian, 1), "expected this machine's byte order", "found the other",
+         "build it for");
+    says(patched("object.so", offsetof(Elf64_Ehdr, e_type), &object, 2), "expected a shared object",
+         "found an object file (.o)", "link it with -shared");
+    says(patched("core.so", offsetof(Elf64_Ehdr, e_type), &core, 2), "expected a shared object", "found a core dump",
+         "link it with -shared");
     folder_finish(&folder);
 }
 
@@ -144,7 +153,8 @@ static void refuses_stripped_section_headers(void)
 {
     uint16_t none = 0;
     folder_init(&folder);
-    says(patched("bare.so", offsetof(Elf64_Ehdr, e_shnum), &none, 2), "expected section headers", "found none", "build it again");
+    says(patched("bare.so", offsetof(Elf64_Ehdr, e_shnum), &none, 2), "expected section headers", "found none",
+         "build it again");
     folder_finish(&folder);
 }
 
@@ -161,7 +171,8 @@ static void survives_damaged_tables(void)
     for (int i = 0; i < 2000; i++) {
         memcpy(copy, good.p, good.n);
         for (uint64_t k = 0, flips = 1 + weir_random_below(&random, 3); k < flips; k++) {
-            size_t at = weir_random_below(&random, 3) == 0 ? (size_t)weir_random_below(&random, 64 + 600) : sections + (size_t)weir_random_below(&random, n_sections);
+            size_t at = weir_random_below(&random, 3) == 0 ? (size_t)weir_random_below(&random, 64 + 600)
+                                                           : sections + (size_t)weir_random_below(&random, n_sections);
             copy[at] = (char)weir_random_next(&random);
         }
         save(path, copy, good.n);
@@ -174,7 +185,8 @@ static void survives_damaged_tables(void)
 
 static void refuses_files_without_the_marks_of_a_plugin(void)
 {
-    says(HOSTILE("no_note"), "expected a weir plugin", "found a shared object without the section .weir.plugin", "end its source with WEIR_PLUGIN");
+    says(HOSTILE("no_note"), "expected a weir plugin", "found a shared object without the section .weir.plugin",
+         "end its source with WEIR_PLUGIN");
     says(HOSTILE("garbled_note"), "expected a note such as \"weir;abi=0.9;", "found \"hello\"", "write it with WEIR_PLUGIN");
     says(HOSTILE("no_entry"), "expected the exported symbol weir_plugin_v0", "found none", "rebuild the plugin");
     says(HOSTILE("no_build_id"), "expected a GNU build-id", "found none", "link it with -Wl,--build-id=sha1");
@@ -183,7 +195,8 @@ static void refuses_files_without_the_marks_of_a_plugin(void)
 static void refuses_other_versions_of_the_abi(void)
 {
     says(HOSTILE("major_1"), "expected plugin ABI 0", "found plugin ABI 1.0", "rebuild the plugin with this weir's headers");
-    says(HOSTILE("minor_99"), "expected plugin ABI 0.9 or older", "found one that needs 0.99", "update weir, or rebuild the plugin");
+    says(HOSTILE("minor_99"), "expected plugin ABI 0.9 or older", "found one that needs 0.99",
+         "update weir, or rebuild the plugin");
 }
 
 WEIR_SUITE(plugin_file) = {

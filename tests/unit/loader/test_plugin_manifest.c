@@ -105,24 +105,29 @@ static const char *changed(const char *from, const char *to)
 static void refuses_what_is_wrong(void)
 {
     WEIR_ASSERT_CONTAINS(changed("components:", "components: [}"), "expected a plugin manifest in YAML");
-    WEIR_ASSERT_CONTAINS(changed("weir_plugin: 1", "weir_plugin: 2"), "x.weir.yaml:2: expected a plugin manifest of format 1, found format \"2\"");
+    WEIR_ASSERT_CONTAINS(changed("weir_plugin: 1", "weir_plugin: 2"),
+                         "x.weir.yaml:2: expected a plugin manifest of format 1, found format \"2\"");
     WEIR_ASSERT_CONTAINS(changed("weir_plugin: 1", ""), "expected a text for 'weir_plugin', found none");
     WEIR_ASSERT_CONTAINS(changed("kind: operator", "kind: sorcerer"), "expected one of source, operator, ");
     WEIR_ASSERT_CONTAINS(changed("kind: operator", "kind: sorcerer"), "for 'kind', found \"sorcerer\"");
     WEIR_ASSERT_CONTAINS(changed("size: 8", "size: eight"), "expected a whole number for 'size', found \"eight\"");
     WEIR_ASSERT_CONTAINS(changed("size: 8", "size: -8"), "expected a whole number for 'size', found \"-8\"");
     WEIR_ASSERT_CONTAINS(changed("offset: 8", "offset: 4294967288"), "option 'limit': expected it inside the instance");
-    WEIR_ASSERT_CONTAINS(changed("flags: [one_to_one]", "flags: [sideways]"), "expected a flag that this weir knows, found \"sideways\"");
-    WEIR_ASSERT_CONTAINS(changed("default: \"1_000\"", "default: \"none\""), "option 'limit': .def: expected a whole number between 1 and 1000000, found \"none\"");
+    WEIR_ASSERT_CONTAINS(changed("flags: [one_to_one]", "flags: [sideways]"),
+                         "expected a flag that this weir knows, found \"sideways\"");
+    WEIR_ASSERT_CONTAINS(changed("default: \"1_000\"", "default: \"none\""),
+                         "option 'limit': .def: expected a whole number between 1 and 1000000, found \"none\"");
     WEIR_ASSERT_CONTAINS(changed("id: \"seen\"", "id: \"everything\""), "found 'everything' twice");
     WEIR_ASSERT_CONTAINS(changed("abi: \"0.9\"", "abi: nine"), "expected an ABI such as \"0.9\", found \"nine\"");
-    WEIR_ASSERT_CONTAINS(changed("type: timestamp", "type: century"), "expected a type such as i64 or string, found \"century\"");
+    WEIR_ASSERT_CONTAINS(changed("type: timestamp", "type: century"),
+                         "expected a type such as i64 or string, found \"century\"");
     WEIR_ASSERT_CONTAINS(changed("in: \"n:i64\"", "in: \"n-i64\""), "component 'everything': .in: ");
 }
 
 static void refuses_what_is_no_manifest(void)
 {
-    static const char *const texts[] = {"", "[]", "hello", "a: 1", "weir_plugin: [1]", "weir_plugin: 1\ncomponents: []", "\0\0\0"};
+    static const char *const texts[] = {"",      "[]", "hello", "a: 1", "weir_plugin: [1]", "weir_plugin: 1\ncomponents: []",
+                                        "\0\0\0"};
     struct weir_error error;
     struct weir_plugin_info info;
     for (size_t i = 0; i < WEIR_LEN(texts); i++) {
@@ -141,8 +146,10 @@ static void survives_damaged_text(void)
     char *copy = malloc(b.n);
     for (int i = 0; i < 500; i++) {
         memcpy(copy, b.p, b.n);
-        for (int k = 0; k < 2; k++) copy[weir_random_below(&random, b.n)] = "0:[]{}\"- \n9az"[weir_random_below(&random, 13)];
-        if (weir_plugin_manifest_read(copy, b.n, "x", NULL, &info, &error) == WEIR_OK) CU_ASSERT_EQUAL(weir_plugin_info_check(&info, &error), WEIR_OK);
+        for (int k = 0; k < 2; k++)
+            copy[weir_random_below(&random, b.n)] = "0:[]{}\"- \n9az"[weir_random_below(&random, 13)];
+        if (weir_plugin_manifest_read(copy, b.n, "x", NULL, &info, &error) == WEIR_OK)
+            CU_ASSERT_EQUAL(weir_plugin_info_check(&info, &error), WEIR_OK);
         weir_plugin_info_finish(&info);
     }
     free(copy);

@@ -69,7 +69,8 @@ static void two_plugins_with_one_name_need_the_plugins_id(void)
     const struct weir_plugin_info *const *plugins;
     CU_ASSERT_EQUAL_FATAL(weir_registry_plugins(r, &plugins), 2);
     CU_ASSERT_PTR_NULL(weir_registry_find(r, WEIR_DECODER, "codec", &error));
-    CU_ASSERT_STRING_EQUAL(error.text, "decoder 'codec' is in plugins test.good and test.next; write test.good/codec or test.next/codec");
+    CU_ASSERT_STRING_EQUAL(
+        error.text, "decoder 'codec' is in plugins test.good and test.next; write test.good/codec or test.next/codec");
     const struct weir_component_info *c = weir_registry_find(r, WEIR_DECODER, "test.next/codec", &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(c);
     CU_ASSERT_STRING_EQUAL(c->plugin->id, "test.next");
@@ -112,7 +113,8 @@ static void another_build_of_a_known_id_is_refused(void)
     save(path, so.p, so.n);
     struct weir_registry *r = registry_of(GOOD_FOLDER, HELPER, 0);
     CU_ASSERT_EQUAL(weir_registry_add(r, path, &info, &error), WEIR_E_PLUGIN);
-    WEIR_ASSERT_CONTAINS(error.text, "later.so: expected a plugin id of its own, found 'test.good', which " GOOD " has and which is searched first");
+    WEIR_ASSERT_CONTAINS(error.text, "later.so: expected a plugin id of its own, found 'test.good', which " GOOD
+                                     " has and which is searched first");
     WEIR_ASSERT_CONTAINS(error.text, "remove one of the files or give one another id");
     weir_registry_destroy(r);
     free(so.p);
@@ -130,7 +132,8 @@ static void adds_files_by_path_and_by_name(void)
     CU_ASSERT_PTR_EQUAL(info, again);
     CU_ASSERT_EQUAL(weir_registry_add(r, "good.so", &again, &error), WEIR_OK);
     CU_ASSERT_EQUAL(weir_registry_add(r, "absent", &again, &error), WEIR_E_PLUGIN);
-    WEIR_ASSERT_CONTAINS(error.text, "plugin 'absent': expected absent.so in one of the plugin directories (" GOOD_FOLDER "), found none; name its directory with --plugins");
+    WEIR_ASSERT_CONTAINS(error.text, "plugin 'absent': expected absent.so in one of the plugin directories (" GOOD_FOLDER
+                                     "), found none; name its directory with --plugins");
     weir_registry_destroy(r);
 }
 
@@ -200,7 +203,8 @@ static void a_file_without_manifest_is_described_by_the_helper(void)
     weir_registry_destroy(r);
 
     r = registry_of(folder.path, "/no/such/weir", 0);
-    WEIR_ASSERT_CONTAINS(only_refusal(r), "a.so: cannot be looked at: the helper /no/such/weir: cannot be run: No such file or directory");
+    WEIR_ASSERT_CONTAINS(only_refusal(r),
+                         "a.so: cannot be looked at: the helper /no/such/weir: cannot be run: No such file or directory");
     weir_registry_destroy(r);
     folder_finish(&folder);
 }
@@ -210,7 +214,8 @@ static void a_directory_that_is_not_there_is_told_with_the_missing_component(voi
     struct weir_error error;
     struct weir_registry *r = registry_of("/no/such/folder", NULL, 0);
     CU_ASSERT_PTR_NULL(weir_registry_find(r, WEIR_SINK, "print", &error));
-    WEIR_ASSERT_CONTAINS(error.text, "no sink 'print'; it may be in one of 1 plugin files that were refused:\n  plugin directory /no/such/folder cannot be searched: ");
+    WEIR_ASSERT_CONTAINS(error.text, "no sink 'print'; it may be in one of 1 plugin files that were refused:\n  plugin "
+                                     "directory /no/such/folder cannot be searched: ");
     weir_registry_destroy(r);
 }
 
@@ -296,9 +301,11 @@ WEIR_SUITE(registry) = {
     {"a manifest of another build is stale", a_manifest_of_another_build_is_stale},
     {"a manifest that others can write is refused", a_manifest_that_others_can_write_is_refused},
     {"a file without manifest is described by the helper", a_file_without_manifest_is_described_by_the_helper},
-    {"a directory that is not there is told with the missing component", a_directory_that_is_not_there_is_told_with_the_missing_component},
+    {"a directory that is not there is told with the missing component",
+     a_directory_that_is_not_there_is_told_with_the_missing_component},
     {"opens a file once", opens_a_file_once},
-    {"a manifest that lies is found out before anything is stored", a_manifest_that_lies_is_found_out_before_anything_is_stored},
+    {"a manifest that lies is found out before anything is stored",
+     a_manifest_that_lies_is_found_out_before_anything_is_stored},
     {"a file replaced after the check is not opened", a_file_replaced_after_the_check_is_not_opened},
     {NULL, NULL},
 };
