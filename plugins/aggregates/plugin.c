@@ -1,11 +1,11 @@
 /* weir.aggregates - count, sum, avg, min, max, first, last, min_by, max_by, count_distinct.
  *
- * Nulls are SQL's: a null value takes no part, and where no value took part the result is null (a count is 0). Integers add up in
- * i64 and fail when they no longer fit; floats add up in f64, in order of arrival. Floats are ordered as Java's Double.compare
- * does it, so that every value has its place: -0.0 before 0.0, NaN after everything.
+ * Nulls are SQL's: a null value takes no part, and where no value took part the result is null (a count is 0). Integers add
+ * up in i64 and fail when they no longer fit; floats add up in f64, in order of arrival. Floats are ordered as Java's
+ * Double.compare does it, so that every value has its place: -0.0 before 0.0, NaN after everything.
  *
- * Declared mergeable are those for which merging parts gives the same bits whatever order rows arrived in. That leaves out float
- * sums, which round by order, and everything that depends on which row came first; they have `merge` all the same.
+ * Declared mergeable are those for which merging parts gives the same bits whatever order rows arrived in. That leaves out
+ * float sums, which round by order, and everything that depends on which row came first; they have `merge` all the same.
  */
 #include <weir/udf.h>
 
@@ -24,15 +24,15 @@ static weir_status aggregate_open(void *self, weir_ctx *cx)
 }
 
 /* Runs the statement for each row i in which column 0 is not null, with `acc` the accumulator it goes to. */
-#define FOR_PRESENT(T, statement)                                                                                              \
-    for (int64_t i = 0; i < batch->length; i++) {                                                                              \
-        const weir_row row = {batch, i};                                                                                       \
-        T *acc = accs[i];                                                                                                      \
-        if (weir_null(row, 0)) continue;                                                                                       \
-        statement;                                                                                                             \
+#define FOR_PRESENT(T, statement)                 \
+    for (int64_t i = 0; i < batch->length; i++) { \
+        const weir_row row = {batch, i};          \
+        T *acc = accs[i];                         \
+        if (weir_null(row, 0)) continue;          \
+        statement;                                \
     }
 
-/* ---- one value ----------------------------------------------------------------------------------------------------------- */
+/* ---- one value --------------------------------------------------------------------------------------------------- */
 
 typedef struct value {
     bool present;
@@ -124,7 +124,7 @@ static int order_of(const value *a, const value *b, uint32_t type)
     return (x > y) - (x < y);
 }
 
-/* ---- count ------------------------------------------------------------------------------------------------------------------ */
+/* ---- count ------------------------------------------------------------------------------------------------------- */
 
 typedef struct counter {
     int64_t n;
@@ -203,7 +203,7 @@ WEIR_COMPONENT(count_of, WEIR_AGGREGATE, count_of_vtable, .id = "count_of", .doc
                .in = "value:anything?", .out = "result:i64", .flags = WEIR_MERGEABLE | WEIR_INVERTIBLE,
                WEIR_STATES(counter_states));
 
-/* ---- sum --------------------------------------------------------------------------------------------------------------------- */
+/* ---- sum --------------------------------------------------------------------------------------------------------- */
 
 typedef struct total {
     bool present;
@@ -282,7 +282,7 @@ typedef aggregate sum;
 WEIR_COMPONENT(sum, WEIR_AGGREGATE, sum_vtable, .id = "sum", .doc = "the values added up: integers as i64, floats as f64",
                .in = "value:number?", .out = "result:wide(value)?", WEIR_STATES(total_states));
 
-/* ---- avg ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- avg --------------------------------------------------------------------------------------------------------- */
 
 __extension__ typedef __int128 wide_integer;
 
@@ -362,7 +362,7 @@ typedef aggregate avg;
 WEIR_COMPONENT(avg, WEIR_AGGREGATE, avg_vtable, .id = "avg", .doc = "the mean of the values", .in = "value:number?",
                .out = "result:f64?", WEIR_STATES(mean_states));
 
-/* ---- min, max ---------------------------------------------------------------------------------------------------------------- */
+/* ---- min, max ---------------------------------------------------------------------------------------------------- */
 
 /* sign: -1 min, 1 max. Constant where these are inlined. */
 static inline void extreme_integer(value *acc, int64_t v, int sign)
@@ -394,7 +394,8 @@ static inline weir_status extreme_add(const aggregate *me, weir_ctx *cx, value *
     return WEIR_OK;
 }
 
-static inline weir_status extreme_add_rows(const aggregate *me, weir_ctx *cx, void *const *accs, const weir_batch *batch, int sign)
+static inline weir_status extreme_add_rows(const aggregate *me, weir_ctx *cx, void *const *accs, const weir_batch *batch,
+                                           int sign)
 {
     weir_status s = WEIR_OK;
     switch (me->type) {
@@ -409,34 +410,34 @@ static inline weir_status extreme_add_rows(const aggregate *me, weir_ctx *cx, vo
     return s;
 }
 
-#define EXTREME(name, sign, described)                                                                                         \
-    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)                                           \
-    {                                                                                                                          \
-        value v = value_at(row, 0, ((const aggregate *)self)->type);                                                           \
-        return extreme_add(self, cx, acc, &v, sign);                                                                           \
-    }                                                                                                                          \
-    static weir_status name##_add_rows(void *self, weir_ctx *cx, void *const *accs, const weir_batch *batch)                   \
-    {                                                                                                                          \
-        return extreme_add_rows(self, cx, accs, batch, sign);                                                                  \
-    }                                                                                                                          \
-    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)                                    \
-    {                                                                                                                          \
-        return extreme_add(self, cx, acc, other, sign);                                                                        \
-    }                                                                                                                          \
-    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),                                        \
-                                                 .open = aggregate_open,                                                       \
-                                                 .add = name##_add,                                                            \
-                                                 .add_rows = name##_add_rows,                                                  \
-                                                 .merge = name##_merge,                                                        \
-                                                 .result = value_result};                                                      \
-    typedef aggregate name;                                                                                                    \
-    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:ordered?",                 \
+#define EXTREME(name, sign, described)                                                                         \
+    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)                           \
+    {                                                                                                          \
+        value v = value_at(row, 0, ((const aggregate *)self)->type);                                           \
+        return extreme_add(self, cx, acc, &v, sign);                                                           \
+    }                                                                                                          \
+    static weir_status name##_add_rows(void *self, weir_ctx *cx, void *const *accs, const weir_batch *batch)   \
+    {                                                                                                          \
+        return extreme_add_rows(self, cx, accs, batch, sign);                                                  \
+    }                                                                                                          \
+    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)                    \
+    {                                                                                                          \
+        return extreme_add(self, cx, acc, other, sign);                                                        \
+    }                                                                                                          \
+    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),                        \
+                                                 .open = aggregate_open,                                       \
+                                                 .add = name##_add,                                            \
+                                                 .add_rows = name##_add_rows,                                  \
+                                                 .merge = name##_merge,                                        \
+                                                 .result = value_result};                                      \
+    typedef aggregate name;                                                                                    \
+    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:ordered?", \
                    .out = "result:same(value)?", .flags = WEIR_MERGEABLE, WEIR_STATES(value_states))
 
 EXTREME(min, -1, "the smallest value");
 EXTREME(max, 1, "the largest value");
 
-/* ---- first, last -------------------------------------------------------------------------------------------------------------- */
+/* ---- first, last ------------------------------------------------------------------------------------------------- */
 
 static weir_status first_take(const aggregate *me, weir_ctx *cx, value *acc, const value *v)
 {
@@ -447,40 +448,47 @@ static weir_status last_take(const aggregate *me, weir_ctx *cx, value *acc, cons
     return v->present ? assign_value(cx, acc, v, me->type) : WEIR_OK;
 }
 
-#define BY_ARRIVAL(name, described)                                                                                            \
-    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)                                           \
-    {                                                                                                                          \
-        value v = value_at(row, 0, ((const aggregate *)self)->type);                                                           \
-        return name##_take(self, cx, acc, &v);                                                                                 \
-    }                                                                                                                          \
-    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)                                    \
-    {                                                                                                                          \
-        return name##_take(self, cx, acc, other);                                                                              \
-    }                                                                                                                          \
-    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),                                        \
-                                                 .open = aggregate_open,                                                       \
-                                                 .add = name##_add,                                                            \
-                                                 .merge = name##_merge,                                                        \
-                                                 .result = value_result};                                                      \
-    typedef aggregate name;                                                                                                    \
-    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:anything?",                \
+#define BY_ARRIVAL(name, described)                                                                             \
+    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)                            \
+    {                                                                                                           \
+        value v = value_at(row, 0, ((const aggregate *)self)->type);                                            \
+        return name##_take(self, cx, acc, &v);                                                                  \
+    }                                                                                                           \
+    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)                     \
+    {                                                                                                           \
+        return name##_take(self, cx, acc, other);                                                               \
+    }                                                                                                           \
+    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),                         \
+                                                 .open = aggregate_open,                                        \
+                                                 .add = name##_add,                                             \
+                                                 .merge = name##_merge,                                         \
+                                                 .result = value_result};                                       \
+    typedef aggregate name;                                                                                     \
+    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:anything?", \
                    .out = "result:same(value)?", WEIR_STATES(value_states))
 
 BY_ARRIVAL(first, "the value that arrived first");
 BY_ARRIVAL(last, "the value that arrived last");
 
-/* ---- min_by, max_by -------------------------------------------------------------------------------------------------------------- */
+/* ---- min_by, max_by ---------------------------------------------------------------------------------------------- */
 
 /* `of` is the value beside the extreme; it may be a null of its own. */
 typedef struct pair {
     value by, of;
 } pair;
-#define PAIR_MEMBER(m, n, t) {.name = n, .type = t, .offset = offsetof(pair, m), .size = sizeof(((pair *)0)->m)}
+#define PAIR_MEMBER(m, n, t)                                                              \
+    {                                                                                     \
+        .name = n, .type = t, .offset = offsetof(pair, m), .size = sizeof(((pair *)0)->m) \
+    }
 static const weir_field pair_members[] = {
-    PAIR_MEMBER(by.present, "by_present", WEIR_BOOL), PAIR_MEMBER(by.i, "by_i", WEIR_I64),
-    PAIR_MEMBER(by.f, "by_f", WEIR_F64),              PAIR_MEMBER(by.text, "by_text", WEIR_BYTES),
-    PAIR_MEMBER(of.present, "of_present", WEIR_BOOL), PAIR_MEMBER(of.i, "of_i", WEIR_I64),
-    PAIR_MEMBER(of.f, "of_f", WEIR_F64),              PAIR_MEMBER(of.text, "of_text", WEIR_BYTES),
+    PAIR_MEMBER(by.present, "by_present", WEIR_BOOL),
+    PAIR_MEMBER(by.i, "by_i", WEIR_I64),
+    PAIR_MEMBER(by.f, "by_f", WEIR_F64),
+    PAIR_MEMBER(by.text, "by_text", WEIR_BYTES),
+    PAIR_MEMBER(of.present, "of_present", WEIR_BOOL),
+    PAIR_MEMBER(of.i, "of_i", WEIR_I64),
+    PAIR_MEMBER(of.f, "of_f", WEIR_F64),
+    PAIR_MEMBER(of.text, "of_text", WEIR_BYTES),
 };
 static const weir_state pair_states[] = {WEIR_VALUE_STATE("pair", pair, pair_members)};
 
@@ -498,36 +506,37 @@ static weir_status by_result(void *self, weir_ctx *cx, const void *acc, uint32_t
     return put_value(cx, column, &((const pair *)acc)->of);
 }
 
-#define EXTREME_BY(name, sign, described)                                                                                      \
-    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)                                           \
-    {                                                                                                                          \
-        const aggregate *me = self;                                                                                            \
-        const pair next = {.by = value_at(row, 1, me->by), .of = value_at(row, 0, me->type)};                                  \
-        return take_by(me, cx, acc, &next, sign);                                                                              \
-    }                                                                                                                          \
-    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)                                    \
-    {                                                                                                                          \
-        return take_by(self, cx, acc, other, sign);                                                                            \
-    }                                                                                                                          \
-    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),                                        \
-                                                 .open = aggregate_open,                                                       \
-                                                 .add = name##_add,                                                            \
-                                                 .merge = name##_merge,                                                        \
-                                                 .result = by_result};                                                         \
-    typedef aggregate name;                                                                                                    \
-    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described,                                         \
+#define EXTREME_BY(name, sign, described)                                                     \
+    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)          \
+    {                                                                                         \
+        const aggregate *me = self;                                                           \
+        const pair next = {.by = value_at(row, 1, me->by), .of = value_at(row, 0, me->type)}; \
+        return take_by(me, cx, acc, &next, sign);                                             \
+    }                                                                                         \
+    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)   \
+    {                                                                                         \
+        return take_by(self, cx, acc, other, sign);                                           \
+    }                                                                                         \
+    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),       \
+                                                 .open = aggregate_open,                      \
+                                                 .add = name##_add,                           \
+                                                 .merge = name##_merge,                       \
+                                                 .result = by_result};                        \
+    typedef aggregate name;                                                                   \
+    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described,        \
                    .in = "value:anything?, by:ordered?", .out = "result:same(value)?", WEIR_STATES(pair_states))
 
 EXTREME_BY(min_by, -1, "the value of the row in which `by` is smallest");
 EXTREME_BY(max_by, 1, "the value of the row in which `by` is largest");
 
-/* ---- count_distinct ---------------------------------------------------------------------------------------------------------------- */
+/* ---- count_distinct ---------------------------------------------------------------------------------------------- */
 
 /* The set is one run of bytes without pointers, so that the host can move and store it:
  *
  *   set_head | slots: n_slots * u64, 0 = free | entries, in order of first appearance: u32 length, bytes
  *
- * A slot is 24 bits of the value's hash above 40 bits of its entry's place + 1. Equal hashes prove nothing: entries are compared. */
+ * A slot is 24 bits of the value's hash above 40 bits of its entry's place + 1. Equal hashes prove nothing: entries are
+ * compared. */
 typedef struct distinct {
     weir_str set;
 } distinct;
@@ -538,7 +547,7 @@ typedef struct set_head {
     uint64_t count, n_slots, used; /* n_slots: a power of two; used: bytes of entries */
 } set_head;
 
-#define SLOT_PLACE ((UINT64_C(1) << 40) - 1)
+#define SLOT_PLACE  ((UINT64_C(1) << 40) - 1)
 #define FIRST_SLOTS 8
 
 static inline set_head set_head_of(weir_str set)
@@ -686,5 +695,6 @@ WEIR_COMPONENT(count_distinct, WEIR_AGGREGATE, count_distinct_vtable, .id = "cou
                .doc = "how many different values", .in = "value:anything?", .out = "result:i64", .flags = WEIR_MERGEABLE,
                WEIR_STATES(distinct_states));
 
-WEIR_PLUGIN("weir.aggregates", "0.1.0", &count_component, &count_of_component, &sum_component, &avg_component, &min_component,
-            &max_component, &first_component, &last_component, &min_by_component, &max_by_component, &count_distinct_component);
+WEIR_PLUGIN("weir.aggregates", "0.1.0", &count_component, &count_of_component, &sum_component, &avg_component,
+            &min_component, &max_component, &first_component, &last_component, &min_by_component, &max_by_component,
+            &count_distinct_component);

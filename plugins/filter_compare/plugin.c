@@ -1,8 +1,8 @@
 /* weir.filter_compare - rows whose field compares with a constant: "amount ge 100".
  *
- * The constant is read once, as the field's type. Each type has one loop that makes eight rows into one byte of the bitmap of
- * rows that stay; nulls go by the validity bitmap afterwards. A null compares as neither true nor false, so its row goes. Floats
- * compare as IEEE 754 says (nothing equals NaN), texts and bytes byte by byte, false before true.
+ * The constant is read once, as the field's type. Each type has one loop that makes eight rows into one byte of the bitmap
+ * of rows that stay; nulls go by the validity bitmap afterwards. A null compares as neither true nor false, so its row goes.
+ * Floats compare as IEEE 754 says (nothing equals NaN), texts and bytes byte by byte, false before true.
  */
 #include <weir/cells.h>
 #include <weir/udf.h>
@@ -53,31 +53,28 @@ static weir_status compare_open(void *self, weir_ctx *cx)
                                                 : weir_type_word(me->type));
 }
 
-/* ---- loops ----------------------------------------------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------------------------------------------------- */
 
 /* Bit k of the byte at keep[i / 8] says whether row i + k stays. */
-#define KEEP_WHERE(n, condition)                                                                                               \
-    for (int64_t i = 0; i < (n); i += 8) {                                                                                     \
-        int64_t rows = (n) - i < 8 ? (n) - i : 8;                                                                              \
-        uint32_t bits = 0;                                                                                                     \
-        for (int64_t k = 0; k < rows; k++) bits |= (uint32_t)(condition) << k;                                                 \
-        keep[i >> 3] = (uint8_t)bits;                                                                                          \
+#define KEEP_WHERE(n, condition)                                               \
+    for (int64_t i = 0; i < (n); i += 8) {                                     \
+        int64_t rows = (n)-i < 8 ? (n)-i : 8;                                  \
+        uint32_t bits = 0;                                                     \
+        for (int64_t k = 0; k < rows; k++) bits |= (uint32_t)(condition) << k; \
+        keep[i >> 3] = (uint8_t)bits;                                          \
     }
 
-#define COMPARE_WITH(T, n)                                                                                                     \
-    switch (op) {                                                                                                              \
-    case EQ: KEEP_WHERE(n, v[i + k] == than) break;                                                                            \
-    case NE: KEEP_WHERE(n, v[i + k] != than) break;                                                                            \
-    case LT: KEEP_WHERE(n, v[i + k] < than) break;                                                                             \
-    case LE: KEEP_WHERE(n, v[i + k] <= than) break;                                                                            \
-    case GT: KEEP_WHERE(n, v[i + k] > than) break;                                                                             \
-    default: KEEP_WHERE(n, v[i + k] >= than) break;                                                                            \
-    }
-
-#define COMPARE_LOOP(name, T)                                                                                                  \
-    static void name(const T *v, int64_t n, int32_t op, T than, uint8_t *keep)                                                 \
-    {                                                                                                                          \
-        COMPARE_WITH(T, n)                                                                                                     \
+#define COMPARE_LOOP(name, T)                                                  \
+    static void name(const T *v, int64_t n, int32_t op, T than, uint8_t *keep) \
+    {                                                                          \
+        switch (op) {                                                          \
+        case EQ: KEEP_WHERE(n, v[i + k] == than) break;                        \
+        case NE: KEEP_WHERE(n, v[i + k] != than) break;                        \
+        case LT: KEEP_WHERE(n, v[i + k] < than) break;                         \
+        case LE: KEEP_WHERE(n, v[i + k] <= than) break;                        \
+        case GT: KEEP_WHERE(n, v[i + k] > than) break;                         \
+        default: KEEP_WHERE(n, v[i + k] >= than) break;                        \
+        }                                                                      \
     }
 COMPARE_LOOP(compare_i32, int32_t)
 COMPARE_LOOP(compare_i64, int64_t)
@@ -147,7 +144,8 @@ static const weir_option compare_options[] = {
 };
 static const weir_operator compare_vtable = {
     .struct_size = sizeof(weir_operator), .open = compare_open, .filter = compare_filter};
-WEIR_COMPONENT(compare, WEIR_OPERATOR, compare_vtable, .id = "compare", .doc = "keep rows whose field compares with a constant",
-               .in = "*", .out = "*", WEIR_OPTIONS(compare_options));
+WEIR_COMPONENT(compare, WEIR_OPERATOR, compare_vtable, .id = "compare",
+               .doc = "keep rows whose field compares with a constant", .in = "*", .out = "*",
+               WEIR_OPTIONS(compare_options));
 
 WEIR_PLUGIN("weir.filter_compare", "0.1.0", &compare_component);

@@ -3,8 +3,8 @@
  *   common    host ident user [day/Mon/year:h:m:s zone] "request" status size
  *   combined  the same, then "referer" "agent"
  *
- * Fields are given as logged: the server escapes quotes and unprintable bytes (\", \\, \xhh), and so they stay. "-" is null. A
- * line of any other form is rejected; the reason names the field that is not there.
+ * Fields are given as logged: the server escapes quotes and unprintable bytes (\", \\, \xhh), and so they stay. "-" is null.
+ * A line of any other form is rejected; the reason names the field that is not there.
  */
 #include <weir/lines.h>
 #include <weir/text.h>
@@ -192,7 +192,8 @@ static weir_status apache_begin(void *self, weir_ctx *cx, const weir_stream *str
     weir_lines_begin(&((apache *)self)->lines, stream);
     return WEIR_OK;
 }
-static weir_status common_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status common_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                                 size_t *used)
 {
     return weir_lines_decode(&((apache *)self)->lines, self, cx, data, n, last, max_rows, used, common_line);
 }
@@ -202,8 +203,8 @@ static weir_status combined_decode(void *self, weir_ctx *cx, const void *data, s
     return weir_lines_decode(&((apache *)self)->lines, self, cx, data, n, last, max_rows, used, combined_line);
 }
 
-#define COMMON_FIELDS                                                                                                          \
-    "host:string, ident:string?, user:string?, at:timestamp, method:string?, target:string?, protocol:string?, "               \
+#define COMMON_FIELDS                                                                                            \
+    "host:string, ident:string?, user:string?, at:timestamp, method:string?, target:string?, protocol:string?, " \
     "request:string, status:i32, size:i64?"
 
 static const weir_decoder common_vtable = {.struct_size = sizeof(weir_decoder),

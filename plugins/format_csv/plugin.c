@@ -1,12 +1,12 @@
 /* weir.format_csv - CSV as RFC 4180 says it, into typed columns.
  *
- * One pass. A scanner turns 64 bytes at a time into a bitmap of marks (delimiter, quote, newline); read_record walks the marks
- * and notes where the fields of one record lie, without touching what is between; put_record writes those fields straight
- * into the output columns. Nothing is allocated per record.
+ * One pass. A scanner turns 64 bytes at a time into a bitmap of marks (delimiter, quote, newline); read_record walks the
+ * marks and notes where the fields of one record lie, without touching what is between; put_record writes those fields
+ * straight into the output columns. Nothing is allocated per record.
  *
  * Invariants:
- * 1. What a record is depends on the stream alone, never on how it was cut: where the bytes at hand do not decide, nothing is
- *    consumed.
+ * 1. What a record is depends on the stream alone, never on how it was cut: where the bytes at hand do not decide, nothing
+ * is consumed.
  * 2. A record that is broken as CSV (text after a closing quote, a quote never closed) costs exactly its first line: the
  *    quotes of a broken record say nothing about where it ends.
  * 3. A rejected record leaves no trace in the output columns.
@@ -45,12 +45,12 @@ typedef struct csv {
     size_t single_size;
 } csv;
 
-/* ---- finding marks ------------------------------------------------------------------------------------------------- */
+/* ---- finding marks ----------------------------------------------------------------------------------------------- */
 
 typedef struct scan {
     const char *data;
-    size_t n, block; /* the block of 64 bytes at hand starts at `block` */
-    uint64_t marks;  /* of the block, those not yet taken */
+    size_t n, block;       /* the block of 64 bytes at hand starts at `block` */
+    uint64_t marks;        /* of the block, those not yet taken */
     bool block_high, high; /* a byte above 0x7F in the block; ... in any block of the record at hand */
     char delimiter, quote;
 } scan;
@@ -121,7 +121,7 @@ static inline size_t next_mark(scan *s) /* s->n: there is none */
     return at;
 }
 
-/* ---- one record ---------------------------------------------------------------------------------------------------- */
+/* ---- one record -------------------------------------------------------------------------------------------------- */
 
 typedef struct record {
     size_t start, end, next; /* its text is start .. end, the next record starts at next */
@@ -135,8 +135,8 @@ static inline bool is_blank(const csv *me, char c)
     return (c == ' ' || c == '\t') && c != me->delimiter_byte;
 }
 
-/* A field after its opening quote at `at`. Returns the mark that ends it (s->n: the end of the stream), or SIZE_MAX: the bytes
- * at hand do not say, or r->fault. */
+/* A field after its opening quote at `at`. Returns the mark that ends it (s->n: the end of the stream), or SIZE_MAX: the
+ * bytes at hand do not say, or r->fault. */
 static size_t read_quoted(const csv *me, scan *s, size_t at, bool last, field *f, record *r)
 {
     size_t n = s->n, end;
@@ -153,7 +153,6 @@ static size_t read_quoted(const csv *me, scan *s, size_t at, bool last, field *f
             return SIZE_MAX;
         }
         if (s->data[end] != s->quote) continue;
-        if (end + 1 == n && !last) return SIZE_MAX;
         if (end + 1 == n || s->data[end + 1] != s->quote) break;
         next_mark(s);
         f->doubled = true;
@@ -161,11 +160,8 @@ static size_t read_quoted(const csv *me, scan *s, size_t at, bool last, field *f
     f->n = (size_t)(s->data + end - f->p);
     end++;
     while (me->trim && end < n && is_blank(me, s->data[end])) end++;
-    if (end < n && s->data[end] == '\r') {
-        if (end + 1 == n && !last) return SIZE_MAX;
-        if (end + 1 == n || s->data[end + 1] == '\n') end++;
-    }
-    if (end == n) return last ? n : SIZE_MAX;
+    if (end < n && s->data[end] == '\r' && (end + 1 == n || s->data[end + 1] == '\n')) end++;
+    if (end == n) return last ? n : SIZE_MAX; /* what follows may be a quote, a line end or a fault */
     if (s->data[end] == me->delimiter_byte || s->data[end] == '\n') return next_mark(s);
     r->fault = "there is text after a closing quote";
     return SIZE_MAX;
@@ -222,7 +218,7 @@ static bool read_record(csv *me, scan *s, size_t at, bool last, record *r)
     }
 }
 
-/* ---- a record's fields into columns ---------------------------------------------------------------------------------- */
+/* ---- a record's fields into columns ------------------------------------------------------------------------------ */
 
 static weir_status make_single(csv *me, weir_ctx *cx, field *f)
 {
@@ -242,7 +238,8 @@ static weir_status make_single(csv *me, weir_ctx *cx, field *f)
     return WEIR_OK;
 }
 
-static weir_status reject(csv *me, weir_ctx *cx, weir_str raw, const weir_schema_field *column, weir_str text, const char *why)
+static weir_status reject(csv *me, weir_ctx *cx, weir_str raw, const weir_schema_field *column, weir_str text,
+                          const char *why)
 {
     weir_unput(cx, 0);
     if (column->type == WEIR_STRING) {
@@ -252,7 +249,8 @@ static weir_status reject(csv *me, weir_ctx *cx, weir_str raw, const weir_schema
                             weir_type_word(column->type), weir_cell_shown(text), text.p, why);
 }
 
-/* Null is the null text unquoted; for types that no text can be empty in, also quoted, since many writers quote everything. */
+/* Null is the null text unquoted; for types that no text can be empty in, also quoted, since many writers quote everything.
+ */
 static inline bool is_null(const csv *me, const field *f, uint32_t type)
 {
     if (f->n != me->null_n || (f->quoted && (type == WEIR_STRING || type == WEIR_BYTES))) return false;
@@ -296,7 +294,7 @@ static weir_status put_record(csv *me, weir_ctx *cx, const char *data, const rec
     return put_fields(me, cx, r, raw);
 }
 
-/* ---- header ---------------------------------------------------------------------------------------------------------- */
+/* ---- header ------------------------------------------------------------------------------------------------------ */
 
 static weir_status reserve_fields(csv *me, weir_ctx *cx, uint32_t n)
 {
@@ -383,7 +381,7 @@ static weir_status header_from_head(csv *me, weir_ctx *cx, weir_str head)
     return weir_fail(cx, WEIR_E_DATA, "%s: the header is not within the first %zu bytes", me->name, head.n);
 }
 
-/* ---- the decoder ----------------------------------------------------------------------------------------------------- */
+/* ---- the decoder ------------------------------------------------------------------------------------------------- */
 
 static weir_status csv_check_options(csv *me, weir_ctx *cx)
 {
@@ -393,12 +391,14 @@ static weir_status csv_check_options(csv *me, weir_ctx *cx)
                          me->delimiter);
     }
     if (q && (me->quote[1] || q == '\n' || q == '\r' || q == d || (unsigned char)q >= 0x80)) {
-        return weir_fail(cx, WEIR_E_CONFIG, "option quote must be empty or one ASCII character, not the delimiter, found \"%s\"",
-                         me->quote);
+        return weir_fail(cx, WEIR_E_CONFIG,
+                         "option quote must be empty or one ASCII character, not the delimiter, found \"%s\"", me->quote);
     }
     if (!weir_cell_times_of(me->timestamps, &me->times)) {
-        return weir_fail(cx, WEIR_E_CONFIG, "option timestamps must be auto, iso, epoch_ms, epoch_s or a pattern such as "
-                         "\"%%Y-%%m-%%d %%H:%%M:%%S\", found \"%s\"", me->timestamps);
+        return weir_fail(cx, WEIR_E_CONFIG,
+                         "option timestamps must be auto, iso, epoch_ms, epoch_s or a pattern such as "
+                         "\"%%Y-%%m-%%d %%H:%%M:%%S\", found \"%s\"",
+                         me->timestamps);
     }
     me->delimiter_byte = d;
     me->quote_byte = q ? q : '\n';
@@ -443,7 +443,8 @@ static weir_status csv_take(csv *me, weir_ctx *cx, scan *s, bool last, record *r
     return put_record(me, cx, s->data, r);
 }
 
-static weir_status csv_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status csv_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                              size_t *used)
 {
     csv *me = self;
     scan s = {.data = data, .n = n, .delimiter = me->delimiter_byte, .quote = me->quote_byte};
@@ -486,9 +487,11 @@ static void csv_close(void *self, weir_ctx *cx)
 
 static const weir_option csv_options[] = {
     WEIR_OPTION(csv, header, .def = "false",
-                .doc = "the first line names the columns: they bind to the schema by name, in any order, others are ignored"),
+                .doc =
+                    "the first line names the columns: they bind to the schema by name, in any order, others are ignored"),
     WEIR_OPTION(csv, delimiter, .def = ",", .doc = "the character between fields"),
-    WEIR_OPTION(csv, quote, .def = "\"", .doc = "the character around fields that hold delimiters or line ends; empty: none"),
+    WEIR_OPTION(csv, quote, .def = "\"",
+                .doc = "the character around fields that hold delimiters or line ends; empty: none"),
     WEIR_OPTION(csv, null, .def = "", .doc = "the text that means null; quoted, it is a text in string and bytes columns"),
     WEIR_OPTION(csv, trim, .def = "false", .doc = "drop blanks around fields (not those inside quotes)"),
     WEIR_OPTION(csv, multiline, .def = "true",

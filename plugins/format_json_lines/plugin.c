@@ -1,7 +1,7 @@
 /* weir.format_json_lines - one JSON object per line (RFC 8259), into typed columns.
  *
- * A strict recursive-descent parser that never builds a tree: values go from the text straight into the output columns, those of
- * an `any` column into msgpack. Two buffers, for strings with escapes and for msgpack, live as long as the decoder.
+ * A strict recursive-descent parser that never builds a tree: values go from the text straight into the output columns,
+ * those of an `any` column into msgpack. Two buffers, for strings with escapes and for msgpack, live as long as the decoder.
  *
  * A line that is no object, or does not fit the schema, is rejected whole; the reason says where in the line. A name of the
  * schema that stands twice in an object is one of those faults: which of the two values was meant nobody can say.
@@ -55,7 +55,7 @@ static bool fault(parser *j, const char *why)
     return false;
 }
 
-/* ---- tokens ---------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------------------------------------------------ */
 
 static bool reserve(parser *j, buffer *b, size_t more)
 {
@@ -139,7 +139,8 @@ static bool unicode_escape(parser *j, buffer *b)
     uint32_t c, low;
     if (!four_hex(j, &c)) return false;
     if (c >= 0xD800 && c < 0xE000) {
-        if (c >= 0xDC00 || j->end - j->p < 2 || j->p[0] != '\\' || j->p[1] != 'u') return fault(j, "half of a surrogate pair");
+        if (c >= 0xDC00 || j->end - j->p < 2 || j->p[0] != '\\' || j->p[1] != 'u')
+            return fault(j, "half of a surrogate pair");
         j->p += 2;
         if (!four_hex(j, &low)) return false;
         if (low < 0xDC00 || low > 0xDFFF) return fault(j, "half of a surrogate pair");
@@ -213,7 +214,7 @@ static bool string(parser *j, weir_str *s)
     return true;
 }
 
-/* ---- any value, as msgpack --------------------------------------------------------------------------------------------- */
+/* ---- any value, as msgpack --------------------------------------------------------------------------------------- */
 
 static bool pack_bytes(parser *j, const void *p, size_t n)
 {
@@ -345,13 +346,22 @@ static bool pack_value(parser *j, int depth)
     case 't': return literal(j, "true") && pack_head(j, 0xC3, 0, 0);
     case 'f': return literal(j, "false") && pack_head(j, 0xC2, 0, 0);
     case 'n': return literal(j, "null") && pack_head(j, 0xC0, 0, 0);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-        return pack_number(j);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9': return pack_number(j);
     default: return fault(j, "expected a value");
     }
 }
 
-/* ---- a value into its column ------------------------------------------------------------------------------------------- */
+/* ---- a value into its column ------------------------------------------------------------------------------------- */
 
 static bool put_text(parser *j, uint32_t c, weir_str s)
 {
@@ -483,7 +493,7 @@ static bool put_value(parser *j, uint32_t c)
     return true;
 }
 
-/* ---- an object into a row ------------------------------------------------------------------------------------------------ */
+/* ---- an object into a row ---------------------------------------------------------------------------------------- */
 
 /* Objects of a stream mostly have their names in one order, so the search starts where the last one ended. */
 static inline uint32_t column_named(const json_lines *me, weir_str name, uint32_t hint)
@@ -569,15 +579,17 @@ static weir_status json_line(void *self, weir_ctx *cx, weir_str line)
                              j.column->name, weir_type_word(j.column->type), j.fault);
 }
 
-/* ---- the decoder ------------------------------------------------------------------------------------------------------------ */
+/* ---- the decoder ------------------------------------------------------------------------------------------------- */
 
 static weir_status json_open(void *self, weir_ctx *cx)
 {
     json_lines *me = self;
     const weir_schema_view *schema = cx->host->output_schema(cx, 0);
     if (!weir_cell_times_of(me->timestamps, &me->times)) {
-        return weir_fail(cx, WEIR_E_CONFIG, "option timestamps must be auto, iso, epoch_ms, epoch_s or a pattern such as "
-                         "\"%%Y-%%m-%%d %%H:%%M:%%S\", found \"%s\"", me->timestamps);
+        return weir_fail(cx, WEIR_E_CONFIG,
+                         "option timestamps must be auto, iso, epoch_ms, epoch_s or a pattern such as "
+                         "\"%%Y-%%m-%%d %%H:%%M:%%S\", found \"%s\"",
+                         me->timestamps);
     }
     me->n_columns = schema->n_fields;
     me->columns = cx->host->alloc(cx, me->n_columns * sizeof *me->columns);
@@ -596,7 +608,8 @@ static weir_status json_begin(void *self, weir_ctx *cx, const weir_stream *strea
     return WEIR_OK;
 }
 
-static weir_status json_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status json_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                               size_t *used)
 {
     return weir_lines_decode(&((json_lines *)self)->lines, self, cx, data, n, last, max_rows, used, json_line);
 }

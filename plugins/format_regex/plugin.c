@@ -1,7 +1,8 @@
 /* weir.format_regex - lines taken apart by the named groups of a regular expression (PCRE2).
  *
- * The pattern must match the whole line, so that nothing of a line goes unnoticed. It is compiled once per instance, to machine
- * code where PCRE2 can; matching is bounded, so that no line can make it take for ever: a line that reaches the limit is rejected.
+ * The pattern must match the whole line, so that nothing of a line goes unnoticed. It is compiled once per instance, to
+ * machine code where PCRE2 can; matching is bounded, so that no line can make it take for ever: a line that reaches the
+ * limit is rejected.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -9,8 +10,8 @@
 #include <weir/lines.h>
 #include <weir/udf.h>
 
-#define MATCH_LIMIT 1000000   /* calls of PCRE2's internal match function for one line; its default is ten times that */
-#define HEAP_LIMIT_KIB 65536  /* of the interpreter */
+#define MATCH_LIMIT     1000000 /* calls of PCRE2's internal match function for one line; its default is ten times that */
+#define HEAP_LIMIT_KIB  65536   /* of the interpreter */
 #define JIT_STACK_BYTES (1024 * 1024)
 
 typedef struct regex {
@@ -45,8 +46,7 @@ static weir_status no_memory(weir_ctx *cx)
 
 static weir_status compile(regex *me, weir_ctx *cx)
 {
-    uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED | PCRE2_ENDANCHORED |
-                       PCRE2_NEVER_BACKSLASH_C;
+    uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C;
     PCRE2_SIZE at = 0;
     int error = 0;
     pcre2_compile_context *compile_context = pcre2_compile_context_create(me->memory);
@@ -58,7 +58,8 @@ static weir_status compile(regex *me, weir_ctx *cx)
     if (!me->code) {
         PCRE2_UCHAR why[160] = "it is not valid UTF-8";
         if (error) pcre2_get_error_message(error, why, sizeof why);
-        return weir_fail(cx, WEIR_E_CONFIG, "option pattern, at byte %zu: %s: \"%s\"", (size_t)at, (const char *)why, me->pattern);
+        return weir_fail(cx, WEIR_E_CONFIG, "option pattern, at byte %zu: %s: \"%s\"", (size_t)at, (const char *)why,
+                         me->pattern);
     }
     (void)pcre2_jit_compile(me->code, PCRE2_JIT_COMPLETE); /* without it, matching is slower and the same */
     return WEIR_OK;
@@ -72,11 +73,12 @@ static weir_status bind_groups(regex *me, weir_ctx *cx)
         const weir_schema_field *f = weir_schema_at(me->schema, c);
         int group = pcre2_substring_number_from_name(me->code, (PCRE2_SPTR)f->name);
         if (group < 0) {
-            return weir_fail(cx, WEIR_E_CONFIG, "column '%s' has no group (?<%s>...) in option pattern \"%s\"", f->name, f->name,
-                             me->pattern);
+            return weir_fail(cx, WEIR_E_CONFIG, "column '%s' has no group (?<%s>...) in option pattern \"%s\"", f->name,
+                             f->name, me->pattern);
         }
         if (!weir_cell_takes(f->type)) {
-            return weir_fail(cx, WEIR_E_CONFIG, "column '%s': no text of a group is of type %s", f->name, weir_type_word(f->type));
+            return weir_fail(cx, WEIR_E_CONFIG, "column '%s': no text of a group is of type %s", f->name,
+                             weir_type_word(f->type));
         }
         me->groups[c] = (uint32_t)group;
     }
@@ -89,8 +91,10 @@ static weir_status regex_open(void *self, weir_ctx *cx)
     weir_status s;
     me->schema = cx->host->output_schema(cx, 0);
     if (!weir_cell_times_of(me->timestamps, &me->times)) {
-        return weir_fail(cx, WEIR_E_CONFIG, "option timestamps must be auto, iso, epoch_ms, epoch_s or a pattern such as "
-                         "\"%%Y-%%m-%%d %%H:%%M:%%S\", found \"%s\"", me->timestamps);
+        return weir_fail(cx, WEIR_E_CONFIG,
+                         "option timestamps must be auto, iso, epoch_ms, epoch_s or a pattern such as "
+                         "\"%%Y-%%m-%%d %%H:%%M:%%S\", found \"%s\"",
+                         me->timestamps);
     }
     me->memory = pcre2_general_context_create(regex_alloc, regex_release, cx);
     if (!me->memory) return no_memory(cx);
@@ -125,12 +129,14 @@ static weir_status put_groups(regex *me, weir_ctx *cx, weir_str line)
             weir_put_null(cx, 0, c);
         } else if (!there) {
             weir_unput(cx, 0);
-            return weir_lines_reject(&me->lines, cx, line, "column '%s' (%s): its group took no part in the match, and the "
-                                     "column must not be null", f->name, weir_type_word(f->type));
+            return weir_lines_reject(&me->lines, cx, line,
+                                     "column '%s' (%s): its group took no part in the match, and the "
+                                     "column must not be null",
+                                     f->name, weir_type_word(f->type));
         } else if (!weir_cell_put(cx, 0, c, f->type, &me->times, text, true, &s)) {
             weir_unput(cx, 0);
-            return weir_lines_reject(&me->lines, cx, line, "column '%s' (%s): \"%.*s\" is %s", f->name, weir_type_word(f->type),
-                                     weir_cell_shown(text), text.p, weir_cell_trouble(f->type));
+            return weir_lines_reject(&me->lines, cx, line, "column '%s' (%s): \"%.*s\" is %s", f->name,
+                                     weir_type_word(f->type), weir_cell_shown(text), text.p, weir_cell_trouble(f->type));
         }
         if (s != WEIR_OK) return s;
     }
@@ -157,7 +163,8 @@ static weir_status regex_begin(void *self, weir_ctx *cx, const weir_stream *stre
     return WEIR_OK;
 }
 
-static weir_status regex_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status regex_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                                size_t *used)
 {
     return weir_lines_decode(&((regex *)self)->lines, self, cx, data, n, last, max_rows, used, regex_line);
 }
@@ -175,7 +182,8 @@ static void regex_close(void *self, weir_ctx *cx)
 
 static const weir_option regex_options[] = {
     WEIR_OPTION(regex, pattern,
-                .doc = "PCRE2 pattern of a whole line, with a named group per column of the schema: (?<user>\\w+) (?<n>\\d+)"),
+                .doc =
+                    "PCRE2 pattern of a whole line, with a named group per column of the schema: (?<user>\\w+) (?<n>\\d+)"),
     WEIR_OPTION(regex, timestamps, .def = "auto",
                 .doc = "iso, epoch_ms, epoch_s, a strftime pattern; auto: ISO 8601 or epoch milliseconds"),
 };

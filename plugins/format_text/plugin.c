@@ -17,12 +17,14 @@ static weir_status text_begin(void *self, weir_ctx *cx, const weir_stream *strea
 static weir_status text_line(void *self, weir_ctx *cx, weir_str line)
 {
     size_t valid = weir_utf8_prefix(line.p, line.n);
-    if (valid < line.n) return weir_lines_reject(&((text_lines *)self)->lines, cx, line, "at byte %zu: invalid UTF-8", valid);
+    if (valid < line.n)
+        return weir_lines_reject(&((text_lines *)self)->lines, cx, line, "at byte %zu: invalid UTF-8", valid);
     weir_status s = weir_put_text(cx, 0, 0, line);
     return s == WEIR_OK ? weir_emit(cx, 0, WEIR_NO_TIME) : s;
 }
 
-static weir_status text_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows, size_t *used)
+static weir_status text_decode(void *self, weir_ctx *cx, const void *data, size_t n, bool last, int64_t max_rows,
+                               size_t *used)
 {
     return weir_lines_decode(&((text_lines *)self)->lines, self, cx, data, n, last, max_rows, used, text_line);
 }

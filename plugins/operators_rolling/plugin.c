@@ -1,9 +1,9 @@
 /* weir.operators_rolling - running aggregates per key: a record out for every record in.
  *
- * As Flink's rolling aggregations of a keyed stream: rolling_sum, rolling_min and rolling_max emit the key's FIRST record with
- * only the one field made current (the others are stale by design); rolling_min_by and rolling_max_by emit the whole record that
- * holds the extreme. Each output has the event time of the input it came from. A null field takes no part: it neither adds nor
- * compares, and the result stays null until a record has a value.
+ * As Flink's rolling aggregations of a keyed stream: rolling_sum, rolling_min and rolling_max emit the key's FIRST record
+ * with only the one field made current (the others are stale by design); rolling_min_by and rolling_max_by emit the whole
+ * record that holds the extreme. Each output has the event time of the input it came from. A null field takes no part: it
+ * neither adds nor compares, and the result stays null until a record has a value.
  *
  * State per key: that record, packed once when it is kept, and the running value of the field beside it.
  *
@@ -30,7 +30,7 @@ typedef struct rolling {
     bool first; /* rolling_min_by, rolling_max_by: which of several equal ones */
 } rolling;
 
-/* ---- values ------------------------------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 /* A row's field, in the member that its type uses. */
 static kept value_of(weir_row in, uint32_t c)
@@ -107,7 +107,7 @@ static int order_of(const kept *a, const kept *b, uint32_t type)
     return (x > y) - (x < y);
 }
 
-/* ---- sum, min, max ----------------------------------------------------------------------------------------------------- */
+/* ---- sum, min, max ----------------------------------------------------------------------------------------------- */
 
 /* The kept record with the field made current, at the input's time. */
 static weir_status emit_kept(weir_ctx *cx, const kept *k, weir_row in, uint32_t c)
@@ -167,18 +167,18 @@ static weir_status rolling_min_row(rolling_min *me, weir_ctx *cx, weir_row in)
 {
     return roll(me, cx, in, -1);
 }
-WEIR_KEYED_PROCESS(rolling_min, .id = "rolling_min", .doc = "running minimum of a field, in the key's first record", .in = "*",
-                   .out = "@in", WEIR_OPTIONS(extreme_options), WEIR_STATES(kept_states));
+WEIR_KEYED_PROCESS(rolling_min, .id = "rolling_min", .doc = "running minimum of a field, in the key's first record",
+                   .in = "*", .out = "@in", WEIR_OPTIONS(extreme_options), WEIR_STATES(kept_states));
 
 typedef rolling rolling_max;
 static weir_status rolling_max_row(rolling_max *me, weir_ctx *cx, weir_row in)
 {
     return roll(me, cx, in, 1);
 }
-WEIR_KEYED_PROCESS(rolling_max, .id = "rolling_max", .doc = "running maximum of a field, in the key's first record", .in = "*",
-                   .out = "@in", WEIR_OPTIONS(extreme_options), WEIR_STATES(kept_states));
+WEIR_KEYED_PROCESS(rolling_max, .id = "rolling_max", .doc = "running maximum of a field, in the key's first record",
+                   .in = "*", .out = "@in", WEIR_OPTIONS(extreme_options), WEIR_STATES(kept_states));
 
-/* ---- min_by, max_by ------------------------------------------------------------------------------------------------------ */
+/* ---- min_by, max_by ---------------------------------------------------------------------------------------------- */
 
 static weir_status roll_by(const rolling *me, weir_ctx *cx, weir_row in, int wanted)
 {
@@ -219,7 +219,7 @@ static weir_status rolling_max_by_row(rolling_max_by *me, weir_ctx *cx, weir_row
 WEIR_KEYED_PROCESS(rolling_max_by, .id = "rolling_max_by", .doc = "the record with the largest field so far", .in = "*",
                    .out = "@in", WEIR_OPTIONS(by_options), WEIR_STATES(kept_states));
 
-/* ---- count ------------------------------------------------------------------------------------------------------------------ */
+/* ---- count ------------------------------------------------------------------------------------------------------- */
 
 typedef struct rolling_count {
     const char *into;

@@ -41,7 +41,8 @@ static const weir_watermark_generator bounded_vtable = {.struct_size = sizeof(we
                                                         .on_periodic = bounded_on_periodic};
 
 static const weir_option bounded_options[] = {
-    WEIR_OPTION_OF(bounded, delay, WEIR_OPT_DURATION, .min = "0ms", .doc = "how far a record may lie behind the latest so far"),
+    WEIR_OPTION_OF(bounded, delay, WEIR_OPT_DURATION, .min = "0ms",
+                   .doc = "how far a record may lie behind the latest so far"),
 };
 WEIR_COMPONENT(bounded, WEIR_WATERMARK_GENERATOR, bounded_vtable, .id = "bounded_out_of_orderness",
                .doc = "records may be out of order by at most `delay`", WEIR_OPTIONS(bounded_options));

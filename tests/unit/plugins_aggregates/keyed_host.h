@@ -46,7 +46,7 @@ static inline struct keyed_host *keyed_host_of(weir_ctx *cx)
     return cx->host_data;
 }
 
-/* ---- schemas, batches, cells ---------------------------------------------------------------------------------------- */
+/* ---- schemas, batches, cells ------------------------------------------------------------------------------------- */
 
 struct column_spec {
     const char *name;
@@ -130,7 +130,7 @@ static inline struct weir_rows *rows_of(struct weir_schema *schema, const struct
     return rows;
 }
 
-/* ---- services --------------------------------------------------------------------------------------------------------- */
+/* ---- services ---------------------------------------------------------------------------------------------------- */
 
 static inline weir_status svc_fail(weir_ctx *cx, weir_status status, const char *format, ...)
 {
@@ -156,7 +156,8 @@ static inline weir_status take_rows(weir_ctx *cx, uint32_t port)
 }
 static inline struct weir_key_ref key_ref(struct keyed_host *h)
 {
-    return (struct weir_key_ref){.p = h->key.p, .n = (uint32_t)h->key.n, .group = 0, .hash = weir_key_hash64(h->key.p, h->key.n)};
+    return (struct weir_key_ref){
+        .p = h->key.p, .n = (uint32_t)h->key.n, .group = 0, .hash = weir_key_hash64(h->key.p, h->key.n)};
 }
 static inline weir_status svc_use_key(weir_ctx *cx, int64_t row) /* the key is field 0 */
 {
@@ -201,17 +202,25 @@ static inline const weir_schema_view *svc_input_schema(weir_ctx *cx, uint32_t po
     return weir_schema_view_of(keyed_host_of(cx)->in);
 }
 
-/* ---- the host --------------------------------------------------------------------------------------------------------- */
+/* ---- the host ---------------------------------------------------------------------------------------------------- */
 
 /* Takes the schemas; `out` is what the component writes. */
-static inline struct keyed_host *keyed_host_create(const weir_component *component, struct weir_schema *in, struct weir_schema *out)
+static inline struct keyed_host *keyed_host_create(const weir_component *component, struct weir_schema *in,
+                                                   struct weir_schema *out)
 {
     struct keyed_host *h = calloc(1, sizeof *h);
     struct weir_error e = {0};
     h->cx = (weir_ctx){.host = &h->services, .out = h->outs, .host_data = h};
-    h->services = (weir_host){.struct_size = sizeof(weir_host), .fail = svc_fail, .flush = take_rows, .reserve_bytes = grow_bytes,
-                              .use_key = svc_use_key, .value_edit = svc_value_edit, .assign = svc_assign,
-                              .resize_bytes = svc_resize_bytes, .pack_row = svc_pack_row, .unpack_row = svc_unpack_row,
+    h->services = (weir_host){.struct_size = sizeof(weir_host),
+                              .fail = svc_fail,
+                              .flush = take_rows,
+                              .reserve_bytes = grow_bytes,
+                              .use_key = svc_use_key,
+                              .value_edit = svc_value_edit,
+                              .assign = svc_assign,
+                              .resize_bytes = svc_resize_bytes,
+                              .pack_row = svc_pack_row,
+                              .unpack_row = svc_unpack_row,
                               .input_schema = svc_input_schema};
     h->in = in;
     h->out = out;
@@ -257,7 +266,7 @@ static inline void keyed_host_destroy(struct keyed_host *h)
     free(h);
 }
 
-/* ---- random values ------------------------------------------------------------------------------------------------------ */
+/* ---- random values ----------------------------------------------------------------------------------------------- */
 
 static inline uint32_t next_random(uint64_t *state) /* xorshift64* */
 {

@@ -4,7 +4,8 @@
 
 #include "keyed_host.h"
 
-static const weir_type all_types[] = {WEIR_BOOL, WEIR_I32, WEIR_I64, WEIR_F32, WEIR_F64, WEIR_TIMESTAMP, WEIR_STRING, WEIR_BYTES, WEIR_ANY};
+static const weir_type all_types[] = {WEIR_BOOL,      WEIR_I32,    WEIR_I64,   WEIR_F32, WEIR_F64,
+                                      WEIR_TIMESTAMP, WEIR_STRING, WEIR_BYTES, WEIR_ANY};
 
 /* An aggregate and what it should give over n rows of (value, by). */
 struct subject {
@@ -104,18 +105,24 @@ static struct cell expect_distinct(const struct cell *rows, int64_t n, weir_type
     (void)by;
     for (int64_t i = 0; i < n; i++) {
         bool seen = rows[2 * i].null;
-        for (int64_t k = 0; k < i && !seen; k++) seen = !rows[2 * k].null && compare_cells(&rows[2 * i], &rows[2 * k], type) == 0;
+        for (int64_t k = 0; k < i && !seen; k++)
+            seen = !rows[2 * k].null && compare_cells(&rows[2 * i], &rows[2 * k], type) == 0;
         c.i += !seen;
     }
     return c;
 }
 
 static const struct subject subjects[] = {
-    {&count_component, expect_count, 0, 0, false},     {&count_of_component, expect_count_of, 1, 0, false},
-    {&sum_component, expect_sum, 1, 2, false},         {&avg_component, expect_avg, 1, 2, false},
-    {&min_component, expect_min, 1, 1, false},         {&max_component, expect_max, 1, 1, false},
-    {&first_component, expect_first, 1, 0, false},     {&last_component, expect_last, 1, 0, false},
-    {&min_by_component, expect_min_by, 2, 0, true},    {&max_by_component, expect_max_by, 2, 0, true},
+    {&count_component, expect_count, 0, 0, false},
+    {&count_of_component, expect_count_of, 1, 0, false},
+    {&sum_component, expect_sum, 1, 2, false},
+    {&avg_component, expect_avg, 1, 2, false},
+    {&min_component, expect_min, 1, 1, false},
+    {&max_component, expect_max, 1, 1, false},
+    {&first_component, expect_first, 1, 0, false},
+    {&last_component, expect_last, 1, 0, false},
+    {&min_by_component, expect_min_by, 2, 0, true},
+    {&max_by_component, expect_max_by, 2, 0, true},
     {&count_distinct_component, expect_distinct, 1, 0, false},
 };
 
@@ -136,14 +143,16 @@ struct bench {
 static struct bench bench_of(const struct subject *s, weir_type type, weir_type by)
 {
     const struct column_spec in[] = {{"value", type, true}, {"by", by, true}}, out = {"result", result_type(s, type), true};
-    struct bench b = {.host = keyed_host_create(s->component, schema_of(in, s->inputs), schema_of(&out, 1)), .vtable = s->component->vtable};
+    struct bench b = {.host = keyed_host_create(s->component, schema_of(in, s->inputs), schema_of(&out, 1)),
+                      .vtable = s->component->vtable};
     if (b.vtable->open) CU_ASSERT_EQUAL(b.vtable->open(&b.self, &b.host->cx), WEIR_OK);
     return b;
 }
 
 static void *accumulator(struct bench *b, uint32_t group)
 {
-    struct weir_key_ref key = {.p = (const uint8_t *)&group, .n = sizeof group, .hash = weir_key_hash64(&group, sizeof group)};
+    struct weir_key_ref key = {
+        .p = (const uint8_t *)&group, .n = sizeof group, .hash = weir_key_hash64(&group, sizeof group)};
     void *acc = b->host->state->ops->value_edit(b->host->state, 0, &key, 0);
     CU_ASSERT_PTR_NOT_NULL_FATAL(acc);
     return acc;
@@ -186,15 +195,16 @@ static void add_batch(struct bench *b, void *const *accs, const struct cell *row
     weir_rows_release(batch);
 }
 
-static void check_result(struct bench *b, const struct subject *s, const void *acc, const struct cell *rows, int64_t n, weir_type type,
-                         weir_type by, const char *how)
+static void check_result(struct bench *b, const struct subject *s, const void *acc, const struct cell *rows, int64_t n,
+                         weir_type type, weir_type by, const char *how)
 {
     struct cell expected = s->expect(rows, n, type, by), found = result_of(b, acc);
     if (isnan(expected.f) && isnan(found.f)) expected.f = found.f; /* its sign says nothing */
     bool same = same_cells(&expected, &found);
     if (!same) {
-        fprintf(stderr, "\n%s of type %d, %s: expected %d %lld %g '%s', found %d %lld %g '%s'\n", s->component->id, type, how,
-                expected.null, (long long)expected.i, expected.f, expected.text, found.null, (long long)found.i, found.f, found.text);
+        fprintf(stderr, "\n%s of type %d, %s: expected %d %lld %g '%s', found %d %lld %g '%s'\n", s->component->id, type,
+                how, expected.null, (long long)expected.i, expected.f, expected.text, found.null, (long long)found.i,
+                found.f, found.text);
     }
     CU_ASSERT_TRUE(same);
 }
@@ -252,7 +262,8 @@ static void check_merge(const struct subject *s, weir_type type, weir_type by, u
     check_result(&b, s, whole, rows, n, type, by, "merged");
     if (b.vtable->subtract && b.vtable->merge) {
         void *empty = accumulator(&b, 9);
-        for (uint32_t part = 1; part <= 3; part++) CU_ASSERT_EQUAL(b.vtable->subtract(&b.self, &b.host->cx, whole, accumulator(&b, part)), WEIR_OK);
+        for (uint32_t part = 1; part <= 3; part++)
+            CU_ASSERT_EQUAL(b.vtable->subtract(&b.self, &b.host->cx, whole, accumulator(&b, part)), WEIR_OK);
         CU_ASSERT_EQUAL(result_of(&b, whole).i, result_of(&b, empty).i);
     }
     keyed_host_destroy(b.host);
@@ -315,7 +326,8 @@ static void integer_sums_fail_when_they_no_longer_fit(void)
         if (way == 0) {
             s = b.vtable->add_rows(&b.self, &b.host->cx, accs, &batch->view);
         } else {
-            for (int64_t i = 0; i < 2 && s == WEIR_OK; i++) s = b.vtable->add(&b.self, &b.host->cx, accs[i], (weir_row){&batch->view, i});
+            for (int64_t i = 0; i < 2 && s == WEIR_OK; i++)
+                s = b.vtable->add(&b.self, &b.host->cx, accs[i], (weir_row){&batch->view, i});
             if (way == 2) {
                 CU_ASSERT_EQUAL(s, WEIR_OK);
                 s = b.vtable->merge(&b.self, &b.host->cx, accs[0], accs[1]);
@@ -377,9 +389,37 @@ static void many_distinct_values(void)
     }
 }
 
+/* Two values whose hashes agree in all that a slot of a new set keeps of them are still two. */
+static void equal_hashes_prove_nothing(void)
+{
+    enum { TRIES = 60000 };
+    struct tagged {
+        uint64_t tag;
+        int64_t value;
+    } *seen = calloc(1 << 20, sizeof *seen), a = {0}, b = {0};
+    for (int64_t v = 1; v < TRIES && !b.value; v++) {
+        uint64_t hash = hash_of((weir_str){(const char *)&v, sizeof v}), tag = (hash >> 40 << 3 | (hash & 7)) + 1;
+        uint64_t i = tag * UINT64_C(0x9E3779B97F4A7C15) >> 44;
+        if (seen[i].tag == tag) {
+            a = seen[i];
+            b = (struct tagged){tag, v};
+        }
+        seen[i] = (struct tagged){tag, v};
+    }
+    CU_ASSERT_NOT_EQUAL_FATAL(b.value, 0);
+    struct bench bench = one_column(&count_distinct_component, WEIR_I64);
+    struct cell rows[6] = {{.i = a.value}, {0}, {.i = b.value}, {0}, {.i = a.value}, {0}};
+    void *acc = accumulator(&bench, 0);
+    add_batch(&bench, (void *[]){acc, acc, acc}, rows, 3, false);
+    CU_ASSERT_EQUAL(result_of(&bench, acc).i, 2);
+    keyed_host_destroy(bench.host);
+    free(seen);
+}
+
 WEIR_SUITE(aggregates) = {{"every aggregate and type against the slow ones", every_aggregate_and_type_against_the_slow_ones},
                           {"float sums add in order of arrival", float_sums_add_in_order_of_arrival},
                           {"integer sums fail when they no longer fit", integer_sums_fail_when_they_no_longer_fit},
                           {"averages of large integers do not overflow", averages_of_large_integers_do_not_overflow},
                           {"many distinct values", many_distinct_values},
+                          {"equal hashes prove nothing", equal_hashes_prove_nothing},
                           {NULL, NULL}};

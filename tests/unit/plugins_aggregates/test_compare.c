@@ -30,7 +30,8 @@ static void print_cell(char *to, size_t size, const struct cell *v, weir_type ty
 static weir_status open_on(compare *me, weir_type type, char *message)
 {
     const struct column_spec column = {"amount", type, true};
-    struct keyed_host h = {.cx = {.host = &h.services, .host_data = &h}, .services = {.input_schema = svc_input_schema, .fail = svc_fail},
+    struct keyed_host h = {.cx = {.host = &h.services, .host_data = &h},
+                           .services = {.input_schema = svc_input_schema, .fail = svc_fail},
                            .in = schema_of(&column, 1)};
     weir_status s = compare_open(me, &h.cx);
     if (message) snprintf(message, 256, "%s", weir_text_get(&h.failure));
@@ -53,9 +54,11 @@ static void check_type(weir_type type, uint64_t *seed)
     print_cell(value, sizeof value, &than, type);
     compare me = {.op = (int32_t)(next_random(seed) % 6), .value = value};
     CU_ASSERT_EQUAL_FATAL(open_on(&me, type, NULL), WEIR_OK);
-    struct weir_rows *rows = rows_of(schema, values, n), *slice = weir_rows_slice(NULL, rows, from, n - from); /* bitmaps off byte bounds */
+    struct weir_rows *rows = rows_of(schema, values, n),
+                     *slice = weir_rows_slice(NULL, rows, from, n - from); /* bitmaps off byte bounds */
     CU_ASSERT_EQUAL(compare_filter(&me, NULL, &slice->view, keep), WEIR_OK);
-    for (int64_t i = 0; i < n - from; i++) CU_ASSERT_EQUAL(weir_bit(keep, i), expected(&values[from + i], type, me.op, &than));
+    for (int64_t i = 0; i < n - from; i++)
+        CU_ASSERT_EQUAL(weir_bit(keep, i), expected(&values[from + i], type, me.op, &than));
     for (int64_t i = n - from; i < (n - from + 7) / 8 * 8; i++) CU_ASSERT_FALSE(weir_bit(keep, i));
     weir_rows_release(slice);
     weir_rows_release(rows);
@@ -79,8 +82,9 @@ static void a_constant_of_another_type_is_refused(void)
                  {WEIR_I32, "3000000000", "option value: \"3000000000\" is no value of field 'amount', which is i32"},
                  {WEIR_BOOL, "yes", "option value: \"yes\" is no value of field 'amount', which is bool"},
                  {WEIR_F64, "", "option value: \"\" is no value of field 'amount', which is f64"},
-                 {WEIR_TIMESTAMP, "noon", "option value: \"noon\" is no value of field 'amount', which is a timestamp (an ISO 8601 time or epoch "
-                                          "milliseconds)"}};
+                 {WEIR_TIMESTAMP, "noon",
+                  "option value: \"noon\" is no value of field 'amount', which is a timestamp (an ISO 8601 time or epoch "
+                  "milliseconds)"}};
     char message[256];
     for (size_t i = 0; i < WEIR_LEN(cases); i++) {
         compare me = {.value = cases[i].value};

@@ -13,8 +13,9 @@ static struct weir_schema *stream_schema(weir_type type, bool nullable)
 }
 
 /* Runs the component over the records in batches cut at random; returns its output. The caller frees. */
-static struct cell *run(const weir_component *component, const rolling *options, weir_type type, bool nullable, const struct cell *records,
-                        int64_t n, uint64_t *seed, int64_t *times, weir_status *status, char *message)
+static struct cell *run(const weir_component *component, const rolling *options, weir_type type, bool nullable,
+                        const struct cell *records, int64_t n, uint64_t *seed, int64_t *times, weir_status *status,
+                        char *message)
 {
     const weir_operator *vtable = component->vtable;
     struct weir_schema *schema = stream_schema(type, nullable);
@@ -39,7 +40,8 @@ static struct cell *run(const weir_component *component, const rolling *options,
 }
 
 /* What record `at` should give, from all records of its key up to it. sign 0: sum; by: the whole record. */
-static void expect(const struct cell *records, int64_t at, weir_type type, int sign, bool by, bool first, struct cell out[FIELDS])
+static void expect(const struct cell *records, int64_t at, weir_type type, int sign, bool by, bool first,
+                   struct cell out[FIELDS])
 {
     int64_t best = -1, head = -1;
     struct cell value = {.null = true};
@@ -90,7 +92,8 @@ static void check_component(const weir_component *component, int sign, bool by, 
 
 static void every_operator_and_type_against_naive_ones(void)
 {
-    static const weir_type types[] = {WEIR_BOOL, WEIR_I32, WEIR_I64, WEIR_F32, WEIR_F64, WEIR_TIMESTAMP, WEIR_STRING, WEIR_BYTES};
+    static const weir_type types[] = {WEIR_BOOL, WEIR_I32,       WEIR_I64,    WEIR_F32,
+                                      WEIR_F64,  WEIR_TIMESTAMP, WEIR_STRING, WEIR_BYTES};
     uint64_t seed = 77;
     for (int round = 0; round < 20; round++) {
         for (size_t t = 0; t < WEIR_LEN(types); t++) {
@@ -106,7 +109,8 @@ static void every_operator_and_type_against_naive_ones(void)
 /* A5.8: "min/max: keeps the FIRST record, overwrites only that field (other fields are stale by design)". */
 static void first_record_stays(void)
 {
-    const struct cell records[] = {{.i = 1}, {.i = 5}, {.text = "first"}, {.i = 1}, {.i = 3}, {.text = "second"}, {.i = 1}, {.i = 4}, {.text = "third"}};
+    const struct cell records[] = {{.i = 1},           {.i = 5}, {.text = "first"}, {.i = 1},         {.i = 3},
+                                   {.text = "second"}, {.i = 1}, {.i = 4},          {.text = "third"}};
     const rolling options = {.field = FIELD, .first = true};
     static const struct {
         const weir_component *component;
@@ -137,7 +141,8 @@ static void input_time_is_kept(void)
     rolling self = {.field = FIELD, .first = true};
     int64_t row = 0, n, times[3];
     h->rows = rows_of(schema, records, 3);
-    CU_ASSERT_EQUAL(((const weir_operator *)rolling_min_by_component.vtable)->process(&self, &h->cx, 0, &h->rows->view, &row), WEIR_OK);
+    CU_ASSERT_EQUAL(
+        ((const weir_operator *)rolling_min_by_component.vtable)->process(&self, &h->cx, 0, &h->rows->view, &row), WEIR_OK);
     CU_ASSERT_EQUAL(row, 3);
     free(keyed_host_cells(h, &n, times));
     CU_ASSERT_EQUAL(n, 3);
@@ -171,7 +176,8 @@ static void counts_records_of_each_key(void)
     rolling_count self = {.into = "count"};
     int64_t row = 0, n;
     h->rows = rows_of(h->in, keys, 5);
-    CU_ASSERT_EQUAL(((const weir_operator *)rolling_count_component.vtable)->process(&self, &h->cx, 0, &h->rows->view, &row), WEIR_OK);
+    CU_ASSERT_EQUAL(((const weir_operator *)rolling_count_component.vtable)->process(&self, &h->cx, 0, &h->rows->view, &row),
+                    WEIR_OK);
     struct cell *cells = keyed_host_cells(h, &n, NULL);
     CU_ASSERT_EQUAL_FATAL(n, 5);
     for (int i = 0; i < 5; i++) CU_ASSERT_EQUAL(cells[i].i, expected[i]);

@@ -20,7 +20,8 @@ static void feed(bounded *me, const int64_t *times, int64_t from, int64_t n)
     CU_ASSERT_EQUAL(watermark, 123); /* nothing punctuated */
 }
 
-/* A4: "boundedOutOfOrderness(d) emits maxTs - d - 1, with maxTs starting at MIN+d+1 (so nothing is emitted before the first element)". */
+/* A4: "boundedOutOfOrderness(d) emits maxTs - d - 1, with maxTs starting at MIN+d+1 (so nothing is emitted before the first
+ * element)". */
 static void nothing_before_the_first_element(void)
 {
     static const int64_t delays[] = {0, 1, 60000, 864000000};

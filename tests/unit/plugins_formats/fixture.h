@@ -41,7 +41,7 @@ static inline void check_open_fails(struct mock_host *h, const char *part)
     mock_host_destroy(h);
 }
 
-/* ---- random texts --------------------------------------------------------------------------------------------------- */
+/* ---- random texts ------------------------------------------------------------------------------------------------ */
 
 static inline uint32_t next_random(uint64_t *state) /* xorshift64* */
 {
@@ -65,27 +65,30 @@ static inline char *random_text(uint64_t *seed, const char *const *pieces, uint3
 }
 
 /* Everything that decoding gave, as one text; the caller frees. */
-static inline char *decoded_all(const weir_component *component, const char *schema, const char *const *options, const char *text,
-                                size_t n, size_t window, int64_t max_rows)
+static inline char *decoded_all(const weir_component *component, const char *schema, const char *const *options,
+                                const char *text, size_t n, size_t window, int64_t max_rows)
 {
     char *all = NULL;
     struct mock_host *h = new_decoder(component, schema, options);
     int status = mock_decode(h, "in", text, n, window, max_rows);
     CU_ASSERT_TRUE(status == WEIR_OK || status == WEIR_E_DATA);
-    if (asprintf(&all, "%s--\n%s--\n%d %s", mock_rows(h), weir_text_get(&h->rejects), status, weir_text_get(&h->failure)) < 0) abort();
+    if (asprintf(&all, "%s--\n%s--\n%d %s", mock_rows(h), weir_text_get(&h->rejects), status, weir_text_get(&h->failure)) <
+        0)
+        abort();
     mock_host_destroy(h);
     return all;
 }
 
 /* The same records come out whatever the cuts: whole, byte by byte, in small windows and one record at a time. */
-static inline void check_cuts(const weir_component *component, const char *schema, const char *const *options, const char *text,
-                              size_t n)
+static inline void check_cuts(const weir_component *component, const char *schema, const char *const *options,
+                              const char *text, size_t n)
 {
     static const size_t windows[] = {1, 2, 7, 64, 100};
     char *whole = decoded_all(component, schema, options, text, n, 0, 1000000);
     for (size_t i = 0; i < WEIR_LEN(windows); i++) {
         char *cut = decoded_all(component, schema, options, text, n, windows[i], i % 2 ? 1 : 1000000);
-        if (strcmp(whole, cut) != 0) fprintf(stderr, "\nwindow %zu of:\n%s\nwhole:\n%s\ncut:\n%s\n", windows[i], text, whole, cut);
+        if (strcmp(whole, cut) != 0)
+            fprintf(stderr, "\nwindow %zu of:\n%s\nwhole:\n%s\ncut:\n%s\n", windows[i], text, whole, cut);
         CU_ASSERT_STRING_EQUAL_FATAL(cut, whole);
         free(cut);
     }

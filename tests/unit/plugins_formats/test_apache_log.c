@@ -6,12 +6,14 @@
 
 static void reads_the_combined_format(void)
 {
-    CHECK_DECODED(new_decoder(&combined_component, NULL, NULL),
-                  "83.149.9.216 - - [17/May/2015:10:05:03 +0000] \"GET /a?b=c HTTP/1.1\" 200 203023 \"http://x/\" \"Mozilla/5.0 (X11)\"\n"
-                  "::1 id ann lee [01/Jan/1970:01:00:00 +0100] \"POST /x HTTP/1.0\" 304 - \"-\" \"say \\\"hi\\\" \\\\\"\r\n",
-                  "83.149.9.216|~|~|1431857103000|GET|/a?b=c|HTTP/1.1|GET /a?b=c HTTP/1.1|200|203023|http://x/|Mozilla/5.0 (X11)\n"
-                  "::1|id|ann lee|0|POST|/x|HTTP/1.0|POST /x HTTP/1.0|304|~|~|say \\\"hi\\\" \\\\\n",
-                  "");
+    CHECK_DECODED(
+        new_decoder(&combined_component, NULL, NULL),
+        "83.149.9.216 - - [17/May/2015:10:05:03 +0000] \"GET /a?b=c HTTP/1.1\" 200 203023 \"http://x/\" \"Mozilla/5.0 "
+        "(X11)\"\n"
+        "::1 id ann lee [01/Jan/1970:01:00:00 +0100] \"POST /x HTTP/1.0\" 304 - \"-\" \"say \\\"hi\\\" \\\\\"\r\n",
+        "83.149.9.216|~|~|1431857103000|GET|/a?b=c|HTTP/1.1|GET /a?b=c HTTP/1.1|200|203023|http://x/|Mozilla/5.0 (X11)\n"
+        "::1|id|ann lee|0|POST|/x|HTTP/1.0|POST /x HTTP/1.0|304|~|~|say \\\"hi\\\" \\\\\n",
+        "");
 }
 
 static void reads_the_common_format(void)
@@ -29,7 +31,8 @@ static void reads_the_common_format(void)
 static void request_lines_of_other_forms(void)
 {
     CHECK_DECODED(new_decoder(&common_component, NULL, NULL),
-                  LINE("GET /old") LINE("-") LINE("") LINE("\\x16\\x03") LINE("GET /a b HTTP/1.1") LINE("a b c") LINE("GET ") LINE(" /x HTTP/1.1"),
+                  LINE("GET /old") LINE("-") LINE("") LINE("\\x16\\x03") LINE("GET /a b HTTP/1.1") LINE("a b c") LINE("GET ")
+                      LINE(" /x HTTP/1.1"),
                   "h|~|~|0|GET|/old|~|GET /old|400|1\n"
                   "h|~|~|0|~|~|~|-|400|1\n"
                   "h|~|~|0|~|~|~||400|1\n"
@@ -95,15 +98,27 @@ static void the_sample_log_has_one_malformed_line(void)
     CU_ASSERT_EQUAL(mock_decode(h, "log", text, n, 65536, 1024), WEIR_OK);
     CU_ASSERT_EQUAL(h->n_rows, 9999);
     CU_ASSERT_EQUAL(h->n_rejects, 1);
-    WEIR_ASSERT_CONTAINS(weir_text_get(&h->rejects), "expected the agent of the combined log format [46.118.127.106 - - [20/May/2015:12:05:17");
+    WEIR_ASSERT_CONTAINS(weir_text_get(&h->rejects),
+                         "expected the agent of the combined log format [46.118.127.106 - - [20/May/2015:12:05:17");
     mock_host_destroy(h);
     free(text);
 }
 
 static void the_cuts_of_a_stream_do_not_show(void)
 {
-    static const char *const pieces[] = {"h - - ", "[01/Jan/1970:00:00:00 +0000]", " \"GET / HTTP/1.1\" ", "200 1", " \"-\" \"x\"\n", "\n", "-", " ", "\"", "\\\"",
-                                         "h - - [01/Jan/1970:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n", "]", "["};
+    static const char *const pieces[] = {"h - - ",
+                                         "[01/Jan/1970:00:00:00 +0000]",
+                                         " \"GET / HTTP/1.1\" ",
+                                         "200 1",
+                                         " \"-\" \"x\"\n",
+                                         "\n",
+                                         "-",
+                                         " ",
+                                         "\"",
+                                         "\\\"",
+                                         "h - - [01/Jan/1970:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n",
+                                         "]",
+                                         "["};
     uint64_t seed = 5;
     for (int round = 0; round < 200; round++) {
         char *text = calloc(1, 40000);

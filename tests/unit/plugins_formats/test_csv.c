@@ -31,8 +31,7 @@ static void quotes_as_rfc_4180(void)
 static void binds_a_header_by_name(void)
 {
     CHECK_DECODED(new_decoder(&csv_component, "a:i64, b:string?", OPTIONS("header", "true")),
-                  "\xEF\xBB\xBF\"b\",x,a\n\nq,junk,1\n,,2\n3\n", "1|q\n2|~\n",
-                  "in:25: expected 3 fields, found 1 [3]\n");
+                  "\xEF\xBB\xBF\"b\",x,a\n\nq,junk,1\n,,2\n3\n", "1|q\n2|~\n", "in:25: expected 3 fields, found 1 [3]\n");
     struct mock_host *h = new_decoder(&csv_component, "a:i64, b:i64, c:i64", OPTIONS("header", "true"));
     CU_ASSERT_EQUAL(mock_decode(h, "in.csv", "b,z\n1,2\n", 8, 0, 10), WEIR_E_DATA);
     WEIR_ASSERT_CONTAINS(weir_text_get(&h->failure), "in.csv: the header has no column 'a', 'c'");
@@ -65,16 +64,16 @@ static void takes_the_header_of_a_middle_from_the_head(void)
 
 static void rejects_what_does_not_fit(void)
 {
-    CHECK_DECODED(new_decoder(&csv_component, "a:i64, s:string, n:f64?", NULL),
-                  "1,x,2\n12x,x,2\n,x,2\n2,\xFF,2\n3,x\n4,x,2,9\n5,x,1.5.5\n99999999999999999999,x,\n6,,\n",
-                  "1|x|2.0\n6||~\n",
-                  "in:6: column 'a' (i64): \"12x\" is not an integer of 64 bits [12x,x,2]\n"
-                  "in:14: column 'a' (i64): \"\" is null, which the column does not allow [,x,2]\n"
-                  "in:19: column 's' (string): not valid UTF-8 [2,\xFF,2]\n"
-                  "in:25: expected 3 fields, found 2 [3,x]\n"
-                  "in:29: expected 3 fields, found 4 [4,x,2,9]\n"
-                  "in:37: column 'n' (f64): \"1.5.5\" is not a number [5,x,1.5.5]\n"
-                  "in:47: column 'a' (i64): \"99999999999999999999\" is not an integer of 64 bits [99999999999999999999,x,]\n");
+    CHECK_DECODED(
+        new_decoder(&csv_component, "a:i64, s:string, n:f64?", NULL),
+        "1,x,2\n12x,x,2\n,x,2\n2,\xFF,2\n3,x\n4,x,2,9\n5,x,1.5.5\n99999999999999999999,x,\n6,,\n", "1|x|2.0\n6||~\n",
+        "in:6: column 'a' (i64): \"12x\" is not an integer of 64 bits [12x,x,2]\n"
+        "in:14: column 'a' (i64): \"\" is null, which the column does not allow [,x,2]\n"
+        "in:19: column 's' (string): not valid UTF-8 [2,\xFF,2]\n"
+        "in:25: expected 3 fields, found 2 [3,x]\n"
+        "in:29: expected 3 fields, found 4 [4,x,2,9]\n"
+        "in:37: column 'n' (f64): \"1.5.5\" is not a number [5,x,1.5.5]\n"
+        "in:47: column 'a' (i64): \"99999999999999999999\" is not an integer of 64 bits [99999999999999999999,x,]\n");
 }
 
 static void a_rejected_record_leaves_no_null_behind(void)
@@ -85,8 +84,8 @@ static void a_rejected_record_leaves_no_null_behind(void)
 
 static void a_broken_record_costs_exactly_its_line(void)
 {
-    CHECK_DECODED(new_decoder(&csv_component, "a:string, b:string", NULL), "\"x\"y,1\n\"two\nlines\"z,2\nc,d\n\"open,3\ne,f\n",
-                  "lines\"z|2\nc|d\ne|f\n",
+    CHECK_DECODED(new_decoder(&csv_component, "a:string, b:string", NULL),
+                  "\"x\"y,1\n\"two\nlines\"z,2\nc,d\n\"open,3\ne,f\n", "lines\"z|2\nc|d\ne|f\n",
                   "in:0: there is text after a closing quote [\"x\"y,1]\n"
                   "in:7: there is text after a closing quote [\"two]\n"
                   "in:26: a quote is never closed [\"open,3]\n");
@@ -109,14 +108,16 @@ static void multiline_off_ends_records_at_line_ends(void)
 
 static void options_change_the_form(void)
 {
-    CHECK_DECODED(new_decoder(&csv_component, "a:i64?, b:string?", OPTIONS("delimiter", ";", "quote", "'", "null", "NULL", "trim", "true")),
+    CHECK_DECODED(new_decoder(&csv_component, "a:i64?, b:string?",
+                              OPTIONS("delimiter", ";", "quote", "'", "null", "NULL", "trim", "true")),
                   " 1 ; 'x;y' \r\nNULL;NULL\n'NULL';'NULL'\n 2\t;\n", "1|x;y\n~|~\n~|NULL\n2|\n", "");
     CHECK_DECODED(new_decoder(&csv_component, "a:string, b:string", OPTIONS("delimiter", "\t", "quote", "", "trim", "true")),
                   "\"x\t y\"\n", "\"x|y\"\n", "");
     CHECK_DECODED(new_decoder(&csv_component, "t:timestamp", OPTIONS("timestamps", "epoch_s")), "1511848894\n2.5\n",
                   "1511848894000\n2500\n", "");
-    CHECK_DECODED(new_decoder(&csv_component, "t:timestamp", OPTIONS("timestamps", "%d/%m/%Y %H:%M")), "02/01/1970 00:01\n1\n",
-                  "86460000\n", "in:17: column 't' (timestamp): \"1\" is not a time as option timestamps says [1]\n");
+    CHECK_DECODED(new_decoder(&csv_component, "t:timestamp", OPTIONS("timestamps", "%d/%m/%Y %H:%M")),
+                  "02/01/1970 00:01\n1\n", "86460000\n",
+                  "in:17: column 't' (timestamp): \"1\" is not a time as option timestamps says [1]\n");
 }
 
 static void blank_lines_are_records_of_one_column_only(void)
@@ -127,14 +128,15 @@ static void blank_lines_are_records_of_one_column_only(void)
 
 static void refuses_bad_options(void)
 {
-    check_open_fails(new_decoder(&csv_component, "a:i64", OPTIONS("delimiter", "||")), "option delimiter must be one ASCII character");
+    check_open_fails(new_decoder(&csv_component, "a:i64", OPTIONS("delimiter", "||")),
+                     "option delimiter must be one ASCII character");
     check_open_fails(new_decoder(&csv_component, "a:i64", OPTIONS("delimiter", "")), "option delimiter");
     check_open_fails(new_decoder(&csv_component, "a:i64", OPTIONS("quote", ",")), "not the delimiter");
     check_open_fails(new_decoder(&csv_component, "a:i64", OPTIONS("timestamps", "%Q")), "option timestamps");
     check_open_fails(new_decoder(&csv_component, "x:any", NULL), "column 'x': CSV cannot hold type any");
 }
 
-/* ---- the slow reader ------------------------------------------------------------------------------------------------- */
+/* ---- the slow reader --------------------------------------------------------------------------------------------- */
 
 struct slow {
     const char *p, *end;
@@ -195,7 +197,8 @@ static void slow_record(struct slow *r, const char *text)
         slow_reject(r, why, text, nl ? nl : r->end, from);
         r->p = nl ? nl + 1 : r->end;
     } else if (stop > from) {
-        bool valid = weir_is_utf8(weir_text_get(&fields[1]), fields[1].n) && weir_is_utf8(weir_text_get(&fields[0]), fields[0].n);
+        bool valid =
+            weir_is_utf8(weir_text_get(&fields[1]), fields[1].n) && weir_is_utf8(weir_text_get(&fields[0]), fields[0].n);
         snprintf(reason, sizeof reason, "expected 2 fields, found %zu", n);
         if (n != 2) slow_reject(r, reason, text, stop, from);
         else if (valid) {
@@ -209,12 +212,14 @@ static void slow_record(struct slow *r, const char *text)
 
 static void random_texts_as_the_slow_reader_reads_them(void)
 {
-    static const char *const pieces[] = {",", ",", "\n", "\r\n", "\"", "\"\"", "a", "bc", "1", "\r", "\xC3\xA9", "longer text"};
+    static const char *const pieces[] = {",", ",",  "\n", "\r\n", "\"",       "\"\"",
+                                         "a", "bc", "1",  "\r",   "\xC3\xA9", "longer text"};
     uint64_t seed = 42;
     for (int round = 0; round < 3000; round++) {
         char *text = random_text(&seed, pieces, WEIR_LEN(pieces));
         struct slow r = {.p = text, .end = text + strlen(text), .multiline = round % 2};
-        struct mock_host *h = new_decoder(&csv_component, "a:string?, b:string", OPTIONS("multiline", round % 2 ? "true" : "false"));
+        struct mock_host *h =
+            new_decoder(&csv_component, "a:string?, b:string", OPTIONS("multiline", round % 2 ? "true" : "false"));
         while (r.p < r.end) slow_record(&r, text);
         CU_ASSERT_EQUAL(mock_decode(h, "in", text, strlen(text), 0, 1000000), WEIR_OK);
         check_text(mock_rows(h), weir_text_get(&r.rows), __LINE__);
@@ -228,7 +233,8 @@ static void random_texts_as_the_slow_reader_reads_them(void)
 
 static void the_cuts_of_a_stream_do_not_show(void)
 {
-    static const char *const pieces[] = {",", ",", "\n", "\n", "\r\n", "\"", "\"\"", "a", " ", "12", "\r", "\xC3\xA9", "\xC3", "longer text"};
+    static const char *const pieces[] = {",", ",", "\n", "\n", "\r\n",     "\"",   "\"\"",
+                                         "a", " ", "12", "\r", "\xC3\xA9", "\xC3", "longer text"};
     uint64_t seed = 7;
     for (int round = 0; round < 300; round++) {
         char *text = random_text(&seed, pieces, WEIR_LEN(pieces));

@@ -10,7 +10,8 @@ static void reads_every_type(void)
 {
     CHECK_DECODED(new_decoder(&json_lines_component,
                               "b:bool?, i:i32?, l:i64?, f:f32?, d:f64?, t:timestamp?, s:string?, y:bytes?", NULL),
-                  "{\"b\":true,\"i\":-7,\"l\":9223372036854775807,\"f\":0.5,\"d\":1e300,\"t\":\"1970-01-01T00:00:01Z\",\"s\":\"abc\",\"y\":\"eHl6\"}\n"
+                  "{\"b\":true,\"i\":-7,\"l\":9223372036854775807,\"f\":0.5,\"d\":1e300,\"t\":\"1970-01-01T00:00:01Z\","
+                  "\"s\":\"abc\",\"y\":\"eHl6\"}\n"
                   " { \"y\" : \"\" , \"s\" : \"\" , \"t\":1234, \"d\":-0, \"l\":-9223372036854775808, \"b\":false } \r\n"
                   "{\"b\":null,\"i\":null,\"l\":null,\"f\":null,\"d\":null,\"t\":null,\"s\":null,\"y\":null}\n"
                   "\n{}",
@@ -31,19 +32,37 @@ static void strings_are_unescaped(void)
                   "");
 }
 
+/* Quotes, backslashes and control characters end a run of plain bytes wherever they stand in it; nothing else does. */
+static void every_byte_at_every_place_of_a_string(void)
+{
+    for (int byte = 1; byte < 0x80; byte++) {
+        for (int at = 0; at < 20; at++) {
+            char line[64] = "{\"s\":\"abcdefghijklmnopqrst\"}", expected[64] = "abcdefghijklmnopqrst\n";
+            struct mock_host *h = new_decoder(&json_lines_component, "s:string", NULL);
+            bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
+            line[6 + at] = expected[at] = (char)byte;
+            CU_ASSERT_EQUAL(mock_decode(h, "in", line, strlen(line), 0, 10), WEIR_OK);
+            if (plain) CU_ASSERT_STRING_EQUAL(mock_rows(h), expected);
+            CU_ASSERT_EQUAL(h->n_rejects > 0, !plain && !(byte == '\\' && strchr("bfnrt", line[7 + at])));
+            mock_host_destroy(h);
+        }
+    }
+}
+
 static void any_becomes_msgpack(void)
 {
-    CHECK_DECODED(new_decoder(&json_lines_component, "v:any", NULL),
-                  "{\"v\":{\"a\":[1,-1,true,null,\"x\"],\"b\":{}}}\n"
-                  "{\"v\":null}\n{\"v\":127}\n{\"v\":128}\n{\"v\":65536}\n{\"v\":-33}\n{\"v\":-129}\n{\"v\":18446744073709551615}\n"
-                  "{\"v\":18446744073709551616}\n{\"v\":1.5}\n{\"v\":[]}\n{\"v\":\"01234567890123456789012345678901\"}\n"
-                  "{\"v\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}\n",
-                  "82a1619501ffc3c0a178a16280\nc0\n7f\ncc80\nce00010000\nd0df\nd1ff7f\ncfffffffffffffffff\n"
-                  "cb43f0000000000000\ncb3ff8000000000000\n90\nd9203031323334353637383930313233343536373839303132333435363738"
-                  "39"
-                  "3031\n"
-                  "dc0010000102030405060708090a0b0c0d0e0f\n",
-                  "");
+    CHECK_DECODED(
+        new_decoder(&json_lines_component, "v:any", NULL),
+        "{\"v\":{\"a\":[1,-1,true,null,\"x\"],\"b\":{}}}\n"
+        "{\"v\":null}\n{\"v\":127}\n{\"v\":128}\n{\"v\":65536}\n{\"v\":-33}\n{\"v\":-129}\n{\"v\":18446744073709551615}\n"
+        "{\"v\":18446744073709551616}\n{\"v\":1.5}\n{\"v\":[]}\n{\"v\":\"01234567890123456789012345678901\"}\n"
+        "{\"v\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}\n",
+        "82a1619501ffc3c0a178a16280\nc0\n7f\ncc80\nce00010000\nd0df\nd1ff7f\ncfffffffffffffffff\n"
+        "cb43f0000000000000\ncb3ff8000000000000\n90\nd9203031323334353637383930313233343536373839303132333435363738"
+        "39"
+        "3031\n"
+        "dc0010000102030405060708090a0b0c0d0e0f\n",
+        "");
 }
 
 static void long_arrays_and_strings_have_long_heads(void)
@@ -68,24 +87,39 @@ static void long_arrays_and_strings_have_long_heads(void)
 
 static void rejects_what_does_not_fit(void)
 {
-    CHECK_DECODED(new_decoder(&json_lines_component, "a:i64, s:string?", NULL),
-                  "{\"a\":1.0}\n{\"a\":\"1\"}\n{\"a\":null}\n{\"s\":\"x\"}\n{\"a\":1,\"s\":2}\n{\"a\":1,\"a\":2}\n"
-                  "{\"a\":1e3}\n{\"a\":9223372036854775808}\n{\"a\":true}\n{\"a\":1,\"s\":\"\\ud800\"}\n{\"a\":1,\"s\":\"\xFF\"}\n"
-                  "{\"a\":1,\"z\":[{]}\n{\"s\":null,\"a\":x}\n{\"a\":5}\n",
-                  "5|~\n",
-                  "in:0: at byte 8, column 'a' (i64): not an integer of 64 bits [{\"a\":1.0}]\n"
-                  "in:10: at byte 5, column 'a' (i64): expected a number [{\"a\":\"1\"}]\n"
-                  "in:20: at byte 9, column 'a' (i64): must not be null [{\"a\":null}]\n"
-                  "in:31: at byte 9, column 'a' (i64): is missing, and must not be null [{\"s\":\"x\"}]\n"
-                  "in:41: at byte 11, column 's' (string): expected a string [{\"a\":1,\"s\":2}]\n"
-                  "in:55: at byte 11, column 'a' (i64): the name stands twice [{\"a\":1,\"a\":2}]\n"
-                  "in:69: at byte 8, column 'a' (i64): not an integer of 64 bits [{\"a\":1e3}]\n"
-                  "in:79: at byte 24, column 'a' (i64): not an integer of 64 bits [{\"a\":9223372036854775808}]\n"
-                  "in:105: at byte 5, column 'a' (i64): expected a number [{\"a\":true}]\n"
-                  "in:116: at byte 18, column 's' (string): half of a surrogate pair [{\"a\":1,\"s\":\"\\ud800\"}]\n"
-                  "in:137: at byte 12: invalid UTF-8 [{\"a\":1,\"s\":\"\xFF\"}]\n"
-                  "in:153: at byte 13: expected a name in quotes [{\"a\":1,\"z\":[{]}]\n"
-                  "in:169: at byte 14, column 'a' (i64): expected a number [{\"s\":null,\"a\":x}]\n");
+    CHECK_DECODED(
+        new_decoder(&json_lines_component, "a:i64, s:string?", NULL),
+        "{\"a\":1.0}\n{\"a\":\"1\"}\n{\"a\":null}\n{\"s\":\"x\"}\n{\"a\":1,\"s\":2}\n{\"a\":1,\"a\":2}\n"
+        "{\"a\":1e3}\n{\"a\":9223372036854775808}\n{\"a\":true}\n{\"a\":1,\"s\":\"\\ud800\"}\n{\"a\":1,\"s\":\"\xFF\"}\n"
+        "{\"a\":1,\"z\":[{]}\n{\"s\":null,\"a\":x}\n{\"a\":5}\n",
+        "5|~\n",
+        "in:0: at byte 8, column 'a' (i64): not an integer of 64 bits [{\"a\":1.0}]\n"
+        "in:10: at byte 5, column 'a' (i64): expected a number [{\"a\":\"1\"}]\n"
+        "in:20: at byte 9, column 'a' (i64): must not be null [{\"a\":null}]\n"
+        "in:31: at byte 9, column 'a' (i64): is missing, and must not be null [{\"s\":\"x\"}]\n"
+        "in:41: at byte 11, column 's' (string): expected a string [{\"a\":1,\"s\":2}]\n"
+        "in:55: at byte 11, column 'a' (i64): the name stands twice [{\"a\":1,\"a\":2}]\n"
+        "in:69: at byte 8, column 'a' (i64): not an integer of 64 bits [{\"a\":1e3}]\n"
+        "in:79: at byte 24, column 'a' (i64): not an integer of 64 bits [{\"a\":9223372036854775808}]\n"
+        "in:105: at byte 5, column 'a' (i64): expected a number [{\"a\":true}]\n"
+        "in:116: at byte 18, column 's' (string): half of a surrogate pair [{\"a\":1,\"s\":\"\\ud800\"}]\n"
+        "in:137: at byte 12: invalid UTF-8 [{\"a\":1,\"s\":\"\xFF\"}]\n"
+        "in:153: at byte 13: expected a name in quotes [{\"a\":1,\"z\":[{]}]\n"
+        "in:169: at byte 14, column 'a' (i64): expected a number [{\"s\":null,\"a\":x}]\n");
+}
+
+static void surrogates_come_in_pairs(void)
+{
+    static const char *const halves[] = {"\\ud800",  "\\udc00",    "\\ud800\\ue000", "\\ud800\\ud800",
+                                         "\\ud800x", "\\ud800\\n", "\\udbff\\udbff"};
+    for (size_t i = 0; i < WEIR_LEN(halves); i++) {
+        char line[64];
+        struct mock_host *h = new_decoder(&json_lines_component, "s:string", NULL);
+        snprintf(line, sizeof line, "{\"s\":\"%s\"}", halves[i]);
+        CU_ASSERT_EQUAL(mock_decode(h, "in", line, strlen(line), 0, 10), WEIR_OK);
+        WEIR_ASSERT_CONTAINS(weir_text_get(&h->rejects), "half of a surrogate pair");
+        mock_host_destroy(h);
+    }
 }
 
 static void unknown_names_are_ignored_or_rejected(void)
@@ -124,9 +158,20 @@ static void depth_has_a_limit(void)
     }
 }
 
-static const char *const pieces[] = {"{",  "}",   "{\"a\":", "\"s\":",  ",",     ":",      "1",    "-2.5", "\"x\"", "\"a\"", "[",       "]",
-                                     "\n", "\n",  "null",    "true",    " ",     "\\",     "\"",   "1e5",  "0",     "-",     "\\u00e9", "\xC3\xA9",
-                                     "\r", "{\"a\":1,\"s\":\"y\"}\n", "{\"a\":2}\n", "\"s\":\"\\ud83d\\ude00\""};
+static const char *const pieces[] = {"{",           "}",
+                                     "{\"a\":",     "\"s\":",
+                                     ",",           ":",
+                                     "1",           "-2.5",
+                                     "\"x\"",       "\"a\"",
+                                     "[",           "]",
+                                     "\n",          "\n",
+                                     "null",        "true",
+                                     " ",           "\\",
+                                     "\"",          "1e5",
+                                     "0",           "-",
+                                     "\\u00e9",     "\xC3\xA9",
+                                     "\r",          "{\"a\":1,\"s\":\"y\"}\n",
+                                     "{\"a\":2}\n", "\"s\":\"\\ud83d\\ude00\""};
 
 static void the_cuts_of_a_stream_do_not_show(void)
 {
@@ -175,9 +220,11 @@ static void random_lines_as_jansson_judges_them(void)
 
 WEIR_SUITE(json_lines) = {{"reads every type", reads_every_type},
                           {"strings are unescaped", strings_are_unescaped},
+                          {"every byte at every place of a string", every_byte_at_every_place_of_a_string},
                           {"any becomes msgpack", any_becomes_msgpack},
                           {"long arrays and strings have long heads", long_arrays_and_strings_have_long_heads},
                           {"rejects what does not fit", rejects_what_does_not_fit},
+                          {"surrogates come in pairs", surrogates_come_in_pairs},
                           {"unknown names are ignored or rejected", unknown_names_are_ignored_or_rejected},
                           {"timestamps as the option says", timestamps_as_the_option_says},
                           {"depth has a limit", depth_has_a_limit},

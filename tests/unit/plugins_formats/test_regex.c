@@ -8,13 +8,14 @@ static void groups_become_columns(void)
 {
     CHECK_DECODED(new_decoder(&regex_component, "n:i64, user:string, at:timestamp?, note:string?",
                               OPTIONS("pattern", "(?<user>\\w+) (?<n>-?\\d+)(?: @(?<at>\\S*))?(?: (?<note>.*))?")),
-                  "ann 5 @1970-01-01T00:00:01Z hello \xC3\xA9\r\nbob -7\ncy 1 @ \n", "5|ann|1000|hello \xC3\xA9\n-7|bob|~|~\n1|cy|~|\n", "");
+                  "ann 5 @1970-01-01T00:00:01Z hello \xC3\xA9\r\nbob -7\ncy 1 @ \n",
+                  "5|ann|1000|hello \xC3\xA9\n-7|bob|~|~\n1|cy|~|\n", "");
 }
 
 static void the_whole_line_must_match(void)
 {
-    CHECK_DECODED(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "(?<n>\\d+)|x")), "12\n12 \n a12\n\nx\n99999999999999999999\n\xFF\n",
-                  "12\n",
+    CHECK_DECODED(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "(?<n>\\d+)|x")),
+                  "12\n12 \n a12\n\nx\n99999999999999999999\n\xFF\n", "12\n",
                   "in:3: the pattern does not match the line [12 ]\n"
                   "in:7: the pattern does not match the line [ a12]\n"
                   "in:12: the pattern does not match the line []\n"
@@ -36,11 +37,16 @@ static void no_line_takes_for_ever(void)
 
 static void refuses_bad_patterns(void)
 {
-    check_open_fails(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "(?<n>\\d+")), "option pattern, at byte 8: missing closing parenthesis");
-    check_open_fails(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "\xFF")), "option pattern, at byte 0: it is not valid UTF-8");
-    check_open_fails(new_decoder(&regex_component, "n:i64, m:i64", OPTIONS("pattern", "(?<n>\\d+)")), "column 'm' has no group (?<m>...)");
-    check_open_fails(new_decoder(&regex_component, "n:any", OPTIONS("pattern", "(?<n>\\d+)")), "column 'n': no text of a group is of type any");
-    check_open_fails(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "(?<n>\\d+)", "timestamps", "x")), "option timestamps");
+    check_open_fails(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "(?<n>\\d+")),
+                     "option pattern, at byte 8: missing closing parenthesis");
+    check_open_fails(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "\xFF")),
+                     "option pattern, at byte 0: it is not valid UTF-8");
+    check_open_fails(new_decoder(&regex_component, "n:i64, m:i64", OPTIONS("pattern", "(?<n>\\d+)")),
+                     "column 'm' has no group (?<m>...)");
+    check_open_fails(new_decoder(&regex_component, "n:any", OPTIONS("pattern", "(?<n>\\d+)")),
+                     "column 'n': no text of a group is of type any");
+    check_open_fails(new_decoder(&regex_component, "n:i64", OPTIONS("pattern", "(?<n>\\d+)", "timestamps", "x")),
+                     "option timestamps");
 }
 
 WEIR_SUITE(regex) = {{"groups become columns", groups_become_columns},

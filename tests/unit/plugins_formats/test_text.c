@@ -6,10 +6,11 @@
 
 static void a_line_is_a_record(void)
 {
-    CHECK_DECODED(new_decoder(&text_lines_component, NULL, NULL), "\xEF\xBB\xBFone\r\n\n two \rthree\n\xC3\xA9\r\r\nend", "one\n\n two \rthree\n\xC3\xA9\r\nend\n",
-                  "");
+    CHECK_DECODED(new_decoder(&text_lines_component, NULL, NULL), "\xEF\xBB\xBFone\r\n\n two \rthree\n\xC3\xA9\r\r\nend",
+                  "one\n\n two \rthree\n\xC3\xA9\r\nend\n", "");
     CHECK_DECODED(new_decoder(&text_lines_component, NULL, NULL), "", "", "");
-    CHECK_DECODED(new_decoder(&text_lines_component, NULL, NULL), "\xEF\xBB", "", "in:0: at byte 0: invalid UTF-8 [\xEF\xBB]\n");
+    CHECK_DECODED(new_decoder(&text_lines_component, NULL, NULL), "\xEF\xBB", "",
+                  "in:0: at byte 0: invalid UTF-8 [\xEF\xBB]\n");
 }
 
 static void invalid_utf8_is_rejected(void)
