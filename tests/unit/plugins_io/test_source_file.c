@@ -289,6 +289,24 @@ static void records_longer_than_a_block_are_read(void)
     mock_machine_destroy(m);
 }
 
+/* Records of 8 bytes end where a piece ends and where a block that was read ends, or one byte off. */
+static void borders_of_pieces_may_fall_on_borders_of_blocks(void)
+{
+    const char *const splits[] = {"262143", "262144", "262145", "131072", "131071", "131073"};
+    struct mock_machine *m = mock_machine_create();
+    struct weir_text bytes = {0};
+    for (int i = 0; i < 131072; i++) weir_text_add(&bytes, "%07d\n", i);
+    mock_file_put(m, "/f", bytes.p, bytes.n);
+    for (size_t i = 0; i < WEIR_LEN(splits); i++) {
+        const char *const options[] = {"split_size", splits[i], NULL};
+        char *rows = read_all(m, 1, options, 1024, 1024);
+        CU_ASSERT_TRUE(strcmp(rows, bytes.p) == 0);
+        weir_free(rows);
+    }
+    weir_text_finish(&bytes);
+    mock_machine_destroy(m);
+}
+
 static void pieces_after_the_first_are_shown_the_head(void)
 {
     struct mock_machine *m = mock_machine_create();
@@ -571,6 +589,7 @@ WEIR_SUITE(source_file) = {
     {"too long records are rejected, wherever the file is cut", too_long_records_are_rejected_wherever_the_file_is_cut},
     {"a too long record fails where the next cannot be found", a_too_long_record_fails_where_the_next_cannot_be_found},
     {"records longer than a block are read", records_longer_than_a_block_are_read},
+    {"borders of pieces may fall on borders of blocks", borders_of_pieces_may_fall_on_borders_of_blocks},
     {"pieces after the first are shown the head", pieces_after_the_first_are_shown_the_head},
     {"rejects carry file and offset", rejects_carry_file_and_offset},
     {"reads on from a position", reads_on_from_a_position},
