@@ -1,7 +1,7 @@
 /* loader/document.c - the tree of a manifest: values, their owner, and looking things up.
  *
- * Floor 3, one thread. A document owns every value ever made for it in one flat list, so values may be moved about in the tree, or out of it,
- * without thought; there is nothing to free but the document.
+ * Floor 3, one thread. A document owns every value ever made for it in one flat list, so values may be moved about in the
+ * tree, or out of it, without thought; there is nothing to free but the document.
  */
 #include "loader/document.h"
 
@@ -81,7 +81,8 @@ void weir__value_add_pair(struct weir_value *mapping, struct weir_value *key, st
     mapping->pairs[mapping->n++] = (struct weir_pair){key, value};
 }
 
-/* ---- trees made by calls ------------------------------------------------------------------------------------------------ */
+/* ---- trees made by calls ------------------------------------------------------------------------------------------------
+ */
 
 static struct weir_value *new_from(struct weir_document *d, enum weir_value_kind kind, const char *origin)
 {
@@ -126,9 +127,10 @@ void weir_document_set_root(struct weir_document *d, struct weir_value *root)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------- */
 
-static struct weir_document *parse_taken(const struct weir_platform *platform, char *text, size_t n, const char *name, const char *base_dir,
-                                         const struct weir_assignment *sets, size_t n_sets, const struct weir_assignment *overrides,
-                                         size_t n_overrides, struct weir_problems *problems)
+static struct weir_document *parse_taken(const struct weir_platform *platform, char *text, size_t n, const char *name,
+                                         const char *base_dir, const struct weir_assignment *sets, size_t n_sets,
+                                         const struct weir_assignment *overrides, size_t n_overrides,
+                                         struct weir_problems *problems)
 {
     struct weir_document *d = weir_document_create(name, base_dir);
     d->text = text;
@@ -143,8 +145,10 @@ static struct weir_document *parse_taken(const struct weir_platform *platform, c
     return d;
 }
 
-struct weir_document *weir_document_read(const struct weir_platform *platform, const char *path, const struct weir_assignment *sets, size_t n_sets,
-                                         const struct weir_assignment *overrides, size_t n_overrides, struct weir_problems *problems)
+struct weir_document *weir_document_read(const struct weir_platform *platform, const char *path,
+                                         const struct weir_assignment *sets, size_t n_sets,
+                                         const struct weir_assignment *overrides, size_t n_overrides,
+                                         struct weir_problems *problems)
 {
     struct weir_error error;
     char *text = NULL;
@@ -155,19 +159,20 @@ struct weir_document *weir_document_read(const struct weir_platform *platform, c
         return NULL;
     }
     char *base_dir = weir_path_dirname(path);
-    struct weir_document *d =
-        parse_taken(platform, text, n, path, base_dir, sets, n_sets, overrides, n_overrides, problems);
+    struct weir_document *d = parse_taken(platform, text, n, path, base_dir, sets, n_sets, overrides, n_overrides, problems);
     weir_free(base_dir);
     return d;
 }
 
-struct weir_document *weir_document_parse(const struct weir_platform *platform, const char *text, size_t n, const char *name, const char *base_dir,
-                                          const struct weir_assignment *sets, size_t n_sets, const struct weir_assignment *overrides,
-                                          size_t n_overrides, struct weir_problems *problems)
+struct weir_document *weir_document_parse(const struct weir_platform *platform, const char *text, size_t n, const char *name,
+                                          const char *base_dir, const struct weir_assignment *sets, size_t n_sets,
+                                          const struct weir_assignment *overrides, size_t n_overrides,
+                                          struct weir_problems *problems)
 {
     if (n > WEIR_DOCUMENT_MAX_BYTES) {
         struct weir_mark mark = {.origin = name, .length = 1};
-        weir_problems_add(problems, &mark, NULL, "the manifest has %zu bytes; at most %zu are read", n, WEIR_DOCUMENT_MAX_BYTES);
+        weir_problems_add(problems, &mark, NULL, "the manifest has %zu bytes; at most %zu are read", n,
+                          WEIR_DOCUMENT_MAX_BYTES);
         return NULL;
     }
     char *copy = weir_alloc(n + 1);

@@ -5,13 +5,13 @@
 #include "base/map.h"
 #include "loader/document.h"
 
-#define WEIR_DOCUMENT_MAX_BYTES ((size_t)16 << 20)
-#define WEIR_DOCUMENT_MAX_DEPTH 64
+#define WEIR_DOCUMENT_MAX_BYTES  ((size_t)16 << 20)
+#define WEIR_DOCUMENT_MAX_DEPTH  64
 #define WEIR_DOCUMENT_MAX_VALUES ((size_t)1 << 20) /* aliases are copies: this is what stops the "billion laughs" */
 
 struct weir_document {
     char *name, *base_dir;
-    char *text; /* of the file: marks point into it; NULL for a tree made by calls */
+    char *text;                 /* of the file: marks point into it; NULL for a tree made by calls */
     struct weir_value **values; /* every value of the tree, and those that fell out of it */
     size_t n_values, values_capacity;
     struct weir_map origins; /* strings that marks point at; the keys own them */
@@ -22,12 +22,12 @@ struct weir_value *weir__value_new(struct weir_document *, enum weir_value_kind,
 void weir__value_add_pair(struct weir_value *mapping, struct weir_value *key, struct weir_value *value);
 const char *weir__document_origin(struct weir_document *, const char *origin);
 
-/* Reads one YAML text into values. mark_text: marks give lines and columns of `text`, which must live as long as the document; otherwise they say
- * `origin` only. NULL, with a problem, when it is not YAML; an empty text is a NULL value. */
-struct weir_value *weir__document_parse_yaml(struct weir_document *, const char *text, size_t n, const char *origin, bool mark_text,
-                                             struct weir_problems *);
+/* Reads one YAML text into values. mark_text: marks give lines and columns of `text`, which must live as long as the
+ * document; otherwise they say `origin` only. NULL, with a problem, when it is not YAML; an empty text is a NULL value. */
+struct weir_value *weir__document_parse_yaml(struct weir_document *, const char *text, size_t n, const char *origin,
+                                             bool mark_text, struct weir_problems *);
 void weir__document_override(struct weir_document *, const struct weir_assignment *, size_t n, struct weir_problems *);
-void weir__document_substitute(struct weir_document *, const struct weir_platform *, const struct weir_assignment *sets, size_t n,
-                               struct weir_problems *);
+void weir__document_substitute(struct weir_document *, const struct weir_platform *, const struct weir_assignment *sets,
+                               size_t n, struct weir_problems *);
 
 #endif

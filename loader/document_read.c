@@ -1,8 +1,9 @@
 /* loader/document_read.c - YAML into a document's values, with the place of each.
  *
- * The events of libfyaml's parser are turned into our own tree, not its document: so duplicate keys, aliases and depth are ours to judge. An
- * alias is a copy of what its anchor names; copies are counted, so that nested aliases cannot fill memory. Places are computed from
- * byte offsets. libfyaml stops at the first syntax error; everything else found here is reported and stepped over.
+ * The events of libfyaml's parser are turned into our own tree, not its document: so duplicate keys, aliases and depth are
+ * ours to judge. An alias is a copy of what its anchor names; copies are counted, so that nested aliases cannot fill memory.
+ * Places are computed from byte offsets. libfyaml stops at the first syntax error; everything else found here is reported
+ * and stepped over.
  */
 #include <libfyaml.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct level {
     bool flow;
     char *anchor;
     struct weir_mark mark;
-    struct weir_map keys;     /* MAPPING: key text -> its value, to find the second of a name */
+    struct weir_map keys; /* MAPPING: key text -> its value, to find the second of a name */
 };
 
 struct reader {
@@ -38,7 +39,7 @@ struct reader {
     size_t n_levels, levels_capacity;
     struct weir_map anchors; /* name -> value */
     struct weir_value *root;
-    bool failed;             /* no use in reading on */
+    bool failed; /* no use in reading on */
 };
 
 /* ---- places ----------------------------------------------------------------------------------------------------------- */
@@ -59,8 +60,10 @@ static size_t line_of(const struct line_index *lines, size_t offset)
     size_t low = 0, high = lines->n;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (lines->starts[middle] <= offset) low = middle;
-        else high = middle;
+        if (lines->starts[middle] <= offset)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }
@@ -106,7 +109,8 @@ static struct weir_mark event_mark(const struct reader *r, struct fy_event *even
     return mark_of(r, from, until);
 }
 
-/* ---- building the tree ------------------------------------------------------------------------------------------------- */
+/* ---- building the tree -------------------------------------------------------------------------------------------------
+ */
 
 static struct level *top_level(struct reader *r)
 {
@@ -123,7 +127,9 @@ static char *token_text(struct fy_token *token)
 static bool within_limit(struct reader *r, const struct weir_mark *mark)
 {
     if (r->document->n_values < WEIR_DOCUMENT_MAX_VALUES) return true;
-    if (!r->failed) weir_problems_add(r->problems, mark, NULL, "the manifest has more than %zu values, aliases counted", WEIR_DOCUMENT_MAX_VALUES);
+    if (!r->failed)
+        weir_problems_add(r->problems, mark, NULL, "the manifest has more than %zu values, aliases counted",
+                          WEIR_DOCUMENT_MAX_VALUES);
     r->failed = true;
     return false;
 }
@@ -141,11 +147,14 @@ static void take_key(struct reader *r, struct level *level, struct weir_value *k
     level->key = key;
     if (key->kind != WEIR_VALUE_SCALAR) {
         weir_problems_add(r->problems, &key->mark, NULL, "expected a name as the key, found %s",
-                          key->kind == WEIR_VALUE_NULL ? "nothing" : key->kind == WEIR_VALUE_MAPPING ? "a mapping" : "a list");
+                          key->kind == WEIR_VALUE_NULL      ? "nothing"
+                          : key->kind == WEIR_VALUE_MAPPING ? "a mapping"
+                                                            : "a list");
         return;
     }
     if (!key->quoted && strcmp(key->text, "<<") == 0) {
-        weir_problems_add(r->problems, &key->mark, "write the keys out, or use an alias for a whole value", "merge keys ('<<') are not supported");
+        weir_problems_add(r->problems, &key->mark, "write the keys out, or use an alias for a whole value",
+                          "merge keys ('<<') are not supported");
         return;
     }
     const struct weir_value *first = weir_map_find(&level->keys, key->text);
@@ -179,7 +188,8 @@ static void place(struct reader *r, struct weir_value *value)
 static void refuse_tag(struct reader *r, struct fy_token *tag, const struct weir_mark *mark)
 {
     if (!tag) return;
-    weir_problems_add(r->problems, mark, "leave it out: types come from where the value stands", "tags ('!...') are not supported");
+    weir_problems_add(r->problems, mark, "leave it out: types come from where the value stands",
+                      "tags ('!...') are not supported");
 }
 
 static void read_scalar(struct reader *r, struct fy_event *event)
@@ -190,7 +200,8 @@ static void read_scalar(struct reader *r, struct fy_event *event)
     char *text = token_text(event->scalar.value);
     if (!text) text = weir_strdup("");
     bool plain = !event->scalar.value || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
-    struct weir_value *value = weir__value_new(r->document, plain && is_null_word(text) ? WEIR_VALUE_NULL : WEIR_VALUE_SCALAR, &mark);
+    struct weir_value *value =
+        weir__value_new(r->document, plain && is_null_word(text) ? WEIR_VALUE_NULL : WEIR_VALUE_SCALAR, &mark);
     value->text = text;
     value->quoted = !plain;
     char *anchor = token_text(event->scalar.anchor);
@@ -208,8 +219,10 @@ static struct weir_value *copy_value(struct reader *r, const struct weir_value *
     for (size_t i = 0; i < from->n; i++) {
         struct weir_value *value = copy_value(r, from->kind == WEIR_VALUE_SEQUENCE ? from->items[i] : from->pairs[i].value);
         if (!value) return NULL;
-        if (from->kind == WEIR_VALUE_SEQUENCE) weir_value_append(to, value);
-        else weir__value_add_pair(to, from->pairs[i].key, value);
+        if (from->kind == WEIR_VALUE_SEQUENCE)
+            weir_value_append(to, value);
+        else
+            weir__value_add_pair(to, from->pairs[i].key, value);
     }
     return to;
 }
@@ -223,8 +236,8 @@ static void read_alias(struct reader *r, struct fy_event *event)
     if (anchored) {
         value = copy_value(r, anchored);
     } else {
-        weir_problems_add(r->problems, &mark, "an anchor ('&name') stands before its aliases, and not around them", "there is no anchor '%s' here",
-                          name ? name : "");
+        weir_problems_add(r->problems, &mark, "an anchor ('&name') stands before its aliases, and not around them",
+                          "there is no anchor '%s' here", name ? name : "");
         value = weir__value_new(r->document, WEIR_VALUE_NULL, &mark);
         value->broken = true;
     }
@@ -233,11 +246,13 @@ static void read_alias(struct reader *r, struct fy_event *event)
 }
 
 /* Depth of collections is bounded by what the readers of the tree, which recurse, can take. */
-static void open_level(struct reader *r, struct fy_event *event, enum weir_value_kind kind, struct fy_token *anchor, struct fy_token *tag)
+static void open_level(struct reader *r, struct fy_event *event, enum weir_value_kind kind, struct fy_token *anchor,
+                       struct fy_token *tag)
 {
     struct weir_mark mark = event_mark(r, event);
     if (r->n_levels >= WEIR_DOCUMENT_MAX_DEPTH) {
-        weir_problems_add(r->problems, &mark, NULL, "lists and mappings are nested more than %d deep", WEIR_DOCUMENT_MAX_DEPTH);
+        weir_problems_add(r->problems, &mark, NULL, "lists and mappings are nested more than %d deep",
+                          WEIR_DOCUMENT_MAX_DEPTH);
         r->failed = true;
     }
     if (r->failed || !within_limit(r, &mark)) return;
@@ -292,7 +307,8 @@ static void read_event(struct reader *r, struct fy_event *event)
     }
 }
 
-/* ---- what libfyaml says ------------------------------------------------------------------------------------------------- */
+/* ---- what libfyaml says -------------------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *part, *help;
@@ -339,16 +355,20 @@ static void report_syntax(struct reader *r, struct fy_diag *diag)
         return;
     }
     struct weir_mark mark = mark_at(r, e->line, e->column);
-    if (top && top->flow && (strstr(e->msg, "without a closing") || (strstr(e->msg, "missing comma") && mark.line > top->mark.line))) {
-        char *comma = strstr(e->msg, "missing comma") ? weir_format(", or a ',' is missing before line %u", mark.line) : weir_strdup("");
-        weir_problems_add(r->problems, &top->mark, NULL, "this '%s' is never closed%s", top->value->kind == WEIR_VALUE_SEQUENCE ? "[" : "{", comma);
+    if (top && top->flow &&
+        (strstr(e->msg, "without a closing") || (strstr(e->msg, "missing comma") && mark.line > top->mark.line))) {
+        char *comma = strstr(e->msg, "missing comma") ? weir_format(", or a ',' is missing before line %u", mark.line)
+                                                      : weir_strdup("");
+        weir_problems_add(r->problems, &top->mark, NULL, "this '%s' is never closed%s",
+                          top->value->kind == WEIR_VALUE_SEQUENCE ? "[" : "{", comma);
         weir_free(comma);
         return;
     }
     weir_problems_add(r->problems, &mark, hint_for(e->msg), "this is not YAML: %s", e->msg);
 }
 
-/* libfyaml would silently stop at bytes that are not UTF-8. n: all of it is; else the offset of the first byte that is not, or that is NUL. */
+/* libfyaml would silently stop at bytes that are not UTF-8. n: all of it is; else the offset of the first byte that is not,
+ * or that is NUL. */
 static size_t valid_utf8(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -360,7 +380,8 @@ static size_t valid_utf8(const char *text, size_t n)
         for (size_t k = 1; k <= more; k++) {
             if ((p[i + k] & 0xc0) != 0x80) return i;
         }
-        if ((c == 0xe0 && p[i + 1] < 0xa0) || (c == 0xed && p[i + 1] >= 0xa0) || (c == 0xf0 && p[i + 1] < 0x90) || (c == 0xf4 && p[i + 1] >= 0x90))
+        if ((c == 0xe0 && p[i + 1] < 0xa0) || (c == 0xed && p[i + 1] >= 0xa0) || (c == 0xf0 && p[i + 1] < 0x90) ||
+            (c == 0xf4 && p[i + 1] >= 0x90))
             return i;
         i += more + 1;
     }
@@ -404,8 +425,8 @@ static void reader_finish(struct reader *r)
     weir_map_finish(&r->anchors);
 }
 
-struct weir_value *weir__document_parse_yaml(struct weir_document *document, const char *text, size_t n, const char *origin, bool mark_text,
-                                             struct weir_problems *problems)
+struct weir_value *weir__document_parse_yaml(struct weir_document *document, const char *text, size_t n, const char *origin,
+                                             bool mark_text, struct weir_problems *problems)
 {
     if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3; /* a byte order mark */
@@ -417,7 +438,8 @@ struct weir_value *weir__document_parse_yaml(struct weir_document *document, con
     size_t valid = valid_utf8(text, n);
     if (valid < n) {
         struct weir_mark mark = mark_of(&r, valid, valid + 1);
-        weir_problems_add(problems, &mark, "save the file as UTF-8", "the text is not UTF-8: byte 0x%02x", (unsigned char)text[valid]);
+        weir_problems_add(problems, &mark, "save the file as UTF-8", "the text is not UTF-8: byte 0x%02x",
+                          (unsigned char)text[valid]);
         r.failed = true;
     } else {
         parse(&r);

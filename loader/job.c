@@ -14,8 +14,11 @@
 enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BATCHES = 1 << 16 };
 
 static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", NULL};
-static const char *const later_top_keys[] = {"checkpoint", "checkpoints", "savepoint", "restart", "metrics", "state", "functions", "schemas", NULL};
-static const char *const default_keys[] = {"parallelism", "max_parallelism", "state", "batch_rows", "channel_batches", "overflow", "chaining", "auto_watermark", NULL};
+static const char *const later_top_keys[] = {"checkpoint", "checkpoints", "savepoint", "restart", "metrics",
+                                             "state",      "functions",   "schemas",   NULL};
+static const char *const default_keys[] = {"parallelism", "max_parallelism", "state",
+                                           "batch_rows",  "channel_batches", "overflow",
+                                           "chaining",    "auto_watermark",  NULL};
 static const char *const later_default_keys[] = {"restart", "buffer_timeout", "ttl", "object_reuse", NULL};
 
 static bool is_job_name(const char *name)
@@ -31,8 +34,11 @@ static void read_name(struct weir__job *job, const struct weir_value *root)
     if (!value) {
         weir__say(job, root, weir_strdup("job: NAME"), "the job has no name: the key 'job' is missing");
     } else if (weir__read_text(job, value, "job", &name)) {
-        if (is_job_name(name)) job->graph->job = weir_strdup(name);
-        else weir__say(job, value, NULL, "'%s' is no name for a job: use a-z, 0-9, '_' and '-', beginning with a letter or digit", name);
+        if (is_job_name(name))
+            job->graph->job = weir_strdup(name);
+        else
+            weir__say(job, value, NULL,
+                      "'%s' is no name for a job: use a-z, 0-9, '_' and '-', beginning with a letter or digit", name);
     }
 }
 
@@ -40,16 +46,20 @@ static void read_state_backend(struct weir__job *job, const struct weir_value *v
 {
     static const char *const backends[] = {"heap", NULL};
     if (value->kind == WEIR_VALUE_SCALAR && strcmp(value->text, "leveldb") == 0)
-        weir__say(job, value, weir_strdup("state: heap"), "the state backend 'leveldb' is not supported by this version yet");
-    else (void)weir__read_choice(job, value, "state", backends);
+        weir__say(job, value, weir_strdup("state: heap"),
+                  "the state backend 'leveldb' is not supported by this version yet");
+    else
+        (void)weir__read_choice(job, value, "state", backends);
 }
 
 static void read_auto_watermark(struct weir__job *job, const struct weir_value *value)
 {
     int64_t ms;
     if (!weir__read_duration(job, value, "auto_watermark", &ms)) return;
-    if (ms >= 0) job->auto_watermark_ms = ms;
-    else weir__say(job, value, weir_strdup("0 switches periodic watermarks off"), "auto_watermark must not be negative");
+    if (ms >= 0)
+        job->auto_watermark_ms = ms;
+    else
+        weir__say(job, value, weir_strdup("0 switches periodic watermarks off"), "auto_watermark must not be negative");
 }
 
 static void read_default(struct weir__job *job, const char *key, const struct weir_value *value)
@@ -59,13 +69,18 @@ static void read_default(struct weir__job *job, const char *key, const struct we
         (void)weir__read_count(job, value, key, 1, WEIR_MAX_PARALLELISM, &job->default_parallelism);
     else if (strcmp(key, "max_parallelism") == 0)
         (void)weir__read_count(job, value, key, 1, WEIR_MAX_PARALLELISM, &job->default_max_parallelism);
-    else if (strcmp(key, "state") == 0) read_state_backend(job, value);
-    else if (strcmp(key, "batch_rows") == 0) (void)weir__read_count(job, value, key, 1, MAX_BATCH_ROWS, &graph->batch_rows);
+    else if (strcmp(key, "state") == 0)
+        read_state_backend(job, value);
+    else if (strcmp(key, "batch_rows") == 0)
+        (void)weir__read_count(job, value, key, 1, MAX_BATCH_ROWS, &graph->batch_rows);
     else if (strcmp(key, "channel_batches") == 0)
         (void)weir__read_count(job, value, key, 1, MAX_CHANNEL_BATCHES, &graph->channel_batches);
-    else if (strcmp(key, "overflow") == 0) (void)weir__read_size(job, value, key, &graph->overflow_bytes);
-    else if (strcmp(key, "chaining") == 0) (void)weir__read_bool(job, value, key, &graph->chaining);
-    else if (strcmp(key, "auto_watermark") == 0) read_auto_watermark(job, value);
+    else if (strcmp(key, "overflow") == 0)
+        (void)weir__read_size(job, value, key, &graph->overflow_bytes);
+    else if (strcmp(key, "chaining") == 0)
+        (void)weir__read_bool(job, value, key, &graph->chaining);
+    else if (strcmp(key, "auto_watermark") == 0)
+        read_auto_watermark(job, value);
 }
 
 static void read_defaults(struct weir__job *job, const struct weir_value *defaults)
@@ -112,7 +127,8 @@ static void read_plugins(struct weir__job *job, const struct weir_value *plugins
         return;
     }
     if (plugins->kind != WEIR_VALUE_SEQUENCE) {
-        weir__say(job, plugins, weir_strdup("plugins: [./plugins/mine.so]"), "expected a list of plugin files, found a mapping");
+        weir__say(job, plugins, weir_strdup("plugins: [./plugins/mine.so]"),
+                  "expected a list of plugin files, found a mapping");
         return;
     }
     for (size_t i = 0; i < plugins->n; i++) read_plugin(job, plugins->items[i]);
@@ -130,7 +146,8 @@ static void compile(struct weir__job *job)
     const struct weir_value *root = weir_document_root(job->document);
     if (root->kind != WEIR_VALUE_MAPPING) {
         char *found = weir__found(root);
-        weir__say(job, root, weir_strdup("job: NAME and nodes: [...] are the least"), "expected a job, which is a mapping, found %s", found);
+        weir__say(job, root, weir_strdup("job: NAME and nodes: [...] are the least"),
+                  "expected a job, which is a mapping, found %s", found);
         weir_free(found);
         return;
     }
@@ -141,11 +158,16 @@ static void compile(struct weir__job *job)
     build(job);
 }
 
-weir_status weir_job_compile(const struct weir_document *document, const struct weir_job_settings *settings, struct weir_registry *registry,
-                             struct weir_stream_graph **graph, struct weir_problems *problems)
+weir_status weir_job_compile(const struct weir_document *document, const struct weir_job_settings *settings,
+                             struct weir_registry *registry, struct weir_stream_graph **graph,
+                             struct weir_problems *problems)
 {
-    struct weir__job job = {.document = document, .settings = settings, .registry = registry, .problems = problems,
-                            .graph = weir_stream_graph_create(), .auto_watermark_ms = DEFAULT_AUTO_WATERMARK_MS};
+    struct weir__job job = {.document = document,
+                            .settings = settings,
+                            .registry = registry,
+                            .problems = problems,
+                            .graph = weir_stream_graph_create(),
+                            .auto_watermark_ms = DEFAULT_AUTO_WATERMARK_MS};
     job.graph->base_dir = weir_strdup(weir_document_base_dir(document));
     compile(&job);
     *graph = job.graph;

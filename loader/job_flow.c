@@ -1,7 +1,8 @@
 /* loader/job_flow.c - how the stream nodes of a manifest node are joined: to the node's inputs, and to each other.
  *
- * The first stream node of a manifest node gets an edge from each of its inputs, the others one from the step before. The edges in front of the
- * first step after key_by partition by key; the others are as the author says, or the default (semantics A1).
+ * The first stream node of a manifest node gets an edge from each of its inputs, the others one from the step before. The
+ * edges in front of the first step after key_by partition by key; the others are as the author says, or the default
+ * (semantics A1).
  */
 #include <string.h>
 
@@ -15,7 +16,8 @@ uint32_t *weir__copy_indexes(const uint32_t *from, size_t n)
     return to;
 }
 
-/* ---- what comes in ------------------------------------------------------------------------------------------------------ */
+/* ---- what comes in ------------------------------------------------------------------------------------------------------
+ */
 
 static void say_no_port(struct weir__job *job, const struct weir__input *input)
 {
@@ -77,32 +79,41 @@ static void say_different(struct weir__job *job, const struct weir__input *first
     weir_text_finish(&text);
 }
 
+/* The fields of one more input; false: those of all are unknown from here on. */
+static bool join_schema(struct weir__job *job, struct weir__flow *flow, const struct weir__input **first,
+                        const struct weir__input *input)
+{
+    struct weir_schema *schema = input->output ? input->output->schema : NULL;
+    if (!schema) return false;
+    if (!*first) {
+        *first = input;
+        flow->schema = weir_schema_retain(schema);
+        return true;
+    }
+    if (!same_fields(flow->schema, schema)) {
+        say_different(job, *first, input);
+        return false;
+    }
+    struct weir_schema *both = merged(flow->schema, schema);
+    weir_schema_release(flow->schema);
+    flow->schema = both;
+    return true;
+}
+
 void weir__flow_start(struct weir__job *job, struct weir__job_node *node, struct weir__flow *flow)
 {
     struct weir_text name = {0};
-    struct weir__input *first = NULL;
-    bool unknown = node->n_inputs == 0;
+    const struct weir__input *first = NULL;
+    bool known = true;
     *flow = (struct weir__flow){.node = node};
     for (size_t i = 0; i < node->n_inputs; i++) {
         struct weir__input *input = &node->inputs[i];
-        weir_text_add(&name, "%s'%s'", i ? i + 1 == node->n_inputs ? " and " : ", " : "", input->value->text);
+        const char *separator = i == 0 ? "" : i + 1 == node->n_inputs ? " and " : ", ";
+        weir_text_add(&name, "%s'%s'", separator, input->value->text);
         find_output(job, input);
-        struct weir_schema *schema = input->output ? input->output->schema : NULL;
-        if (!schema) {
-            unknown = true;
-        } else if (!first) {
-            first = input;
-            flow->schema = weir_schema_retain(schema);
-        } else if (!same_fields(flow->schema, schema)) {
-            say_different(job, first, input);
-            unknown = true;
-        } else {
-            struct weir_schema *both = merged(flow->schema, schema);
-            weir_schema_release(flow->schema);
-            flow->schema = both;
-        }
+        known &= join_schema(job, flow, &first, input);
     }
-    if (unknown) {
+    if (!known) {
         weir_schema_release(flow->schema);
         flow->schema = NULL;
     }
@@ -125,7 +136,8 @@ void weir__flow_becomes(struct weir__flow *flow, struct weir_schema *schema)
     flow->name = weir_format("what '%s' gives", flow->step);
 }
 
-/* ---- edges -------------------------------------------------------------------------------------------------------------- */
+/* ---- edges --------------------------------------------------------------------------------------------------------------
+ */
 
 static void set_key(struct weir_stream_edge *edge, const struct weir__flow *flow)
 {
@@ -159,7 +171,8 @@ static void set_custom(struct weir__job *job, struct weir_stream_edge *edge, con
     weir_free(stream);
 }
 
-static void set_partition(struct weir__job *job, struct weir_stream_edge *edge, const struct weir__flow *flow, const struct weir__input *input)
+static void set_partition(struct weir__job *job, struct weir_stream_edge *edge, const struct weir__flow *flow,
+                          const struct weir__input *input)
 {
     uint32_t from = job->graph->nodes[edge->from]->parallelism, to = job->graph->nodes[edge->to]->parallelism;
     if (flow->key_edge && input->partition) {
@@ -186,7 +199,8 @@ static void add_edges(struct weir__job *job, const struct weir__flow *flow, cons
     for (size_t i = 0; i < flow->node->n_inputs; i++) {
         const struct weir__input *input = &flow->node->inputs[i];
         if (!input->output) continue;
-        struct weir_stream_edge *edge = weir_stream_graph_add_edge(job->graph, input->output->node, input->output->node_port, to->index, 0);
+        struct weir_stream_edge *edge =
+            weir_stream_graph_add_edge(job->graph, input->output->node, input->output->node_port, to->index, 0);
         set_partition(job, edge, flow, input);
     }
 }
@@ -197,8 +211,8 @@ static char *place_of(const struct weir__job *job, const struct weir_mark *mark)
     return weir_strdup(mark->origin ? mark->origin : weir_document_name(job->document));
 }
 
-struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *flow, enum weir_node_kind kind, const char *step,
-                                      const struct weir_value *at)
+struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *flow, enum weir_node_kind kind,
+                                      const char *step, const struct weir_value *at)
 {
     const struct weir__job_node *n = flow->node;
     bool bears_id = n->main_step && strcmp(step, n->main_step) == 0;
@@ -222,5 +236,6 @@ struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *
 void weir__set_output(struct weir_stream_node *node, const char *port, struct weir_schema *schema)
 {
     node->outputs = weir_realloc_array(node->outputs, node->n_outputs, node->n_outputs + 1, sizeof *node->outputs);
-    node->outputs[node->n_outputs++] = (struct weir_output_port){weir_strdup(port), schema ? weir_schema_retain(schema) : NULL};
+    node->outputs[node->n_outputs++] =
+        (struct weir_output_port){weir_strdup(port), schema ? weir_schema_retain(schema) : NULL};
 }

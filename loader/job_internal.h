@@ -8,8 +8,8 @@
  *   job_schema.c   binding inputs to fields, and what comes out
  *   job_time.c     `time:`; job_window.c: `window:` and `aggregate:`
  *
- * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about what depends on it,
- * so that each mistake is reported once. The graph is built all the same and thrown away at the end.
+ * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about
+ * what depends on it, so that each mistake is reported once. The graph is built all the same and thrown away at the end.
  */
 #ifndef WEIR_LOADER_JOB_INTERNAL_H
 #define WEIR_LOADER_JOB_INTERNAL_H
@@ -26,22 +26,22 @@ struct weir__job {
     struct weir_registry *registry;
     struct weir_problems *problems;
     struct weir_stream_graph *graph;
-    size_t plugin_problems;    /* of them, how many are about plugin files */
+    size_t plugin_problems;                                /* of them, how many are about plugin files */
     uint32_t default_parallelism, default_max_parallelism; /* of the manifest; 0: not given */
     int64_t auto_watermark_ms;
     struct weir__job_node *nodes; /* in the author's order */
     size_t n_nodes;
-    size_t *order;             /* nodes in topological order; those on a cycle are left out */
+    size_t *order; /* nodes in topological order; those on a cycle are left out */
     size_t n_order;
 };
 
 enum weir__role { WEIR__SOURCE = 1, WEIR__STEPS, WEIR__SINK };
 
-struct weir__input { /* one member of `from` */
-    const struct weir_value *value; /* the scalar that names it */
-    char *id, *port;                /* port "": the main output */
-    struct weir__job_node *node;    /* NULL: there is none of that name */
-    const struct weir__output *output; /* set when the reader is built; NULL: there is none, or it is unknown */
+struct weir__input {                    /* one member of `from` */
+    const struct weir_value *value;     /* the scalar that names it */
+    char *id, *port;                    /* port "": the main output */
+    struct weir__job_node *node;        /* NULL: there is none of that name */
+    const struct weir__output *output;  /* set when the reader is built; NULL: there is none, or it is unknown */
     enum weir_partition_kind partition; /* 0: the default */
     const struct weir_value *partition_value;
 };
@@ -63,30 +63,34 @@ struct weir__job_node {
     bool parallelism_given;
     const char *slot_group;
     enum weir_chain_strategy chain;
-    const char *main_step;          /* the key of the step that bears the node's id */
+    const char *main_step; /* the key of the step that bears the node's id */
     struct weir__output *outputs;
     size_t n_outputs, outputs_capacity;
-    bool ports_unknown;             /* a component is unknown, and so are its side outputs */
+    bool ports_unknown; /* a component is unknown, and so are its side outputs */
     bool built;
-    struct weir_map input_names;    /* of its components: what `args` may bind */
+    struct weir_map input_names; /* of its components: what `args` may bind */
 };
 
 /* ---- job_read.c ------------------------------------------------------------------------------------------------------- */
 
 /* Adds a problem at `at`, unless it is broken. help: freed here; may be NULL. */
 void weir__say(struct weir__job *, const struct weir_value *at, char *help, const char *format, ...) WEIR_PRINTF(4, 5);
-void weir__say_part(struct weir__job *, const struct weir_value *at, const char *part, char *help, const char *format, ...) WEIR_PRINTF(5, 6); /* at a part of a scalar */
+/* The same at a part of a scalar. */
+void weir__say_part(struct weir__job *, const struct weir_value *at, const char *part, char *help, const char *format, ...)
+    WEIR_PRINTF(5, 6);
 /* "did you mean 'x'?", or a copy of `otherwise` (may be NULL) when nothing is near. */
 char *weir__near(const char *name, const char *const *candidates, size_t n, const char *otherwise);
 /* What stands there, for messages: "a list", "'x'", "nothing"; the caller frees. Secrets are not shown. */
 char *weir__found(const struct weir_value *);
 
 /* Says which keys of the mapping are not among `keys`; `later` (NULL-terminated, may be NULL): keys of a later version. */
-void weir__check_keys(struct weir__job *, const struct weir_value *mapping, const char *const *keys, const char *const *later);
+void weir__check_keys(struct weir__job *, const struct weir_value *mapping, const char *const *keys,
+                      const char *const *later);
 /* False, and a problem, unless it is that; `what` is the subject: "parallelism". */
 bool weir__is_mapping(struct weir__job *, const struct weir_value *, const char *expected);
-bool weir__read_text(struct weir__job *, const struct weir_value *, const char *what, const char **text); /* a name: no secret */
-bool weir__read_count(struct weir__job *, const struct weir_value *, const char *what, int64_t min, int64_t max, uint32_t *count);
+bool weir__read_text(struct weir__job *, const struct weir_value *, const char *what, const char **name); /* no secret */
+bool weir__read_count(struct weir__job *, const struct weir_value *, const char *what, int64_t min, int64_t max,
+                      uint32_t *count);
 bool weir__read_size(struct weir__job *, const struct weir_value *, const char *what, size_t *bytes);
 bool weir__read_duration(struct weir__job *, const struct weir_value *, const char *what, int64_t *ms);
 bool weir__read_bool(struct weir__job *, const struct weir_value *, const char *what, bool *value);
@@ -98,56 +102,60 @@ void weir__say_expression(struct weir__job *, const struct weir_value *);
 
 /* ---- job_nodes.c ------------------------------------------------------------------------------------------------------ */
 
-void weir__read_nodes(struct weir__job *);  /* job->nodes and job->order */
+void weir__read_nodes(struct weir__job *); /* job->nodes and job->order */
 void weir__free_nodes(struct weir__job *);
-void weir__add_output(struct weir__job_node *, const char *port, struct weir_schema *, uint32_t stream_node, uint32_t stream_port);
+void weir__add_output(struct weir__job_node *, const char *port, struct weir_schema *, uint32_t stream_node,
+                      uint32_t stream_port);
 
 /* ---- job_parts.c ------------------------------------------------------------------------------------------------------ */
 
 /* A component where a manifest names it. */
 struct weir__use {
-    const struct weir_value *at;      /* its name, for marks */
-    const char *name;                 /* as written; NULL: the shape was wrong */
-    const struct weir_value *options; /* mapping or NULL */
-    const struct weir_value *args;    /* the reserved option `args`; NULL: none */
-    const struct weir_value *malformed; /* the reserved option of sources; NULL: none */
-    const char *stream;               /* whose fields its field options name, for messages */
+    const struct weir_value *at;            /* its name, for marks */
+    const char *name;                       /* as written; NULL: unknown */
+    const struct weir_value *options;       /* mapping or NULL */
+    const struct weir_value *args;          /* the reserved option `args`; NULL: none */
+    const struct weir_value *malformed;     /* the reserved option of sources; NULL: none */
+    const char *stream;                     /* whose fields its field options name, for messages */
     const struct weir_component_info *info; /* NULL: unknown */
-    struct weir_part_spec *part;      /* NULL: unknown */
-    bool complete;                    /* every option is right: inference can go on */
+    struct weir_part_spec *part;            /* NULL: unknown */
+    bool complete;                          /* every option is right: inference can go on */
 };
-/* Resolves `value` (name, or {name: {options}}). fields: what field options choose from; NULL: unknown, or there are none; `stream` has them. The caller
- * owns use->part. */
-void weir__use_component(struct weir__job *, const struct weir_value *value, weir_kind kind, struct weir_schema *fields, const char *stream,
-                         struct weir__use *use);
-/* The same for a component that a key of the manifest stands for ("sum" for rolling_sum): value is its options, or a single value for the option
- * `shorthand` (NULL: there is none), or NULL. */
-void weir__use_named(struct weir__job *, const struct weir_value *at, const char *name, weir_kind kind, const struct weir_value *value,
-                     const char *shorthand, struct weir_schema *fields, const char *stream, struct weir__use *use);
+/* Resolves `value` (name, or {name: {options}}). fields: what field options choose from; NULL: unknown, or there are none;
+ * `stream` has them. The caller owns use->part. */
+void weir__use_component(struct weir__job *, const struct weir_value *value, weir_kind kind, struct weir_schema *fields,
+                         const char *stream, struct weir__use *use);
+/* The same for a component that a key of the manifest stands for ("sum" for rolling_sum): value is its options, or a single
+ * value for the option `shorthand` (NULL: there is none), or NULL. */
+void weir__use_named(struct weir__job *, const struct weir_value *at, const char *name, weir_kind kind,
+                     const struct weir_value *value, const char *shorthand, struct weir_schema *fields, const char *stream,
+                     struct weir__use *use);
 /* The component that `value` names, without a word when there is none. */
-const struct weir_component_info *weir__peek_component(const struct weir__job *, const struct weir_value *value, weir_kind kind);
+const struct weir_component_info *weir__peek_component(const struct weir__job *, const struct weir_value *value,
+                                                       weir_kind kind);
 bool weir__part_is_blocking(const struct weir_part_spec *); /* itself or a nested one */
-bool weir__needs_key(const struct weir_component_info *); /* operators */
+bool weir__needs_key(const struct weir_component_info *);   /* operators */
 
 /* ---- job_schema.c ----------------------------------------------------------------------------------------------------- */
 
 /* Where a component's inputs come from. */
 struct weir__binding {
-    struct weir_schema_text text;  /* of info->in */
-    uint32_t *args, n_args;        /* flat, as the graph has it; taken by the caller */
-    int32_t *field_of_item;        /* by item: stream field; -1: not a field */
-    bool null_in;                  /* a field that may be null feeds an input that must not be */
+    struct weir_schema_text text; /* of info->in */
+    uint32_t *args, n_args;       /* flat, as the graph has it; taken by the caller */
+    int32_t *field_of_item;       /* by item: stream field; -1: not a field */
+    bool null_in;                 /* a field that may be null feeds an input that must not be */
     bool complete;
 };
 /* What `args` say: by name, or by position. */
 struct weir__args {
-    const struct weir_value *own;       /* of the component: mapping or list */
-    struct weir__job_node *node;        /* whose `args:` apply; NULL: none do */
-    const struct weir_value *call;      /* "sum(amount)": the scalar, for marks */
-    char *const *positional;            /* fields in the parentheses */
+    const struct weir_value *own;  /* of the component: mapping or list */
+    struct weir__job_node *node;   /* whose `args:` apply; NULL: none do */
+    const struct weir_value *call; /* "sum(amount)": the scalar, for marks */
+    char *const *positional;       /* fields in the parentheses */
     size_t n_positional;
 };
-void weir__bind(struct weir__job *, const struct weir__use *, struct weir_schema *, const char *stream, const struct weir__args *, struct weir__binding *);
+void weir__bind(struct weir__job *, const struct weir__use *, struct weir_schema *, const char *stream,
+                const struct weir__args *, struct weir__binding *);
 void weir__binding_finish(struct weir__binding *);
 
 struct weir__inference {
@@ -156,20 +164,25 @@ struct weir__inference {
     struct weir_schema *in;              /* NULL: no input */
     const uint32_t *keys;
     size_t n_keys;
-    struct weir_schema *declared;        /* the node's `schema:`; NULL: none */
-    const struct weir_value *at;         /* whom to blame */
-    bool used_declared, failed;          /* results */
+    struct weir_schema *declared; /* the node's `schema:`; NULL: none */
+    const struct weir_value *at;  /* whom to blame */
+    bool used_declared, failed;   /* results */
 };
 /* The fields that come out of an out or side text; NULL after a problem, or when something it needs is unknown. */
 struct weir_schema *weir__infer(struct weir__job *, struct weir__inference *, const struct weir_schema_text *);
 /* A node's `schema:`. NULL after a problem. */
 struct weir_schema *weir__read_schema(struct weir__job *, const struct weir_value *);
+/* Whether the text can be the name of a field; if not, says so. */
+bool weir__check_field_name(struct weir__job *, const struct weir_value *name);
 
-/* The field a scalar names; -1 after a problem, or when the schema is NULL (unknown). what: "key_by", "time"; for messages. */
-int32_t weir__find_field(struct weir__job *, const struct weir_value *, const char *name, struct weir_schema *, const char *stream);
+/* The field a scalar names; -1 after a problem, or when the schema is NULL (unknown). what: "key_by", "time"; for messages.
+ */
+int32_t weir__find_field(struct weir__job *, const struct weir_value *, const char *name, struct weir_schema *,
+                         const char *stream);
 char *weir__field_help(const char *name, const struct weir_schema *);
 
-/* ---- job_flow.c, job_steps.c, job_time.c, job_window.c -------------------------------------------------------------------------------- */
+/* ---- job_flow.c, job_steps.c, job_time.c, job_window.c
+ * -------------------------------------------------------------------------------- */
 
 /* What flows at a point inside a manifest node. */
 struct weir__flow {
@@ -180,23 +193,26 @@ struct weir__flow {
     bool attached;              /* comes out of stream node `from`; else from the node's inputs */
     uint32_t from;
     const struct weir_value *key_value; /* `key_by`; NULL: not keyed */
-    uint32_t *keys;             /* owned; fields of schema, until a step changes the fields */
+    uint32_t *keys;                     /* owned; fields of schema, until a step changes the fields */
     size_t n_keys;
-    bool key_edge;              /* the next edge is the one that partitions by key */
+    bool key_edge; /* the next edge is the one that partitions by key */
 };
 void weir__build_node(struct weir__job *, struct weir__job_node *);
-/* A stream node fed by the flow, which goes on from it; its schema is to be set with weir__flow_becomes. `step`: its key in the manifest. */
-struct weir_stream_node *weir__attach(struct weir__job *, struct weir__flow *, enum weir_node_kind, const char *step, const struct weir_value *at);
+/* A stream node fed by the flow, which goes on from it; its schema is to be set with weir__flow_becomes. `step`: its key in
+ * the manifest. */
+struct weir_stream_node *weir__attach(struct weir__job *, struct weir__flow *, enum weir_node_kind, const char *step,
+                                      const struct weir_value *at);
 void weir__set_output(struct weir_stream_node *, const char *port, struct weir_schema *); /* retains; NULL is fine */
-void weir__flow_becomes(struct weir__flow *, struct weir_schema *); /* takes; also the name */
+void weir__flow_becomes(struct weir__flow *, struct weir_schema *);                       /* takes; also the name */
 uint32_t *weir__copy_indexes(const uint32_t *, size_t n);
 
 /* `time:` of a source (fields: what comes out) or of any other node. */
-void weir__read_time(struct weir__job *, const struct weir_value *, struct weir_schema *fields, const char *stream, bool of_source,
-                     struct weir_time_config *);
+void weir__read_time(struct weir__job *, const struct weir_value *, struct weir_schema *fields, const char *stream,
+                     bool of_source, struct weir_time_config *);
 /* Where the flow of a node starts: the schema that its inputs share. */
 void weir__flow_start(struct weir__job *, struct weir__job_node *, struct weir__flow *);
 void weir__flow_finish(struct weir__flow *);
-void weir__build_window(struct weir__job *, struct weir__flow *, const struct weir_value *window, const struct weir_value *aggregate);
+void weir__build_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
+                        const struct weir_value *aggregate);
 
 #endif

@@ -1,4 +1,5 @@
-/* loader/job_nodes.c - the list of nodes: ids, roles, settings, `from`, and an order in which every node comes after its inputs. */
+/* loader/job_nodes.c - the list of nodes: ids, roles, settings, `from`, and an order in which every node comes after its
+ * inputs. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -6,11 +7,15 @@
 #include "data/key.h"
 #include "loader/job_internal.h"
 
-static const char *const node_keys[] = {"id",     "source",  "sink",     "from",   "schema", "malformed", "time",        "filter",          "map",        "flat_map", "process",
-                                        "key_by", "reduce",  "sum",      "min",    "max",    "min_by",    "max_by",      "count",           "window",     "aggregate", "select",
-                                        "args",   "parallelism", "max_parallelism", "slot_group", "chain", NULL};
-static const char *const later_node_keys[] = {"set", "join", "state", "trigger", "evictor", "connect", "co_process", "broadcast", "async", "checkpoint",
-                                              "cogroup", "iterate", "window_all", "guarantee", "ttl", "slots", "restart", NULL};
+static const char *const node_keys[] = {"id",         "source", "sink",   "from",        "schema",
+                                        "malformed",  "time",   "filter", "map",         "flat_map",
+                                        "process",    "key_by", "reduce", "sum",         "min",
+                                        "max",        "min_by", "max_by", "count",       "window",
+                                        "aggregate",  "select", "args",   "parallelism", "max_parallelism",
+                                        "slot_group", "chain",  NULL};
+static const char *const later_node_keys[] = {"set",        "join",      "state", "trigger",    "evictor", "connect",
+                                              "co_process", "broadcast", "async", "checkpoint", "cogroup", "iterate",
+                                              "window_all", "guarantee", "ttl",   "slots",      "restart", NULL};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
 static const char *const sink_keys[] = {"sink", "from", "args", NULL};
 static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};
@@ -29,7 +34,8 @@ static bool is_id(const char *text)
     return n > 0 && text[n] == '\0' && text[0] >= 'a' && text[0] <= 'z';
 }
 
-/* ---- settings that every node has ---------------------------------------------------------------------------------------- */
+/* ---- settings that every node has ----------------------------------------------------------------------------------------
+ */
 
 /* Node, command line, manifest default, configuration file, 1. */
 static uint32_t inherited_parallelism(const struct weir__job *job)
@@ -42,11 +48,14 @@ static uint32_t inherited_parallelism(const struct weir__job *job)
 
 static void read_parallelism(struct weir__job *job, struct weir__job_node *node)
 {
-    const struct weir_value *value = weir_value_get(node->value, "parallelism"), *max = weir_value_get(node->value, "max_parallelism");
+    const struct weir_value *value = weir_value_get(node->value, "parallelism"),
+                            *max = weir_value_get(node->value, "max_parallelism");
     node->parallelism = inherited_parallelism(job);
-    if (value) node->parallelism_given = weir__read_count(job, value, "parallelism", 1, WEIR_MAX_PARALLELISM, &node->parallelism);
+    if (value)
+        node->parallelism_given = weir__read_count(job, value, "parallelism", 1, WEIR_MAX_PARALLELISM, &node->parallelism);
     node->max_parallelism = job->default_max_parallelism;
-    if (max && !weir__read_count(job, max, "max_parallelism", 1, WEIR_MAX_PARALLELISM, &node->max_parallelism)) node->max_parallelism = 0;
+    if (max && !weir__read_count(job, max, "max_parallelism", 1, WEIR_MAX_PARALLELISM, &node->max_parallelism))
+        node->max_parallelism = 0;
     if (node->max_parallelism == 0) node->max_parallelism = weir_default_max_parallelism(node->parallelism);
     if (node->parallelism > node->max_parallelism) {
         const struct weir_value *at = max ? max : value ? value : node->id_value;
@@ -59,7 +68,8 @@ static void read_settings(struct weir__job *job, struct weir__job_node *node)
 {
     static const char *const chains[] = {"always", "head", "never", NULL};
     static const enum weir_chain_strategy strategies[] = {WEIR_CHAIN_ALWAYS, WEIR_CHAIN_HEAD, WEIR_CHAIN_NEVER};
-    const struct weir_value *chain = weir_value_get(node->value, "chain"), *group = weir_value_get(node->value, "slot_group");
+    const struct weir_value *chain = weir_value_get(node->value, "chain"),
+                            *group = weir_value_get(node->value, "slot_group");
     read_parallelism(job, node);
     if (chain) {
         int i = weir__read_choice(job, chain, "chain", chains);
@@ -76,34 +86,46 @@ static void say_foreign_keys(struct weir__job *job, struct weir__job_node *node,
         const struct weir_value *key = node->value->pairs[i].key;
         if (is_in(key->text, own) || is_in(key->text, common_keys) || !is_in(key->text, node_keys)) continue;
         bool step = !is_in(key->text, source_keys) && !is_in(key->text, sink_keys);
-        weir__say(job, key, step ? weir_strdup("put the step in a node of its own, and connect it with `from`") : NULL, "a %s has no '%s'", what, key->text);
+        weir__say(job, key, step ? weir_strdup("put the step in a node of its own, and connect it with `from`") : NULL,
+                  "a %s has no '%s'", what, key->text);
+    }
+}
+
+static void read_source_role(struct weir__job *job, struct weir__job_node *node)
+{
+    static const char *const own[] = {"source", "schema", "malformed", "time", "from", NULL};
+    const struct weir_value *from = weir_value_key(node->value, "from");
+    node->role = WEIR__SOURCE;
+    if (from) weir__say(job, from, NULL, "a source has no input: 'from' does not belong here");
+    say_foreign_keys(job, node, own, "source");
+}
+
+static void read_steps_role(struct weir__job *job, struct weir__job_node *node)
+{
+    static const char *const only_sources[] = {"schema", "malformed", NULL};
+    node->role = WEIR__STEPS;
+    for (size_t i = 0; only_sources[i]; i++) {
+        const struct weir_value *key = weir_value_key(node->value, only_sources[i]);
+        if (key) weir__say(job, key, NULL, "only a source has '%s'", only_sources[i]);
     }
 }
 
 static void read_role(struct weir__job *job, struct weir__job_node *node)
 {
     const struct weir_value *source = weir_value_key(node->value, "source"), *sink = weir_value_key(node->value, "sink");
-    const struct weir_value *from = weir_value_key(node->value, "from");
     if (source && sink) {
-        weir__say(job, sink, weir_strdup("make two nodes: the sink's has `from: SOURCE`"), "a node is a source or a sink, not both");
+        weir__say(job, sink, weir_strdup("make two nodes: the sink's has `from: SOURCE`"),
+                  "a node is a source or a sink, not both");
     } else if (source) {
-        node->role = WEIR__SOURCE;
-        if (from) weir__say(job, from, NULL, "a source has no input: 'from' does not belong here");
-        static const char *const own[] = {"source", "schema", "malformed", "time", "from", NULL};
-        say_foreign_keys(job, node, own, "source");
-    } else if (!from) {
-        weir__say(job, node->id_value, weir_strdup("give it `source:`, or `from:` and what to do"), "node '%s' has neither a source nor an input",
-                  node->id);
+        read_source_role(job, node);
+    } else if (!weir_value_key(node->value, "from")) {
+        weir__say(job, node->id_value, weir_strdup("give it `source:`, or `from:` and what to do"),
+                  "node '%s' has neither a source nor an input", node->id);
     } else if (sink) {
         node->role = WEIR__SINK;
         say_foreign_keys(job, node, sink_keys, "sink");
     } else {
-        node->role = WEIR__STEPS;
-        static const char *const only_sources[] = {"schema", "malformed", NULL};
-        for (size_t i = 0; only_sources[i]; i++) {
-            const struct weir_value *key = weir_value_key(node->value, only_sources[i]);
-            if (key) weir__say(job, key, NULL, "only a source has '%s'", only_sources[i]);
-        }
+        read_steps_role(job, node);
     }
 }
 
@@ -113,7 +135,8 @@ static bool read_id(struct weir__job *job, struct weir__job_node *node)
     node->id_value = id ? id : node->value;
     node->id = "?";
     if (!id) {
-        weir__say(job, node->value, weir_strdup("an id names the node's state: choose it well, keep it"), "the node has no 'id'");
+        weir__say(job, node->value, weir_strdup("an id names the node's state: choose it well, keep it"),
+                  "the node has no 'id'");
         return false;
     }
     if (!weir__read_text(job, id, "id", &node->id)) {
@@ -124,16 +147,17 @@ static bool read_id(struct weir__job *job, struct weir__job_node *node)
     return true;
 }
 
-/* ---- from ---------------------------------------------------------------------------------------------------------------- */
+/* ---- from ----------------------------------------------------------------------------------------------------------------
+ */
 
-static void read_partition(struct weir__job *job, struct weir__input *input, const struct weir_value *value)
+static void read_partition(struct weir__input *input, const struct weir_value *value)
 {
     static const struct {
         const char *name;
         enum weir_partition_kind kind;
-    } known[] = {{"forward", WEIR_PARTITION_FORWARD},     {"rebalance", WEIR_PARTITION_REBALANCE}, {"rescale", WEIR_PARTITION_RESCALE},
-                 {"shuffle", WEIR_PARTITION_SHUFFLE},     {"broadcast", WEIR_PARTITION_BROADCAST}, {"global", WEIR_PARTITION_GLOBAL}};
-    (void)job;
+    } known[] = {{"forward", WEIR_PARTITION_FORWARD},     {"rebalance", WEIR_PARTITION_REBALANCE},
+                 {"rescale", WEIR_PARTITION_RESCALE},     {"shuffle", WEIR_PARTITION_SHUFFLE},
+                 {"broadcast", WEIR_PARTITION_BROADCAST}, {"global", WEIR_PARTITION_GLOBAL}};
     if (!value || value->broken) return;
     input->partition_value = value;
     input->partition = WEIR_PARTITION_CUSTOM;
@@ -142,7 +166,8 @@ static void read_partition(struct weir__job *job, struct weir__input *input, con
     }
 }
 
-static void add_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value, const struct weir_value *partition)
+static void add_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value,
+                      const struct weir_value *partition)
 {
     const char *text;
     if (!weir__read_text(job, value, "from", &text)) {
@@ -155,7 +180,7 @@ static void add_input(struct weir__job *job, struct weir__job_node *node, const 
     input->value = value;
     input->id = dot ? weir_strndup(text, (size_t)(dot - text)) : weir_strdup(text);
     input->port = weir_strdup(dot ? dot + 1 : "");
-    read_partition(job, input, partition);
+    read_partition(input, partition);
 }
 
 static void read_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value)
@@ -171,8 +196,10 @@ static void read_input(struct weir__job *job, struct weir__job_node *node, const
         return;
     }
     weir__check_keys(job, value, keys, NULL);
-    if (input) add_input(job, node, input, weir_value_get(value, "partition"));
-    else weir__say(job, value, weir_strdup("from: {input: NODE, partition: rebalance}"), "'input' is missing");
+    if (input)
+        add_input(job, node, input, weir_value_get(value, "partition"));
+    else
+        weir__say(job, value, weir_strdup("from: {input: NODE, partition: rebalance}"), "'input' is missing");
 }
 
 static void read_from(struct weir__job *job, struct weir__job_node *node)
@@ -189,7 +216,8 @@ static void read_from(struct weir__job *job, struct weir__job_node *node)
     }
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------ */
+/* ---- the list ------------------------------------------------------------------------------------------------------------
+ */
 
 static void read_node(struct weir__job *job, const struct weir_value *value, struct weir_map *ids)
 {
@@ -212,7 +240,8 @@ static void read_node(struct weir__job *job, const struct weir_value *value, str
     }
 }
 
-static void resolve_input(struct weir__job *job, struct weir__job_node *node, struct weir__input *input, const struct weir_map *ids)
+static void resolve_input(struct weir__job *job, struct weir__job_node *node, struct weir__input *input,
+                          const struct weir_map *ids)
 {
     input->node = weir_map_find(ids, input->id);
     if (input->node == node) {
@@ -221,7 +250,8 @@ static void resolve_input(struct weir__job *job, struct weir__job_node *node, st
     } else if (!input->node) {
         const char **names = weir_alloc_array(ids->n + 1, sizeof *names);
         for (size_t i = 0; i < ids->n; i++) names[i] = ids->entries[i].key;
-        weir__say_part(job, input->value, input->id, weir__near(input->id, names, ids->n, NULL), "there is no node '%s'", input->id);
+        weir__say_part(job, input->value, input->id, weir__near(input->id, names, ids->n, NULL), "there is no node '%s'",
+                       input->id);
         weir_free(names);
     } else if (input->node->role == WEIR__SINK) {
         weir__say(job, input->value, NULL, "'%s' is a sink: nothing comes out of it", input->id);
@@ -238,13 +268,19 @@ static void check_ends(struct weir__job *job, const struct weir_value *nodes)
         unclear |= job->nodes[i].role == 0;
     }
     if (unclear) return;
-    if (!sources) weir__say(job, nodes, weir_strdup("a source is a node such as {id: in, source: {file: {path: ...}}}"), "the job has no source");
-    if (!sinks) weir__say(job, nodes, weir_strdup("a sink is a node such as {id: out, from: NODE, sink: print}"), "the job has no sink: nothing would come out of it");
+    if (!sources)
+        weir__say(job, nodes, weir_strdup("a source is a node such as {id: in, source: {file: {path: ...}}}"),
+                  "the job has no source");
+    if (!sinks)
+        weir__say(job, nodes, weir_strdup("a sink is a node such as {id: out, from: NODE, sink: print}"),
+                  "the job has no sink: nothing would come out of it");
 }
 
-/* ---- order ---------------------------------------------------------------------------------------------------------------- */
+/* ---- order
+ * ---------------------------------------------------------------------------------------------------------------- */
 
-/* Kahn's algorithm, always taking the first node in the author's order that is ready, so that the graph reads like the manifest. */
+/* Kahn's algorithm, always taking the first node in the author's order that is ready, so that the graph reads like the
+ * manifest. */
 static void put_in_order(struct weir__job *job)
 {
     bool *done = weir_alloc_array(job->n_nodes + 1, sizeof *done);
@@ -267,7 +303,9 @@ static void put_in_order(struct weir__job *job)
     weir_free(done);
 }
 
-static struct weir__job_node *left_over_input(const struct weir__job *job, const struct weir__job_node *node, const bool *ordered)
+/* An input of the node that is not in the order either. */
+static struct weir__job_node *unordered_input(const struct weir__job *job, const struct weir__job_node *node,
+                                              const bool *ordered)
 {
     for (size_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i].node && !ordered[node->inputs[i].node - job->nodes]) return node->inputs[i].node;
@@ -275,56 +313,66 @@ static struct weir__job_node *left_over_input(const struct weir__job *job, const
     return NULL;
 }
 
-/* Every node that is left over reads one that is left over, so walking up the inputs from any of them leads into a cycle. One is told; the
- * nodes on it, and what follows from it, are taken as told. */
+/* The cycle through `node`, told from its node that comes first in the file. */
+static void say_cycle(struct weir__job *job, const struct weir__job_node *node, const bool *ordered)
+{
+    const struct weir__job_node *first = node;
+    for (const struct weir__job_node *at = unordered_input(job, node, ordered); at != node;
+         at = unordered_input(job, at, ordered)) {
+        if (at < first) first = at;
+    }
+    struct weir_text cycle = {0};
+    weir_text_add(&cycle, "%s", first->id);
+    const struct weir__job_node *at = first;
+    do {
+        at = unordered_input(job, at, ordered);
+        weir_text_add(&cycle, " <- %s", at->id);
+    } while (at != first);
+    weir__say(job, weir_value_get(first->value, "from"),
+              weir_strdup("a job must not have cycles: records would go round for ever"),
+              "the nodes read each other in a circle: %s", weir_text_get(&cycle));
+    weir_text_finish(&cycle);
+}
+
+/* Every node that has no place in the order reads one that has none, so walking up the inputs leads into a cycle. A walk
+ * that comes to where an earlier one was leads into a cycle that is told already. */
 static void say_cycles(struct weir__job *job)
 {
-    if (job->n_order == job->n_nodes) return;
-    bool *ordered = weir_alloc_array(job->n_nodes, sizeof *ordered), *seen = weir_alloc_array(job->n_nodes, sizeof *seen);
+    bool *ordered = weir_alloc_array(job->n_nodes + 1, sizeof *ordered);
+    size_t *walk = weir_alloc_array(job->n_nodes + 1, sizeof *walk); /* by node: the walk that was there; 0: none */
     for (size_t i = 0; i < job->n_order; i++) ordered[job->order[i]] = true;
     for (size_t i = 0; i < job->n_nodes; i++) {
+        if (ordered[i] || walk[i]) continue;
         struct weir__job_node *node = &job->nodes[i];
-        if (ordered[i] || seen[i]) continue;
-        bool *path = weir_alloc_array(job->n_nodes, sizeof *path);
-        while (node && !path[node - job->nodes] && !seen[node - job->nodes]) {
-            path[node - job->nodes] = true;
-            node = left_over_input(job, node, ordered);
+        while (!walk[node - job->nodes]) {
+            walk[node - job->nodes] = i + 1;
+            node = unordered_input(job, node, ordered);
         }
-        if (node && !seen[node - job->nodes]) {
-            struct weir_text cycle = {0};
-            const struct weir__job_node *at = node;
-            struct weir__job_node *first = node;
-            do { /* told from the node of the cycle that comes first in the file */
-                if (at->value->mark.line < first->value->mark.line) first = &job->nodes[at - job->nodes];
-                at = left_over_input(job, at, ordered);
-            } while (at != node);
-            at = first;
-            weir_text_add(&cycle, "%s", first->id);
-            do {
-                at = left_over_input(job, at, ordered);
-                weir_text_add(&cycle, " <- %s", at->id);
-            } while (at != first);
-            weir__say(job, weir_value_get(first->value, "from"), weir_strdup("a job must not have cycles: records would go round for ever"),
-                      "the nodes read each other in a circle: %s", weir_text_get(&cycle));
-            weir_text_finish(&cycle);
-        }
-        for (size_t k = 0; k < job->n_nodes; k++) seen[k] |= path[k];
-        weir_free(path);
+        if (walk[node - job->nodes] == i + 1) say_cycle(job, node, ordered);
     }
     weir_free(ordered);
-    weir_free(seen);
+    weir_free(walk);
+}
+
+static bool is_list_of_nodes(struct weir__job *job, const struct weir_value *root, const struct weir_value *nodes)
+{
+    static const char help[] = "nodes: is a list of {id: ..., ...}";
+    if (!nodes) {
+        weir__say(job, root, weir_strdup(help), "the job has no nodes: the key 'nodes' is missing");
+    } else if (nodes->kind != WEIR_VALUE_SEQUENCE) {
+        char *found = weir__found(nodes);
+        weir__say(job, nodes, weir_strdup(help), "nodes: expected a list of nodes, found %s", found);
+        weir_free(found);
+    } else if (nodes->n == 0) {
+        weir__say(job, nodes, weir_strdup(help), "nodes: expected a list of nodes, found an empty one");
+    }
+    return nodes && nodes->kind == WEIR_VALUE_SEQUENCE && nodes->n > 0;
 }
 
 void weir__read_nodes(struct weir__job *job)
 {
     const struct weir_value *root = weir_document_root(job->document), *nodes = weir_value_get(root, "nodes");
-    if (!nodes || nodes->kind != WEIR_VALUE_SEQUENCE || nodes->n == 0) {
-        char *found = nodes ? weir__found(nodes) : NULL;
-        weir__say(job, nodes ? nodes : root, weir_strdup("nodes: is a list of {id: ..., ...}"), nodes ? "nodes: expected a list of nodes, found %s" : "the job has no nodes: the key 'nodes' is missing%s",
-                  nodes ? (nodes->kind == WEIR_VALUE_SEQUENCE ? "an empty one" : found) : "");
-        weir_free(found);
-        return;
-    }
+    if (!is_list_of_nodes(job, root, nodes)) return;
     struct weir_map ids = {0};
     job->nodes = weir_alloc_array(nodes->n, sizeof *job->nodes);
     for (size_t i = 0; i < nodes->n; i++) read_node(job, nodes->items[i], &ids);
@@ -338,10 +386,12 @@ void weir__read_nodes(struct weir__job *job)
     weir_map_finish(&ids);
 }
 
-void weir__add_output(struct weir__job_node *node, const char *port, struct weir_schema *schema, uint32_t stream_node, uint32_t stream_port)
+void weir__add_output(struct weir__job_node *node, const char *port, struct weir_schema *schema, uint32_t stream_node,
+                      uint32_t stream_port)
 {
     WEIR_GROW(node->outputs, node->outputs_capacity, node->n_outputs + 1);
-    node->outputs[node->n_outputs++] = (struct weir__output){weir_strdup(port), schema ? weir_schema_retain(schema) : NULL, stream_node, stream_port};
+    node->outputs[node->n_outputs++] =
+        (struct weir__output){weir_strdup(port), schema ? weir_schema_retain(schema) : NULL, stream_node, stream_port};
 }
 
 void weir__free_nodes(struct weir__job *job)

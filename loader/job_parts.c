@@ -5,7 +5,8 @@
 #include "base/path.h"
 #include "loader/job_internal.h"
 
-/* ---- which component ----------------------------------------------------------------------------------------------------- */
+/* ---- which component -----------------------------------------------------------------------------------------------------
+ */
 
 /* "an operator", "a source" */
 static char *with_article(const char *kind)
@@ -13,40 +14,46 @@ static char *with_article(const char *kind)
     return weir_format("%s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
 }
 
+/* {name: {options}} */
+static bool read_option_shape(struct weir__job *job, const struct weir_pair *pair, struct weir__use *use)
+{
+    const struct weir_value *options = pair->value;
+    use->at = pair->key;
+    use->name = pair->key->text;
+    if (options->kind == WEIR_VALUE_MAPPING) use->options = options;
+    if (options->kind == WEIR_VALUE_MAPPING || options->kind == WEIR_VALUE_NULL) return true;
+    char *found = weir__found(options);
+    weir__say(job, options, weir_format("{%s: {option: value}}", use->name), "expected the options of '%s', found %s",
+              use->name, found);
+    weir_free(found);
+    return false;
+}
+
 /* The name and options of a component: "name" or {name: {options}}. False after a problem. */
 static bool read_shape(struct weir__job *job, const struct weir_value *value, const char *kind, struct weir__use *use)
 {
     use->at = value;
+    use->name = value->text;
     if (value->broken) return false;
-    if (value->kind == WEIR_VALUE_SCALAR && value->secret) {
-        weir__say(job, value, NULL, "a secret (from ${env:} or ${file:}) cannot be the name of a component: names are shown");
-        return false;
-    }
     if (value->kind == WEIR_VALUE_SCALAR) {
-        use->name = value->text;
-        return true;
+        if (value->secret)
+            weir__say(job, value, NULL,
+                      "a secret (from ${env:} or ${file:}) cannot be the name of a component: names are shown");
+        return !value->secret;
     }
     if (value->kind != WEIR_VALUE_MAPPING || value->n == 0) {
-        char *found = weir__found(value);
-        weir__say(job, value, NULL, "expected %s: its name, or {name: {options}}; found %s", kind, value->kind == WEIR_VALUE_MAPPING ? "an empty mapping" : found);
+        char *found = value->kind == WEIR_VALUE_MAPPING ? weir_strdup("an empty mapping") : weir__found(value);
+        weir__say(job, value, NULL, "expected %s: its name, or {name: {options}}; found %s", kind, found);
         weir_free(found);
         return false;
     }
     if (value->n > 1) {
-        weir__say(job, value->pairs[1].key, weir_format("options go inside: {%s: {%s: ...}}", value->pairs[0].key->text, value->pairs[1].key->text),
+        const char *name = value->pairs[0].key->text, *second = value->pairs[1].key->text;
+        weir__say(job, value->pairs[1].key, weir_format("options go inside: {%s: {%s: ...}}", name, second),
                   "expected %s as {name: {options}}, found %zu keys", kind, value->n);
         return false;
     }
-    use->at = value->pairs[0].key;
-    use->name = value->pairs[0].key->text;
-    const struct weir_value *options = value->pairs[0].value;
-    if (options->kind == WEIR_VALUE_MAPPING) use->options = options;
-    else if (options->kind != WEIR_VALUE_NULL) {
-        char *found = weir__found(options);
-        weir__say(job, options, weir_format("{%s: {option: value}}", use->name), "expected the options of '%s', found %s", use->name, found);
-        weir_free(found);
-    }
-    return options->kind == WEIR_VALUE_MAPPING || options->kind == WEIR_VALUE_NULL;
+    return read_option_shape(job, &value->pairs[0], use);
 }
 
 struct candidates {
@@ -88,15 +95,17 @@ static void say_unknown(struct weir__job *job, const struct weir__use *use, weir
                   "several plugins have %s '%s'", word, use->name);
     } else if (c.other_kind) {
         char *is = with_article(weir_kind_name(c.other_kind->kind)), *wanted = with_article(word);
-        weir__say(job, use->at, weir__near(use->name, c.names, c.n, NULL), "'%s' is %s; here stands %s", use->name, is, wanted);
+        weir__say(job, use->at, weir__near(use->name, c.names, c.n, NULL), "'%s' is %s; here stands %s", use->name, is,
+                  wanted);
         weir_free(is);
         weir_free(wanted);
     } else {
         const char *const *refused;
         size_t n_refused = weir_registry_refused(job->registry, &refused);
-        char *otherwise = n_refused ? weir_format("%zu plugin file%s refused; `weir list` shows why, and what there is", n_refused,
-                                                  n_refused > 1 ? "s were" : " was")
-                                    : weir_strdup("`weir list` shows what there is; a plugin of your own goes under `plugins:`");
+        char *otherwise = n_refused
+                              ? weir_format("%zu plugin file%s refused; `weir list` shows why, and what there is", n_refused,
+                                            n_refused > 1 ? "s were" : " was")
+                              : weir_strdup("`weir list` shows what there is; a plugin of your own goes under `plugins:`");
         weir__say(job, use->at, weir__near(use->name, c.names, c.n, otherwise), "there is no %s '%s'", word, use->name);
         weir_free(otherwise);
     }
@@ -111,7 +120,8 @@ static bool find_component(struct weir__job *job, struct weir__use *use, weir_ki
     return use->info != NULL;
 }
 
-const struct weir_component_info *weir__peek_component(const struct weir__job *job, const struct weir_value *value, weir_kind kind)
+const struct weir_component_info *weir__peek_component(const struct weir__job *job, const struct weir_value *value,
+                                                       weir_kind kind)
 {
     const char *name = NULL;
     if (value->kind == WEIR_VALUE_SCALAR) name = value->text;
@@ -120,7 +130,8 @@ const struct weir_component_info *weir__peek_component(const struct weir__job *j
     return name && !value->broken ? weir_registry_find(job->registry, kind, name, &error) : NULL;
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------------------------------------
+ */
 
 static int32_t find_option(const struct weir_component_info *info, const char *name)
 {
@@ -140,7 +151,8 @@ static void say_unknown_option(struct weir__job *job, const struct weir__use *us
         weir_text_add(&all, "%s%s", i ? ", " : "its options are: ", names[i]);
     }
     const char *otherwise = info->n_options ? weir_text_get(&all) : "it has no options";
-    weir__say(job, key, weir__near(key->text, names, info->n_options, otherwise), "'%s' has no option '%s'", use->name, key->text);
+    weir__say(job, key, weir__near(key->text, names, info->n_options, otherwise), "'%s' has no option '%s'", use->name,
+              key->text);
     weir_text_finish(&all);
     weir_free(names);
 }
@@ -148,19 +160,22 @@ static void say_unknown_option(struct weir__job *job, const struct weir__use *us
 static const char *type_words(weir_option_type type)
 {
     static const char *const words[] = {
-        [WEIR_OPT_BOOL] = "true or false",   [WEIR_OPT_I64] = "a whole number",   [WEIR_OPT_F64] = "a number",         [WEIR_OPT_STRING] = "a text",
-        [WEIR_OPT_DURATION] = "a duration",  [WEIR_OPT_SIZE] = "a size",          [WEIR_OPT_ENUM] = "one of its words", [WEIR_OPT_LIST] = "a list",
-        [WEIR_OPT_FIELD] = "the name of a field", [WEIR_OPT_SECRET] = "a text", [WEIR_OPT_COMPONENT] = "a component"};
+        [WEIR_OPT_BOOL] = "true or false",    [WEIR_OPT_I64] = "a whole number",   [WEIR_OPT_F64] = "a number",
+        [WEIR_OPT_STRING] = "a text",         [WEIR_OPT_DURATION] = "a duration",  [WEIR_OPT_SIZE] = "a size",
+        [WEIR_OPT_ENUM] = "one of its words", [WEIR_OPT_LIST] = "a list",          [WEIR_OPT_FIELD] = "the name of a field",
+        [WEIR_OPT_SECRET] = "a text",         [WEIR_OPT_COMPONENT] = "a component"};
     return (size_t)type < WEIR_LEN(words) && words[type] ? words[type] : "a value";
 }
 
-/* Where a path of the manifest leads: relative to the manifest's folder, or to the current one when it was given on the command line. */
+/* Where a path of the manifest leads: relative to the manifest's folder, or to the current one when it was given on the
+ * command line. */
 static char *resolve_path(const struct weir__job *job, const char *path, bool from_here)
 {
     return from_here ? weir_strdup(path) : weir_path_join(weir_document_base_dir(job->document), path);
 }
 
-static void resolve_paths(const struct weir__job *job, const struct weir_option_info *option, struct weir_option_value *value, bool from_here)
+static void resolve_paths(const struct weir__job *job, const struct weir_option_info *option,
+                          struct weir_option_value *value, bool from_here)
 {
     if (!value->set || !(option->flags & WEIR_PATH)) return;
     char **items = option->type == WEIR_OPT_LIST ? value->list.items : &value->string;
@@ -172,8 +187,8 @@ static void resolve_paths(const struct weir__job *job, const struct weir_option_
     }
 }
 
-static void say_bad_option(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option, const struct weir_value *value,
-                           const char *message)
+static void say_bad_option(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option,
+                           const struct weir_value *value, const char *message)
 {
     const char *near = strstr(message, ": did you mean"); /* as the help below, as everywhere */
     weir__say(job, value, near ? weir_strdup(near + 2) : NULL, "option '%s' of '%s': %.*s", option->name, use->name,
@@ -181,8 +196,8 @@ static void say_bad_option(struct weir__job *job, struct weir__use *use, const s
     use->complete = false;
 }
 
-static void set_list(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option, const struct weir_value *value,
-                     struct weir_option_value *to)
+static void set_list(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option,
+                     const struct weir_value *value, struct weir_option_value *to)
 {
     to->list.items = weir_alloc_array(value->n + 1, sizeof *to->list.items);
     to->set = true;
@@ -198,8 +213,8 @@ static void set_list(struct weir__job *job, struct weir__use *use, const struct 
     }
 }
 
-static void set_scalar(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option, const struct weir_value *value,
-                       struct weir_option_value *to)
+static void set_scalar(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option,
+                       const struct weir_value *value, struct weir_option_value *to)
 {
     struct weir_error error;
     if (weir_option_parse(option, value->text, to, &error) == WEIR_OK) {
@@ -213,8 +228,8 @@ static void set_scalar(struct weir__job *job, struct weir__use *use, const struc
 }
 
 /* The index that the component sees: of the fields its inputs name, or of all when it reads '*'. */
-static void set_field(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option, const struct weir_value *value,
-                      struct weir_schema *fields, struct weir_option_value *to)
+static void set_field(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option,
+                      const struct weir_value *value, struct weir_schema *fields, struct weir_option_value *to)
 {
     if (!fields) {
         use->complete = false;
@@ -229,7 +244,8 @@ static void set_field(struct weir__job *job, struct weir__use *use, const struct
                          : (option->flags & WEIR_ORDERED) && !weir_type_is_ordered(type) ? "of a type with an order"
                                                                                          : NULL;
     if (wanted) {
-        char *message = weir_format("expected a field that is %s, but '%s' is %s", wanted, field->name, weir_type_name(type));
+        char *message =
+            weir_format("expected a field that is %s, but '%s' is %s", wanted, field->name, weir_type_name(type));
         say_bad_option(job, use, option, value, message);
         weir_free(message);
         return;
@@ -238,8 +254,8 @@ static void set_field(struct weir__job *job, struct weir__use *use, const struct
     to->set = true;
 }
 
-static void set_component(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option, const struct weir_value *value,
-                          struct weir_schema *fields, struct weir_option_value *to)
+static void set_component(struct weir__job *job, struct weir__use *use, const struct weir_option_info *option,
+                          const struct weir_value *value, struct weir_schema *fields, struct weir_option_value *to)
 {
     struct weir__use nested;
     weir__use_component(job, value, option->accepts, fields, use->stream, &nested);
@@ -248,7 +264,8 @@ static void set_component(struct weir__job *job, struct weir__use *use, const st
     use->complete &= nested.complete;
 }
 
-static void set_option(struct weir__job *job, struct weir__use *use, const char *name, const struct weir_value *value, struct weir_schema *fields)
+static void set_option(struct weir__job *job, struct weir__use *use, const char *name, const struct weir_value *value,
+                       struct weir_schema *fields)
 {
     int32_t i = use->part ? find_option(use->info, name) : -1;
     if (i < 0) {
@@ -280,7 +297,8 @@ static void set_option(struct weir__job *job, struct weir__use *use, const char 
     }
 }
 
-/* An option that is not given: fields and components have their defaults resolved here, where the fields and the registry are known. */
+/* An option that is not given: fields and components have their defaults resolved here, where the fields and the registry
+ * are known. */
 static void default_option(struct weir__job *job, struct weir__use *use, uint32_t i, struct weir_schema *fields)
 {
     const struct weir_option_info *option = &use->info->options[i];
@@ -292,8 +310,7 @@ static void default_option(struct weir__job *job, struct weir__use *use, uint32_
         resolve_paths(job, option, &use->part->values[i], false);
     } else if (!(option->flags & WEIR_OPTIONAL)) {
         char *help = option->doc ? weir_format("%s: %s", option->name, option->doc) : NULL;
-        weir__say(job, use->at, help, "'%s' needs the option '%s': %s", use->name, option->name,
-                  type_words(option->type));
+        weir__say(job, use->at, help, "'%s' needs the option '%s': %s", use->name, option->name, type_words(option->type));
         use->complete = false;
     }
 }
@@ -321,7 +338,8 @@ static void read_options(struct weir__job *job, struct weir__use *use, weir_kind
     weir_free(given);
 }
 
-void weir__use_component(struct weir__job *job, const struct weir_value *value, weir_kind kind, struct weir_schema *fields, const char *stream, struct weir__use *use)
+void weir__use_component(struct weir__job *job, const struct weir_value *value, weir_kind kind, struct weir_schema *fields,
+                         const char *stream, struct weir__use *use)
 {
     *use = (struct weir__use){.at = value, .stream = stream};
     char *kind_name = with_article(weir_kind_name(kind));
@@ -333,8 +351,9 @@ void weir__use_component(struct weir__job *job, const struct weir_value *value, 
     read_options(job, use, kind, fields);
 }
 
-void weir__use_named(struct weir__job *job, const struct weir_value *at, const char *name, weir_kind kind, const struct weir_value *value,
-                     const char *shorthand, struct weir_schema *fields, const char *stream, struct weir__use *use)
+void weir__use_named(struct weir__job *job, const struct weir_value *at, const char *name, weir_kind kind,
+                     const struct weir_value *value, const char *shorthand, struct weir_schema *fields, const char *stream,
+                     struct weir__use *use)
 {
     *use = (struct weir__use){.at = at, .name = name, .stream = stream};
     if (!find_component(job, use, kind)) return;
@@ -345,14 +364,18 @@ void weir__use_named(struct weir__job *job, const struct weir_value *at, const c
     struct weir_value key = {.kind = WEIR_VALUE_SCALAR, .mark = at->mark, .text = (char *)shorthand};
     struct weir_pair pair = {&key, (struct weir_value *)value};
     struct weir_value alone = {.kind = WEIR_VALUE_MAPPING, .mark = at->mark, .pairs = &pair, .n = 1};
-    if (value && value->kind == WEIR_VALUE_MAPPING) use->options = value;
-    else if (value && value->kind != WEIR_VALUE_NULL && shorthand) use->options = &alone;
-    else if (value && value->kind != WEIR_VALUE_NULL) weir__say(job, value, NULL, "'%s' takes its options as {option: value}", at->text);
+    if (value && value->kind == WEIR_VALUE_MAPPING)
+        use->options = value;
+    else if (value && value->kind != WEIR_VALUE_NULL && shorthand)
+        use->options = &alone;
+    else if (value && value->kind != WEIR_VALUE_NULL)
+        weir__say(job, value, NULL, "'%s' takes its options as {option: value}", at->text);
     read_options(job, use, kind, fields);
     if (use->options == &alone) use->options = NULL;
 }
 
-/* ---- facts --------------------------------------------------------------------------------------------------------------- */
+/* ---- facts ---------------------------------------------------------------------------------------------------------------
+ */
 
 bool weir__part_is_blocking(const struct weir_part_spec *part)
 {
@@ -360,7 +383,8 @@ bool weir__part_is_blocking(const struct weir_part_spec *part)
     if (part->info->flags & WEIR_BLOCKING) return true;
     for (uint32_t i = 0; i < part->info->n_options; i++) {
         const struct weir_option_value *value = &part->values[i];
-        if (part->info->options[i].type == WEIR_OPT_COMPONENT && value->set && weir__part_is_blocking(value->part)) return true;
+        if (part->info->options[i].type == WEIR_OPT_COMPONENT && value->set && weir__part_is_blocking(value->part))
+            return true;
     }
     return false;
 }

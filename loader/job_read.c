@@ -12,7 +12,8 @@ static bool gives_away(const struct weir_value *at, const char *message, const c
     return strstr(message, at->text) || (help && strstr(help, at->text));
 }
 
-static void add(struct weir__job *job, const struct weir_value *at, const struct weir_mark *mark, char *help, const char *format, va_list args)
+static void add(struct weir__job *job, const struct weir_value *at, const struct weir_mark *mark, char *help,
+                const char *format, va_list args)
 {
     if (at->broken) {
         weir_free(help);
@@ -24,8 +25,10 @@ static void add(struct weir__job *job, const struct weir_value *at, const struct
     va_end(again);
     char *message = weir_alloc((size_t)n + 1);
     vsnprintf(message, (size_t)n + 1, format, args);
-    if (gives_away(at, message, help)) weir_problems_add(job->problems, mark, NULL, "this value is wrong (a secret, not shown)");
-    else weir_problems_add(job->problems, mark, help, "%s", message);
+    if (gives_away(at, message, help))
+        weir_problems_add(job->problems, mark, NULL, "this value is wrong (a secret, not shown)");
+    else
+        weir_problems_add(job->problems, mark, help, "%s", message);
     weir_free(message);
     weir_free(help);
 }
@@ -38,7 +41,8 @@ void weir__say(struct weir__job *job, const struct weir_value *at, char *help, c
     va_end(args);
 }
 
-void weir__say_part(struct weir__job *job, const struct weir_value *at, const char *part, char *help, const char *format, ...)
+void weir__say_part(struct weir__job *job, const struct weir_value *at, const char *part, char *help, const char *format,
+                    ...)
 {
     struct weir_mark mark = weir_value_mark_of(at, part);
     va_list args;
@@ -98,7 +102,8 @@ static char *listed(const char *const *list)
     return weir_text_take(&text);
 }
 
-void weir__check_keys(struct weir__job *job, const struct weir_value *mapping, const char *const *keys, const char *const *later)
+void weir__check_keys(struct weir__job *job, const struct weir_value *mapping, const char *const *keys,
+                      const char *const *later)
 {
     for (size_t i = 0; i < mapping->n; i++) {
         const struct weir_value *key = mapping->pairs[i].key;
@@ -107,7 +112,8 @@ void weir__check_keys(struct weir__job *job, const struct weir_value *mapping, c
             weir__say(job, key, NULL, "'%s' is not supported by this version yet", key->text);
             continue;
         }
-        char *all = listed(keys), *otherwise = weir_format("the keys here are: %s", strncmp(all, "one of ", 7) == 0 ? all + 7 : all);
+        char *all = listed(keys),
+             *otherwise = weir_format("the keys here are: %s", strncmp(all, "one of ", 7) == 0 ? all + 7 : all);
         weir__say(job, key, weir__near(key->text, keys, length_of(keys), otherwise), "unknown key '%s'", key->text);
         weir_free(otherwise);
         weir_free(all);
@@ -131,7 +137,8 @@ bool weir__read_text(struct weir__job *job, const struct weir_value *value, cons
         say_expected(job, value, what, "a name");
         return false;
     }
-    if (value->secret) weir__say(job, value, NULL, "%s: a secret (from ${env:} or ${file:}) cannot be a name: names are shown", what);
+    if (value->secret)
+        weir__say(job, value, NULL, "%s: a secret (from ${env:} or ${file:}) cannot be a name: names are shown", what);
     return !value->secret;
 }
 
@@ -139,19 +146,25 @@ bool weir__read_text(struct weir__job *job, const struct weir_value *value, cons
 static void say_unparsed(struct weir__job *job, const struct weir_value *value, const char *what, const char *expected,
                          const struct weir_error *error)
 {
-    if (value->secret) say_expected(job, value, what, expected);
-    else weir__say(job, value, NULL, "%s: %s", what, error->text);
+    if (value->secret)
+        say_expected(job, value, what, expected);
+    else
+        weir__say(job, value, NULL, "%s: %s", what, error->text);
 }
 
-bool weir__read_count(struct weir__job *job, const struct weir_value *value, const char *what, int64_t min, int64_t max, uint32_t *count)
+bool weir__read_count(struct weir__job *job, const struct weir_value *value, const char *what, int64_t min, int64_t max,
+                      uint32_t *count)
 {
     if (value->broken) return false;
     struct weir_error error;
     int64_t i64 = 0;
     char *expected = weir_format("a whole number from %lld to %lld", (long long)min, (long long)max);
-    bool ok = value->kind == WEIR_VALUE_SCALAR && weir_parse_i64(value->text, &i64, &error) == WEIR_OK && i64 >= min && i64 <= max;
-    if (ok) *count = (uint32_t)i64;
-    else say_expected(job, value, what, expected);
+    bool ok =
+        value->kind == WEIR_VALUE_SCALAR && weir_parse_i64(value->text, &i64, &error) == WEIR_OK && i64 >= min && i64 <= max;
+    if (ok)
+        *count = (uint32_t)i64;
+    else
+        say_expected(job, value, what, expected);
     weir_free(expected);
     return ok;
 }
@@ -202,7 +215,9 @@ int weir__read_choice(struct weir__job *job, const struct weir_value *value, con
         if (strcmp(value->text, choices[i]) == 0) return i;
     }
     char *expected = listed(choices), *found = weir__found(value);
-    char *help = value->kind == WEIR_VALUE_SCALAR && !value->secret ? weir__near(value->text, choices, length_of(choices), NULL) : NULL;
+    char *help = value->kind == WEIR_VALUE_SCALAR && !value->secret
+                     ? weir__near(value->text, choices, length_of(choices), NULL)
+                     : NULL;
     weir__say(job, value, help, "%s: expected %s, found %s", what, expected, found);
     weir_free(expected);
     weir_free(found);

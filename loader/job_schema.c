@@ -1,14 +1,16 @@
-/* loader/job_schema.c - binding a component's inputs to the fields of a stream, and inferring the fields that come out of it.
+/* loader/job_schema.c - binding a component's inputs to the fields of a stream, and inferring the fields that come out of
+ * it.
  *
- * The rules of schema text are in weir/component.h. A map whose non-null input binds to a field that may be null writes null there, so all
- * fields it writes may be null.
+ * The rules of schema text are in weir/component.h. A map whose non-null input binds to a field that may be null writes null
+ * there, so all fields it writes may be null.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-/* ---- fields ---------------------------------------------------------------------------------------------------------------- */
+/* ---- fields
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 char *weir__field_help(const char *name, const struct weir_schema *schema)
 {
@@ -28,19 +30,24 @@ char *weir__field_help(const char *name, const struct weir_schema *schema)
     return help;
 }
 
-int32_t weir__find_field(struct weir__job *job, const struct weir_value *at, const char *name, struct weir_schema *schema, const char *stream)
+int32_t weir__find_field(struct weir__job *job, const struct weir_value *at, const char *name, struct weir_schema *schema,
+                         const char *stream)
 {
     if (!schema || at->broken) return -1;
     int32_t i = weir_schema_find(schema, name);
     if (i >= 0) return i;
-    if (at->secret) weir__say(job, at, NULL, "%s has no field of that name (a secret, not shown)", stream);
-    else weir__say_part(job, at, name, weir__field_help(name, schema), "%s has no field '%s'", stream, name);
+    if (at->secret)
+        weir__say(job, at, NULL, "%s has no field of that name (a secret, not shown)", stream);
+    else
+        weir__say_part(job, at, name, weir__field_help(name, schema), "%s has no field '%s'", stream, name);
     return -1;
 }
 
-/* ---- the node's own schema -------------------------------------------------------------------------------------------------- */
+/* ---- the node's own schema
+ * -------------------------------------------------------------------------------------------------- */
 
-static bool read_type(struct weir__job *job, const struct weir_value *key, const struct weir_value *value, weir_type *type, bool *nullable)
+static bool read_type(struct weir__job *job, const struct weir_value *key, const struct weir_value *value, weir_type *type,
+                      bool *nullable)
 {
     static const char *const names[] = {"bool", "i32", "i64", "f32", "f64", "timestamp", "string", "bytes", "any"};
     const char *text;
@@ -53,16 +60,23 @@ static bool read_type(struct weir__job *job, const struct weir_value *key, const
     char *name = weir_strndup(text, n - *nullable);
     ok = weir_type_parse(name, type);
     if (!ok)
-        weir__say(job, value, weir__near(name, names, WEIR_LEN(names), "the types are: bool, i32, i64, f32, f64, timestamp, string, bytes, any; with '?' for a field that may be null"),
+        weir__say(job, value,
+                  weir__near(name, names, WEIR_LEN(names),
+                             "the types are: bool, i32, i64, f32, f64, timestamp, string, bytes, any; with '?' for a field "
+                             "that may be null"),
                   "there is no type '%s'", name);
     weir_free(name);
     return ok;
 }
 
-static bool is_field_name(const char *name)
+bool weir__check_field_name(struct weir__job *job, const struct weir_value *name)
 {
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    return n > 0 && name[n] == '\0' && !(name[0] >= '0' && name[0] <= '9');
+    size_t n = strspn(name->text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    bool ok = n > 0 && name->text[n] == '\0' && !(name->text[0] >= '0' && name->text[0] <= '9');
+    if (!ok)
+        weir__say(job, name, NULL, "'%s' is no name for a field: use a-z, 0-9 and '_', not beginning with a digit",
+                  name->text);
+    return ok;
 }
 
 struct weir_schema *weir__read_schema(struct weir__job *job, const struct weir_value *value)
@@ -74,17 +88,20 @@ struct weir_schema *weir__read_schema(struct weir__job *job, const struct weir_v
     for (size_t i = 0; i < value->n; i++) {
         const struct weir_value *key = value->pairs[i].key;
         weir_type type;
-        bool nullable, named = is_field_name(key->text), typed = read_type(job, key, value->pairs[i].value, &type, &nullable);
-        if (!named) weir__say(job, key, NULL, "'%s' is no name for a field: use a-z, 0-9 and '_', not beginning with a digit", key->text);
-        if (named && typed) weir_schema_builder_add(&builder, key->text, type, nullable);
-        else ok = false;
+        bool nullable, named = weir__check_field_name(job, key),
+                       typed = read_type(job, key, value->pairs[i].value, &type, &nullable);
+        if (named && typed)
+            weir_schema_builder_add(&builder, key->text, type, nullable);
+        else
+            ok = false;
     }
     struct weir_schema *schema = ok ? weir_schema_build(&builder) : NULL;
     weir_schema_builder_finish(&builder);
     return schema;
 }
 
-/* ---- inputs ---------------------------------------------------------------------------------------------------------------- */
+/* ---- inputs
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static const char *type_class(const struct weir_item *item)
 {
@@ -150,8 +167,10 @@ static const char *bound_name(struct binder *b, const char *input, const struct 
         *at = args->call;
         return args->positional[b->position];
     }
-    if (args->own && args->own->kind == WEIR_VALUE_SEQUENCE && b->position < args->own->n) *at = args->own->items[b->position];
-    else if (args->own && args->own->kind == WEIR_VALUE_MAPPING) *at = weir_value_get(args->own, input);
+    if (args->own && args->own->kind == WEIR_VALUE_SEQUENCE && b->position < args->own->n)
+        *at = args->own->items[b->position];
+    else if (args->own && args->own->kind == WEIR_VALUE_MAPPING)
+        *at = weir_value_get(args->own, input);
     const struct weir_value *shared = args->node ? weir_value_get(args->node->value, "args") : NULL;
     for (size_t i = 0; !*at && shared && shared->kind == WEIR_VALUE_MAPPING && i < shared->n; i++) {
         if (strcmp(shared->pairs[i].key->text, input) != 0) continue;
@@ -166,21 +185,28 @@ static const char *bound_name(struct binder *b, const char *input, const struct 
 static void say_missing(struct binder *b, const struct weir_item *item, const char *input)
 {
     char *near = weir__field_help(input, b->schema), *bind, *help;
-    if (b->args->call) bind = weir_format("%s(FIELD)", b->use->name);
-    else bind = weir_format("args: {%s: FIELD}", input);
-    if (near[strlen(near) - 1] == '?') help = weir_format("%s Bind it: %s", near, bind);
-    else help = weir_format("bind it with %s; %s", bind, near);
+    if (b->args->call)
+        bind = weir_format("%s(FIELD)", b->use->name);
+    else
+        bind = weir_format("args: {%s: FIELD}", input);
+    if (near[strlen(near) - 1] == '?')
+        help = weir_format("%s Bind it: %s", near, bind);
+    else
+        help = weir_format("bind it with %s; %s", bind, near);
     weir_free(bind);
-    weir__say(b->job, b->use->at, help, "'%s' reads a field '%s' (%s), but %s has none of that name", b->use->name, input, type_class(item), b->stream);
+    weir__say(b->job, b->use->at, help, "'%s' reads a field '%s' (%s), but %s has none of that name", b->use->name, input,
+              type_class(item), b->stream);
     weir_free(near);
 }
 
-static void say_mismatch(struct binder *b, const struct weir_item *item, const char *input, const struct weir_value *at, const weir_schema_field *field)
+static void say_mismatch(struct binder *b, const struct weir_item *item, const char *input, const struct weir_value *at,
+                         const weir_schema_field *field)
 {
     const struct weir_value *blame = at ? at : b->use->at;
     char *bound = strcmp(input, field->name) == 0 ? weir_strdup("") : weir_format(", bound to '%s',", field->name);
-    weir__say_part(b->job, blame, at ? field->name : b->use->name, NULL, "'%s' needs '%s'%s to be %s, but '%s' of %s is %s", b->use->name, input, bound, type_class(item),
-                   field->name, b->stream, weir_type_name((weir_type)field->type));
+    weir__say_part(b->job, blame, at ? field->name : b->use->name, NULL, "'%s' needs '%s'%s to be %s, but '%s' of %s is %s",
+                   b->use->name, input, bound, type_class(item), field->name, b->stream,
+                   weir_type_name((weir_type)field->type));
     weir_free(bound);
     b->to->complete = false;
 }
@@ -228,7 +254,9 @@ static void check_own_args(struct binder *b)
         for (size_t k = 0; k < own->n; k++) {
             bool known = false;
             for (size_t i = 0; i < n; i++) known |= strcmp(inputs[i], own->pairs[k].key->text) == 0;
-            if (!known) weir__say(b->job, own->pairs[k].key, weir__near(own->pairs[k].key->text, inputs, n, NULL), "'%s' has no input '%s'", b->use->name, own->pairs[k].key->text);
+            if (!known)
+                weir__say(b->job, own->pairs[k].key, weir__near(own->pairs[k].key->text, inputs, n, NULL),
+                          "'%s' has no input '%s'", b->use->name, own->pairs[k].key->text);
         }
     } else if (own->kind == WEIR_VALUE_SEQUENCE && own->n > n) {
         weir__say(b->job, own->items[n], NULL, "'%s' has %zu input%s, not %zu", b->use->name, n, n == 1 ? "" : "s", own->n);
@@ -242,8 +270,11 @@ static void check_positional(struct binder *b)
 {
     const struct weir__args *args = b->args;
     if (!args->call || args->n_positional <= b->position) return;
-    if (b->position == 0) weir__say(b->job, args->call, NULL, "'%s' takes no fields", b->use->name);
-    else weir__say(b->job, args->call, NULL, "'%s' takes %zu field%s, not %zu", b->use->name, b->position, b->position == 1 ? "" : "s", args->n_positional);
+    if (b->position == 0)
+        weir__say(b->job, args->call, NULL, "'%s' takes no fields", b->use->name);
+    else
+        weir__say(b->job, args->call, NULL, "'%s' takes %zu field%s, not %zu", b->use->name, b->position,
+                  b->position == 1 ? "" : "s", args->n_positional);
     b->to->complete = false;
 }
 
@@ -257,8 +288,8 @@ static void renumber_field_options(struct binder *b)
         while (column < b->to->n_args && b->to->args[column] != (uint32_t)value->index) column++;
         if (column == b->to->n_args) {
             weir__say(b->job, b->use->at, weir_strdup("declare it with .in = \"*\""),
-                      "the plugin is at fault: '%s' chooses a field by its option '%s', but does not read all fields", b->use->name,
-                      b->use->info->options[i].name);
+                      "the plugin is at fault: '%s' chooses a field by its option '%s', but does not read all fields",
+                      b->use->name, b->use->info->options[i].name);
             b->to->complete = false;
         } else {
             value->index = (int32_t)column;
@@ -266,13 +297,15 @@ static void renumber_field_options(struct binder *b)
     }
 }
 
-static void say_bad_text(struct weir__job *job, const struct weir__use *use, const char *text, const struct weir_error *error)
+static void say_bad_text(struct weir__job *job, const struct weir__use *use, const char *text,
+                         const struct weir_error *error)
 {
-    weir__say(job, use->at, NULL, "the plugin is at fault: '%s' declares the fields \"%s\": %s", use->name, text, error->text);
+    weir__say(job, use->at, NULL, "the plugin is at fault: '%s' declares the fields \"%s\": %s", use->name, text,
+              error->text);
 }
 
-void weir__bind(struct weir__job *job, const struct weir__use *use, struct weir_schema *schema, const char *stream, const struct weir__args *args,
-                struct weir__binding *to)
+void weir__bind(struct weir__job *job, const struct weir__use *use, struct weir_schema *schema, const char *stream,
+                const struct weir__args *args, struct weir__binding *to)
 {
     *to = (struct weir__binding){.complete = use->complete && schema};
     struct weir_error error;
@@ -287,8 +320,10 @@ void weir__bind(struct weir__job *job, const struct weir__use *use, struct weir_
     for (size_t i = 0; i < to->text.n; i++) {
         const struct weir_item *item = &to->text.items[i];
         to->field_of_item[i] = -1;
-        if (item->kind == WEIR_ITEM_FIELD) bind_field(&b, i, item);
-        else for (uint32_t f = 0; schema && f < weir_schema_count(schema); f++) add_arg(to, f);
+        if (item->kind == WEIR_ITEM_FIELD)
+            bind_field(&b, i, item);
+        else
+            for (uint32_t f = 0; schema && f < weir_schema_count(schema); f++) add_arg(to, f);
     }
     check_own_args(&b);
     check_positional(&b);
@@ -303,7 +338,8 @@ void weir__binding_finish(struct weir__binding *binding)
     *binding = (struct weir__binding){0};
 }
 
-/* ---- outputs --------------------------------------------------------------------------------------------------------------- */
+/* ---- outputs
+ * --------------------------------------------------------------------------------------------------------------- */
 
 struct writer {
     struct weir__job *job;
@@ -315,8 +351,10 @@ static void add_field(struct writer *w, const char *name, weir_type type, bool n
 {
     for (size_t i = 0; i < w->fields.n; i++) {
         if (strcmp(w->fields.fields[i].name, name) != 0) continue;
-        weir__say(w->job, w->inference->at, weir_format("rename or drop the earlier one with a select step before this: select: {NEW: %s, ...}", name),
-                  "two fields that come out of '%s' are named '%s'", w->inference->use ? w->inference->use->name : "this step", name);
+        weir__say(w->job, w->inference->at,
+                  weir_format("rename or drop the earlier one with a select step before this: select: {NEW: %s, ...}", name),
+                  "two fields that come out of '%s' are named '%s'",
+                  w->inference->use ? w->inference->use->name : "this step", name);
         w->inference->failed = true;
         return;
     }
@@ -373,15 +411,18 @@ static void write_field(struct writer *w, const struct weir_item *item)
     if (item->type_kind == WEIR_ITEM_SAME || item->type_kind == WEIR_ITEM_WIDE) {
         const weir_schema_field *field = referred_field(w, item->of);
         if (!field) {
-            weir__say(w->job, inf->at, NULL, "the plugin is at fault: '%s' has no input '%s' to take a type from", inf->use->name, item->of);
+            weir__say(w->job, inf->at, NULL, "the plugin is at fault: '%s' has no input '%s' to take a type from",
+                      inf->use->name, item->of);
             inf->failed = true;
             return;
         }
         type = item->type_kind == WEIR_ITEM_WIDE ? widened((weir_type)field->type) : (weir_type)field->type;
         nullable |= field->nullable;
     }
-    if (name) add_field(w, name, type, nullable);
-    else inf->failed = true;
+    if (name)
+        add_field(w, name, type, nullable);
+    else
+        inf->failed = true;
 }
 
 static void write_keys(struct writer *w)
@@ -404,7 +445,8 @@ static void write_nested(struct writer *w, const char *option)
         inf->failed = true;
         return;
     }
-    struct weir__use nested = {.at = inf->at, .name = value->part->info->id, .info = value->part->info, .part = value->part, .complete = true};
+    struct weir__use nested = {
+        .at = inf->at, .name = value->part->info->id, .info = value->part->info, .part = value->part, .complete = true};
     struct weir_schema_text text;
     struct weir_error error;
     if (weir_schema_text_parse(nested.info->out, true, &text, &error) != WEIR_OK) {
@@ -457,12 +499,15 @@ static void write_items(struct writer *w, const struct weir_schema_text *text)
     }
 }
 
-struct weir_schema *weir__infer(struct weir__job *job, struct weir__inference *inference, const struct weir_schema_text *text)
+struct weir_schema *weir__infer(struct weir__job *job, struct weir__inference *inference,
+                                const struct weir_schema_text *text)
 {
     struct writer w = {.job = job, .inference = inference};
     inference->failed = !inference->use->complete || (inference->binding && !inference->binding->complete);
-    if (inference->failed) inference->used_declared = true; /* who knows: say nothing about it */
-    else write_items(&w, text);
+    if (inference->failed)
+        inference->used_declared = true; /* who knows: say nothing about it */
+    else
+        write_items(&w, text);
     struct weir_schema *schema = inference->failed ? NULL : weir_schema_build(&w.fields);
     weir_schema_builder_finish(&w.fields);
     return schema;

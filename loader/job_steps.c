@@ -1,16 +1,19 @@
-/* loader/job_steps.c - the steps of a manifest node, in their fixed order: time, filter, key_by, the main step, select; and sources and sinks.
+/* loader/job_steps.c - the steps of a manifest node, in their fixed order: time, filter, key_by, the main step, select; and
+ * sources and sinks.
  *
- * A filter that keeps state by key comes after key_by instead. The main step is one of map, flat_map, process, reduce, a rolling aggregate
- * (sum, min, max, min_by, max_by, count: short for the components rolling_sum ...), window.
+ * A filter that keeps state by key comes after key_by instead. The main step is one of map, flat_map, process, reduce, a
+ * rolling aggregate (sum, min, max, min_by, max_by, count: short for the components rolling_sum ...), window.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-static const char *const main_steps[] = {"map", "flat_map", "process", "reduce", "sum", "min", "max", "min_by", "max_by", "count", "window", NULL};
+static const char *const main_steps[] = {"map", "flat_map", "process", "reduce", "sum",    "min",
+                                         "max", "min_by",   "max_by",  "count",  "window", NULL};
 
-/* ---- components as operators ------------------------------------------------------------------------------------------------ */
+/* ---- components as operators
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool writes_key(const struct weir_component_info *info)
 {
@@ -25,14 +28,17 @@ static void check_step(struct weir__job *job, const char *step, const struct wei
     const char *is = filter ? "filter" : map ? "map" : "process";
     bool fits = strcmp(step, is) == 0 || (strcmp(step, "flat_map") == 0 && !filter && !map) || strcmp(step, "key") == 0;
     if (fits) return;
-    const char *what = filter ? "a filter" : map ? "a map: it gives one record for each" : "no map: it may give any number of records for each";
+    const char *what = filter ? "a filter"
+                       : map  ? "a map: it gives one record for each"
+                              : "no map: it may give any number of records for each";
     weir__say(job, use->at, weir_format("write %s: %s", is, use->name), "'%s' is %s", use->name, what);
 }
 
 static void check_key(struct weir__job *job, const struct weir__flow *flow, const struct weir__use *use)
 {
     if (!use->info || flow->key_value || !writes_key(use->info)) return;
-    weir__say(job, use->at, weir_strdup("add key_by: FIELD to this node"), "'%s' works by key, but the node has no key_by", use->name);
+    weir__say(job, use->at, weir_strdup("add key_by: FIELD to this node"), "'%s' works by key, but the node has no key_by",
+              use->name);
 }
 
 struct step {
@@ -49,7 +55,8 @@ static void add_side_outputs(struct step *s, struct weir__inference *inf)
     size_t n = 0;
     struct weir_error error;
     if (weir_sides_parse(s->use.info->sides, &sides, &n, &error) != WEIR_OK) {
-        weir__say(s->job, s->use.at, NULL, "the plugin is at fault: '%s' declares its side outputs badly: %s", s->use.name, error.text);
+        weir__say(s->job, s->use.at, NULL, "the plugin is at fault: '%s' declares its side outputs badly: %s", s->use.name,
+                  error.text);
         s->flow->node->ports_unknown = true;
         return;
     }
@@ -69,7 +76,8 @@ static struct weir_schema *infer_main(struct step *s, struct weir__inference *in
     struct weir_schema_text text;
     struct weir_error error;
     if (weir_schema_text_parse(s->use.info->out, true, &text, &error) != WEIR_OK) {
-        weir__say(s->job, s->use.at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", s->use.name, error.text);
+        weir__say(s->job, s->use.at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", s->use.name,
+                  error.text);
         return NULL;
     }
     struct weir_schema *schema = weir__infer(s->job, inf, &text);
@@ -89,8 +97,12 @@ static void finish_step(struct step *s)
             node->key_fields = weir__copy_indexes(s->flow->keys, s->flow->n_keys);
             node->n_key_fields = (uint32_t)s->flow->n_keys;
         }
-        struct weir__inference inf = {.use = &s->use, .binding = &s->binding, .in = s->flow->schema, .keys = s->flow->keys,
-                                      .n_keys = s->flow->n_keys, .at = s->use.at};
+        struct weir__inference inf = {.use = &s->use,
+                                      .binding = &s->binding,
+                                      .in = s->flow->schema,
+                                      .keys = s->flow->keys,
+                                      .n_keys = s->flow->n_keys,
+                                      .at = s->use.at};
         out = infer_main(s, &inf);
         weir__set_output(node, "", out);
         add_side_outputs(s, &inf);
@@ -108,8 +120,10 @@ static void finish_step(struct step *s)
 static void bind_step(struct step *s)
 {
     struct weir__args args = {.own = s->use.args, .node = s->flow->node};
-    if (s->use.info) weir__bind(s->job, &s->use, s->flow->schema, s->flow->name, &args, &s->binding);
-    else s->flow->node->ports_unknown = true;
+    if (s->use.info)
+        weir__bind(s->job, &s->use, s->flow->schema, s->flow->name, &args, &s->binding);
+    else
+        s->flow->node->ports_unknown = true;
 }
 
 static void build_operator(struct weir__job *job, struct weir__flow *flow, const char *step, const struct weir_value *value)
@@ -129,7 +143,8 @@ static void build_operator(struct weir__job *job, struct weir__flow *flow, const
     bool filter = strcmp(step, "filter") == 0;
     struct weir_schema *same = filter && flow->schema ? weir_schema_retain(flow->schema) : NULL;
     finish_step(&s);
-    if (filter && !flow->schema && same) flow->schema = weir_schema_retain(same); /* a filter keeps the fields, whatever is wrong with it */
+    if (filter && !flow->schema && same)
+        flow->schema = weir_schema_retain(same); /* a filter keeps the fields, whatever is wrong with it */
     weir_schema_release(same);
 }
 
@@ -138,7 +153,8 @@ static void build_rolling(struct weir__job *job, struct weir__flow *flow, const 
     struct step s = {.job = job, .flow = flow};
     const struct weir_value *key = weir_value_key(flow->node->value, step);
     char *name = weir_format("rolling_%s", step);
-    weir__use_named(job, key, name, WEIR_OPERATOR, value, strcmp(step, "count") == 0 ? "into" : "field", flow->schema, flow->name, &s.use);
+    weir__use_named(job, key, name, WEIR_OPERATOR, value, strcmp(step, "count") == 0 ? "into" : "field", flow->schema,
+                    flow->name, &s.use);
     check_key(job, flow, &s.use);
     bind_step(&s);
     s.node = weir__attach(job, flow, WEIR_NODE_OPERATOR, step, key);
@@ -151,18 +167,22 @@ static void build_reduce(struct weir__job *job, struct weir__flow *flow, const s
 {
     struct step s = {.job = job, .flow = flow};
     weir__use_component(job, value, WEIR_REDUCER, flow->schema, flow->name, &s.use);
-    if (!flow->key_value) weir__say(job, s.use.at, weir_strdup("add key_by: FIELD to this node"), "reduce works by key, but the node has no key_by");
+    if (!flow->key_value)
+        weir__say(job, s.use.at, weir_strdup("add key_by: FIELD to this node"),
+                  "reduce works by key, but the node has no key_by");
     bind_step(&s);
     s.node = weir__attach(job, flow, WEIR_NODE_REDUCE, "reduce", weir_value_key(flow->node->value, "reduce"));
     s.node->title = weir_format("reduce %s", s.use.name ? s.use.name : "?");
     finish_step(&s);
 }
 
-/* ---- time, select -------------------------------------------------------------------------------------------------------------- */
+/* ---- time, select
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void build_time(struct weir__job *job, struct weir__flow *flow, const struct weir_value *time)
 {
-    struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_TIME, "time", weir_value_key(flow->node->value, "time"));
+    struct weir_stream_node *node =
+        weir__attach(job, flow, WEIR_NODE_TIME, "time", weir_value_key(flow->node->value, "time"));
     weir__read_time(job, time, flow->schema, flow->name, false, &node->time);
     node->blocking = weir__part_is_blocking(node->time.generator);
     node->title = weir_strdup("time");
@@ -186,10 +206,13 @@ static void pick(struct selection *s, const struct weir_value *at, const char *n
         s->complete = false;
         return;
     }
-    if (weir__is_expression(from)) weir__say_expression(s->job, value);
-    else field = weir__find_field(s->job, value, from, s->flow->schema, s->flow->name);
-    s->complete &= field >= 0;
-    if (field < 0) return;
+    if (weir__is_expression(from))
+        weir__say_expression(s->job, value);
+    else
+        field = weir__find_field(s->job, value, from, s->flow->schema, s->flow->name);
+    bool named = at == value || weir__check_field_name(s->job, at);
+    s->complete &= field >= 0 && named;
+    if (field < 0 || !named) return;
     for (size_t i = 0; i < s->fields.n; i++) {
         if (strcmp(s->fields.fields[i].name, name) != 0) continue;
         weir__say(s->job, at, weir_strdup("give one another name: select: {NEW: OLD, ...}"), "'%s' is selected twice", name);
@@ -207,11 +230,13 @@ static void read_selection(struct selection *s, const struct weir_value *select)
     if (select->kind == WEIR_VALUE_SEQUENCE && select->n > 0) {
         for (size_t i = 0; i < select->n; i++) pick(s, select->items[i], select->items[i]->text, select->items[i]);
     } else if (select->kind == WEIR_VALUE_MAPPING && select->n > 0) {
-        for (size_t i = 0; i < select->n; i++) pick(s, select->pairs[i].key, select->pairs[i].key->text, select->pairs[i].value);
+        for (size_t i = 0; i < select->n; i++)
+            pick(s, select->pairs[i].key, select->pairs[i].key->text, select->pairs[i].value);
     } else if (select->kind == WEIR_VALUE_SCALAR) {
         pick(s, select, select->text, select);
     } else {
-        weir__say(s->job, select, weir_strdup("select: [user, amount], or select: {new_name: old_name}"), "nothing is selected");
+        weir__say(s->job, select, weir_strdup("select: [user, amount], or select: {new_name: old_name}"),
+                  "nothing is selected");
         s->complete = false;
     }
 }
@@ -231,7 +256,8 @@ static void build_select(struct weir__job *job, struct weir__flow *flow, const s
 /* A node that does nothing but read (a union under a name of its own) passes everything on. */
 static void build_nothing(struct weir__job *job, struct weir__flow *flow)
 {
-    struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_SELECT, "select", weir_value_key(flow->node->value, "from"));
+    struct weir_stream_node *node =
+        weir__attach(job, flow, WEIR_NODE_SELECT, "select", weir_value_key(flow->node->value, "from"));
     node->n_picks = flow->schema ? weir_schema_count(flow->schema) : 0;
     node->picks = weir_alloc_array(node->n_picks + 1, sizeof *node->picks);
     for (uint32_t i = 0; i < node->n_picks; i++) node->picks[i] = i;
@@ -240,7 +266,8 @@ static void build_nothing(struct weir__job *job, struct weir__flow *flow)
     weir__flow_becomes(flow, flow->schema ? weir_schema_retain(flow->schema) : NULL);
 }
 
-/* ---- key_by -------------------------------------------------------------------------------------------------------------------- */
+/* ---- key_by
+ * -------------------------------------------------------------------------------------------------------------------- */
 
 static void add_key(struct weir__job *job, struct weir__flow *flow, const struct weir_value *value)
 {
@@ -254,7 +281,8 @@ static void add_key(struct weir__job *job, struct weir__flow *flow, const struct
     if (i < 0) return;
     weir_type type = (weir_type)weir_schema_field_at(flow->schema, (uint32_t)i)->type;
     if (!weir_type_is_key(type)) {
-        weir__say(job, value, weir_strdup("a key is a bool, a number, a timestamp or a string"), "'%s' is %s, which cannot be a key", name, weir_type_name(type));
+        weir__say(job, value, weir_strdup("a key is a bool, a number, a timestamp or a string"),
+                  "'%s' is %s, which cannot be a key", name, weir_type_name(type));
         return;
     }
     for (size_t k = 0; k < flow->n_keys; k++) {
@@ -272,13 +300,15 @@ static void take_selector_keys(struct weir__job *job, struct weir__flow *flow, c
     if (!flow->schema || !s->use.info) return;
     bool adds = s->use.info->out && strncmp(s->use.info->out, "*", 1) == 0 && weir_schema_count(flow->schema) > passed;
     if (!adds || !(s->use.info->flags & WEIR_ONE_TO_ONE) || writes_key(s->use.info)) {
-        weir__say(job, s->use.at, weir_strdup("a key selector is a map without state, declared .out = \"*, name:type\""), "'%s' cannot select a key", s->use.name);
+        weir__say(job, s->use.at, weir_strdup("a key selector is a map without state, declared .out = \"*, name:type\""),
+                  "'%s' cannot select a key", s->use.name);
         return;
     }
     for (uint32_t i = passed; i < weir_schema_count(flow->schema); i++) {
         const weir_schema_field *f = weir_schema_field_at(flow->schema, i);
         if (!weir_type_is_key((weir_type)f->type))
-            weir__say(job, s->use.at, NULL, "'%s' gives '%s', which is %s and cannot be a key", s->use.name, f->name, weir_type_name((weir_type)f->type));
+            weir__say(job, s->use.at, NULL, "'%s' gives '%s', which is %s and cannot be a key", s->use.name, f->name,
+                      weir_type_name((weir_type)f->type));
         flow->keys = weir_realloc_array(flow->keys, flow->n_keys, flow->n_keys + 1, sizeof *flow->keys);
         flow->keys[flow->n_keys++] = i;
     }
@@ -312,7 +342,8 @@ static void build_key(struct weir__job *job, struct weir__flow *flow, const stru
     flow->key_edge = true;
 }
 
-/* ---- the node ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the node
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* The main step, "" when there is none; a second one is a problem. */
 static const char *find_main_step(struct weir__job *job, const struct weir__job_node *node)
@@ -322,8 +353,11 @@ static const char *find_main_step(struct weir__job *job, const struct weir__job_
         const struct weir_value *key = node->value->pairs[i].key;
         for (size_t k = 0; main_steps[k]; k++) {
             if (strcmp(key->text, main_steps[k]) != 0) continue;
-            if (*found) weir__say(job, key, weir_strdup("give each a node of its own"), "a node does one thing: '%s' or '%s'", found, key->text);
-            else found = main_steps[k];
+            if (*found)
+                weir__say(job, key, weir_strdup("give each a node of its own"), "a node does one thing: '%s' or '%s'", found,
+                          key->text);
+            else
+                found = main_steps[k];
         }
     }
     return found;
@@ -332,10 +366,14 @@ static const char *find_main_step(struct weir__job *job, const struct weir__job_
 static void build_main(struct weir__job *job, struct weir__flow *flow, const char *step)
 {
     const struct weir_value *value = weir_value_get(flow->node->value, step);
-    if (strcmp(step, "reduce") == 0) build_reduce(job, flow, value);
-    else if (strcmp(step, "window") == 0) weir__build_window(job, flow, value, weir_value_get(flow->node->value, "aggregate"));
-    else if (strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0 || strcmp(step, "process") == 0) build_operator(job, flow, step, value);
-    else build_rolling(job, flow, step, value);
+    if (strcmp(step, "reduce") == 0)
+        build_reduce(job, flow, value);
+    else if (strcmp(step, "window") == 0)
+        weir__build_window(job, flow, value, weir_value_get(flow->node->value, "aggregate"));
+    else if (strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0 || strcmp(step, "process") == 0)
+        build_operator(job, flow, step, value);
+    else
+        build_rolling(job, flow, step, value);
 }
 
 static void build_steps(struct weir__job *job, struct weir__flow *flow)
@@ -347,7 +385,11 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     const struct weir_component_info *filter_info = filter ? weir__peek_component(job, filter, WEIR_OPERATOR) : NULL;
     bool keyed_filter = filter_info && writes_key(filter_info);
     const char *main_step = find_main_step(job, node);
-    node->main_step = *main_step ? main_step : aggregate ? "window" : filter ? "filter" : time && !select ? "time" : "select";
+    node->main_step = *main_step        ? main_step
+                      : aggregate       ? "window"
+                      : filter          ? "filter"
+                      : time && !select ? "time"
+                                        : "select";
     if (time) build_time(job, flow, time);
     if (filter && !keyed_filter) build_operator(job, flow, "filter", filter);
     if (key) build_key(job, flow, key);
@@ -355,7 +397,8 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     if (*main_step) build_main(job, flow, main_step);
     if (aggregate && strcmp(main_step, "window") != 0) weir__build_window(job, flow, NULL, aggregate);
     if (key && !*main_step && !aggregate && !keyed_filter && !(filter && !filter_info))
-        weir__say(job, weir_value_key(node->value, "key_by"), weir_strdup("put key_by in the node whose process, window or reduce needs it"),
+        weir__say(job, weir_value_key(node->value, "key_by"),
+                  weir_strdup("put key_by in the node whose process, window or reduce needs it"),
                   "nothing in this node uses the key");
     if (select) build_select(job, flow, select);
     if (!flow->attached) build_nothing(job, flow);
@@ -365,18 +408,21 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
 static void check_args(struct weir__job *job, const struct weir__job_node *node)
 {
     const struct weir_value *args = weir_value_get(node->value, "args");
-    if (!args || node->role == WEIR__SOURCE || !weir__is_mapping(job, args, "args as {input: field}") || node->ports_unknown) return;
+    if (!args || node->role == WEIR__SOURCE || !weir__is_mapping(job, args, "args as {input: field}") || node->ports_unknown)
+        return;
     const char **names = weir_alloc_array(node->input_names.n + 1, sizeof *names);
     for (size_t i = 0; i < node->input_names.n; i++) names[i] = node->input_names.entries[i].key;
     for (size_t i = 0; i < args->n; i++) {
         const struct weir_value *key = args->pairs[i].key;
         if (!weir_map_has(&node->input_names, key->text))
-            weir__say(job, key, weir__near(key->text, names, node->input_names.n, NULL), "no component of this node has an input '%s'", key->text);
+            weir__say(job, key, weir__near(key->text, names, node->input_names.n, NULL),
+                      "no component of this node has an input '%s'", key->text);
     }
     weir_free(names);
 }
 
-/* ---- sources and sinks --------------------------------------------------------------------------------------------------------- */
+/* ---- sources and sinks
+ * --------------------------------------------------------------------------------------------------------- */
 
 static struct weir_schema *malformed_schema(void)
 {
@@ -388,11 +434,13 @@ static struct weir_schema *malformed_schema(void)
     return weir_schema_build(&fields);
 }
 
-static enum weir_malformed read_malformed(struct weir__job *job, const struct weir_value *of_node, const struct weir_value *of_source)
+static enum weir_malformed read_malformed(struct weir__job *job, const struct weir_value *of_node,
+                                          const struct weir_value *of_source)
 {
     static const char *const choices[] = {"fail", "skip", "side_output", NULL};
     static const enum weir_malformed policies[] = {WEIR_MALFORMED_FAIL, WEIR_MALFORMED_SKIP, WEIR_MALFORMED_SIDE_OUTPUT};
-    if (of_node && of_source) weir__say(job, of_node, NULL, "'malformed' is said twice: here and among the source's options");
+    if (of_node && of_source)
+        weir__say(job, of_node, NULL, "'malformed' is said twice: here and among the source's options");
     const struct weir_value *value = of_node ? of_node : of_source;
     int i = value ? weir__read_choice(job, value, "malformed", choices) : 0;
     return i < 0 ? WEIR_MALFORMED_FAIL : policies[i];
@@ -400,14 +448,18 @@ static enum weir_malformed read_malformed(struct weir__job *job, const struct we
 
 static struct weir_schema *source_fields(struct step *s)
 {
-    const struct weir_value *key = weir_value_key(s->flow->node->value, "schema"), *value = weir_value_get(s->flow->node->value, "schema");
+    const struct weir_value *key = weir_value_key(s->flow->node->value, "schema"),
+                            *value = weir_value_get(s->flow->node->value, "schema");
     struct weir_schema *declared = value ? weir__read_schema(s->job, value) : NULL, *out = NULL;
     struct weir__inference inf = {.use = &s->use, .declared = declared, .at = s->use.at};
     if (s->use.info) {
         out = infer_main(s, &inf);
-        if (key && !inf.used_declared) weir__say(s->job, key, weir_strdup("leave it out; a select step renames"), "'%s' has fields of its own: no schema is needed", s->use.name);
+        if (key && !inf.used_declared)
+            weir__say(s->job, key, weir_strdup("leave it out; a select step renames"),
+                      "'%s' has fields of its own: no schema is needed", s->use.name);
         if (!key && inf.used_declared && s->use.complete)
-            weir__say(s->job, s->use.at, weir_strdup("say the fields and their types: schema: {user: string, amount: f64?}"), "'%s' needs a schema", s->use.name);
+            weir__say(s->job, s->use.at, weir_strdup("say the fields and their types: schema: {user: string, amount: f64?}"),
+                      "'%s' needs a schema", s->use.name);
     }
     weir_schema_release(declared);
     return out;
@@ -448,11 +500,16 @@ static void check_one_file(struct weir__job *job, struct weir__job_node *node, c
     for (uint32_t i = 0; use->part && i < use->info->n_options; i++) {
         const struct weir_option_info *option = &use->info->options[i];
         const struct weir_option_value *value = &use->part->values[i];
-        if (!(option->flags & WEIR_ONE_FILE) || !value->set || !*value->string || value->string[strlen(value->string) - 1] == '/') continue;
+        if (!(option->flags & WEIR_ONE_FILE) || !value->set || !*value->string ||
+            value->string[strlen(value->string) - 1] == '/')
+            continue;
         const struct weir_value *given = weir_value_get(node->value, "parallelism");
         if (given && node->parallelism_given && node->parallelism > 1)
-            weir__say(job, given, weir_format("end the option '%s' with '/' for a folder of files, one by each, or leave the parallelism out", option->name),
-                      "'%s' writes one file here, which needs parallelism 1", use->name);
+            weir__say(
+                job, given,
+                weir_format("end the option '%s' with '/' for a folder of files, one by each, or leave the parallelism out",
+                            option->name),
+                "'%s' writes one file here, which needs parallelism 1", use->name);
         node->parallelism = 1;
     }
 }
@@ -478,10 +535,14 @@ void weir__build_node(struct weir__job *job, struct weir__job_node *node)
     struct weir__flow flow;
     weir__flow_start(job, node, &flow);
     node->main_step = node->role == WEIR__SOURCE ? "source" : "sink";
-    if (node->role == WEIR__SOURCE) build_source(job, &flow);
-    else if (node->role == WEIR__SINK) build_sink(job, &flow);
-    else if (node->role == WEIR__STEPS) build_steps(job, &flow);
-    else node->ports_unknown = true;
+    if (node->role == WEIR__SOURCE)
+        build_source(job, &flow);
+    else if (node->role == WEIR__SINK)
+        build_sink(job, &flow);
+    else if (node->role == WEIR__STEPS)
+        build_steps(job, &flow);
+    else
+        node->ports_unknown = true;
     check_args(job, node);
     node->built = true;
     weir__flow_finish(&flow);

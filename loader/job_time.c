@@ -1,8 +1,9 @@
 /* loader/job_time.c - `time:`: the timestamp field, the watermark generator, when it emits, idleness.
  *
- * The three ways to make watermarks are keys of their own: `out_of_orderness: 5s`, `monotonous: true`, `generator: ...`. The first two name
- * generators that come with weir as plugins. A field alone is refused, since a stream without watermarks never closes a window; `generator: none`
- * says that this is meant: on a source, that its component emits its own watermarks.
+ * The three ways to make watermarks are keys of their own: `out_of_orderness: 5s`, `monotonous: true`, `generator: ...`. The
+ * first two name generators that come with weir as plugins. A field alone is refused, since a stream without watermarks
+ * never closes a window; `generator: none` says that this is meant: on a source, that its component emits its own
+ * watermarks.
  */
 #include <string.h>
 
@@ -18,35 +19,44 @@ static const char *find_way(struct weir__job *job, const struct weir_value *time
     for (size_t i = 0; ways[i]; i++) {
         const struct weir_value *key = weir_value_key(time, ways[i]);
         if (!key) continue;
-        if (*found) weir__say(job, key, NULL, "'%s' and '%s' exclude each other: watermarks come from one of them", found, ways[i]);
+        if (*found)
+            weir__say(job, key, NULL, "'%s' and '%s' exclude each other: watermarks come from one of them", found, ways[i]);
         found = ways[i];
     }
     if (!*found)
-        weir__say(job, time, weir_strdup("add out_of_orderness: DURATION, monotonous: true, or generator: NAME"), "it is not said how far behind the watermark is");
+        weir__say(job, time, weir_strdup("add out_of_orderness: DURATION, monotonous: true, or generator: NAME"),
+                  "it is not said how far behind the watermark is");
     return found;
 }
 
-static void read_time_field(struct weir__job *job, const struct weir_value *value, struct weir_schema *fields, const char *stream,
-                            struct weir_time_config *to)
+static void read_time_field(struct weir__job *job, const struct weir_value *value, struct weir_schema *fields,
+                            const char *stream, struct weir_time_config *to)
 {
     const char *name;
     if (!weir__read_text(job, value, "field", &name)) return;
     int32_t i = weir__find_field(job, value, name, fields, stream);
     if (i < 0) return;
     weir_type type = (weir_type)weir_schema_field_at(fields, (uint32_t)i)->type;
-    if (type == WEIR_TIMESTAMP) to->field = i;
-    else weir__say(job, value, weir_strdup("declare it as timestamp where it is read"), "the time field must be a timestamp, but '%s' is %s", name, weir_type_name(type));
+    if (type == WEIR_TIMESTAMP)
+        to->field = i;
+    else
+        weir__say(job, value, weir_strdup("declare it as timestamp where it is read"),
+                  "the time field must be a timestamp, but '%s' is %s", name, weir_type_name(type));
 }
 
 /* A generator sees every field, in order: it may choose by options, but not by named inputs. */
 static void check_generator(struct weir__job *job, const struct weir__use *use)
 {
     if (use->info && use->info->in && strcmp(use->info->in, "*") != 0 && *use->info->in != '\0')
-        weir__say(job, use->at, NULL, "the plugin is at fault: the watermark generator '%s' must declare .in = \"*\", and chooses fields by options", use->name);
+        weir__say(
+            job, use->at, NULL,
+            "the plugin is at fault: the watermark generator '%s' must declare .in = \"*\", and chooses fields by options",
+            use->name);
     if (use->args) weir__say(job, use->args, NULL, "a watermark generator has no args");
 }
 
-static void read_out_of_orderness(struct weir__job *job, const struct weir_value *key, const struct weir_value *value, struct weir_time_config *to)
+static void read_out_of_orderness(struct weir__job *job, const struct weir_value *key, const struct weir_value *value,
+                                  struct weir_time_config *to)
 {
     int64_t ms;
     struct weir__use use;
@@ -59,23 +69,27 @@ static void read_out_of_orderness(struct weir__job *job, const struct weir_value
     to->generator = use.part;
 }
 
-static void read_monotonous(struct weir__job *job, const struct weir_value *key, const struct weir_value *value, struct weir_time_config *to)
+static void read_monotonous(struct weir__job *job, const struct weir_value *key, const struct weir_value *value,
+                            struct weir_time_config *to)
 {
     bool yes;
     struct weir__use use;
     if (!weir__read_bool(job, value, "monotonous", &yes)) return;
     if (!yes) {
-        weir__say(job, value, weir_strdup("write out_of_orderness: DURATION instead"), "'monotonous: false' does not say how far behind the watermark is");
+        weir__say(job, value, weir_strdup("write out_of_orderness: DURATION instead"),
+                  "'monotonous: false' does not say how far behind the watermark is");
         return;
     }
     weir__use_named(job, key, "monotonous", WEIR_WATERMARK_GENERATOR, NULL, NULL, NULL, NULL, &use);
     to->generator = use.part;
 }
 
-static void read_generator(struct weir__job *job, const struct weir_value *value, struct weir_schema *fields, const char *stream, bool of_source, struct weir_time_config *to)
+static void read_generator(struct weir__job *job, const struct weir_value *value, struct weir_schema *fields,
+                           const char *stream, bool of_source, struct weir_time_config *to)
 {
     if (value->kind == WEIR_VALUE_SCALAR && strcmp(value->text, "none") == 0) {
-        if (!of_source) weir__say(job, value, NULL, "only a source can do without a generator: it may emit watermarks of its own");
+        if (!of_source)
+            weir__say(job, value, NULL, "only a source can do without a generator: it may emit watermarks of its own");
         return;
     }
     struct weir__use use;
@@ -87,7 +101,8 @@ static void read_generator(struct weir__job *job, const struct weir_value *value
 static void read_emission(struct weir__job *job, const struct weir_value *time, struct weir_time_config *to)
 {
     static const char *const emits[] = {"periodic", "every_record", NULL};
-    const struct weir_value *emit = weir_value_get(time, "emit"), *interval = weir_value_get(time, "interval"), *idle = weir_value_get(time, "idle_after");
+    const struct weir_value *emit = weir_value_get(time, "emit"), *interval = weir_value_get(time, "interval"),
+                            *idle = weir_value_get(time, "idle_after");
     to->interval_ms = job->auto_watermark_ms;
     if (emit) to->every_record = weir__read_choice(job, emit, "emit", emits) == 1;
     if (interval && weir__read_duration(job, interval, "interval", &to->interval_ms) && to->interval_ms < 0)
@@ -95,13 +110,15 @@ static void read_emission(struct weir__job *job, const struct weir_value *time, 
     if (idle && weir__read_duration(job, idle, "idle_after", &to->idle_after_ms) && to->idle_after_ms <= 0)
         weir__say(job, idle, weir_strdup("leave it out for a stream that is never idle"), "idle_after must be more than 0");
     if (to->idle_after_ms > 0 && to->interval_ms == 0)
-        weir__say(job, idle, weir_strdup("give it an `interval:`"), "idleness is noticed when watermarks are emitted periodically, which is switched off here");
+        weir__say(job, idle, weir_strdup("give it an `interval:`"),
+                  "idleness is noticed when watermarks are emitted periodically, which is switched off here");
 }
 
-void weir__read_time(struct weir__job *job, const struct weir_value *time, struct weir_schema *fields, const char *stream, bool of_source,
-                     struct weir_time_config *to)
+void weir__read_time(struct weir__job *job, const struct weir_value *time, struct weir_schema *fields, const char *stream,
+                     bool of_source, struct weir_time_config *to)
 {
-    static const char *const keys[] = {"field", "out_of_orderness", "monotonous", "generator", "emit", "interval", "idle_after", NULL};
+    static const char *const keys[] = {"field", "out_of_orderness", "monotonous", "generator",
+                                       "emit",  "interval",         "idle_after", NULL};
     static const char *const later[] = {"alignment", "align", NULL};
     *to = (struct weir_time_config){.present = true, .field = -1};
     if (!weir__is_mapping(job, time, "the event time, such as {field: at, out_of_orderness: 5s}")) return;

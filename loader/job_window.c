@@ -1,14 +1,15 @@
 /* loader/job_window.c - `window:` and `aggregate:`: a keyed window of event time, and what is computed of its rows.
  *
- * What comes out: the key's fields, then the aggregates in the order written. An aggregate is "name", "name(field, ...)" or {name: {options}}, with
- * `args` among the options; window_start and window_end are the window's own.
+ * What comes out: the key's fields, then the aggregates in the order written. An aggregate is "name", "name(field, ...)" or
+ * {name: {options}}, with `args` among the options; window_start and window_end are the window's own.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-/* ---- the window ---------------------------------------------------------------------------------------------------------- */
+/* ---- the window ----------------------------------------------------------------------------------------------------------
+ */
 
 static bool read_part(struct weir__job *job, const struct weir_value *of, const char *key, bool required, int64_t *ms)
 {
@@ -34,23 +35,28 @@ static const struct weir_value *member_or(const struct weir_value *of, const cha
 /* {size, slide, offset}, or the size alone for a tumbling window. */
 static void read_shape(struct weir__job *job, const struct weir_value *value, struct weir_window_config *to)
 {
-    static const char *const tumbling_keys[] = {"size", "offset", NULL}, *const sliding_keys[] = {"size", "slide", "offset", NULL};
+    static const char *const tumbling_keys[] = {"size", "offset", NULL}, *const sliding_keys[] = {"size", "slide", "offset",
+                                                                                                  NULL};
     bool tumbling = to->kind == WEIR_WINDOW_TUMBLING;
     bool ok = true;
     if (tumbling && value->kind == WEIR_VALUE_SCALAR) {
         ok = weir__read_duration(job, value, "tumbling", &to->size_ms);
     } else {
-        if (!weir__is_mapping(job, value, tumbling ? "a size, or {size: 1h, offset: 0s}" : "{size: 1h, slide: 10min}")) return;
+        if (!weir__is_mapping(job, value, tumbling ? "a size, or {size: 1h, offset: 0s}" : "{size: 1h, slide: 10min}"))
+            return;
         weir__check_keys(job, value, tumbling ? tumbling_keys : sliding_keys, NULL);
         ok = read_part(job, value, "size", true, &to->size_ms);
         if (!tumbling) ok &= read_part(job, value, "slide", true, &to->slide_ms);
         ok &= read_part(job, value, "offset", false, &to->offset_ms);
     }
     if (!ok || !check_positive(job, member_or(value, "size"), "size", to->size_ms)) return;
-    if (tumbling) to->slide_ms = to->size_ms;
-    else if (!check_positive(job, member_or(value, "slide"), "slide", to->slide_ms)) return;
+    if (tumbling)
+        to->slide_ms = to->size_ms;
+    else if (!check_positive(job, member_or(value, "slide"), "slide", to->slide_ms))
+        return;
     if (to->offset_ms <= -to->slide_ms || to->offset_ms >= to->slide_ms)
-        weir__say(job, member_or(value, "offset"), NULL, "the offset of a window must be less than its %s, either way", tumbling ? "size" : "slide");
+        weir__say(job, member_or(value, "offset"), NULL, "the offset of a window must be less than its %s, either way",
+                  tumbling ? "size" : "slide");
 }
 
 static void read_kind(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
@@ -62,7 +68,8 @@ static void read_kind(struct weir__job *job, const struct weir_value *window, st
         to->kind = tumbling ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING;
         read_shape(job, tumbling ? tumbling : sliding, to);
     } else if (!weir_value_key(window, "session") && !weir_value_key(window, "count") && !weir_value_key(window, "global")) {
-        weir__say(job, window, weir_strdup("window: {tumbling: 1h}, or window: {sliding: {size: 1h, slide: 10min}}"), "it is not said which kind of window");
+        weir__say(job, window, weir_strdup("window: {tumbling: 1h}, or window: {sliding: {size: 1h, slide: 10min}}"),
+                  "it is not said which kind of window");
     }
 }
 
@@ -80,7 +87,8 @@ static void read_window(struct weir__job *job, const struct weir_value *window, 
     if (late) to->late_output = weir__read_choice(job, late, "late", lates) == 0;
 }
 
-/* ---- aggregates ---------------------------------------------------------------------------------------------------------- */
+/* ---- aggregates ----------------------------------------------------------------------------------------------------------
+ */
 
 /* "sum(amount)" taken apart. */
 struct call {
@@ -138,7 +146,8 @@ static bool infer_result(struct weir__job *job, struct weir__inference *inf, wei
     struct weir_schema_text text;
     struct weir_error error;
     if (weir_schema_text_parse(inf->use->info->out, true, &text, &error) != WEIR_OK) {
-        weir__say(job, inf->at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", inf->use->name, error.text);
+        weir__say(job, inf->at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", inf->use->name,
+                  error.text);
         return false;
     }
     struct weir_schema *schema = weir__infer(job, inf, &text);
@@ -148,7 +157,8 @@ static bool infer_result(struct weir__job *job, struct weir__inference *inf, wei
         *type = (weir_type)weir_schema_field_at(schema, 0)->type;
         *nullable = weir_schema_field_at(schema, 0)->nullable;
     } else if (schema) {
-        weir__say(job, inf->at, NULL, "the plugin is at fault: the aggregate '%s' must declare one field that comes out", inf->use->name);
+        weir__say(job, inf->at, NULL, "the plugin is at fault: the aggregate '%s' must declare one field that comes out",
+                  inf->use->name);
     }
     weir_schema_release(schema);
     return ok;
@@ -166,7 +176,8 @@ static bool add_result(struct aggregates *a, const struct weir_value *key, weir_
 {
     for (size_t i = 0; i < a->fields.n; i++) {
         if (strcmp(a->fields.fields[i].name, key->text) != 0) continue;
-        weir__say(a->job, key, weir_strdup("give the result another name"), "the key has a field '%s' already, and it comes out too", key->text);
+        weir__say(a->job, key, weir_strdup("give the result another name"),
+                  "the key has a field '%s' already, and it comes out too", key->text);
         return false;
     }
     weir_schema_builder_add(&a->fields, key->text, type, nullable);
@@ -179,44 +190,58 @@ static void say_not_a_call(struct weir__job *job, const struct weir_value *value
               "'%s' is an expression; expressions are not supported by this version yet", value->text);
 }
 
-static void read_aggregate(struct aggregates *a, const struct weir_value *key, const struct weir_value *value, struct weir_aggregate_config *to)
+/* A component, with the fields in the parentheses. `at`: its name, or {name: {options}}. */
+static bool read_component(struct aggregates *a, const struct weir_value *at, const struct weir_value *written,
+                           const struct call *call, struct weir_aggregate_config *to, weir_type *type, bool *nullable)
 {
-    struct weir__use use = {.at = value};
-    struct call call = {0};
-    struct weir_value name = *value;
-    bool scalar = value->kind == WEIR_VALUE_SCALAR && !value->broken && !value->secret;
-    if (scalar && !parse_call(value->text, &call)) {
+    struct weir_schema *fields = a->flow->schema;
+    struct weir__use use;
+    struct weir__binding binding;
+    weir__use_component(a->job, at, WEIR_AGGREGATE, fields, a->flow->name, &use);
+    struct weir__args args = {
+        .own = use.args, .call = call->name ? written : NULL, .positional = call->fields, .n_positional = call->n};
+    weir__bind(a->job, &use, fields, a->flow->name, &args, &binding);
+    struct weir__inference inf = {.use = &use, .binding = &binding, .in = fields, .at = use.at};
+    bool ok = use.info && binding.complete && infer_result(a->job, &inf, type, nullable);
+    to->part = use.part;
+    to->args = binding.args;
+    to->n_args = binding.n_args;
+    binding.args = NULL;
+    weir__binding_finish(&binding);
+    return ok;
+}
+
+/* "count", "sum(amount)", "window_end" */
+static bool read_call(struct aggregates *a, const struct weir_value *value, struct weir_aggregate_config *to,
+                      weir_type *type, bool *nullable)
+{
+    struct call call;
+    bool ok = parse_call(value->text, &call);
+    if (!ok) {
         say_not_a_call(a->job, value);
-        call_finish(&call);
-        a->complete = false;
-        return;
-    }
-    if (scalar) {
-        name.text = call.name;
-        name.mark = weir_value_mark_of(value, call.name);
-    }
-    bool start = scalar && strcmp(call.name, "window_start") == 0, end = scalar && strcmp(call.name, "window_end") == 0;
-    weir_type type = WEIR_TIMESTAMP;
-    bool nullable = false, ok = true;
-    if (start || end) {
-        to->result = start ? WEIR_RESULT_WINDOW_START : WEIR_RESULT_WINDOW_END;
+    } else if (strcmp(call.name, "window_start") == 0 || strcmp(call.name, "window_end") == 0) {
+        to->result = strcmp(call.name, "window_start") == 0 ? WEIR_RESULT_WINDOW_START : WEIR_RESULT_WINDOW_END;
+        *type = WEIR_TIMESTAMP;
         if (call.n) weir__say(a->job, value, NULL, "'%s' takes no fields", call.name);
     } else {
-        struct weir__binding binding;
-        weir__use_component(a->job, scalar ? &name : value, WEIR_AGGREGATE, a->flow->schema, a->flow->name, &use);
-        struct weir__args args = {.own = use.args, .call = scalar ? value : NULL, .positional = call.fields, .n_positional = call.n};
-        weir__bind(a->job, &use, a->flow->schema, a->flow->name, &args, &binding);
-        struct weir__inference inf = {.use = &use, .binding = &binding, .in = a->flow->schema, .at = use.at};
-        ok = use.info && binding.complete && infer_result(a->job, &inf, &type, &nullable);
-        to->part = use.part;
-        to->args = binding.args;
-        to->n_args = binding.n_args;
-        binding.args = NULL;
-        weir__binding_finish(&binding);
+        struct weir_value name = {
+            .kind = WEIR_VALUE_SCALAR, .text = call.name, .mark = weir_value_mark_of(value, call.name)};
+        ok = read_component(a, &name, value, &call, to, type, nullable);
     }
-    to->name = weir_strdup(key->text);
-    a->complete &= ok && add_result(a, key, type, nullable);
     call_finish(&call);
+    return ok;
+}
+
+static void read_aggregate(struct aggregates *a, const struct weir_value *key, const struct weir_value *value,
+                           struct weir_aggregate_config *to)
+{
+    static const struct call none = {0};
+    weir_type type = WEIR_I64;
+    bool nullable = false, called = value->kind == WEIR_VALUE_SCALAR && !value->broken && !value->secret;
+    bool ok =
+        called ? read_call(a, value, to, &type, &nullable) : read_component(a, value, NULL, &none, to, &type, &nullable);
+    to->name = weir_strdup(key->text);
+    a->complete &= weir__check_field_name(a->job, key) && ok && add_result(a, key, type, nullable);
 }
 
 static void read_aggregates(struct aggregates *a, const struct weir_value *aggregate)
@@ -226,14 +251,16 @@ static void read_aggregates(struct aggregates *a, const struct weir_value *aggre
         const weir_schema_field *f = weir_schema_field_at(flow->schema, flow->keys[i]);
         weir_schema_builder_add(&a->fields, f->name, (weir_type)f->type, false);
     }
-    if (!weir__is_mapping(a->job, aggregate, "the results and how they are computed, such as {views: count, total: sum(amount)}")) {
+    if (!weir__is_mapping(a->job, aggregate,
+                          "the results and how they are computed, such as {views: count, total: sum(amount)}")) {
         a->complete = false;
         return;
     }
     if (aggregate->n == 0) weir__say(a->job, aggregate, NULL, "nothing is aggregated");
     a->window->aggregates = weir_alloc_array(aggregate->n + 1, sizeof *a->window->aggregates);
     a->window->n_aggregates = (uint32_t)aggregate->n;
-    for (size_t i = 0; i < aggregate->n; i++) read_aggregate(a, aggregate->pairs[i].key, aggregate->pairs[i].value, &a->window->aggregates[i]);
+    for (size_t i = 0; i < aggregate->n; i++)
+        read_aggregate(a, aggregate->pairs[i].key, aggregate->pairs[i].value, &a->window->aggregates[i]);
 }
 
 static char *title_of(const struct weir_window_config *window)
@@ -248,30 +275,37 @@ static char *title_of(const struct weir_window_config *window)
     return weir_text_take(&title);
 }
 
-void weir__build_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window, const struct weir_value *aggregate)
+/* Says what is missing; true when what comes out can be known. */
+static bool check_window(struct weir__job *job, const struct weir__flow *flow, const struct weir_value *at,
+                         const struct weir_value *window, const struct weir_value *aggregate)
+{
+    if (!window) weir__say(job, at, weir_strdup("window: {tumbling: 1h}"), "'aggregate' needs a 'window' in the same node");
+    if (!aggregate)
+        weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
+    if (!flow->key_value)
+        weir__say(job, at, weir_strdup("add key_by: FIELD; windows over all records at once come with a later version"),
+                  "a window needs a key");
+    return flow->schema && flow->key_value && aggregate;
+}
+
+void weir__build_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
+                        const struct weir_value *aggregate)
 {
     const struct weir_value *at = weir_value_key(flow->node->value, window ? "window" : "aggregate");
     struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_WINDOW, "window", at);
-    struct aggregates a = {.job = job, .flow = flow, .window = &node->window, .complete = flow->schema != NULL};
-    if (window) read_window(job, window, &node->window);
-    else weir__say(job, at, weir_strdup("window: {tumbling: 1h}"), "'aggregate' needs a 'window' in the same node");
-    if (!flow->key_value) {
-        weir__say(job, at, weir_strdup("add key_by: FIELD; windows over all records at once come with a later version"), "a window needs a key");
-        a.complete = false;
-    }
+    struct aggregates a = {.job = job, .flow = flow, .window = &node->window};
+    a.complete = check_window(job, flow, at, window, aggregate);
     node->key_fields = weir__copy_indexes(flow->keys, flow->n_keys);
     node->n_key_fields = (uint32_t)flow->n_keys;
+    if (window) read_window(job, window, &node->window);
     if (aggregate) read_aggregates(&a, aggregate);
-    else weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
     node->title = title_of(&node->window);
-    struct weir_schema *in = flow->schema ? weir_schema_retain(flow->schema) : NULL;
-    struct weir_schema *out = a.complete && aggregate ? weir_schema_build(&a.fields) : NULL;
+    struct weir_schema *out = a.complete ? weir_schema_build(&a.fields) : NULL;
     weir_schema_builder_finish(&a.fields);
     weir__set_output(node, "", out);
     if (node->window.late_output) {
-        weir__set_output(node, "late", in);
-        weir__add_output(flow->node, "late", in, node->index, 1);
+        weir__set_output(node, "late", flow->schema);
+        weir__add_output(flow->node, "late", flow->schema, node->index, 1);
     }
-    weir_schema_release(in);
     weir__flow_becomes(flow, out);
 }

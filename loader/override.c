@@ -97,14 +97,15 @@ static void apply(const struct override *o, char *path, struct weir_value *value
     *at = value;
 }
 
-void weir__document_override(struct weir_document *document, const struct weir_assignment *overrides, size_t n, struct weir_problems *problems)
+void weir__document_override(struct weir_document *document, const struct weir_assignment *overrides, size_t n,
+                             struct weir_problems *problems)
 {
     for (size_t i = 0; i < n; i++) {
         char *origin = weir_format("-D %s", overrides[i].name);
         struct override o = {document, problems, {.origin = weir__document_origin(document, origin), .length = 1}};
         weir_free(origin);
-        struct weir_value *value =
-            weir__document_parse_yaml(document, overrides[i].value, strlen(overrides[i].value), o.mark.origin, false, problems);
+        struct weir_value *value = weir__document_parse_yaml(document, overrides[i].value, strlen(overrides[i].value),
+                                                             o.mark.origin, false, problems);
         if (!value) continue;
         value->from_here = value->kind == WEIR_VALUE_SCALAR;
         char *path = weir_strdup(overrides[i].name);

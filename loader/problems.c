@@ -39,7 +39,8 @@ static void problem_finish(struct weir_problem *p)
     weir_free(p->help);
 }
 
-void weir_problems_add(struct weir_problems *problems, const struct weir_mark *mark, const char *help, const char *format, ...)
+void weir_problems_add(struct weir_problems *problems, const struct weir_mark *mark, const char *help, const char *format,
+                       ...)
 {
     va_list args;
     va_start(args, format);
@@ -93,7 +94,8 @@ static const struct weir_problem **in_order(const struct weir_problems *problems
 /* The first character to show, 0-based: 0 unless the place lies beyond what is shown. */
 static uint32_t first_shown(const struct weir_mark *mark)
 {
-    return mark->column + mark->length > SHOWN_COLUMNS && mark->column > SHOWN_COLUMNS / 2 ? mark->column - SHOWN_COLUMNS / 2 : 0;
+    return mark->column + mark->length > SHOWN_COLUMNS && mark->column > SHOWN_COLUMNS / 2 ? mark->column - SHOWN_COLUMNS / 2
+                                                                                           : 0;
 }
 
 static const char *next_character(const char *p)
@@ -108,7 +110,8 @@ static void add_repeated(struct weir_text *out, const char *what, uint32_t n)
     while (n-- > 0) weir_text_add_bytes(out, what, strlen(what));
 }
 
-/* The line and the underline beneath it, from character `first` on (0-based). Tabs are kept in both, so that they line up. */
+/* The line and the underline beneath it, from character `first` on (0-based). Tabs are kept in both, so that they line up.
+ */
 static void add_source(struct weir_text *out, const struct weir_mark *mark, uint32_t first)
 {
     struct weir_text under = {0};
@@ -166,8 +169,10 @@ void weir_problems_print_json(const struct weir_problems *problems, struct weir_
         weir_text_add(out, ", \"line\": %u, \"column\": %u, \"message\": ", p->mark.line, p->mark.column);
         weir_text_add_json(out, p->message);
         weir_text_add(out, ", \"help\": ");
-        if (p->help) weir_text_add_json(out, p->help);
-        else weir_text_add(out, "null");
+        if (p->help)
+            weir_text_add_json(out, p->help);
+        else
+            weir_text_add(out, "null");
         weir_text_add(out, "}");
     }
     weir_text_add(out, problems->n ? "\n]\n" : "]\n");

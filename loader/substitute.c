@@ -1,7 +1,7 @@
 /* loader/substitute.c - vars, --set, and ${name}, ${env:NAME}, ${file:PATH} in the scalars of a document.
  *
- * A variable's default may use the variables above it. What comes from the environment or a file is secret, and so is what it is put
- * into. A scalar whose reference cannot be replaced is marked broken: its reader says nothing more about it.
+ * A variable's default may use the variables above it. What comes from the environment or a file is secret, and so is what
+ * it is put into. A scalar whose reference cannot be replaced is marked broken: its reader says nothing more about it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,8 @@ struct substitution {
     struct weir_map vars; /* name -> its struct weir_value, replaced */
 };
 
-static void say(struct substitution *s, struct weir_value *value, const char *reference, const char *help, const char *what, const char *name)
+static void say(struct substitution *s, struct weir_value *value, const char *reference, const char *help, const char *what,
+                const char *name)
 {
     char *whole = weir_format("${%s}", reference);
     struct weir_mark mark = weir_value_mark_of(value, whole);
@@ -28,14 +29,17 @@ static void say(struct substitution *s, struct weir_value *value, const char *re
     value->broken = true;
 }
 
-/* ---- the three kinds of reference --------------------------------------------------------------------------------------- */
+/* ---- the three kinds of reference ---------------------------------------------------------------------------------------
+ */
 
 static void add_environment(struct substitution *s, struct weir_value *value, const char *reference, struct weir_text *out)
 {
     const char *name = reference + strlen("env:"), *found = getenv(name);
     value->secret = true;
-    if (found) weir_text_add_bytes(out, found, strlen(found));
-    else say(s, value, reference, NULL, "the environment variable '%s' is not set", name);
+    if (found)
+        weir_text_add_bytes(out, found, strlen(found));
+    else
+        say(s, value, reference, NULL, "the environment variable '%s' is not set", name);
 }
 
 static void add_file(struct substitution *s, struct weir_value *value, const char *reference, struct weir_text *out)
@@ -63,7 +67,8 @@ static char *variable_help(const struct substitution *s, const char *name)
     const char **names = weir_alloc_array(s->vars.n + 1, sizeof *names);
     for (size_t i = 0; i < s->vars.n; i++) names[i] = s->vars.entries[i].key;
     const char *near = weir_nearest(name, names, s->vars.n);
-    char *help = near ? weir_format("did you mean '%s'?", near) : weir_format("declare it with its default: vars: {%s: ...}", name);
+    char *help =
+        near ? weir_format("did you mean '%s'?", near) : weir_format("declare it with its default: vars: {%s: ...}", name);
     weir_free(names);
     return help;
 }
@@ -85,12 +90,16 @@ static void add_variable(struct substitution *s, struct weir_value *value, const
 
 static void add_reference(struct substitution *s, struct weir_value *value, const char *reference, struct weir_text *out)
 {
-    if (strncmp(reference, "env:", 4) == 0) add_environment(s, value, reference, out);
-    else if (strncmp(reference, "file:", 5) == 0) add_file(s, value, reference, out);
-    else add_variable(s, value, reference, out);
+    if (strncmp(reference, "env:", 4) == 0)
+        add_environment(s, value, reference, out);
+    else if (strncmp(reference, "file:", 5) == 0)
+        add_file(s, value, reference, out);
+    else
+        add_variable(s, value, reference, out);
 }
 
-/* ---- a scalar, a tree --------------------------------------------------------------------------------------------------- */
+/* ---- a scalar, a tree ---------------------------------------------------------------------------------------------------
+ */
 
 static void replace_in_scalar(struct substitution *s, struct weir_value *value)
 {
@@ -131,12 +140,14 @@ static void replace_in_tree(struct substitution *s, struct weir_value *value, co
     for (size_t i = 0; value->kind == WEIR_VALUE_SEQUENCE && i < value->n; i++) replace_in_tree(s, value->items[i], skipped);
     for (size_t i = 0; value->kind == WEIR_VALUE_MAPPING && i < value->n; i++) {
         const struct weir_value *key = value->pairs[i].key;
-        if (strstr(key->text, "${")) weir_problems_add(s->problems, &key->mark, NULL, "variables are replaced in values, not in keys");
+        if (strstr(key->text, "${"))
+            weir_problems_add(s->problems, &key->mark, NULL, "variables are replaced in values, not in keys");
         replace_in_tree(s, value->pairs[i].value, skipped);
     }
 }
 
-/* ---- the variables -------------------------------------------------------------------------------------------------------- */
+/* ---- the variables
+ * -------------------------------------------------------------------------------------------------------- */
 
 static struct weir_value *set_value(struct weir_document *d, const char *name, const struct weir_assignment *sets, size_t n)
 {
@@ -155,13 +166,15 @@ static void declare(struct substitution *s, struct weir_pair *pair, const struct
     const char *name = pair->key->text;
     struct weir_value *given = set_value(s->document, name, sets, n_sets);
     if (name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] != '\0' || *name == '\0')
-        weir_problems_add(s->problems, &pair->key->mark, NULL, "'%s' is no name for a variable: use letters, digits, '_' and '-'", name);
+        weir_problems_add(s->problems, &pair->key->mark, NULL,
+                          "'%s' is no name for a variable: use letters, digits, '_' and '-'", name);
     if (given) {
         given->from_here = true;
         pair->value = given;
     } else if (pair->value->kind == WEIR_VALUE_NULL) {
         char *help = weir_format("run with --set %s=VALUE, or give it a default here", name);
-        if (!pair->value->broken) weir_problems_add(s->problems, &pair->key->mark, help, "the variable '%s' has no value", name);
+        if (!pair->value->broken)
+            weir_problems_add(s->problems, &pair->key->mark, help, "the variable '%s' has no value", name);
         pair->value->broken = true;
         weir_free(help);
     } else if (pair->value->kind != WEIR_VALUE_SCALAR) {
@@ -187,8 +200,8 @@ static void check_sets(struct substitution *s, const struct weir_assignment *set
     }
 }
 
-void weir__document_substitute(struct weir_document *document, const struct weir_platform *platform, const struct weir_assignment *sets, size_t n,
-                               struct weir_problems *problems)
+void weir__document_substitute(struct weir_document *document, const struct weir_platform *platform,
+                               const struct weir_assignment *sets, size_t n, struct weir_problems *problems)
 {
     struct substitution s = {.document = document, .platform = platform, .problems = problems};
     struct weir_value *root = document->root, *vars = NULL;

@@ -1,8 +1,9 @@
-/* A component of every kind with every sort of declaration, for the manifests in tests/manifests: what a compiler of jobs can meet. The functions
- * are the least that a component can do. */
+/* A component of every kind with every sort of declaration, for the manifests in tests/manifests: what a compiler of jobs
+ * can meet. The functions are the least that a component can do. */
 #include <weir/udf.h>
 
-/* ---- sources, decoders -------------------------------------------------------------------------------------------------- */
+/* ---- sources, decoders --------------------------------------------------------------------------------------------------
+ */
 
 static weir_status no_splits(void *self, weir_ctx *cx, weir_add_split *add, void *to)
 {
@@ -28,8 +29,12 @@ static void source_close(void *self, weir_ctx *cx)
 {
     (void)self, (void)cx;
 }
-static const weir_source source_vtable = {.struct_size = sizeof(weir_source), .discover = no_splits, .open = source_open, .add_split = add_split,
-                                          .poll = nothing_to_read, .close = source_close};
+static const weir_source source_vtable = {.struct_size = sizeof(weir_source),
+                                          .discover = no_splits,
+                                          .open = source_open,
+                                          .add_split = add_split,
+                                          .poll = nothing_to_read,
+                                          .close = source_close};
 
 typedef struct lines {
     const char *path, *token;
@@ -53,7 +58,8 @@ static const weir_option lines_options[] = {
     WEIR_OPTION(lines, names, .flags = WEIR_OPTIONAL, .doc = "names"),
     WEIR_OPTION_OF(lines, token, WEIR_OPT_SECRET, .flags = WEIR_OPTIONAL, .doc = "a password"),
 };
-WEIR_COMPONENT(lines, WEIR_SOURCE, source_vtable, .id = "lines", .doc = "lines of a file", .out = "$format", WEIR_OPTIONS(lines_options));
+WEIR_COMPONENT(lines, WEIR_SOURCE, source_vtable, .id = "lines", .doc = "lines of a file", .out = "$format",
+               WEIR_OPTIONS(lines_options));
 
 typedef struct clicks {
     int64_t unused;
@@ -65,8 +71,8 @@ typedef struct numbers {
     const char *field;
 } numbers;
 static const weir_option numbers_options[] = {WEIR_OPTION(numbers, field, .def = "value", .doc = "its name")};
-WEIR_COMPONENT(numbers, WEIR_SOURCE, source_vtable, .id = "numbers", .doc = "numbers", .out = "{field}:i64", .flags = WEIR_BLOCKING,
-               WEIR_OPTIONS(numbers_options));
+WEIR_COMPONENT(numbers, WEIR_SOURCE, source_vtable, .id = "numbers", .doc = "numbers", .out = "{field}:i64",
+               .flags = WEIR_BLOCKING, WEIR_OPTIONS(numbers_options));
 
 typedef struct decoder {
     bool header;
@@ -84,13 +90,15 @@ static weir_status decode(void *self, weir_ctx *cx, const void *data, size_t n, 
 }
 static const weir_decoder decoder_vtable = {.struct_size = sizeof(weir_decoder), .begin = begin, .decode = decode};
 static const weir_option csv_options[] = {WEIR_OPTION(decoder, header, .def = "false", .doc = "the first line has names")};
-WEIR_COMPONENT(decoder, WEIR_DECODER, decoder_vtable, .id = "csv", .doc = "csv", .out = "$schema", WEIR_OPTIONS(csv_options));
+WEIR_COMPONENT(decoder, WEIR_DECODER, decoder_vtable, .id = "csv", .doc = "csv", .out = "$schema",
+               WEIR_OPTIONS(csv_options));
 typedef struct text {
     int64_t unused;
 } text;
 WEIR_COMPONENT(text, WEIR_DECODER, decoder_vtable, .id = "text", .doc = "lines as they are", .out = "line:string");
 
-/* ---- maps, filters -------------------------------------------------------------------------------------------------------- */
+/* ---- maps, filters
+ * -------------------------------------------------------------------------------------------------------- */
 
 typedef struct vat {
     double rate;
@@ -140,7 +148,8 @@ static bool fresh_keep(fresh *me, weir_ctx *cx, weir_row in)
 }
 WEIR_KEYED_FILTER(fresh, .id = "fresh", .doc = "the first record of each key", .in = "*", WEIR_STATES(seen_states));
 
-/* ---- process -------------------------------------------------------------------------------------------------------------- */
+/* ---- process
+ * -------------------------------------------------------------------------------------------------------------- */
 
 typedef struct words {
     int64_t unused;
@@ -160,7 +169,8 @@ static weir_status triage_row(triage *me, weir_ctx *cx, weir_row in)
     (void)me, (void)cx, (void)in;
     return WEIR_OK;
 }
-WEIR_PROCESS(triage, .id = "triage", .doc = "sorts records", .in = "*", .out = "*", .sides = "rejected(*), alerts(user:string, why:string)");
+WEIR_PROCESS(triage, .id = "triage", .doc = "sorts records", .in = "*", .out = "*",
+             .sides = "rejected(*), alerts(user:string, why:string)");
 
 typedef struct widest {
     int32_t field;
@@ -170,8 +180,10 @@ static weir_status widest_row(widest *me, weir_ctx *cx, weir_row in)
     (void)me, (void)cx, (void)in;
     return WEIR_OK;
 }
-static const weir_option widest_options[] = {WEIR_OPTION_OF(widest, field, WEIR_OPT_FIELD, .flags = WEIR_NUMERIC, .doc = "a number")};
-WEIR_PROCESS(widest, .id = "widest", .doc = "by a field", .in = "*", .out = "*, top:wide(field)", WEIR_OPTIONS(widest_options));
+static const weir_option widest_options[] = {
+    WEIR_OPTION_OF(widest, field, WEIR_OPT_FIELD, .flags = WEIR_NUMERIC, .doc = "a number")};
+WEIR_PROCESS(widest, .id = "widest", .doc = "by a field", .in = "*", .out = "*, top:wide(field)",
+             WEIR_OPTIONS(widest_options));
 
 typedef struct pair {
     int64_t unused;
@@ -181,7 +193,8 @@ static weir_status pair_row(pair *me, weir_ctx *cx, weir_row in)
     (void)me, (void)cx, (void)in;
     return WEIR_OK;
 }
-WEIR_PROCESS(pair, .id = "pair", .doc = "type classes", .in = "a:number, b:ordered?, c:key", .out = "x:same(a), y:same(b), z:wide(a)");
+WEIR_PROCESS(pair, .id = "pair", .doc = "type classes", .in = "a:number, b:ordered?, c:key",
+             .out = "x:same(a), y:same(b), z:wide(a)");
 
 typedef struct scorer {
     double threshold;
@@ -197,8 +210,8 @@ static weir_status scorer_timer(scorer *me, weir_ctx *cx, const weir_timer *t)
     return WEIR_OK;
 }
 static const weir_option scorer_options[] = {WEIR_OPTION(scorer, threshold, .doc = "from where on")};
-WEIR_KEYED(scorer, .id = "scorer", .doc = "scores users", .in = "amount:f64", .out = "@key, score:f64", WEIR_OPTIONS(scorer_options),
-           WEIR_STATES(seen_states));
+WEIR_KEYED(scorer, .id = "scorer", .doc = "scores users", .in = "amount:f64", .out = "@key, score:f64",
+           WEIR_OPTIONS(scorer_options), WEIR_STATES(seen_states));
 
 typedef struct rolling {
     int32_t field;
@@ -216,11 +229,13 @@ static weir_status rolling_count_row(rolling *me, weir_ctx *cx, weir_row in)
     weir_put_i64(cx, 0, 0, 1);
     return WEIR_OK;
 }
-static const weir_option sum_options[] = {WEIR_OPTION_OF(rolling, field, WEIR_OPT_FIELD, .flags = WEIR_NUMERIC, .doc = "the number")};
+static const weir_option sum_options[] = {
+    WEIR_OPTION_OF(rolling, field, WEIR_OPT_FIELD, .flags = WEIR_NUMERIC, .doc = "the number")};
 static const weir_option count_options[] = {WEIR_OPTION(rolling, into, .def = "count", .doc = "the name")};
-WEIR_KEYED_PROCESS(rolling_sum, .id = "rolling_sum", .doc = "running sum", .in = "*", .out = "@in", WEIR_OPTIONS(sum_options), WEIR_STATES(seen_states));
-WEIR_KEYED_MAP(rolling_count, .id = "rolling_count", .doc = "running count", .in = "*", .out = "*, {into}:i64", WEIR_OPTIONS(count_options),
-               WEIR_STATES(seen_states));
+WEIR_KEYED_PROCESS(rolling_sum, .id = "rolling_sum", .doc = "running sum", .in = "*", .out = "@in",
+                   WEIR_OPTIONS(sum_options), WEIR_STATES(seen_states));
+WEIR_KEYED_MAP(rolling_count, .id = "rolling_count", .doc = "running count", .in = "*", .out = "*, {into}:i64",
+               WEIR_OPTIONS(count_options), WEIR_STATES(seen_states));
 
 typedef struct latest {
     int64_t unused;
@@ -233,7 +248,8 @@ static weir_status reduce(void *self, weir_ctx *cx, weir_row so_far, weir_row ne
 static const weir_reducer reducer_vtable = {.struct_size = sizeof(weir_reducer), .reduce = reduce};
 WEIR_COMPONENT(latest, WEIR_REDUCER, reducer_vtable, .id = "latest", .doc = "the later one", .in = "*", .out = "@in");
 
-/* ---- aggregates, generators, partitioners ----------------------------------------------------------------------------------- */
+/* ---- aggregates, generators, partitioners
+ * ----------------------------------------------------------------------------------- */
 
 static weir_status add(void *self, weir_ctx *cx, void *acc, weir_row in)
 {
@@ -253,13 +269,15 @@ typedef struct quantile {
     double q;
 } quantile;
 typedef count sum, min_by;
-WEIR_COMPONENT(count, WEIR_AGGREGATE, aggregate_vtable, .id = "count", .doc = "rows", .out = "result:i64", WEIR_STATES(seen_states));
-WEIR_COMPONENT(sum, WEIR_AGGREGATE, aggregate_vtable, .id = "sum", .doc = "sum", .in = "value:number?", .out = "result:wide(value)?", WEIR_STATES(seen_states));
-WEIR_COMPONENT(min_by, WEIR_AGGREGATE, aggregate_vtable, .id = "min_by", .doc = "value where by is least", .in = "value:anything?, by:ordered?",
-               .out = "result:same(value)", WEIR_STATES(seen_states));
+WEIR_COMPONENT(count, WEIR_AGGREGATE, aggregate_vtable, .id = "count", .doc = "rows", .out = "result:i64",
+               WEIR_STATES(seen_states));
+WEIR_COMPONENT(sum, WEIR_AGGREGATE, aggregate_vtable, .id = "sum", .doc = "sum", .in = "value:number?",
+               .out = "result:wide(value)?", WEIR_STATES(seen_states));
+WEIR_COMPONENT(min_by, WEIR_AGGREGATE, aggregate_vtable, .id = "min_by", .doc = "value where by is least",
+               .in = "value:anything?, by:ordered?", .out = "result:same(value)", WEIR_STATES(seen_states));
 static const weir_option quantile_options[] = {WEIR_OPTION(quantile, q, .min = "0", .max = "1", .doc = "which")};
-WEIR_COMPONENT(quantile, WEIR_AGGREGATE, aggregate_vtable, .id = "quantile", .doc = "quantile", .in = "value:number", .out = "result:f64",
-               WEIR_OPTIONS(quantile_options), WEIR_STATES(seen_states));
+WEIR_COMPONENT(quantile, WEIR_AGGREGATE, aggregate_vtable, .id = "quantile", .doc = "quantile", .in = "value:number",
+               .out = "result:f64", WEIR_OPTIONS(quantile_options), WEIR_STATES(seen_states));
 
 static weir_status on_rows(void *self, weir_ctx *cx, const weir_batch *b, int64_t *row, int64_t *watermark)
 {
@@ -267,7 +285,8 @@ static weir_status on_rows(void *self, weir_ctx *cx, const weir_batch *b, int64_
     *row = b->length;
     return WEIR_OK;
 }
-static const weir_watermark_generator generator_vtable = {.struct_size = sizeof(weir_watermark_generator), .on_rows = on_rows};
+static const weir_watermark_generator generator_vtable = {.struct_size = sizeof(weir_watermark_generator),
+                                                          .on_rows = on_rows};
 typedef struct bounded {
     int64_t delay;
 } bounded;
@@ -275,11 +294,14 @@ typedef struct marks {
     int32_t field;
 } marks;
 typedef count monotonous;
-static const weir_option bounded_options[] = {WEIR_OPTION_OF(bounded, delay, WEIR_OPT_DURATION, .min = "0ms", .doc = "delay")};
+static const weir_option bounded_options[] = {
+    WEIR_OPTION_OF(bounded, delay, WEIR_OPT_DURATION, .min = "0ms", .doc = "delay")};
 static const weir_option marks_options[] = {WEIR_OPTION_OF(marks, field, WEIR_OPT_FIELD, .doc = "mark")};
-WEIR_COMPONENT(bounded, WEIR_WATERMARK_GENERATOR, generator_vtable, .id = "bounded_out_of_orderness", .doc = "bounded", WEIR_OPTIONS(bounded_options));
+WEIR_COMPONENT(bounded, WEIR_WATERMARK_GENERATOR, generator_vtable, .id = "bounded_out_of_orderness", .doc = "bounded",
+               WEIR_OPTIONS(bounded_options));
 WEIR_COMPONENT(monotonous, WEIR_WATERMARK_GENERATOR, generator_vtable, .id = "monotonous", .doc = "monotonous");
-WEIR_COMPONENT(marks, WEIR_WATERMARK_GENERATOR, generator_vtable, .id = "marks", .doc = "punctuated", .in = "*", WEIR_OPTIONS(marks_options));
+WEIR_COMPONENT(marks, WEIR_WATERMARK_GENERATOR, generator_vtable, .id = "marks", .doc = "punctuated", .in = "*",
+               WEIR_OPTIONS(marks_options));
 
 typedef count by_user;
 static weir_status partition(void *self, weir_ctx *cx, const weir_batch *b, uint32_t n_targets, uint32_t *targets)
@@ -299,7 +321,8 @@ static weir_status write_all(void *self, weir_ctx *cx, const weir_batch *b, int6
     *row = b->length;
     return WEIR_OK;
 }
-static const weir_sink sink_vtable = {.struct_size = sizeof(weir_sink), .open = source_open, .write = write_all, .close = source_close};
+static const weir_sink sink_vtable = {
+    .struct_size = sizeof(weir_sink), .open = source_open, .write = write_all, .close = source_close};
 typedef struct file {
     const char *path;
     weir_part format;
@@ -324,8 +347,9 @@ static weir_status twice_row(twice *me, weir_ctx *cx, weir_row in)
 }
 WEIR_PROCESS(twice, .id = "twice", .doc = "in two plugins", .in = "*", .out = "*");
 
-WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_component, &decoder_component, &text_component, &vat_component,
-            &bucket_component, &big_component, &fresh_component, &words_component, &triage_component, &widest_component, &pair_component,
-            &scorer_component, &rolling_sum_component, &rolling_count_component, &latest_component, &count_component, &sum_component,
-            &min_by_component, &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
+WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_component, &decoder_component,
+            &text_component, &vat_component, &bucket_component, &big_component, &fresh_component, &words_component,
+            &triage_component, &widest_component, &pair_component, &scorer_component, &rolling_sum_component,
+            &rolling_count_component, &latest_component, &count_component, &sum_component, &min_by_component,
+            &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
             &file_component, &print_component, &mail_component, &twice_component);

@@ -25,7 +25,8 @@ static weir_status encode(void *self, weir_ctx *cx, const weir_batch *b, int64_t
     (void)self, (void)cx, (void)b, (void)from, (void)until, (void)to;
     return WEIR_OK;
 }
-static const weir_encoder encoder_vtable = {.struct_size = sizeof(weir_encoder), .open = encoder_open, .begin = encoder_begin, .encode = encode};
+static const weir_encoder encoder_vtable = {
+    .struct_size = sizeof(weir_encoder), .open = encoder_open, .begin = encoder_begin, .encode = encode};
 typedef struct encoder {
     bool header;
 } encoder;

@@ -14,11 +14,12 @@ struct read {
     struct weir_text printed;
 };
 
-static struct read read_with(const char *text, const struct weir_assignment *sets, size_t n_sets, const struct weir_assignment *overrides,
-                             size_t n_overrides)
+static struct read read_with(const char *text, const struct weir_assignment *sets, size_t n_sets,
+                             const struct weir_assignment *overrides, size_t n_overrides)
 {
     struct read r = {0};
-    r.document = weir_document_parse(weir_platform_os(), text, strlen(text), "job.yaml", ".", sets, n_sets, overrides, n_overrides, &r.problems);
+    r.document = weir_document_parse(weir_platform_os(), text, strlen(text), "job.yaml", ".", sets, n_sets, overrides,
+                                     n_overrides, &r.problems);
     weir_problems_print(&r.problems, &r.printed);
     return r;
 }
@@ -61,7 +62,8 @@ static void expect_problem(const char *manifest, const char *expected)
 
 static void reads_a_tree(void)
 {
-    struct read r = read_text("job: shop\nlist: [1, 'two', \"th\\\"ree\"]\nmap:\n  a: {b: c}\n  empty:\nblock: |\n  x\n  y\n");
+    struct read r =
+        read_text("job: shop\nlist: [1, 'two', \"th\\\"ree\"]\nmap:\n  a: {b: c}\n  empty:\nblock: |\n  x\n  y\n");
     CU_ASSERT_EQUAL(r.problems.n, 0);
     CU_ASSERT_STRING_EQUAL(text_at(&r, "job"), "shop");
     CU_ASSERT_STRING_EQUAL(text_at(&r, "map.a.b"), "c");
@@ -78,7 +80,8 @@ static void reads_a_tree(void)
 static void keeps_the_place_of_everything(void)
 {
     struct read r = read_text("job: shop\nmap: {'kéy': \"välue\",  other: x}\n");
-    const struct weir_value *value = at(&r, "map.kéy"), *key = weir_value_key(at(&r, "map"), "kéy"), *other = at(&r, "map.other");
+    const struct weir_value *value = at(&r, "map.kéy"), *key = weir_value_key(at(&r, "map"), "kéy"),
+                            *other = at(&r, "map.other");
     CU_ASSERT_EQUAL(key->mark.line, 2);
     CU_ASSERT_EQUAL(key->mark.column, 7);
     CU_ASSERT_EQUAL(key->mark.length, 5);
@@ -135,7 +138,8 @@ static void an_empty_file_is_an_empty_document(void)
     done(&r);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------------------- */
+/* ---- what is wrong -------------------------------------------------------------------------------------------------------
+ */
 
 static void shows_the_line_and_a_caret(void)
 {
@@ -182,7 +186,8 @@ static void cuts_long_lines_around_the_place(void)
 static void sorts_problems_by_place_and_says_each_once(void)
 {
     struct weir_problems problems = {0};
-    struct weir_mark second = {.origin = "f", .line = 2, .column = 1, .length = 1}, first = {.origin = "f", .line = 1, .column = 9, .length = 1};
+    struct weir_mark second = {.origin = "f", .line = 2, .column = 1, .length = 1},
+                     first = {.origin = "f", .line = 1, .column = 9, .length = 1};
     struct weir_mark outside = {.origin = "--set x", .length = 1};
     weir_problems_add(&problems, &outside, NULL, "three");
     weir_problems_add(&problems, &second, NULL, "two");
@@ -193,17 +198,21 @@ static void sorts_problems_by_place_and_says_each_once(void)
     CU_ASSERT_STRING_EQUAL(weir_text_get(&out), "f:1:9: error: one\n  help: do\nf:2:1: error: two\n--set x: error: three\n");
     weir_text_finish(&out);
     weir_problems_print_json(&problems, &out);
-    WEIR_ASSERT_CONTAINS(weir_text_get(&out), "{\"origin\": \"f\", \"line\": 1, \"column\": 9, \"message\": \"one\", \"help\": \"do\"}");
+    WEIR_ASSERT_CONTAINS(weir_text_get(&out),
+                         "{\"origin\": \"f\", \"line\": 1, \"column\": 9, \"message\": \"one\", \"help\": \"do\"}");
     weir_text_finish(&out);
     weir_problems_finish(&problems);
 }
 
-/* ---- -D -------------------------------------------------------------------------------------------------------------------- */
+/* ---- -D
+ * -------------------------------------------------------------------------------------------------------------------- */
 
 static void overrides_change_the_tree(void)
 {
-    const struct weir_assignment overrides[] = {{"defaults.parallelism", "7"}, {"checkpoint.every", "1s"}, {"nodes.b.opt", "{x: [1]}"}, {"nodes.0.opt", "z"}};
-    struct read r = read_with("defaults: {parallelism: 2, other: 3}\nnodes:\n  - {id: a, opt: x}\n  - {id: b, opt: y}\n", NULL, 0, overrides, 4);
+    const struct weir_assignment overrides[] = {
+        {"defaults.parallelism", "7"}, {"checkpoint.every", "1s"}, {"nodes.b.opt", "{x: [1]}"}, {"nodes.0.opt", "z"}};
+    struct read r = read_with("defaults: {parallelism: 2, other: 3}\nnodes:\n  - {id: a, opt: x}\n  - {id: b, opt: y}\n",
+                              NULL, 0, overrides, 4);
     CU_ASSERT_EQUAL(r.problems.n, 0);
     CU_ASSERT_STRING_EQUAL(text_at(&r, "defaults.parallelism"), "7");
     CU_ASSERT_STRING_EQUAL(at(&r, "defaults.parallelism")->mark.origin, "-D defaults.parallelism");
@@ -220,19 +229,23 @@ static void overrides_that_lead_nowhere_are_problems(void)
 {
     const struct weir_assignment overrides[] = {{"job.x", "1"}, {"nodes.pagse.y", "1"}, {"a..b", "1"}, {"job", "[1"}};
     struct read r = read_with("job: shop\nnodes: [{id: pages}]\n", NULL, 0, overrides, 4);
-    CU_ASSERT_STRING_EQUAL(weir_text_get(&r.printed), "-D job.x: error: 'job' is a single value and has no 'x' in it\n"
-                                                      "-D nodes.pagse.y: error: the list has no member 'pagse'\n  help: did you mean 'pages'?\n"
-                                                      "-D a..b: error: a name in the path is empty\n  help: write it as -D path.to.key=value\n"
-                                                      "-D job: error: this '[' is never closed\n");
+    CU_ASSERT_STRING_EQUAL(weir_text_get(&r.printed),
+                           "-D job.x: error: 'job' is a single value and has no 'x' in it\n"
+                           "-D nodes.pagse.y: error: the list has no member 'pagse'\n  help: did you mean 'pages'?\n"
+                           "-D a..b: error: a name in the path is empty\n  help: write it as -D path.to.key=value\n"
+                           "-D job: error: this '[' is never closed\n");
     done(&r);
 }
 
-/* ---- variables ------------------------------------------------------------------------------------------------------------- */
+/* ---- variables
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void replaces_variables(void)
 {
     const struct weir_assignment sets[] = {{"size", "2h"}, {"in", "here"}};
-    struct read r = read_with("vars: {in: ./data, size: 1h, log: \"${in}/log\"}\na: ${size}\nb: [\"${log}/x$${in}$\", $]\nc: ${in}/y\nd: x/${in}\n", sets, 2, NULL, 0);
+    struct read r = read_with("vars: {in: ./data, size: 1h, log: \"${in}/log\"}\na: ${size}\nb: [\"${log}/x$${in}$\", "
+                              "$]\nc: ${in}/y\nd: x/${in}\n",
+                              sets, 2, NULL, 0);
     CU_ASSERT_EQUAL(r.problems.n, 0);
     CU_ASSERT_STRING_EQUAL(text_at(&r, "a"), "2h");
     CU_ASSERT_STRING_EQUAL(at(&r, "b")->items[0]->text, "here/log/x${in}$");
@@ -248,15 +261,19 @@ static void says_what_is_wrong_with_variables(void)
 {
     const struct weir_assignment sets[] = {{"inn", "x"}};
     struct read r = read_with("vars: {in: ./data, must: , l: [1]}\na: x-${im}-y\nb: \"${in\"\n${in}: 1\n", sets, 1, NULL, 0);
-    CU_ASSERT_STRING_EQUAL(weir_text_get(&r.printed),
-                           "job.yaml:1:20: error: the variable 'must' has no value\n    1 | vars: {in: ./data, must: , l: [1]}\n"
-                           "      |                    ^~~~\n  help: run with --set must=VALUE, or give it a default here\n"
-                           "job.yaml:1:31: error: a variable is a single text or number, not a list\n    1 | vars: {in: ./data, must: , l: [1]}\n"
-                           "      |                               ^\n"
-                           "job.yaml:2:6: error: there is no variable 'im'\n    2 | a: x-${im}-y\n      |      ^~~~~\n  help: did you mean 'in'?\n"
-                           "job.yaml:3:5: error: a '}' is missing after '${'\n    3 | b: \"${in\"\n      |     ^~~~\n  help: write $${ for a literal ${\n"
-                           "job.yaml:4:1: error: variables are replaced in values, not in keys\n    4 | ${in}: 1\n      | ^~~~~\n"
-                           "--set inn: error: the manifest has no variable 'inn'\n  help: did you mean 'in'?\n");
+    CU_ASSERT_STRING_EQUAL(
+        weir_text_get(&r.printed),
+        "job.yaml:1:20: error: the variable 'must' has no value\n    1 | vars: {in: ./data, must: , l: [1]}\n"
+        "      |                    ^~~~\n  help: run with --set must=VALUE, or give it a default here\n"
+        "job.yaml:1:31: error: a variable is a single text or number, not a list\n    1 | vars: {in: ./data, must: , l: "
+        "[1]}\n"
+        "      |                               ^\n"
+        "job.yaml:2:6: error: there is no variable 'im'\n    2 | a: x-${im}-y\n      |      ^~~~~\n  help: did you mean "
+        "'in'?\n"
+        "job.yaml:3:5: error: a '}' is missing after '${'\n    3 | b: \"${in\"\n      |     ^~~~\n  help: write $${ for a "
+        "literal ${\n"
+        "job.yaml:4:1: error: variables are replaced in values, not in keys\n    4 | ${in}: 1\n      | ^~~~~\n"
+        "--set inn: error: the manifest has no variable 'inn'\n  help: did you mean 'in'?\n");
     CU_ASSERT_TRUE(at(&r, "a")->broken);
     done(&r);
 }
@@ -269,19 +286,22 @@ static void secrets_are_marked_wherever_they_go(void)
     fclose(f);
     setenv("WEIR_TEST_TOKEN", "s3cret", 1);
     unsetenv("WEIR_TEST_UNSET");
-    struct read r = read_text("vars: {t: \"${env:WEIR_TEST_TOKEN}\"}\na: Bearer ${t}\nb: ${file:" WEIR_BUILD_DIR "/secret.txt}\nc: ${env:WEIR_TEST_UNSET}\nd: ${file:/no/such}\n");
+    struct read r = read_text("vars: {t: \"${env:WEIR_TEST_TOKEN}\"}\na: Bearer ${t}\nb: ${file:" WEIR_BUILD_DIR
+                              "/secret.txt}\nc: ${env:WEIR_TEST_UNSET}\nd: ${file:/no/such}\n");
     CU_ASSERT_STRING_EQUAL(text_at(&r, "a"), "Bearer s3cret");
     CU_ASSERT_TRUE(at(&r, "a")->secret);
     CU_ASSERT_STRING_EQUAL(text_at(&r, "b"), "hush");
     CU_ASSERT_TRUE(at(&r, "b")->secret);
     CU_ASSERT_EQUAL(r.problems.n, 2);
-    WEIR_ASSERT_CONTAINS(weir_text_get(&r.printed), "job.yaml:4:4: error: the environment variable 'WEIR_TEST_UNSET' is not set");
+    WEIR_ASSERT_CONTAINS(weir_text_get(&r.printed),
+                         "job.yaml:4:4: error: the environment variable 'WEIR_TEST_UNSET' is not set");
     WEIR_ASSERT_CONTAINS(weir_text_get(&r.printed), "job.yaml:5:4: error: the file cannot be read: ");
     done(&r);
     remove(WEIR_BUILD_DIR "/secret.txt");
 }
 
-/* ---- files and calls --------------------------------------------------------------------------------------------------------- */
+/* ---- files and calls
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void reads_a_file_through_the_platform(void)
 {
@@ -315,7 +335,8 @@ static void builds_the_same_tree_by_calls(void)
 /* Whatever the bytes, reading ends with a tree or with problems, and frees what it took. */
 static void survives_mangled_manifests(void)
 {
-    static const char good[] = "job: shop\nvars: {a: &x '1', b: \"${a}\"}\nnodes:\n  - {id: n, l: [1, *x]}\n  - id: m\n    t: |\n      block\n";
+    static const char good[] =
+        "job: shop\nvars: {a: &x '1', b: \"${a}\"}\nnodes:\n  - {id: n, l: [1, *x]}\n  - id: m\n    t: |\n      block\n";
     size_t before = weir_allocated_blocks();
     unsigned state = 7;
     for (int round = 0; round < 3000; round++) {

@@ -21,7 +21,8 @@ static void open_registry(void)
 }
 
 /* Compiles; prints what is wrong if anything is. */
-static struct weir_stream_graph *compile_with(struct weir_document *document, const struct weir_job_settings *settings, struct weir_problems *problems)
+static struct weir_stream_graph *compile_with(struct weir_document *document, const struct weir_job_settings *settings,
+                                              struct weir_problems *problems)
 {
     struct weir_stream_graph *graph = NULL;
     weir_status s = document ? weir_job_compile(document, settings, registry, &graph, problems) : WEIR_E_CONFIG;
@@ -41,14 +42,18 @@ static struct weir_stream_graph *compile(const char *text, const struct weir_job
 {
     struct weir_problems problems = {0};
     if (!registry) open_registry();
-    return compile_with(weir_document_parse(weir_platform_os(), text, strlen(text), "job.yaml", "/base", NULL, 0, NULL, 0, &problems), settings, &problems);
+    return compile_with(
+        weir_document_parse(weir_platform_os(), text, strlen(text), "job.yaml", "/base", NULL, 0, NULL, 0, &problems),
+        settings, &problems);
 }
 
 static struct weir_stream_graph *good(void)
 {
     struct weir_problems problems = {0};
     if (!registry) open_registry();
-    return compile_with(weir_document_read(weir_platform_os(), WEIR_SOURCE_DIR "/tests/manifests/good.yaml", NULL, 0, NULL, 0, &problems), NULL, &problems);
+    return compile_with(
+        weir_document_read(weir_platform_os(), WEIR_SOURCE_DIR "/tests/manifests/good.yaml", NULL, 0, NULL, 0, &problems),
+        NULL, &problems);
 }
 
 static void done(struct weir_stream_graph *graph)
@@ -71,7 +76,8 @@ static const struct weir_stream_node *node(const struct weir_stream_graph *g, co
 static const struct weir_stream_edge *edge(const struct weir_stream_graph *g, const char *from, const char *to)
 {
     for (uint32_t i = 0; i < g->n_edges; i++) {
-        if (strcmp(g->nodes[g->edges[i]->from]->id, from) == 0 && strcmp(g->nodes[g->edges[i]->to]->id, to) == 0) return g->edges[i];
+        if (strcmp(g->nodes[g->edges[i]->from]->id, from) == 0 && strcmp(g->nodes[g->edges[i]->to]->id, to) == 0)
+            return g->edges[i];
     }
     fprintf(stderr, "no edge from '%s' to '%s'\n", from, to);
     CU_FAIL_FATAL("no such edge");
@@ -82,14 +88,16 @@ static void expect_schema(const struct weir_schema *schema, const char *expected
 {
     struct weir_text text = {0};
     weir_text_add_schema(&text, schema);
-    if (strcmp(weir_text_get(&text), expected) != 0) fprintf(stderr, "\nexpected (%s), found (%s)\n", expected, weir_text_get(&text));
+    if (strcmp(weir_text_get(&text), expected) != 0)
+        fprintf(stderr, "\nexpected (%s), found (%s)\n", expected, weir_text_get(&text));
     CU_ASSERT_STRING_EQUAL(weir_text_get(&text), expected);
     weir_text_finish(&text);
 }
 
 #define CLICKS "user: string, page: string, amount: f64, tip: f64?, n: i32, at: timestamp, raw: bytes, extra: any?"
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void defaults_reach_the_graph(void)
 {
@@ -107,8 +115,10 @@ static void defaults_reach_the_graph(void)
 
 static void nodes_stand_in_topological_order(void)
 {
-    struct weir_stream_graph *g = compile("job: j\nnodes:\n  - {id: out, from: b, sink: print}\n  - {id: b, from: [a, c], filter: big}\n"
-                                          "  - {id: a, source: clicks}\n  - {id: c, from: a, filter: big}\n", NULL);
+    struct weir_stream_graph *g =
+        compile("job: j\nnodes:\n  - {id: out, from: b, sink: print}\n  - {id: b, from: [a, c], filter: big}\n"
+                "  - {id: a, source: clicks}\n  - {id: c, from: a, filter: big}\n",
+                NULL);
     CU_ASSERT_EQUAL_FATAL(g->n_nodes, 4);
     static const char *const order[] = {"a", "c", "b", "out"};
     for (uint32_t i = 0; i < 4; i++) {
@@ -141,7 +151,8 @@ static void steps_become_nodes_that_share_the_uid(void)
     done(g);
 }
 
-/* ---- sources ------------------------------------------------------------------------------------------------------------- */
+/* ---- sources -------------------------------------------------------------------------------------------------------------
+ */
 
 static void a_source_has_its_schema_time_and_rejects(void)
 {
@@ -194,19 +205,23 @@ static void options_are_parsed_by_their_types(void)
 
 static void paths_are_relative_to_where_they_are_written(void)
 {
-    static const char text[] = "job: j\nvars: {in: x, name: n}\nnodes:\n  - {id: a, source: {lines: {path: \"${in}/y\"}}}\n"
-                               "  - {id: b, source: {lines: {path: \"z/${name}\"}}}\n  - {id: out, from: [a, b], sink: print}\n";
+    static const char text[] =
+        "job: j\nvars: {in: x, name: n}\nnodes:\n  - {id: a, source: {lines: {path: \"${in}/y\"}}}\n"
+        "  - {id: b, source: {lines: {path: \"z/${name}\"}}}\n  - {id: out, from: [a, b], sink: print}\n";
     const struct weir_assignment sets[] = {{"in", "../here"}, {"name", "m"}};
     struct weir_problems problems = {0};
     open_registry();
-    struct weir_document *d = weir_document_parse(weir_platform_os(), text, strlen(text), "job.yaml", "/base", sets, 2, NULL, 0, &problems);
+    struct weir_document *d =
+        weir_document_parse(weir_platform_os(), text, strlen(text), "job.yaml", "/base", sets, 2, NULL, 0, &problems);
     struct weir_stream_graph *g = compile_with(d, NULL, &problems);
-    CU_ASSERT_STRING_EQUAL(weir_part_option(node(g, "a")->part, "path")->string, "../here/y"); /* the command line's folder */
+    CU_ASSERT_STRING_EQUAL(weir_part_option(node(g, "a")->part, "path")->string,
+                           "../here/y"); /* the command line's folder */
     CU_ASSERT_STRING_EQUAL(weir_part_option(node(g, "b")->part, "path")->string, "/base/z/m"); /* the manifest's */
     done(g);
 }
 
-/* ---- schemas, arguments ----------------------------------------------------------------------------------------------------- */
+/* ---- schemas, arguments
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void schemas_are_inferred(void)
 {
@@ -228,10 +243,13 @@ static void schemas_are_inferred(void)
 static void a_map_of_a_null_gives_null(void)
 {
     struct weir_stream_graph *g = good();
-    expect_schema(node(g, "all")->outputs[0].schema, "user: string, amount: f64?, page: string, at: timestamp"); /* null in both of the union */
+    expect_schema(node(g, "all")->outputs[0].schema,
+                  "user: string, amount: f64?, page: string, at: timestamp"); /* null in both of the union */
     expect_schema(node(g, "taxed")->outputs[0].schema, "user: string, amount: f64?, page: string, at: timestamp, tax: f64?");
     done(g);
-    g = compile("job: j\nnodes:\n  - {id: a, source: clicks}\n  - {id: b, from: a, map: vat}\n  - {id: out, from: b, sink: print}\n", NULL);
+    g = compile(
+        "job: j\nnodes:\n  - {id: a, source: clicks}\n  - {id: b, from: a, map: vat}\n  - {id: out, from: b, sink: print}\n",
+        NULL);
     expect_schema(node(g, "b")->outputs[0].schema, CLICKS ", tax: f64");
     done(g);
 }
@@ -256,8 +274,10 @@ static void arguments_bind_by_name_position_and_star(void)
 
 static void one_args_serves_all_components_of_a_node(void)
 {
-    struct weir_stream_graph *g = compile("job: j\nnodes:\n  - {id: a, source: clicks}\n"
-                                          "  - {id: b, from: a, filter: big, map: vat, args: {amount: tip}}\n  - {id: out, from: b, sink: print}\n", NULL);
+    struct weir_stream_graph *g =
+        compile("job: j\nnodes:\n  - {id: a, source: clicks}\n"
+                "  - {id: b, from: a, filter: big, map: vat, args: {amount: tip}}\n  - {id: out, from: b, sink: print}\n",
+                NULL);
     CU_ASSERT_EQUAL(node(g, "b.filter")->args[0], 3);
     CU_ASSERT_EQUAL(node(g, "b")->args[0], 3);
     done(g);
@@ -278,7 +298,8 @@ static void select_picks_orders_and_renames(void)
     done(g);
 }
 
-/* ---- keys, windows ------------------------------------------------------------------------------------------------------------ */
+/* ---- keys, windows
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void key_by_partitions_the_edge_before_the_keyed_step(void)
 {
@@ -290,7 +311,8 @@ static void key_by_partitions_the_edge_before_the_keyed_step(void)
     CU_ASSERT_EQUAL(e->key_fields[1], 4);
     CU_ASSERT_EQUAL(node(g, "scored")->n_key_fields, 2);
     CU_ASSERT_EQUAL(node(g, "scored")->key_fields[1], 4);
-    CU_ASSERT_EQUAL(edge(g, "retimed.time", "retimed")->partition, WEIR_PARTITION_KEY); /* a filter with state comes after key_by */
+    CU_ASSERT_EQUAL(edge(g, "retimed.time", "retimed")->partition,
+                    WEIR_PARTITION_KEY); /* a filter with state comes after key_by */
     CU_ASSERT_EQUAL(node(g, "retimed")->n_key_fields, 1);
     CU_ASSERT_EQUAL(edge(g, "clicks", "hourly.filter")->partition, WEIR_PARTITION_REBALANCE); /* one without, before */
     CU_ASSERT_EQUAL(edge(g, "hourly.filter", "hourly.key")->partition, WEIR_PARTITION_FORWARD);
@@ -315,6 +337,8 @@ static void windows_are_read(void)
     CU_ASSERT_EQUAL(w->aggregates[3].args[0], 1);
     CU_ASSERT_EQUAL(w->aggregates[3].args[1], 2);
     CU_ASSERT_EQUAL(weir_part_option(w->aggregates[4].part, "q")->f64, 0.5);
+    CU_ASSERT_EQUAL_FATAL(node(g, "hourly")->n_key_fields, 1);
+    CU_ASSERT_EQUAL(node(g, "hourly")->key_fields[0], 8);
     expect_schema(node(g, "hourly")->outputs[0].schema,
                   "bucket: i32, start: timestamp, views: i64, total: f64?, cheapest: string, half: f64, end: timestamp");
     CU_ASSERT_STRING_EQUAL(node(g, "hourly")->outputs[1].name, "late");
@@ -329,7 +353,8 @@ static void windows_are_read(void)
     done(g);
 }
 
-/* ---- edges, parallelism --------------------------------------------------------------------------------------------------------- */
+/* ---- edges, parallelism
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void default_edges_follow_parallelism(void)
 {
@@ -358,8 +383,10 @@ static void a_sink_of_one_file_has_parallelism_1(void)
 /* Node, -p, manifest default, configuration file, 1. */
 static void precedence_of_parallelism(void)
 {
-    static const char bare[] = "job: j\nnodes:\n  - {id: a, source: clicks}\n  - {id: out, from: a, sink: print, parallelism: 7}\n";
-    static const char with[] = "job: j\ndefaults: {parallelism: 5}\nnodes:\n  - {id: a, source: clicks}\n  - {id: out, from: a, sink: print, parallelism: 7}\n";
+    static const char bare[] =
+        "job: j\nnodes:\n  - {id: a, source: clicks}\n  - {id: out, from: a, sink: print, parallelism: 7}\n";
+    static const char with[] = "job: j\ndefaults: {parallelism: 5}\nnodes:\n  - {id: a, source: clicks}\n  - {id: out, "
+                               "from: a, sink: print, parallelism: 7}\n";
     static const struct {
         const char *text;
         struct weir_job_settings settings;
@@ -375,7 +402,8 @@ static void precedence_of_parallelism(void)
 
 static void a_component_that_waits_makes_its_node_blocking(void)
 {
-    struct weir_stream_graph *g = compile("job: j\nnodes:\n  - {id: a, source: {numbers: {field: x}}}\n  - {id: out, from: a, sink: print}\n", NULL);
+    struct weir_stream_graph *g =
+        compile("job: j\nnodes:\n  - {id: a, source: {numbers: {field: x}}}\n  - {id: out, from: a, sink: print}\n", NULL);
     CU_ASSERT_TRUE(node(g, "a")->blocking);
     CU_ASSERT_FALSE(node(g, "out")->blocking);
     expect_schema(node(g, "a")->outputs[0].schema, "x: i64"); /* named by an option */
@@ -384,7 +412,9 @@ static void a_component_that_waits_makes_its_node_blocking(void)
 
 static void a_source_may_do_without_a_generator_when_it_says_so(void)
 {
-    struct weir_stream_graph *g = compile("job: j\nnodes:\n  - {id: a, source: clicks, time: {field: at, generator: none}}\n  - {id: out, from: a, sink: print}\n", NULL);
+    struct weir_stream_graph *g = compile("job: j\nnodes:\n  - {id: a, source: clicks, time: {field: at, generator: "
+                                          "none}}\n  - {id: out, from: a, sink: print}\n",
+                                          NULL);
     CU_ASSERT_TRUE(node(g, "a")->time.present);
     CU_ASSERT_EQUAL(node(g, "a")->time.field, 5);
     CU_ASSERT_PTR_NULL(node(g, "a")->time.generator);
@@ -420,31 +450,33 @@ static void nothing_is_left_behind(void)
     open_registry();
     size_t before = weir_allocated_blocks();
     struct weir_problems problems = {0};
-    struct weir_document *d = weir_document_read(weir_platform_os(), WEIR_SOURCE_DIR "/tests/manifests/good.yaml", NULL, 0, NULL, 0, &problems);
+    struct weir_document *d =
+        weir_document_read(weir_platform_os(), WEIR_SOURCE_DIR "/tests/manifests/good.yaml", NULL, 0, NULL, 0, &problems);
     struct weir_stream_graph *g = compile_with(d, NULL, &problems);
     weir_stream_graph_destroy(g, weir_part_spec_destroy);
     CU_ASSERT_EQUAL(weir_allocated_blocks(), before);
     done(NULL);
 }
 
-WEIR_SUITE(job) = {{"defaults reach the graph", defaults_reach_the_graph},
-                   {"nodes stand in topological order", nodes_stand_in_topological_order},
-                   {"steps become nodes that share the uid", steps_become_nodes_that_share_the_uid},
-                   {"a source has its schema, time and rejects", a_source_has_its_schema_time_and_rejects},
-                   {"options are parsed by their types", options_are_parsed_by_their_types},
-                   {"paths are relative to where they are written", paths_are_relative_to_where_they_are_written},
-                   {"schemas are inferred", schemas_are_inferred},
-                   {"a map of a null gives null", a_map_of_a_null_gives_null},
-                   {"arguments bind by name, position and star", arguments_bind_by_name_position_and_star},
-                   {"one args serves all components of a node", one_args_serves_all_components_of_a_node},
-                   {"select picks, orders and renames", select_picks_orders_and_renames},
-                   {"key_by partitions the edge before the keyed step", key_by_partitions_the_edge_before_the_keyed_step},
-                   {"windows are read", windows_are_read},
-                   {"default edges follow parallelism", default_edges_follow_parallelism},
-                   {"a sink of one file has parallelism 1", a_sink_of_one_file_has_parallelism_1},
-                   {"precedence of parallelism", precedence_of_parallelism},
-                   {"a component that waits makes its node blocking", a_component_that_waits_makes_its_node_blocking},
-                   {"a source may do without a generator when it says so", a_source_may_do_without_a_generator_when_it_says_so},
-                   {"documents made by calls compile", documents_made_by_calls_compile},
-                   {"nothing is left behind", nothing_is_left_behind},
-                   {NULL, NULL}};
+WEIR_SUITE(job) = {
+    {"defaults reach the graph", defaults_reach_the_graph},
+    {"nodes stand in topological order", nodes_stand_in_topological_order},
+    {"steps become nodes that share the uid", steps_become_nodes_that_share_the_uid},
+    {"a source has its schema, time and rejects", a_source_has_its_schema_time_and_rejects},
+    {"options are parsed by their types", options_are_parsed_by_their_types},
+    {"paths are relative to where they are written", paths_are_relative_to_where_they_are_written},
+    {"schemas are inferred", schemas_are_inferred},
+    {"a map of a null gives null", a_map_of_a_null_gives_null},
+    {"arguments bind by name, position and star", arguments_bind_by_name_position_and_star},
+    {"one args serves all components of a node", one_args_serves_all_components_of_a_node},
+    {"select picks, orders and renames", select_picks_orders_and_renames},
+    {"key_by partitions the edge before the keyed step", key_by_partitions_the_edge_before_the_keyed_step},
+    {"windows are read", windows_are_read},
+    {"default edges follow parallelism", default_edges_follow_parallelism},
+    {"a sink of one file has parallelism 1", a_sink_of_one_file_has_parallelism_1},
+    {"precedence of parallelism", precedence_of_parallelism},
+    {"a component that waits makes its node blocking", a_component_that_waits_makes_its_node_blocking},
+    {"a source may do without a generator when it says so", a_source_may_do_without_a_generator_when_it_says_so},
+    {"documents made by calls compile", documents_made_by_calls_compile},
+    {"nothing is left behind", nothing_is_left_behind},
+    {NULL, NULL}};

@@ -29,7 +29,8 @@ static char *problems_of(struct weir_registry *registry, const char *text, size_
     struct weir_problems problems = {0};
     struct weir_text out = {0};
     struct weir_stream_graph *graph = NULL;
-    struct weir_document *document = weir_document_parse(weir_platform_os(), text, n, name, FOLDER, NULL, 0, NULL, 0, &problems);
+    struct weir_document *document =
+        weir_document_parse(weir_platform_os(), text, n, name, FOLDER, NULL, 0, NULL, 0, &problems);
     *status = document ? weir_job_compile(document, NULL, registry, &graph, &problems) : WEIR_E_CONFIG;
     CU_ASSERT_PTR_NULL(graph);
     weir_stream_graph_destroy(graph, weir_part_spec_destroy);
@@ -43,7 +44,8 @@ static char *read_all(const char *path, size_t *n)
 {
     char *text = NULL;
     struct weir_error error;
-    if (weir_read_file(weir_platform_os(), path, (size_t)1 << 20, &text, n, &error) != WEIR_OK) fprintf(stderr, "%s\n", error.text);
+    if (weir_read_file(weir_platform_os(), path, (size_t)1 << 20, &text, n, &error) != WEIR_OK)
+        fprintf(stderr, "%s\n", error.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     return text;
 }
@@ -84,24 +86,34 @@ static void a_secret_is_never_in_a_message(void)
     struct weir_registry *registry = open_registry();
     static const char *const places[] = {
         "job: \"${env:WEIR_TEST_SECRET}!\"\n",
-        "job: j\ndefaults: {parallelism: $S, state: $S, batch_rows: $S, overflow: $S, chaining: $S, auto_watermark: $S}\nplugins: [$S]\nnodes: $S\n",
+        "job: j\ndefaults: {parallelism: $S, state: $S, batch_rows: $S, overflow: $S, chaining: $S, auto_watermark: "
+        "$S}\nplugins: [$S]\nnodes: $S\n",
         "job: j\nnodes: [{id: $S, source: clicks}, {id: $S, from: $S, sink: $S}, $S]\n",
         "job: j\nnodes: [{id: a, source: {clicks: $S}}, {id: b, source: $S, schema: {a: $S}, time: $S, malformed: $S}]\n",
-        "job: j\nnodes: [{id: a, source: clicks, time: {field: $S, out_of_orderness: $S, emit: $S, interval: $S, idle_after: $S}}]\n",
-        "job: j\nnodes: [{id: a, source: clicks, time: {field: $S, generator: $S}}, {id: b, source: clicks, time: {monotonous: $S}}]\n",
-        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a, filter: $S, key_by: [$S], window: $S, aggregate: $S, select: $S, chain: $S, args: $S}]\n",
-        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: {input: a, partition: $S}, map: vat, args: {amount: $S}, select: {x: $S, y: $S}}]\n",
-        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a, key_by: user, window: {tumbling: $S, lateness: $S, late: $S}, aggregate: {n: $S, m: sum($S)}}]\n",
-        "job: j\nnodes: [{id: a, source: {lines: {path: x, limit: $S, gap: $S, buffer: $S, share: $S, verbose: $S, mode: $S, format: $S}}}]\n",
-        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a.$S, sink: print}, {id: c, from: [a, $S], sum: $S, min: $S}]\n",
+        "job: j\nnodes: [{id: a, source: clicks, time: {field: $S, out_of_orderness: $S, emit: $S, interval: $S, "
+        "idle_after: $S}}]\n",
+        "job: j\nnodes: [{id: a, source: clicks, time: {field: $S, generator: $S}}, {id: b, source: clicks, time: "
+        "{monotonous: $S}}]\n",
+        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a, filter: $S, key_by: [$S], window: $S, aggregate: $S, "
+        "select: $S, chain: $S, args: $S}]\n",
+        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: {input: a, partition: $S}, map: vat, args: {amount: $S}, "
+        "select: {x: $S, y: $S}}]\n",
+        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a, key_by: user, window: {tumbling: $S, lateness: $S, late: "
+        "$S}, aggregate: {n: $S, m: sum($S)}}]\n",
+        "job: j\nnodes: [{id: a, source: {lines: {path: x, limit: $S, gap: $S, buffer: $S, share: $S, verbose: $S, mode: "
+        "$S, format: $S}}}]\n",
+        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a.$S, sink: print}, {id: c, from: [a, $S], sum: $S, min: "
+        "$S}]\n",
     };
     for (size_t i = 0; i < WEIR_LEN(places); i++) {
         struct weir_text manifest = {0};
         for (const char *p = places[i]; *p; p++) {
             bool here = p[0] == '$' && p[1] == 'S';
             bool inside = here && p > places[i] && (p[-1] == '(' || p[-1] == '.');
-            if (here) weir_text_add(&manifest, inside ? "x" : "\"${env:WEIR_TEST_SECRET}\"");
-            else weir_text_add_bytes(&manifest, p, 1);
+            if (here)
+                weir_text_add(&manifest, inside ? "x" : "\"${env:WEIR_TEST_SECRET}\"");
+            else
+                weir_text_add_bytes(&manifest, p, 1);
             p += here;
         }
         weir_status status;
@@ -117,7 +129,8 @@ static void a_secret_is_never_in_a_message(void)
 
 static void a_plugin_that_is_not_there_is_a_plugin_problem(void)
 {
-    static const char manifest[] = "job: j\nplugins: [./none.so]\nnodes:\n  - {id: in, source: clicks}\n  - {id: out, from: in, sink: print}\n";
+    static const char manifest[] =
+        "job: j\nplugins: [./none.so]\nnodes:\n  - {id: in, source: clicks}\n  - {id: out, from: in, sink: print}\n";
     struct weir_registry *registry = open_registry();
     weir_status status;
     char *found = problems_of(registry, manifest, strlen(manifest), "job.yaml", &status);
@@ -142,7 +155,8 @@ static void cut_manifests_are_survived(void)
             memcpy(text + at, good + at + cut, n - at - cut);
             struct weir_problems problems = {0};
             struct weir_stream_graph *graph = NULL;
-            struct weir_document *d = weir_document_parse(weir_platform_os(), text, n - cut, "m", FOLDER, NULL, 0, NULL, 0, &problems);
+            struct weir_document *d =
+                weir_document_parse(weir_platform_os(), text, n - cut, "m", FOLDER, NULL, 0, NULL, 0, &problems);
             weir_status s = d ? weir_job_compile(d, NULL, registry, &graph, &problems) : WEIR_E_CONFIG;
             CU_ASSERT((s == WEIR_OK) == (problems.n == 0) && (s == WEIR_OK) == (graph != NULL));
             weir_stream_graph_destroy(graph, weir_part_spec_destroy);
