@@ -8,7 +8,7 @@
 /* The bytes a decoder is about to see. */
 typedef struct weir_stream {
     uint32_t struct_size, reserved;
-    const char *name; /* file path, host:port: for messages and rejected records */
+    const char *name; /* file path, host:port: for messages and rejected records; valid until the next begin or close */
     int64_t offset;   /* of the first byte that decode will be given, in the decompressed stream */
     weir_str head;    /* when offset > 0: the first bytes (up to 64 KiB) of the stream, for formats with a header */
 } weir_stream;
@@ -29,7 +29,7 @@ typedef struct weir_decoder {
     /* [any] NULL, or false: a stream must be read from its start. */
     bool (*splittable)(const void *self);
     /* [any] Where the first record starts that begins after data[0]: sets *at and returns true; false when it is not in
-     * data[0..n). data[0] is any byte of the stream. */
+     * data[0..n). data[0] is any byte of the stream. *at may be n: the record starts with the first byte not at hand. */
     bool (*boundary)(const void *self, const void *data, size_t n, size_t *at);
 
     void (*close)(void *self, weir_ctx *); /* may be NULL */
