@@ -28,9 +28,9 @@ static const weir_encoder *encoder_of(const file_sink *me)
     return me->format.vtable;
 }
 
-static weir_status io_failed(weir_ctx *cx, const weir_io_error *e, const char *path)
+static weir_status io_failed(weir_ctx *cx, const weir_io_error *e)
 {
-    return weir_fail(cx, e->status < 0 ? e->status : WEIR_E_IO, "file '%s': %s", path, e->message);
+    return weir_fail(cx, e->status < 0 ? e->status : WEIR_E_IO, "%s", e->message);
 }
 
 /* ---- paths -------------------------------------------------------------------------------------------------- */
@@ -68,7 +68,7 @@ static weir_status make_folder(file_sink *me, weir_ctx *cx)
     if (!slash || slash == me->target) return WEIR_OK;
     *slash = 0;
     weir_status s = me->io->make_directory(cx, me->target, &e);
-    if (s != WEIR_OK) io_failed(cx, &e, me->target);
+    if (s != WEIR_OK) io_failed(cx, &e);
     *slash = '/';
     return s;
 }
@@ -96,7 +96,7 @@ static weir_status refuse_stale_parts(file_sink *me, weir_ctx *cx)
     weir_io_error e = {0};
     struct stale_search search = {.parallelism = weir_about(cx)->parallelism};
     weir_status s = me->io->list(cx, me->path, find_stale, &search, &e);
-    if (s != WEIR_OK) return io_failed(cx, &e, me->path);
+    if (s != WEIR_OK) return io_failed(cx, &e);
     if (!search.found[0]) return WEIR_OK;
     return weir_fail(
         cx, WEIR_E_CONFIG,
@@ -124,7 +124,7 @@ static weir_status create(file_sink *me, weir_ctx *cx)
     weir_io_error e = {0};
     if (me->io->open(cx, me->progress, WEIR_FILE_CREATE, &me->file, &e) != WEIR_OK) {
         me->file = NULL;
-        return io_failed(cx, &e, me->progress);
+        return io_failed(cx, &e);
     }
     me->in_progress = true;
     return encoder_of(me)->begin(me->format.self, cx, &me->bytes);
@@ -151,7 +151,7 @@ static weir_status write_out(file_sink *me, weir_ctx *cx)
     if (me->bytes.length == 0) return WEIR_OK;
     weir_status s = me->io->write(cx, me->file, me->bytes.data, me->bytes.length, &e);
     me->bytes.length = 0;
-    return s == WEIR_OK ? s : io_failed(cx, &e, me->progress);
+    return s == WEIR_OK ? s : io_failed(cx, &e);
 }
 
 static weir_status file_write(void *self, weir_ctx *cx, const weir_batch *batch, int64_t *row)
@@ -173,8 +173,8 @@ static weir_status file_finish(void *self, weir_ctx *cx)
     if (s != WEIR_OK) return s;
     s = me->io->close(cx, me->file, &e);
     me->file = NULL;
-    if (s != WEIR_OK) return io_failed(cx, &e, me->progress);
-    if (me->io->rename(cx, me->progress, me->target, &e) != WEIR_OK) return io_failed(cx, &e, me->target);
+    if (s != WEIR_OK) return io_failed(cx, &e);
+    if (me->io->rename(cx, me->progress, me->target, &e) != WEIR_OK) return io_failed(cx, &e);
     me->in_progress = false;
     return WEIR_OK;
 }

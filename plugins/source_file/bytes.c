@@ -63,7 +63,7 @@ weir_status bytes_open(struct bytes *b, weir_ctx *cx, const char *path, enum cod
     weir_status s = b->io->open(cx, path, WEIR_FILE_READ, &b->file, &e);
     if (s != WEIR_OK) {
         b->file = NULL;
-        return weir_fail(cx, s, "file '%s': %s", path, e.message);
+        return weir_fail(cx, s, "%s", e.message);
     }
     s = open_codec(b, cx);
     if (s != WEIR_OK) bytes_close(b, cx);
@@ -86,7 +86,7 @@ static weir_status read_file(struct bytes *b, weir_ctx *cx, void *to, size_t n, 
 {
     weir_io_error e = {0};
     weir_status s = b->io->read(cx, b->file, b->at, to, n, got, &e);
-    if (s != WEIR_OK) return weir_fail(cx, s, "file '%s': %s (at byte %" PRId64 ")", b->path, e.message, b->at);
+    if (s != WEIR_OK) return weir_fail(cx, s, "%s (at byte %" PRId64 ")", e.message, b->at);
     b->at += (int64_t)*got;
     return WEIR_OK;
 }

@@ -127,7 +127,7 @@ static weir_status file_discover(void *self, weir_ctx *cx, weir_add_split *add, 
     if (!io) return weir_fail(cx, WEIR_E_PLUGIN, "this host has no " WEIR_IO);
     weir_status s = io->list(cx, me->path, found_file, &d, &e);
     if (d.status != WEIR_OK) return d.status;
-    if (s != WEIR_OK) return weir_fail(cx, s, "path '%s': %s", me->path, e.message);
+    if (s != WEIR_OK) return weir_fail(cx, s, "path: %s", e.message);
     if (d.n_files > 0) return WEIR_OK;
     return weir_fail(
         cx, WEIR_E_CONFIG,

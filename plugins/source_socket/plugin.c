@@ -74,13 +74,11 @@ static weir_progress lost(socket_source *me, weir_ctx *cx, const weir_io_error *
     me->io->close_socket(cx, me->socket, &ignored);
     me->socket = NULL;
     if (me->tries >= me->retry) {
-        weir_fail(cx, e->status, "%s: %s (tried %" PRId64 " times; `retry` says how often to try again)", me->name,
-                  e->message, me->tries + 1);
+        weir_fail(cx, e->status, "%s (try %" PRId64 "; `retry` says how often to try again)", e->message, me->tries + 1);
         return WEIR_FAILED;
     }
     me->tries++;
-    cx->host->log(cx, WEIR_WARN, "%s: %s; try %" PRId64 " of %" PRId64 " follows", me->name, e->message, me->tries,
-                  me->retry);
+    cx->host->log(cx, WEIR_WARN, "%s; try %" PRId64 " of %" PRId64 " follows", e->message, me->tries, me->retry);
     me->again_ns = me->io->monotonic_ns(cx) + me->retry_wait * 1000000;
     if (me->end == me->first) return WEIR_NONE;
     weir_str raw = {(const char *)me->buffer + me->first, me->end - me->first}; /* the record that the break cut in two */

@@ -23,6 +23,7 @@ struct weir_file {
 struct weir_socket {
     struct mock_machine *machine;
     size_t taken; /* of the text of the current step */
+    char name[280];
 };
 
 struct mock_machine *mock_machine_create(void)
@@ -305,16 +306,18 @@ static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int
                               weir_io_error *e)
 {
     struct mock_machine *m = mock_machine_of(cx);
-    (void)port;
+    char name[280];
     (void)wait_ms;
     *socket = NULL;
+    snprintf(name, sizeof name, "%.255s:%u", host, port);
     FAIL_IF_ASKED(m, "connect", host, e);
     if (peer_step(m) == MOCK_REFUSE || peer_step(m) == MOCK_WAKE) {
         bool woken = m->peer++->kind == MOCK_WAKE;
-        return io_fail(e, woken ? WEIR_E_CANCELLED : WEIR_E_IO, "connect to", host, woken ? "woken" : "Connection refused");
+        return io_fail(e, woken ? WEIR_E_CANCELLED : WEIR_E_IO, "connect to", name, woken ? "woken" : "Connection refused");
     }
     *socket = calloc(1, sizeof **socket);
     (*socket)->machine = m;
+    memcpy((*socket)->name, name, sizeof name);
     m->open_handles++;
     return WEIR_OK;
 }
@@ -343,8 +346,8 @@ static weir_status io_receive(weir_ctx *cx, weir_socket *socket, void *buf, size
         m->peer++;
         m->monotonic_ns += (wait_ms < 0 ? 0 : wait_ms) * 1000000;
         return WEIR_MORE;
-    case MOCK_WAKE: m->peer++; return io_fail(e, WEIR_E_CANCELLED, "receive from", "peer", "woken");
-    case MOCK_BREAK: m->peer++; return io_fail(e, WEIR_E_IO, "receive from", "peer", "Connection reset by peer");
+    case MOCK_WAKE: m->peer++; return io_fail(e, WEIR_E_CANCELLED, "receive from", socket->name, "woken");
+    case MOCK_BREAK: m->peer++; return io_fail(e, WEIR_E_IO, "receive from", socket->name, "Connection reset by peer");
     case MOCK_CLOSE: m->peer++; return WEIR_OK;
     default: return WEIR_OK;
     }

@@ -57,7 +57,7 @@ static void a_refused_connection_fails_by_default(void)
     struct mock_host *h = socket_host(peer);
     CU_ASSERT_EQUAL(mock_run_source(h, 2), WEIR_FAILED);
     WEIR_ASSERT_CONTAINS(weir_text_get(&h->failure),
-                         "localhost:9999: cannot connect to 'localhost': Connection refused (tried 1 times");
+                         "cannot connect to 'localhost:9999': Connection refused (try 1; `retry`");
     mock_host_destroy(h);
 }
 
