@@ -95,12 +95,16 @@ static weir_status run_until_quiet(struct weir_sim *s, struct all *a, uint32_t *
 }
 
 /* The random walk above may have missed a subtask: ask each once before calling it a deadlock. */
-static weir_progress ask_all(struct weir_sim *s, struct all *a, uint32_t *left)
+static weir_progress ask_all(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
 {
     weir_progress any = WEIR_NONE;
     for (uint32_t i = 0; i < a->n; i++) {
         if (is_over(a->subtasks[i])) continue;
         weir_progress p = step_one(s, a->subtasks[i]);
+        if (p == WEIR_FAILED) {
+            weir_error_set(error, a->subtasks[i]->error.status, "%s", a->subtasks[i]->error.text);
+            return p;
+        }
         if (p == WEIR_DONE) --*left;
         if (p != WEIR_NONE) any = WEIR_MADE;
     }
@@ -116,7 +120,10 @@ static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error 
     while (left > 0) {
         weir_status status = run_until_quiet(s, a, &left, error);
         if (status != WEIR_OK) return status;
-        if (left == 0 || ask_all(s, a, &left) == WEIR_MADE) continue;
+        if (left == 0) break;
+        weir_progress p = ask_all(s, a, &left, error);
+        if (p == WEIR_FAILED) return error->status;
+        if (p == WEIR_MADE) continue;
         if (!move_time(s, a)) return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", left);
         if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
     }
