@@ -9,7 +9,7 @@
 
 typedef struct lines {
     const char *delimiter;
-    bool splittable, header;
+    bool splittable, header, edge;
 
     char name[256];
     int64_t offset;
@@ -69,7 +69,7 @@ static bool lines_boundary(const void *self, const void *data, size_t n, size_t 
     const lines *me = self;
     size_t width = strlen(me->delimiter);
     const char *found = memmem(data, n, me->delimiter, width);
-    if (!found || (size_t)(found - (const char *)data) + width >= n) return false;
+    if (!found || (size_t)(found - (const char *)data) + width + !me->edge > n) return false;
     *at = (size_t)(found - (const char *)data) + width;
     return true;
 }
@@ -79,6 +79,7 @@ static const weir_decoder lines_vtable = {.struct_size = sizeof(weir_decoder), .
 static const weir_option lines_options[] = {
     WEIR_OPTION(lines, delimiter, .def = "\n", .doc = "between lines"),
     WEIR_OPTION(lines, splittable, .def = "true", .doc = "says that it is"),
+    WEIR_OPTION(lines, edge, .def = "true", .doc = "boundary tells a start that is the first byte not at hand"),
     WEIR_OPTION(lines, header, .def = "false", .doc = "the first line is a header"),
 };
 WEIR_COMPONENT(lines, WEIR_DECODER, lines_vtable, .id = "lines", .doc = "lines", .out = "line:string",

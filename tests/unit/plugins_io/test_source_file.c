@@ -214,7 +214,8 @@ static void no_record_is_lost_or_read_twice_wherever_the_file_is_cut(void)
         mock_file_put(m, "/f", bytes, n);
         snprintf(split, sizeof split, "%d", 1 + round % 29);
         const char *const whole_options[] = {"format.delimiter", delimiters[round % 3], "whole_files", "true", NULL};
-        const char *const cut_options[] = {"format.delimiter", delimiters[round % 3], "split_size", split, NULL};
+        const char *const cut_options[] = {"format.delimiter", delimiters[round % 3], "split_size", split, "format.edge",
+                                           round % 2 ? "true" : "false", NULL};
         char *whole = read_all(m, 1, whole_options, 1024, 1024);
         char *cut = read_all(m, 1, cut_options, 1 + round % 5, 1 + round % 3);
         CU_ASSERT_STRING_EQUAL(cut, whole);
@@ -297,8 +298,8 @@ static void borders_of_pieces_may_fall_on_borders_of_blocks(void)
     struct weir_text bytes = {0};
     for (int i = 0; i < 131072; i++) weir_text_add(&bytes, "%07d\n", i);
     mock_file_put(m, "/f", bytes.p, bytes.n);
-    for (size_t i = 0; i < WEIR_LEN(splits); i++) {
-        const char *const options[] = {"split_size", splits[i], NULL};
+    for (size_t i = 0; i < 2 * WEIR_LEN(splits); i++) {
+        const char *const options[] = {"split_size", splits[i / 2], "format.edge", i % 2 ? "true" : "false", NULL};
         char *rows = read_all(m, 1, options, 1024, 1024);
         CU_ASSERT_TRUE(strcmp(rows, bytes.p) == 0);
         weir_free(rows);
