@@ -1,5 +1,4 @@
 /* loader/option.c - option values from text, as loader/part.h promises. Any thread. */
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -15,7 +14,7 @@ static bool parse_number(weir_option_type type, const char *text, struct weir_op
     case WEIR_OPT_I64:
         return weir_parse_i64(text, &v->i64, &ignored) == WEIR_OK;
     case WEIR_OPT_F64:
-        return weir_parse_f64(text, &v->f64, &ignored) == WEIR_OK && !isnan(v->f64);
+        return weir_parse_f64(text, &v->f64, &ignored) == WEIR_OK;
     case WEIR_OPT_DURATION:
         return weir_parse_duration(text, &v->i64, &ignored) == WEIR_OK;
     case WEIR_OPT_SIZE:

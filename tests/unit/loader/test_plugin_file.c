@@ -149,6 +149,22 @@ static void refuses_every_truncation(void)
     folder_finish(&folder);
 }
 
+static void refuses_tables_that_point_outside(void)
+{
+    struct bytes good = load(GOOD);
+    const Elf64_Ehdr *header = (const void *)good.p;
+    uint64_t huge = UINT64_MAX - 4096;
+    folder_init(&folder);
+    says(patched("segment.so", (size_t)header->e_phoff + offsetof(Elf64_Phdr, p_filesz), &huge, 8),
+         "expected the code and data at bytes ", "found a file of ", "it is truncated or damaged; build or copy it again");
+    says(patched("section.so", (size_t)header->e_shoff + sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_offset), &huge, 8),
+         "expected the sections at bytes ", "found a file of ", "it is truncated or damaged; build or copy it again");
+    says(patched("headers.so", offsetof(Elf64_Ehdr, e_shoff), &huge, 8), "expected the section headers at bytes ",
+         "found a file of ", "it is truncated or damaged; build or copy it again");
+    free(good.p);
+    folder_finish(&folder);
+}
+
 static void refuses_stripped_section_headers(void)
 {
     uint16_t none = 0;
@@ -208,6 +224,7 @@ WEIR_SUITE(plugin_file) = {
     {"refuses what is not ELF", refuses_what_is_not_elf},
     {"refuses code for other machines", refuses_code_for_other_machines},
     {"refuses every truncation", refuses_every_truncation},
+    {"refuses tables that point outside the file", refuses_tables_that_point_outside},
     {"refuses stripped section headers", refuses_stripped_section_headers},
     {"survives 2,000 damaged tables", survives_damaged_tables},
     {"refuses files without the marks of a plugin", refuses_files_without_the_marks_of_a_plugin},
