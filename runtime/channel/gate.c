@@ -34,6 +34,13 @@ void weir_gate_finish(struct weir_gate *g)
     memset(g, 0, sizeof *g);
 }
 
+void weir_gate_expect_nothing(struct weir_gate *g, uint32_t channel)
+{
+    struct weir_gate_channel *c = &g->channels[channel];
+    struct weir_valve_output out = weir_valve_end(&g->inputs[c->input].valve, c->valve_channel);
+    WEIR_ASSERT(!out.has_watermark && !out.idle);
+}
+
 /* ---- marks --------------------------------------------------------------------------------------------------------------
  */
 

@@ -305,6 +305,33 @@ static weir_status deal_splits(struct weir_run *run, const struct weir_stream_no
     return s;
 }
 
+/* A source's subtask without a split sends nothing but its end. When that arrives depends on the schedule; what is late must not, so its channels leave the
+ * watermark minimum now. (Only where another channel of that input stays.) */
+static bool sends_nothing(const struct weir_run *run, uint32_t subtask)
+{
+    const struct weir_subtask *t = &run->subtasks[subtask];
+    return t->has_source && weir_source_op_splits(t->chain.members[0].op) == 0;
+}
+
+static void expect_nothing(struct weir_run *run, uint32_t subtask)
+{
+    const struct weir_execution_graph *plan = run->plan;
+    struct weir_gate *gate = &run->subtasks[subtask].gate;
+    bool *silent = weir_alloc_array(gate->n_channels + 1, sizeof *silent);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < plan->n_channels; i++) {
+        if (plan->channels[i].to == subtask) silent[n++] = sends_nothing(run, plan->channels[i].from);
+    }
+    for (uint32_t input = 0; input < gate->n_inputs; input++) {
+        uint32_t speaking = 0;
+        for (uint32_t c = 0; c < n; c++) speaking += gate->channels[c].input == input && !silent[c];
+        for (uint32_t c = 0; speaking > 0 && c < n; c++) {
+            if (gate->channels[c].input == input && silent[c]) weir_gate_expect_nothing(gate, c);
+        }
+    }
+    weir_free(silent);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------------ */
 
 static void name_nodes(struct weir_run *run)
@@ -332,6 +359,7 @@ static weir_status build(struct weir_run *run, struct weir_error *error)
     for (uint32_t i = 0; s == WEIR_OK && i < run->graph->n_nodes; i++) {
         if (run->graph->nodes[i]->kind == WEIR_NODE_SOURCE) s = deal_splits(run, run->graph->nodes[i], error);
     }
+    for (uint32_t i = 0; s == WEIR_OK && i < run->plan->n_subtasks; i++) expect_nothing(run, i);
     return s;
 }
 

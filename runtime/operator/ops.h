@@ -30,6 +30,7 @@ struct weir_op_split {
 struct weir_op *weir_source_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
                                       struct weir_error *);
 WEIR_CHECKED weir_status weir_source_op_add_split(struct weir_op *, const struct weir_op_split *, struct weir_error *);
+size_t weir_source_op_splits(const struct weir_op *); /* how many it was given */
 /* All splits of the source, in its order, on an instance of its own; the caller frees with weir_splits_finish. */
 struct weir_op_splits {
     struct weir_op_split *splits;

@@ -339,6 +339,11 @@ weir_status weir_source_op_add_split(struct weir_op *op, const struct weir_op_sp
     return WEIR_OK;
 }
 
+size_t weir_source_op_splits(const struct weir_op *op)
+{
+    return ((const struct source_op *)(const void *)op)->n_splits;
+}
+
 /* ---- discovery ------------------------------------------------------------------------------------------------------------------------ */
 
 static weir_status add_found(void *to, const weir_split *split)

@@ -107,7 +107,7 @@ static weir_progress deliver(struct weir_chain *c, struct weir_chain_member *m)
 
 /* ---- running one member ------------------------------------------------------------------------------------------------ */
 
-static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m)
+static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     if (m->current.rows->view.selection && !m->op->accepts_selection) {
         struct weir_rows *compact = weir_rows_compact(c->pool, m->current.rows);
@@ -117,6 +117,7 @@ static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m)
     }
     int64_t before = m->row;
     weir_status s = m->op->class->rows(m->op, m->input, m->current.rows, &m->row);
+    if (!m->written) m->written_ms = now_ms;
     m->written = true;
     m->stalled = s == WEIR_MORE && m->row == before && m->op->outbox.n == 0;
     if (s == WEIR_OK) weir_rows_release(m->current.rows);
@@ -143,13 +144,13 @@ static weir_status run_end(struct weir_chain_member *m)
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_END, m->current.value);
 }
 
-static weir_progress run(struct weir_chain *c, struct weir_chain_member *m)
+static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     weir_status s = WEIR_OK;
     weir_running = m->op->where;
     switch ((enum weir_element_kind)m->current.kind) {
     case WEIR_ELEMENT_NONE: return WEIR_NONE;
-    case WEIR_ELEMENT_ROWS: s = run_rows(c, m); break;
+    case WEIR_ELEMENT_ROWS: s = run_rows(c, m, now_ms); break;
     case WEIR_ELEMENT_WATERMARK: s = run_watermark(m); break;
     case WEIR_ELEMENT_IDLE:
         if (!m->op->class->swallows_marks) s = weir_op_emit_mark(m->op, WEIR_ELEMENT_IDLE, m->current.value);
@@ -178,7 +179,7 @@ weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)
     for (uint32_t i = c->n_members; i-- > 0;) {
         struct weir_chain_member *m = &c->members[i];
         weir_progress p = deliver(c, m);
-        if (p == WEIR_NONE && m->op->outbox.n == 0 && m->current.kind != WEIR_ELEMENT_NONE) p = run(c, m);
+        if (p == WEIR_NONE && m->op->outbox.n == 0 && m->current.kind != WEIR_ELEMENT_NONE) p = run(c, m, now_ms);
         if (p == WEIR_NONE) p = fire_due(c, m, now_ms);
         if (p == WEIR_FAILED) return p;
         if (p == WEIR_MADE) progress = p;
@@ -236,23 +237,34 @@ bool weir_chain_is_ended(const struct weir_chain *c)
     return true;
 }
 
+static weir_status flush_member(struct weir_chain *c, struct weir_chain_member *m)
+{
+    m->written = false;
+    if (!m->op->class->flush || m->ended) return WEIR_OK;
+    weir_running = m->op->where;
+    weir_status s = m->op->class->flush(m->op);
+    weir_running = NULL;
+    if (s >= 0) return WEIR_OK;
+    fail(c, m, s);
+    return c->error->status;
+}
+
 weir_status weir_chain_flush(struct weir_chain *c)
 {
-    for (uint32_t i = 0; i < c->n_members; i++) {
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < c->n_members; i++) {
+        if (c->members[i].written) s = flush_member(c, &c->members[i]);
+    }
+    for (uint32_t i = 0; s == WEIR_OK && i < c->n_writers; i++) s = weir_writer_flush(c->writers[i], false, c->error);
+    return s;
+}
+
+weir_status weir_chain_flush_due(struct weir_chain *c, int64_t now_ms)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < c->n_members; i++) {
         struct weir_chain_member *m = &c->members[i];
-        if (!m->written || !m->op->class->flush || m->ended) continue;
-        m->written = false;
-        weir_running = m->op->where;
-        weir_status s = m->op->class->flush(m->op);
-        weir_running = NULL;
-        if (s < 0) {
-            fail(c, m, s);
-            return c->error->status;
-        }
+        if (m->written && now_ms - m->written_ms >= WEIR_FLUSH_MS) s = flush_member(c, m);
     }
-    for (uint32_t i = 0; i < c->n_writers; i++) {
-        weir_status s = weir_writer_flush(c->writers[i], false, c->error);
-        if (s < 0) return s;
-    }
-    return WEIR_OK;
+    return s;
 }

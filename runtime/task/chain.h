@@ -34,7 +34,8 @@ struct weir_chain_member {
     struct weir_element current;   /* kind NONE: holds nothing */
     uint32_t input;
     int64_t row;                   /* next row of current, if rows */
-    bool opened, ended, written;   /* written: a sink that wants flush() when input pauses */
+    bool opened, ended, written;   /* written: a sink that wants flush() */
+    int64_t written_ms;            /* since when */
     bool stalled;                  /* said MORE without progress: a sink that has no room */
 };
 
@@ -61,5 +62,8 @@ bool weir_chain_is_ended(const struct weir_chain *);       /* all members ended,
 bool weir_chain_is_stalled(const struct weir_chain *);     /* a sink has no room: try again soon */
 /* Input pauses: growing batches go on, sinks flush. */
 WEIR_CHECKED weir_status weir_chain_flush(struct weir_chain *);
+/* Input goes on, perhaps for ever: sinks that were written to WEIR_FLUSH_MS ago flush, so that what a busy job found can be seen. */
+#define WEIR_FLUSH_MS 50
+WEIR_CHECKED weir_status weir_chain_flush_due(struct weir_chain *, int64_t now_ms);
 
 #endif

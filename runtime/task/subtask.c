@@ -83,7 +83,7 @@ static weir_progress pause_input(struct weir_subtask *t)
     return WEIR_MADE;
 }
 
-static weir_progress finish_step(struct weir_subtask *t, weir_progress progress)
+static weir_progress finish_step(struct weir_subtask *t, weir_progress progress, int64_t now_ms)
 {
     if (t->state == WEIR_SUBTASK_ENDING && weir_chain_is_ended(&t->chain)) {
         t->state = WEIR_SUBTASK_DONE;
@@ -92,7 +92,7 @@ static weir_progress finish_step(struct weir_subtask *t, weir_progress progress)
     for (uint32_t i = 0; i < t->chain.n_writers; i++) {
         if (weir_writer_flush(t->chain.writers[i], true, &t->error) < 0) return WEIR_FAILED;
     }
-    return progress;
+    return weir_chain_flush_due(&t->chain, now_ms) < 0 ? WEIR_FAILED : progress;
 }
 
 weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
@@ -109,7 +109,7 @@ weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
     bool blocked = weir_chain_is_blocked(&t->chain);
     note_backpressure(t, blocked, now_ms);
     if (progress == WEIR_NONE && !blocked) progress = pause_input(t);
-    if (progress != WEIR_FAILED) progress = finish_step(t, progress);
+    if (progress != WEIR_FAILED) progress = finish_step(t, progress, now_ms);
     if (progress != WEIR_FAILED) return progress;
 failed:
     t->state = WEIR_SUBTASK_FAILED;
