@@ -143,8 +143,7 @@ struct heap_key *weir__heap_insert(struct heap *, struct heap_state *, struct he
 void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
 void weir__heap_free_table(struct heap *, struct heap_state *, struct heap_table *); /* with what the values own */
 
-/* The slot that holds id (already + 1 in the slots) is freed; those behind it move up. For tables and maps. */
-void weir__heap_free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i);
+/* The first free slot for a key's tag takes the id. For tables and maps. */
 void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t id);
 
 /* ---- the set (heap.c) ----------------------------------------------------------------------------------------------------

@@ -175,11 +175,6 @@ void weir__heap_map_remove(struct weir_state_set *set, uint32_t state, const str
     const struct heap_state *s = state_of(set, state);
     struct pair_head *pair = m ? find(s, m, tag_of(s, key), key) : NULL;
     if (!pair) return;
-    if (m->n_slots) {
-        uint32_t id = (uint32_t)((size_t)((uint8_t *)pair - m->pairs) / pair_size(s)), i = pair->tag & (m->n_slots - 1);
-        while (m->slots[i].id != id + 1) i = (i + 1) & (m->n_slots - 1);
-        weir__heap_free_slot(m->slots, m->n_slots, i);
-    }
     free_pair(weir__heap_of(set), s, pair);
     pair->live = 0;
     if (--m->live == 0) weir__heap_clear(set, state, k, ns);

@@ -20,7 +20,8 @@ void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag
     slots[i] = (struct heap_slot){.tag = tag, .id = id + 1};
 }
 
-void weir__heap_free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i)
+/* Those behind slot i move up. */
+static void free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i)
 {
     uint32_t mask = n_slots - 1;
     for (uint32_t next = (i + 1) & mask; slots[next].id; next = (next + 1) & mask) {
@@ -245,7 +246,7 @@ static uint32_t slot_of(const struct heap_state *s, const struct heap_table *t, 
 
 void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *t, struct heap_key *entry, uint64_t hash)
 {
-    weir__heap_free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
+    free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
     entry->n = WEIR__HEAP_DEAD;
     t->live--;
     s->n_entries--;

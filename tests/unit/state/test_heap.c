@@ -540,6 +540,47 @@ static void removing_while_iterating(void)
     close_fixture();
 }
 
+/* Gaps of an indexed map are closed when it is full, and the index with them. */
+static void maps_close_their_gaps(void)
+{
+    open_fixture(4);
+    const struct weir_state_ops *ops = f.set->ops;
+    size_t memory = 0;
+    for (int32_t i = 0; i < 5000; i++) { /* a window of 30 keys moves on */
+        struct value *v = ops->map_edit(f.set, MAP, &key_refs[0], 0, &(struct map_key){.number = i});
+        CU_ASSERT_FATAL(v != NULL);
+        v->count = i;
+        if (i >= 30) ops->map_remove(f.set, MAP, &key_refs[0], 0, &(struct map_key){.number = i - 30});
+        if (i == 200) memory = ops->memory(f.set);
+    }
+    CU_ASSERT_EQUAL(ops->memory(f.set), memory);
+    CU_ASSERT_EQUAL(ops->map_size(f.set, MAP, &key_refs[0], 0), 30);
+    for (int32_t i = 4900; i < 5000; i++) {
+        const struct value *v = ops->map_get(f.set, MAP, &key_refs[0], 0, &(struct map_key){.number = i});
+        CU_ASSERT(i < 4970 ? !v : v && v->count == i);
+    }
+    close_fixture();
+}
+
+/* Hashes only find the way: keys that share one are told apart by their bytes. */
+static void keys_of_equal_hash_stay_apart(void)
+{
+    open_fixture(5);
+    const char *texts[] = {"12345678",      "1234567x",      "123456789012", "12345678901x",
+                           "1234567890123", "123456789012x", "1234",         "123456"};
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < WEIR_LEN(texts); i++) {
+            struct weir_key_ref key = {
+                .p = (const uint8_t *)texts[i], .n = (uint32_t)strlen(texts[i]), .group = FIRST_GROUP, .hash = 42};
+            struct value *v = f.set->ops->value_edit(f.set, VALUE, &key, 0);
+            CU_ASSERT_EQUAL(v->count, round ? i + 1 : 0);
+            v->count = i + 1;
+        }
+    }
+    CU_ASSERT_EQUAL(f.set->ops->entries(f.set, VALUE), WEIR_LEN(texts));
+    close_fixture();
+}
+
 WEIR_SUITE(heap) = {
     {"agrees with arrays, random histories", agrees_with_arrays},
     {"clearing all entries gives memory back", clearing_all_entries_gives_memory_back},
@@ -547,5 +588,7 @@ WEIR_SUITE(heap) = {
     {"small tables are small", small_tables_are_small},
     {"pages hold structs of any size", pages_hold_structs_of_any_size},
     {"removing while iterating a map", removing_while_iterating},
+    {"maps close their gaps", maps_close_their_gaps},
+    {"keys of equal hash stay apart", keys_of_equal_hash_stay_apart},
     {NULL, NULL},
 };

@@ -290,6 +290,37 @@ static void a_million_timers(void)
     weir_timers_destroy(t);
 }
 
+/* The heap is built anew from what is left. */
+static void dropping_most_of_many_keeps_the_order(void)
+{
+    enum { N = 3000 };
+    make_keys();
+    struct weir_timers *t = weir_timers_create(10, 15);
+    struct weir_random random = {5};
+    struct weir_due_timer due;
+    static int64_t at[N];
+    size_t left = 0;
+    for (int i = 0; i < N; i++) {
+        at[i] = (int64_t)weir_random_next(&random) / 2;
+        set(t, WEIR_EVENT_TIME, (uint32_t)i % N_KEYS, (uint64_t)i, at[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        struct weir_key_ref k = ref((uint32_t)i % N_KEYS);
+        if (weir_random_below(&random, 20) == 0) {
+            left++;
+        } else {
+            weir_timers_drop(t, WEIR_EVENT_TIME, &k, (uint64_t)i, at[i]);
+        }
+    }
+    int64_t last = INT64_MIN;
+    for (; left > 0; left--) {
+        CU_ASSERT(weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due) && due.at >= last);
+        last = due.at;
+    }
+    CU_ASSERT_FALSE(weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due));
+    weir_timers_destroy(t);
+}
+
 /* A key that moves its one timer for ever, as a session does, must not make the heap grow. */
 static void moved_timers_do_not_pile_up(void)
 {
@@ -313,6 +344,7 @@ WEIR_SUITE(timers) = {
     {"timers set while firing fire in the same loop", timers_set_while_firing_fire_in_the_same_loop},
     {"ties fire by key bytes, then namespace", ties_fire_by_key_bytes_then_namespace},
     {"a million timers", a_million_timers},
+    {"dropping most of many keeps the order", dropping_most_of_many_keeps_the_order},
     {"moved timers do not pile up", moved_timers_do_not_pile_up},
     {NULL, NULL},
 };
