@@ -5,20 +5,34 @@
 
 #include "base/alloc.h"
 
-struct weir_window_run weir_windows_of(const struct weir_window_config *w, int64_t ts)
-{
-    struct weir_window_run run = {.first = weir_window_start(ts, w->offset_ms, w->slide_ms)};
-    run.last = run.first;
-    if (run.first <= ts - w->size_ms) return run;
-    run.n = (uint32_t)((run.first - (ts - w->size_ms) - 1) / w->slide_ms) + 1;
-    run.last = run.first - (int64_t)(run.n - 1) * w->slide_ms;
-    return run;
-}
-
 static int64_t add(int64_t a, int64_t b)
 {
     int64_t sum;
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The set changes where a window starts, at first and first + slide, and where one ends: the earliest at last + size, the one before it
+ * at last - slide + size. */
+struct weir_window_run weir_windows_of(const struct weir_window_config *w, int64_t ts)
+{
+    struct weir_window_run run = {.first = weir_window_start(ts, w->offset_ms, w->slide_ms)};
+    run.last = run.from = run.first;
+    run.until = add(run.first, w->slide_ms);
+    if (run.first <= ts - w->size_ms) {
+        run.from = add(run.first, w->size_ms);
+        return run;
+    }
+    run.n = (uint32_t)((run.first - (ts - w->size_ms) - 1) / w->slide_ms) + 1;
+    run.last = run.first - (int64_t)(run.n - 1) * w->slide_ms;
+    run.until = least(run.until, add(run.last, w->size_ms));
+    int64_t ended = add(run.last - w->slide_ms, w->size_ms);
+    if (ended > run.from) run.from = ended;
+    return run;
 }
 
 int64_t weir_window_max_time(const struct weir_window_config *w, int64_t start)

@@ -18,9 +18,10 @@ static inline int64_t weir_window_start(int64_t ts, int64_t offset, int64_t slid
     return r < 0 ? ts - (r + slide) : ts - r;
 }
 
-/* The windows of one instant: first (the latest), first - slide, ... down to last (the earliest). n 0: ts falls in a gap (slide > size). */
+/* The windows of one instant: first (the latest), first - slide, ... down to last (the earliest). n 0: it falls in a gap (slide > size).
+ * They are the windows of all instants in [from, until). */
 struct weir_window_run {
-    int64_t first, last;
+    int64_t first, last, from, until;
     uint32_t n;
 };
 struct weir_window_run weir_windows_of(const struct weir_window_config *, int64_t ts);

@@ -204,10 +204,7 @@ static int64_t run_length(struct window_op *w, const weir_batch *b, int64_t from
 {
     *windows = weir_windows_of(w->config, b->time[from]);
     int64_t until = from + 1;
-    for (; until < b->length; until++) {
-        struct weir_window_run other = weir_windows_of(w->config, b->time[until]);
-        if (other.first != windows->first || other.n != windows->n) break;
-    }
+    while (until < b->length && b->time[until] >= windows->from && b->time[until] < windows->until) until++;
     return until - from;
 }
 
