@@ -1,5 +1,6 @@
 /* cli/list.c - `weir list`: the components that jobs can name. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/job_args.h"
@@ -13,24 +14,37 @@ static const char help[] =
     "  --plugins DIR         one more plugin directory; may be repeated\n"
     "  --config FILE         configuration file\n"
     "  --output text|json    how to print; text is the default\n"
+    "  --format markdown     the whole reference with all options, as a page of documentation\n"
     "  --help                this text\n"
     "\n"
     "exit codes: 0 printed, 2 wrong usage\n";
+
+static weir_status print(struct weir_runtime *runtime, const char *kind, const struct weir_job_args *args, struct weir_error_text *error)
+{
+    char *text;
+    weir_status s = args->format ? weir_runtime_reference(runtime, &text, error) : weir_runtime_list(runtime, kind, args->json, &text, error);
+    if (s != WEIR_OK) return s;
+    fputs(text, stdout);
+    weir_text_free(text);
+    return s;
+}
 
 int weir_list_main(int argc, char **argv)
 {
     static struct weir_error_text error;
     struct weir_job_args args;
     struct weir_runtime *runtime = NULL;
-    int code = weir_job_args_parse(&args, argc, argv, "", help);
+    int code = weir_job_args_parse(&args, argc, argv, "f", help);
     const char *kind = args.manifest; /* the one word that is no option */
     args.manifest = NULL;
+    if (code < 0 && args.format && strcmp(args.format, "markdown") != 0) {
+        fprintf(stderr, "weir list: --format wants markdown, found '%s'\n", args.format);
+        code = WEIR_EXIT_USAGE;
+    }
     if (code < 0) code = weir_job_args_open(&args, &runtime, NULL);
-    if (code == 0 && runtime) {
-        char *text;
-        if (weir_runtime_list(runtime, kind, args.json, &text, &error) == WEIR_OK) fputs(text, stdout);
-        else fprintf(stderr, "weir list: %s\n", error.text), code = WEIR_EXIT_USAGE, text = NULL;
-        weir_text_free(text);
+    if (runtime && print(runtime, kind, &args, &error) != WEIR_OK) {
+        fprintf(stderr, "weir list: %s\n", error.text);
+        code = WEIR_EXIT_USAGE;
     }
     weir_runtime_destroy(runtime);
     weir_job_args_finish(&args);

@@ -7,7 +7,7 @@
 
 /* kind NULL: all of them; else a name that weir_kind_name gives. Refused plugin files are listed too, with the reason. */
 WEIR_CHECKED weir_status weir_catalog_print(const struct weir_registry *, const char *kind, bool json, struct weir_text *, struct weir_error *);
-/* The manifest reference: every component with its options, inputs and outputs, as Markdown. */
+/* The reference of the built-in components, with their options, inputs and outputs, as Markdown. */
 void weir_catalog_print_reference(const struct weir_registry *, struct weir_text *);
 
 #endif

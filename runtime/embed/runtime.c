@@ -140,3 +140,11 @@ weir_status weir_runtime_list(struct weir_runtime *r, const char *kind, bool jso
     weir_text_finish(&t);
     return weir__report(s, &e, error);
 }
+
+weir_status weir_runtime_reference(struct weir_runtime *r, char **text, struct weir_error_text *error)
+{
+    struct weir_text t = {0};
+    weir_catalog_print_reference(r->registry, &t);
+    *text = weir_text_take(&t);
+    return weir__report(WEIR_OK, NULL, error);
+}

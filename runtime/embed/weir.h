@@ -56,6 +56,9 @@ WEIR_API void weir_runtime_destroy(struct weir_runtime *); /* after its jobs; NU
 /* Every component that jobs here can name, as text for people or JSON; kind NULL: all ("source", "operator", ...). */
 WEIR_API weir_status weir_runtime_list(struct weir_runtime *, const char *kind, bool json, char **text, struct weir_error_text *);
 
+/* The reference of all components with their options, as Markdown: docs/reference/components.md is made with it. */
+WEIR_API weir_status weir_runtime_reference(struct weir_runtime *, char **text, struct weir_error_text *);
+
 /* ---- jobs: from a manifest ---------------------------------------------------------------------------------------------- */
 
 struct weir_setting {
