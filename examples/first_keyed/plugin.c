@@ -27,7 +27,7 @@ static weir_status once_timer(once *me, weir_ctx *cx, const weir_timer *t) /* a 
     return p && p->at + me->every <= t->at ? weir_clear(cx, 0) : WEIR_OK;
 }
 
-static const weir_option options[] = {WEIR_OPTION_OF(once, every, WEIR_OPT_DURATION, .def = "10min", .doc = "the time between")};
+static const weir_option options[] = {WEIR_OPTION_OF(once, every, WEIR_OPT_DURATION, .def = "10min", .doc = "time between")};
 WEIR_KEYED(once, .id = "once", .doc = "lets a record of each key pass once in a while", .out = "*", WEIR_OPTIONS(options),
            WEIR_STATES(states));
 WEIR_PLUGIN("example.first_keyed", "1.0.0", &once_component);

@@ -1,0 +1,196 @@
+"""The examples give what the oracles give, however the work is spread and wherever batches are cut."""
+import unittest
+
+from support import DATA, EXAMPLES, WeirTest, shared_data
+
+SPREADS = [  # options of `weir run` under which the result must be the same
+    ["-p", "1"],
+    ["-p", "2"],
+    ["-p", "4"],
+    ["-p", "1", "-D", "defaults.batch_rows=1"],
+    ["-p", "4", "-D", "defaults.batch_rows=1"],
+    ["-p", "2", "-D", "defaults.batch_rows=7"],
+    ["-p", "4", "-D", "defaults.batch_rows=7", "-D", "defaults.channel_batches=1"],
+    ["-p", "2", "-D", "defaults.chaining=false"],
+]
+
+
+class HotPages(WeirTest):
+    JOB = EXAMPLES / "hot_pages" / "job.yaml"
+
+    def check(self, log, settings, spreads, *cut):
+        oracle_options = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        expected, _ = self.oracle("hot_pages.py", log, *oracle_options)
+        lines = log.read_bytes().count(b"\n")
+        for i, spread in enumerate(spreads):
+            with self.subTest(spread=spread):
+                out = self.folder / f"{i}.csv"
+                totals = self.run_job(self.JOB, *spread, *cut, input=log, output=out, **settings)
+                self.assertEqual(self.sorted_lines(out), expected)
+                self.assertEqual((totals["read"], totals["rejected"], totals["late"]), (lines, 1, 0))
+                self.assertEqual(len(totals["printed"]), 1, "one malformed line in the side output")
+                self.assertEqual(totals["nodes"]["out"]["in"], len(expected) - 1)
+
+    def test_sample(self):
+        self.check(EXAMPLES / "hot_pages" / "access.log", {}, SPREADS)
+
+    def test_sample_cut_in_many_splits(self):
+        cut = ["-D", "nodes.requests.source.file.split_size=10KiB"]
+        self.check(EXAMPLES / "hot_pages" / "access.log", {}, SPREADS[:4], *cut)
+
+    def test_variables_change_the_job(self):
+        log = EXAMPLES / "hot_pages" / "access.log"
+        self.check(log, {"size": "30min", "slide": "7min", "delay": "2min", "n": 5}, SPREADS[:3])
+        self.check(log, {"size": "10min", "slide": "25min", "n": 1}, SPREADS[1:2])
+
+    @shared_data("apache_access.log")
+    def test_real_log(self):
+        self.check(DATA / "apache_access.log", {}, SPREADS)
+
+    @shared_data("apache_access.log")
+    def test_real_log_cut_in_many_splits(self):
+        self.check(DATA / "apache_access.log", {}, SPREADS[:4], "-D", "nodes.requests.source.file.split_size=100KiB")
+
+    def test_malformed_line_is_told_with_its_place(self):
+        log = EXAMPLES / "hot_pages" / "access.log"
+        offset = log.read_bytes().index(b"\n192.0.2.77 - - [01/May/2024:13:0\n") + 1
+        printed = self.run_job(self.JOB, input=log, output=self.folder / "out.csv")["printed"]
+        self.assertEqual(len(printed), 1)
+        self.assertIn("192.0.2.77 - - [01/May/2024:13:0", printed[0])
+        self.assertIn(f",{offset},", printed[0])
+
+
+class HotItems(WeirTest):
+    JOB = EXAMPLES / "hot_items" / "job.yaml"
+
+    def check_all(self, data, delay):
+        expected, _ = self.oracle("hot_items.py", data)
+        for i, spread in enumerate(SPREADS):
+            with self.subTest(spread=spread):
+                out, late = self.folder / f"{i}.csv", self.folder / f"{i}.late.csv"
+                totals = self.run_job(self.JOB, *spread, input=data, output=out, late=late, delay=delay)
+                self.assertEqual(self.sorted_lines(out), expected)
+                self.assertEqual(totals["late"], 0)
+
+    def check_late(self, data, n_late):
+        """A watermark after every record of one split: what is late is a matter of the input alone. So that records and
+        watermarks keep their order up to the windows, what comes before key_by has one subtask."""
+        expected_late = self.folder / "expected_late.csv"
+        expected, said = self.oracle("hot_items.py", data, "--delay", "1min", "--late", expected_late)
+        self.assertIn(f"late {n_late},", said)
+        for i, spread in enumerate(SPREADS):
+            with self.subTest(spread=spread):
+                out, late = self.folder / f"{i}.csv", self.folder / f"{i}.late.csv"
+                in_order = ["-D", "nodes.behaviour.parallelism=1", "-D", "nodes.page_views.parallelism=1"]
+                totals = self.run_job(self.JOB, *spread, *in_order, input=data, output=out, late=late,
+                                      delay="1min", emit="every_record")
+                self.assertEqual(self.sorted_lines(late), self.sorted_lines(expected_late))
+                self.assertEqual(self.sorted_lines(out), expected)
+                views = totals["nodes"]["views"]
+                self.assertEqual(views["late"], n_late)
+                self.assertEqual(views["in"], views["accepted"] + views["late"])
+                self.assertEqual(totals["late"], n_late)
+
+    def test_sample(self):
+        self.check_all(EXAMPLES / "hot_items" / "behaviour.csv", "3h")
+
+    def test_sample_with_late_records(self):
+        self.check_late(EXAMPLES / "hot_items" / "behaviour.csv", 3)
+
+    @shared_data("UserBehavior.csv")
+    def test_real_data(self):
+        self.check_all(DATA / "UserBehavior.csv", "10d")
+
+    @shared_data("UserBehavior.csv")
+    def test_real_data_with_late_records(self):
+        self.check_late(DATA / "UserBehavior.csv", 8918)
+
+
+class LoginFailures(WeirTest):
+    JOB = EXAMPLES / "login_failures" / "job.yaml"
+
+    def test_sample(self):
+        logins = EXAMPLES / "login_failures" / "logins.csv"
+        for within in ("10s", "2s", "1min 30s"):
+            expected, _ = self.oracle("login_failures.py", logins, "--within", within)
+            self.assertGreater(len(expected), 1)
+            for i, spread in enumerate(SPREADS):
+                with self.subTest(within=within, spread=spread):
+                    out = self.folder / f"{i}.csv"
+                    totals = self.run_job(self.JOB, *spread, input=logins, output=out, within=within)
+                    self.assertEqual(self.sorted_lines(out), expected)
+                    self.assertEqual(totals["printed"], [], "nothing is late")
+
+    def test_same_moment_and_order(self):
+        """The rules that a sample may not touch: ties, arrivals out of order, an alert starts anew."""
+        rows = ["a,false,03", "a,false,01", "a,false,02",               # out of order: one alert
+                "a,false,04", "a,false,05",                             # two more are no second one
+                "b,false,01", "b,false,02", "b,true,03", "b,false,03",  # a failure comes before the success of its moment
+                "c,false,01", "c,true,02", "c,false,03", "c,false,04",  # a success between
+                "d,false,01", "d,false,06", "d,false,12", "d,false,13"]  # the first is too old, the next three are not
+        text = "user,success,at\n" + "".join(f"{row[:-2]}2024-01-01T00:00:{row[-2:]}Z\n" for row in rows)
+        logins, out = self.file("logins.csv", text), self.folder / "out.csv"
+        self.run_job(self.JOB, input=logins, output=out, delay="1min")
+        moment = "2024-01-01T00:00:{:02}.000Z".format
+        alerts = [("a", 1, 3), ("b", 1, 3), ("d", 6, 13)]
+        expected = [f"{user},{moment(first)},{moment(last)}\n" for user, first, last in alerts]
+        self.assertEqual(self.sorted_lines(out), ["user,first,last\n", *expected])
+
+
+class WordCount(WeirTest):
+    def counts(self, printed):
+        """Lines of the print sink without the subtask's prefix."""
+        return sorted(line.partition("> ")[2] if "> " in line else line for line in printed)
+
+    def expected(self, path):
+        lines, _ = self.oracle("wordcount.py", path)
+        return sorted(line.rstrip("\n") for line in lines)
+
+    def test_file(self):
+        text = EXAMPLES / "wordcount" / "river.txt"
+        for spread in SPREADS:
+            with self.subTest(spread=spread):
+                totals = self.run_job(EXAMPLES / "wordcount" / "job.yaml", *spread, input=text)
+                self.assertEqual(self.counts(totals["printed"]), self.expected(text))
+
+    def test_prefix_of_print_is_flinks(self):
+        """TRAP: at parallelism 1 no prefix; above, subtask index + 1."""
+        job, text = EXAMPLES / "wordcount" / "job.yaml", self.file("words.txt", "hello\n")
+        self.assertEqual(self.run_job(job, "-p", "1", input=text)["printed"], ["hello,1"])
+        self.assertEqual(self.run_job(job, "-p", "4", input=text)["printed"], ["2> hello,1"])
+
+    def test_one_line_with_more_words_than_a_batch_holds(self):
+        text = self.file("long.txt", "over and over again " * 20000 + "\n")
+        for spread in (["-p", "1"], ["-p", "2", "-D", "defaults.batch_rows=7", "-D", "defaults.channel_batches=1"]):
+            with self.subTest(spread=spread):
+                totals = self.run_job(EXAMPLES / "wordcount" / "job.yaml", *spread, input=text)
+                self.assertEqual(self.counts(totals["printed"]), self.expected(text))
+
+    def test_socket(self):
+        text = (EXAMPLES / "wordcount" / "river.txt").read_text(encoding="utf-8")
+        for spread in SPREADS:
+            with self.subTest(spread=spread):
+                server = self.server(text)
+                server.finish.set()  # the stream ends after the text
+                totals = self.run_job(EXAMPLES / "wordcount" / "socket.yaml", *spread, host="127.0.0.1", port=server.port)
+                self.assertEqual(self.counts(totals["printed"]), self.expected(EXAMPLES / "wordcount" / "river.txt"))
+
+
+class First(WeirTest):
+    def test_first_map(self):
+        printed = self.run_job(EXAMPLES / "first_map" / "job.yaml")["printed"]
+        self.assertEqual(printed, ["pen,1.5,1.875", "lamp,40.0,50.0", "chair,85.0,106.25"])
+
+    def test_first_keyed(self):
+        for spread in SPREADS[:1] + SPREADS[3:4]:  # one source split: in parallel only the prefix would differ
+            printed = self.run_job(EXAMPLES / "first_keyed" / "job.yaml", *spread)["printed"]
+            self.assertEqual(printed, ["pump,1714557600000", "gate,1714557720000", "pump,1714558200000"])
+
+    def test_no_plugin_is_longer_than_promised(self):
+        for name, most in (("first_map", 20), ("first_keyed", 35)):
+            lines = (EXAMPLES / name / "plugin.c").read_text(encoding="utf-8").count("\n")
+            self.assertLessEqual(lines, most, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
