@@ -66,8 +66,14 @@ static void append_variable(struct weir_builder *b, uint32_t i, const weir_colum
     weir_out_column *to = &b->columns[i];
     int32_t *offsets = to->offsets + b->out.length;
     uint8_t *data = to->data;
+    if (!picks && n > 0) { /* one run of bytes */
+        int32_t shift = offsets[0] - from->offsets[0];
+        memcpy(data + offsets[0], (const uint8_t *)from->data + from->offsets[0], (size_t)value_bytes(from, NULL, n));
+        for (int64_t k = 1; k <= n; k++) offsets[k] = from->offsets[k] + shift;
+        return;
+    }
     for (int64_t k = 0; k < n; k++) {
-        int64_t row = picked(picks, k);
+        uint32_t row = picks[k];
         size_t bytes = (size_t)(from->offsets[row + 1] - from->offsets[row]);
         if (bytes) memcpy(data + offsets[k], (const uint8_t *)from->data + from->offsets[row], bytes);
         offsets[k + 1] = offsets[k] + (int32_t)bytes;

@@ -44,7 +44,9 @@ WEIR_CHECKED weir_status weir_key_encode(struct weir_key_bytes *, const weir_bat
 struct weir_builder;
 WEIR_CHECKED weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *);
 
-uint64_t weir_key_hash64(const void *key, size_t n); /* eight bytes have a quicker mixer of their own */
+/* n == 4 and n == 8: splitmix64's finaliser of the little-endian number; n < 4: XXH3; else XXH3 of all but the first four bytes,
+ * seeded with those, so that the key of a string, whose first four bytes are its length, is hashed where it lies. */
+uint64_t weir_key_hash64(const void *key, size_t n);
 
 /* Hash and key group of every row, into rows->keys; the caller holds the only reference. On a null key: WEIR_E_DATA; *bad_row (the
  * first such row that the selection, if any, shows) and *bad_field (index in fields) are set. */

@@ -6,6 +6,14 @@
 
 #include "data/key.h"
 
+/* A loop compiled for several instruction sets; the best that the machine has is chosen when the program starts. Multiplying
+ * lanes, which hashing is made of, takes more than x86-64's baseline. Not under sanitizers: their runtime is not up yet then. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(WEIR_SANITIZED)
+#define WEIR__FOR_SEVERAL_CPUS __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#else
+#define WEIR__FOR_SEVERAL_CPUS
+#endif
+
 /* The bits of a value, every NaN as Java's canonical one. */
 static inline uint32_t weir__f32_bits(float v)
 {
@@ -44,7 +52,7 @@ static inline int32_t weir__murmur(int32_t hash)
     return s >= 0 ? s : s != INT32_MIN ? -s : 0;
 }
 
-/* weir_key_hash64 of eight bytes. */
+/* weir_key_hash64 of four and of eight bytes. */
 static inline uint64_t weir__mix64(uint64_t v)
 {
     v += 0x9e3779b97f4a7c15u;
@@ -52,6 +60,9 @@ static inline uint64_t weir__mix64(uint64_t v)
     v = (v ^ v >> 27) * 0x94d049bb133111ebu;
     return v ^ v >> 31;
 }
+
+/* weir_key_hash64 of the key of one string field, which is a length and the text: without putting the two together. */
+uint64_t weir__hash_text(const void *text, uint32_t n);
 
 bool weir__key_bytes_grow(struct weir_key_bytes *, size_t more);
 

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "data/bits_internal.h"
 #include "data/key_internal.h"
 #include "data/rows_internal.h"
@@ -86,10 +83,16 @@ static void java_hashes(const weir_batch *batch, const uint32_t *fields, uint32_
     }
 }
 
+WEIR__FOR_SEVERAL_CPUS
+static void key_groups_masked(const int32_t *restrict hashes, int64_t n, uint32_t mask, uint16_t *restrict to)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = (uint16_t)((uint32_t)weir__murmur(hashes[i]) & mask);
+}
+
 static void key_groups(const int32_t *hashes, int64_t n, uint32_t max_parallelism, uint16_t *to)
 {
     if ((max_parallelism & (max_parallelism - 1)) == 0) {
-        for (int64_t i = 0; i < n; i++) to[i] = (uint16_t)((uint32_t)weir__murmur(hashes[i]) & (max_parallelism - 1));
+        key_groups_masked(hashes, n, max_parallelism - 1, to);
     } else {
         for (int64_t i = 0; i < n; i++) to[i] = (uint16_t)((uint32_t)weir__murmur(hashes[i]) % max_parallelism);
     }
@@ -112,37 +115,35 @@ static weir_status hash_encoded(const weir_batch *batch, const uint32_t *fields,
     return s;
 }
 
-/* The key bytes of a string begin with its length, so they lie nowhere in the batch: short ones are put together on the stack. */
-static weir_status hash_string_column(const weir_batch *batch, const uint32_t *fields, const weir_column *c, uint64_t *to)
+WEIR__FOR_SEVERAL_CPUS
+static void hash_numbers(const uint64_t *restrict v, int64_t n, uint64_t *restrict to)
 {
-    uint8_t key[256];
-    for (int64_t i = 0; i < batch->length; i++) {
-        uint32_t n = (uint32_t)(c->offsets[i + 1] - c->offsets[i]);
-        if (n > sizeof key - sizeof n) return hash_encoded(batch, fields, 1, to); /* rare: this batch has long keys */
-        memcpy(key, &n, sizeof n);
-        if (n) memcpy(key + sizeof n, (const uint8_t *)c->data + c->offsets[i], n);
-        to[i] = weir_key_hash64(key, sizeof n + n);
-    }
-    return WEIR_OK;
+    for (int64_t i = 0; i < n; i++) to[i] = weir__mix64(v[i]);
+}
+
+WEIR__FOR_SEVERAL_CPUS
+static void hash_narrow_numbers(const uint32_t *restrict v, int64_t n, uint64_t *restrict to)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = weir__mix64(v[i]);
 }
 
 static weir_status hashes64(const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, uint64_t *to)
 {
     const weir_column *c = &batch->columns[fields[0]];
-    if (n_fields > 1) return hash_encoded(batch, fields, n_fields, to);
-    switch ((weir_type)c->type) {
+    int64_t n = batch->length;
+    switch (n_fields == 1 ? c->type : 0) {
     case WEIR_I64:
-    case WEIR_TIMESTAMP:
-        for (int64_t i = 0; i < batch->length; i++) to[i] = weir__mix64(((const uint64_t *)c->data)[i]);
-        return WEIR_OK;
+    case WEIR_TIMESTAMP: hash_numbers(c->data, n, to); return WEIR_OK;
     case WEIR_F64:
-        for (int64_t i = 0; i < batch->length; i++) to[i] = weir__mix64(weir__f64_bits(((const double *)c->data)[i]));
+        for (int64_t i = 0; i < n; i++) to[i] = weir__mix64(weir__f64_bits(((const double *)c->data)[i]));
         return WEIR_OK;
-    case WEIR_I32:
-        for (int64_t i = 0; i < batch->length; i++) to[i] = XXH3_64bits((const int32_t *)c->data + i, 4);
+    case WEIR_I32: hash_narrow_numbers(c->data, n, to); return WEIR_OK;
+    case WEIR_STRING:
+        for (int64_t i = 0; i < n; i++) {
+            to[i] = weir__hash_text((const char *)c->data + c->offsets[i], (uint32_t)(c->offsets[i + 1] - c->offsets[i]));
+        }
         return WEIR_OK;
-    case WEIR_STRING: return hash_string_column(batch, fields, c, to);
-    default: return hash_encoded(batch, fields, 1, to);
+    default: return hash_encoded(batch, fields, n_fields, to);
     }
 }
 
