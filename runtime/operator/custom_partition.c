@@ -14,12 +14,14 @@ struct weir_custom_partition {
 
 static const struct weir_op_class partition_class = {.name = "partitioner"};
 
-weir_status weir_custom_partition_create(const struct weir_stream_edge *edge, struct weir_schema *schema, const struct weir_op_env *env,
-                                         struct weir_registry *registry, const char *where, struct weir_custom_partition **to, struct weir_error *error)
+weir_status weir_custom_partition_create(const struct weir_stream_edge *edge, struct weir_schema *schema,
+                                         const struct weir_op_env *env, struct weir_registry *registry, const char *where,
+                                         struct weir_custom_partition **to, struct weir_error *error)
 {
     struct weir_custom_partition *c = weir_alloc(sizeof *c);
     weir_op_init(&c->op, &partition_class, env, where);
-    struct weir_instance_options o = {.op = &c->op, .registry = registry, .part = edge->part, .in = schema, .args = edge->args, .n_args = edge->n_args};
+    struct weir_instance_options o = {
+        .op = &c->op, .registry = registry, .part = edge->part, .in = schema, .args = edge->args, .n_args = edge->n_args};
     weir_status s = weir_instance_create(&o, &c->instance, error);
     if (s != WEIR_OK) {
         weir_custom_partition_destroy(c);
@@ -55,7 +57,8 @@ static weir_status call(struct weir_custom_partition *c, struct weir_rows *rows,
     return s < 0 ? s : ended;
 }
 
-weir_status weir_custom_partition_targets(void *arg, struct weir_rows *rows, uint32_t n_targets, uint32_t *targets, struct weir_error *error)
+weir_status weir_custom_partition_targets(void *arg, struct weir_rows *rows, uint32_t n_targets, uint32_t *targets,
+                                          struct weir_error *error)
 {
     struct weir_custom_partition *c = arg;
     const char *before = weir_running;

@@ -1,4 +1,5 @@
-/* host_io.c - the extension weir.io/1: forwards to the platform, and counts the bytes. [any] unless weir/io.h says otherwise. */
+/* host_io.c - the extension weir.io/1: forwards to the platform, and counts the bytes. [any] unless weir/io.h says
+ * otherwise. */
 #include <stdio.h>
 
 #include "operator/instance_internal.h"
@@ -20,8 +21,10 @@ static weir_status report(weir_status status, const struct weir_error *error, we
     if (to) {
         to->status = status;
         to->os_error = 0;
-        if (status < 0) snprintf(to->message, sizeof to->message, "%.*s", (int)sizeof to->message - 1, error->text);
-        else to->message[0] = '\0';
+        if (status < 0)
+            snprintf(to->message, sizeof to->message, "%.*s", (int)sizeof to->message - 1, error->text);
+        else
+            to->message[0] = '\0';
     }
     return status;
 }
@@ -30,7 +33,8 @@ static weir_status io_open(weir_ctx *cx, const char *path, int mode, weir_file *
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
-    return report(p->open(p->self, path, (enum weir_file_mode)mode, (struct weir_platform_file **)(void *)file, &e), &e, error);
+    return report(p->open(p->self, path, (enum weir_file_mode)mode, (struct weir_platform_file **)(void *)file, &e), &e,
+                  error);
 }
 static weir_status io_size(weir_ctx *cx, weir_file *file, int64_t *bytes, weir_io_error *error)
 {
@@ -38,7 +42,8 @@ static weir_status io_size(weir_ctx *cx, weir_file *file, int64_t *bytes, weir_i
     struct weir_error e = {0};
     return report(p->size(p->self, file_of(file), bytes, &e), &e, error);
 }
-static weir_status io_read(weir_ctx *cx, weir_file *file, int64_t offset, void *buf, size_t n, size_t *got, weir_io_error *error)
+static weir_status io_read(weir_ctx *cx, weir_file *file, int64_t offset, void *buf, size_t n, size_t *got,
+                           weir_io_error *error)
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
@@ -99,13 +104,17 @@ static weir_status io_print(weir_ctx *cx, int stream, const void *buf, size_t n,
     if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, n);
     return report(s, &e, error);
 }
-static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int64_t wait_ms, weir_socket **to, weir_io_error *error)
+static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int64_t wait_ms, weir_socket **to,
+                              weir_io_error *error)
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
-    return report(p->connect(p->self, host, port, wait_ms, &weir_instance_of(cx)->woken, (struct weir_platform_socket **)(void *)to, &e), &e, error);
+    return report(p->connect(p->self, host, port, wait_ms, &weir_instance_of(cx)->woken,
+                             (struct weir_platform_socket **)(void *)to, &e),
+                  &e, error);
 }
-static weir_status io_receive(weir_ctx *cx, weir_socket *from, void *buf, size_t n, int64_t wait_ms, size_t *got, weir_io_error *error)
+static weir_status io_receive(weir_ctx *cx, weir_socket *from, void *buf, size_t n, int64_t wait_ms, size_t *got,
+                              weir_io_error *error)
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
@@ -137,10 +146,23 @@ static uint64_t io_random(weir_ctx *cx)
 
 const void *weir__host_io(void)
 {
-    static const weir_io io = {.struct_size = sizeof io, .open = io_open, .size = io_size, .read = io_read, .write = io_write,
-                               .sync = io_sync, .close = io_close, .rename = io_rename, .remove = io_remove,
-                               .make_directory = io_make_directory, .list = io_list, .print = io_print, .connect = io_connect,
-                               .receive = io_receive, .close_socket = io_close_socket, .wall_ms = io_wall_ms,
-                               .monotonic_ns = io_monotonic_ns, .random = io_random};
+    static const weir_io io = {.struct_size = sizeof io,
+                               .open = io_open,
+                               .size = io_size,
+                               .read = io_read,
+                               .write = io_write,
+                               .sync = io_sync,
+                               .close = io_close,
+                               .rename = io_rename,
+                               .remove = io_remove,
+                               .make_directory = io_make_directory,
+                               .list = io_list,
+                               .print = io_print,
+                               .connect = io_connect,
+                               .receive = io_receive,
+                               .close_socket = io_close_socket,
+                               .wall_ms = io_wall_ms,
+                               .monotonic_ns = io_monotonic_ns,
+                               .random = io_random};
     return &io;
 }

@@ -78,7 +78,8 @@ static weir_status host_blob_reserve(weir_ctx *cx, weir_blob *b, size_t more)
     if (b->capacity - b->length >= more) return WEIR_OK;
     size_t capacity = b->capacity ? b->capacity : 4096;
     while (capacity - b->length < more) {
-        if (capacity > SIZE_MAX / 2) return weir_op_fail(weir_instance_of(cx)->op, WEIR_E_MEMORY, "a blob of more than %zu bytes", capacity);
+        if (capacity > SIZE_MAX / 2)
+            return weir_op_fail(weir_instance_of(cx)->op, WEIR_E_MEMORY, "a blob of more than %zu bytes", capacity);
         capacity *= 2;
     }
     uint8_t *data = weir_try_realloc(b->data, capacity);

@@ -70,7 +70,7 @@ static weir_status pass_columns(struct weir_instance *in, struct weir_instance_p
 /* A map's outputs are null where a required input was. */
 static void mask_null_rows(struct weir_instance *in, struct weir_builder *b)
 {
-    if (!in->view.null_rows) return;
+    if (!in->view.null_rows || b->out.length != in->view.length) return; /* who miscounts is refused below */
     for (uint32_t c = 0; c < b->n_written; c++) {
         uint8_t *validity = b->columns[c].validity;
         if (!validity) continue;
@@ -85,10 +85,12 @@ static weir_status check_one_to_one(struct weir_instance *in, struct weir_rows *
                         (long long)(in->rows ? in->rows->view.length : 0));
 }
 
-/* Rows of a one-to-one component keep the time and the keys of their input. */
+/* Rows of a one-to-one component keep the time, the selection and the keys of their input. */
 static void keep_time(struct weir_instance *in, struct weir_rows *rows)
 {
     rows->view.time = in->rows->view.time;
+    rows->view.selection = in->rows->view.selection;
+    rows->view.selected = in->rows->view.selected;
     for (uint32_t i = 0; i < in->rows->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(in->rows->owned[i]));
     if (in->rows->keys.buffer) {
         rows->keys = in->rows->keys;
@@ -151,7 +153,9 @@ static weir_status host_copy(weir_ctx *cx, uint32_t port, uint32_t column, weir_
 {
     struct weir_instance *in = weir_instance_of(cx);
     weir_status s = weir_builder_copy_cell(in->ports[port].builder, column, &from.batch->columns[from_column], from.i);
-    return s == WEIR_OK ? s : no_memory(in);
+    if (s != WEIR_E_DATA) return s == WEIR_OK ? s : no_memory(in);
+    const char *name = weir_schema_field_at(in->ports[port].written, column)->name;
+    return weir_op_fail(in->op, s, "a null was copied into column '%s', which takes none; declare it as '%s: ...?'", name, name);
 }
 
 static weir_status host_pack_row(weir_ctx *cx, weir_row row, weir_str *packed)

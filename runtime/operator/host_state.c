@@ -49,6 +49,14 @@ weir_status weir_instance_use_key(struct weir_instance *in, const struct weir_ke
     return WEIR_OK;
 }
 
+void weir__instance_forget_key(struct weir_instance *in)
+{
+    in->key = (struct weir_key_ref){0};
+    in->key_at = -1;
+    weir_rows_release(in->key_rows);
+    in->key_rows = NULL;
+}
+
 weir_row weir__instance_key_row(struct weir_instance *in)
 {
     if (in->key_at >= 0) return (weir_row){&in->key_view, in->key_at};
@@ -75,13 +83,18 @@ static weir_row host_key(weir_ctx *cx)
 /* ---- state ------------------------------------------------------------------------------------------------------------ */
 
 /* A component that touches state without a key, or a state that it did not declare, is refused rather than obeyed. */
+static bool has_state(struct weir_instance *in, uint32_t state)
+{
+    uint32_t n = in->part.spec->info->n_states;
+    if (state < n && in->state) return true;
+    weir_op_fail(in->op, WEIR_E_PLUGIN, "state %u was used, but the component declares %u", state, n);
+    return false;
+}
+
 static bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind kind)
 {
     const struct weir_component_info *info = in->part.spec->info;
-    if (state >= info->n_states || !in->state) {
-        weir_op_fail(in->op, WEIR_E_PLUGIN, "state %u was used, but the component declares %u", state, info->n_states);
-        return false;
-    }
+    if (!has_state(in, state)) return false;
     if (kind && info->states[state].kind != kind) {
         weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used as another kind of state than it was declared", info->states[state].name);
         return false;
@@ -171,11 +184,13 @@ static bool host_map_next(weir_ctx *cx, uint32_t state, weir_cursor *cursor, con
 static weir_status host_assign(weir_ctx *cx, uint32_t state, weir_str *member, weir_str bytes)
 {
     struct weir_instance *in = weir_instance_of(cx);
+    if (!has_state(in, state)) return WEIR_E_PLUGIN;
     return SET->ops->assign(SET, in->state_base + state, member, bytes) == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, size_t size)
 {
     struct weir_instance *in = weir_instance_of(cx);
+    if (!has_state(in, state)) return NULL;
     void *p = SET->ops->resize_bytes(SET, in->state_base + state, member, size);
     if (!p && size > 0) no_memory(in);
     return p;

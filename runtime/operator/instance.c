@@ -13,6 +13,8 @@
 #include "operator/instance_internal.h"
 #include "operator/record_text.h"
 
+#define COMPONENT_LINE "\n  component: "
+
 /* ---- creation ---------------------------------------------------------------------------------------------------- */
 
 /* Input: view column i is stream field args[i]; those declared without '?' must not be null. */
@@ -260,6 +262,7 @@ static int64_t mark_null_rows(struct weir_instance *in, uint32_t *which)
         if (!in->arg_must[c] || !k->validity) continue;
         for (int64_t i = 0; i < length; i++) {
             if (weir_bit(k->validity, i + k->bit_offset)) continue;
+            if (in->view.selection && !weir_bit(in->view.selection, i)) continue;
             if (!in->view.null_rows) {
                 if (!in->null_rows || in->null_rows->capacity < bytes) {
                     weir_buffer_release(in->null_rows);
@@ -289,20 +292,28 @@ static weir_status refuse_null(struct weir_instance *in, int64_t row, uint32_t c
     return weir_instance_failed(in, WEIR_E_DATA, NULL);
 }
 
+/* Keyed upstream, but the hashes did not survive a step in between. */
+static weir_status hash_keys(struct weir_instance *in)
+{
+    int64_t bad_row;
+    uint32_t bad_field;
+    struct weir_rows *own = weir_rows_slice(in->op->env->pool, in->rows, 0, in->rows->view.length);
+    if (!own) return no_memory(in, "keys");
+    weir_rows_release(in->rows);
+    in->rows = own;
+    weir_status s = weir_key_rows(in->op->env->pool, own, in->key_fields, in->n_key_fields, in->op->env->max_parallelism, &bad_row, &bad_field);
+    if (s != WEIR_E_DATA) return s == WEIR_OK ? s : no_memory(in, "keys");
+    in->cx.row = (uint32_t)bad_row;
+    weir_op_fail(in->op, s, "key field '%s' is null; null keys are not allowed: filter such records out before key_by",
+                 weir_schema_field_at(in->key_builder.schema, bad_field)->name);
+    return weir_instance_failed(in, s, NULL);
+}
+
 weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows)
 {
     WEIR_ASSERT(!in->rows);
     in->rows = weir_rows_retain(rows);
-    if (in->n_key_fields > 0 && !rows->keys.hash) { /* keyed upstream, but the hashes did not survive a step in between */
-        int64_t bad_row;
-        uint32_t bad_field;
-        struct weir_rows *own = weir_rows_slice(in->op->env->pool, rows, 0, rows->view.length);
-        if (!own) return no_memory(in, "keys");
-        weir_rows_release(in->rows);
-        in->rows = rows = own;
-        weir_status s = weir_key_rows(in->op->env->pool, own, in->key_fields, in->n_key_fields, in->op->env->max_parallelism, &bad_row, &bad_field);
-        if (s != WEIR_OK) return weir_op_fail(in->op, s, "key field %u is null", bad_field);
-    }
+    in->cx.row = 0;
     for (uint32_t i = 0; i < in->n_args; i++) in->view_columns[i] = rows->columns[in->args[i]];
     in->view = rows->view;
     in->view.struct_size = sizeof in->view;
@@ -313,7 +324,9 @@ weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows
     in->key_view = rows->view;
     in->key_view.n_columns = in->n_key_fields;
     in->key_view.columns = in->key_columns;
-    in->key = (struct weir_key_ref){0};
+    weir__instance_forget_key(in);
+    weir_status s = in->n_key_fields > 0 && !rows->keys.hash ? hash_keys(in) : WEIR_OK;
+    if (s != WEIR_OK) return s;
 
     uint32_t column = 0;
     int64_t null_row = mark_null_rows(in, &column);
@@ -329,9 +342,13 @@ weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows
 
 weir_status weir_instance_end(struct weir_instance *in, bool done)
 {
-    weir_status s = WEIR_OK;
+    weir_status s = in->op->error.status; /* a callback that went on after fail() has failed all the same */
     for (uint32_t p = 0; s == WEIR_OK && p < in->n_ports; p++) {
         if (in->ports[p].builder == &in->ports[p].own) s = weir__instance_flush(in, p);
+    }
+    if (s != WEIR_OK) {
+        in->cx.row = UINT32_MAX; /* nobody knows which record it was */
+        weir_instance_failed(in, s, NULL);
     }
     weir__scratch_reset(&in->scratch);
     if (in->state) in->state->ops->settle(in->state);
@@ -342,7 +359,7 @@ weir_status weir_instance_end(struct weir_instance *in, bool done)
     if (done) {
         weir_rows_release(in->rows);
         in->rows = NULL;
-        in->key = (struct weir_key_ref){0};
+        weir__instance_forget_key(in);
     }
     return s;
 }
@@ -355,13 +372,14 @@ weir_status weir_instance_failed(struct weir_instance *in, weir_status status, c
         weir_error_set(error, status, "%s returned \"%s\" without calling weir_fail; the component must say what is wrong",
                        callback ? callback : "the component", weir_status_name(status));
     }
+    if (strstr(error->text, COMPONENT_LINE)) return status; /* named already, where it failed first */
     struct weir_text record = {0};
     if (in->rows && in->cx.row < in->rows->view.length) {
         weir_text_add(&record, "\n  record: ");
         weir_text_add_record(&record, &in->view, in->in, in->cx.row);
     }
     size_t used = strlen(error->text);
-    snprintf(error->text + used, sizeof error->text - used, "\n  component: %s/%s of %s%s", info->plugin->id, info->id, info->plugin->path,
+    snprintf(error->text + used, sizeof error->text - used, COMPONENT_LINE "%s/%s of %s%s", info->plugin->id, info->id, info->plugin->path,
              weir_text_get(&record));
     weir_text_finish(&record);
     return status;

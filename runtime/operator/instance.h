@@ -1,6 +1,7 @@
 /* operator/instance.h - a component instance with its context: the implementation of weir_host.
  *
- * Floor 5. One thread. Everything a plugin can call lands here: output columns, keyed state and timers, clocks, errors, row packing, weir.io/1.
+ * Floor 5. One thread. Everything a plugin can call lands here: output columns, keyed state and timers, clocks, errors, row
+ * packing, weir.io/1.
  * An operator (op.h) owns one instance per component it runs (a window owns one per aggregate).
  */
 #ifndef WEIR_OPERATOR_INSTANCE_H
@@ -16,13 +17,13 @@
 
 /* An output port as the component writes it. */
 struct weir_instance_port {
-    struct weir_schema *schema;    /* of the rows that leave */
-    struct weir_builder *builder;  /* &own, or the one that the owner lent (windows, reducers) */
+    struct weir_schema *schema;   /* of the rows that leave */
+    struct weir_builder *builder; /* &own, or the one that the owner lent (windows, reducers) */
     struct weir_builder own;
-    struct weir_schema *written;   /* the columns the component writes: output_schema() */
-    uint32_t *pass, n_pass;        /* schema column pass[i] is input field i: '*' */
-    uint32_t first_key, n_keys;    /* builder columns first_key .. + n_keys - 1 are the key's fields: '@key' */
-    int64_t keyed_rows;            /* rows whose key columns are filled already */
+    struct weir_schema *written; /* the columns the component writes: output_schema() */
+    uint32_t *pass, n_pass;      /* schema column pass[i] is input field i: '*' */
+    uint32_t first_key, n_keys;  /* builder columns first_key .. + n_keys - 1 are the key's fields: '@key' */
+    int64_t keyed_rows;          /* rows whose key columns are filled already */
 };
 
 /* Bump memory that is given back after each callback. */
@@ -32,34 +33,34 @@ struct weir_scratch {
 };
 
 struct weir_instance {
-    weir_ctx cx;                   /* first member: a weir_ctx is its instance */
-    struct weir_op *op;            /* whose instance this is: outbox, clocks, errors */
+    weir_ctx cx;        /* first member: a weir_ctx is its instance */
+    struct weir_op *op; /* whose instance this is: outbox, clocks, errors */
     struct weir_part_instance part;
     weir_info info;
-    struct weir_schema *in;        /* of the component's view: input_schema(0); NULL for sources */
-    uint32_t *args, n_args;        /* view column i is stream field args[i] */
-    bool *arg_must;                /* declared without '?' */
+    struct weir_schema *in; /* of the component's view: input_schema(0); NULL for sources */
+    uint32_t *args, n_args; /* view column i is stream field args[i] */
+    bool *arg_must;         /* declared without '?' */
     struct weir_instance_port *ports;
     uint32_t n_ports;
-    weir_out **outs;               /* cx.out */
+    weir_out **outs; /* cx.out */
 
     /* keyed: */
-    struct weir_state_set *state;  /* may be shared with other instances of the op; NULL: stateless */
-    uint32_t state_base;           /* the component's state 0 is the set's state_base */
+    struct weir_state_set *state; /* may be shared with other instances of the op; NULL: stateless */
+    uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
-    const uint32_t *key_fields;    /* of the stream's schema */
+    const uint32_t *key_fields; /* of the stream's schema */
     uint32_t n_key_fields;
-    int64_t ns;                    /* namespace of state access; 0 but for windows */
-    struct weir_key_ref key;       /* current; key.p NULL: none */
+    int64_t ns;              /* namespace of state access; 0 but for windows */
+    struct weir_key_ref key; /* current; key.p NULL: none */
     struct weir_key_bytes key_bytes;
-    int64_t key_at;                /* row of `rows` it came from; -1: a timer's */
+    int64_t key_at;                  /* row of `rows` it came from; -1: a timer's */
     struct weir_builder key_builder; /* a timer's key as a row, made when asked for */
     struct weir_rows *key_rows;
-    weir_batch key_view;           /* the key's fields of `rows` */
+    weir_batch key_view; /* the key's fields of `rows` */
     weir_column *key_columns;
 
-    struct weir_rows *rows;        /* the input batch being processed, retained; NULL outside */
-    weir_batch view;               /* what the component sees of it */
+    struct weir_rows *rows; /* the input batch being processed, retained; NULL outside */
+    weir_batch view;        /* what the component sees of it */
     weir_column *view_columns;
     struct weir_buffer *null_rows; /* memory of view.null_rows */
     struct weir_scratch scratch;
@@ -68,8 +69,8 @@ struct weir_instance {
     /* Sources: where rows go instead of the outbox, and what becomes of a malformed record. NULL: not a source. */
     const struct weir_instance_source *source;
     void *source_arg;
-    _Atomic uint32_t woken;        /* wake() was called; ends waits in weir.io/1 */
-    weir_host host;                /* cx.host */
+    _Atomic uint32_t woken; /* wake() was called; ends waits in weir.io/1 */
+    weir_host host;         /* cx.host */
 };
 
 /* What a source operator adds to its instance. [task] */
@@ -86,38 +87,42 @@ struct weir_instance_options {
     struct weir_op *op;
     struct weir_registry *registry;
     const struct weir_part_spec *part;
-    struct weir_schema *in;             /* the stream's schema; NULL: no input */
-    const uint32_t *args;               /* by declared input; NULL with n_args 0 */
+    struct weir_schema *in; /* the stream's schema; NULL: no input */
+    const uint32_t *args;   /* by declared input; NULL with n_args 0 */
     uint32_t n_args;
     struct weir_schema *const *outputs; /* stream schemas by port, as graph nodes have them */
     uint32_t n_outputs;
     const uint32_t *key_fields;
     uint32_t n_key_fields;
-    struct weir_state_set *state;       /* borrowed; NULL: stateless */
+    struct weir_state_set *state; /* borrowed; NULL: stateless */
     uint32_t state_base;
-    struct weir_builder *builder;       /* lent for port 0: rows are not taken by weir_instance_end; NULL: its own */
+    struct weir_builder *builder; /* lent for port 0: rows are not taken by weir_instance_end; NULL: its own */
     const struct weir_instance_source *source;
     void *source_arg;
-    struct weir_timers *timers;         /* borrowed; NULL: no timers */
+    struct weir_timers *timers; /* borrowed; NULL: no timers */
 };
 /* Makes the instance; does not call open. On failure *instance is NULL. */
-WEIR_CHECKED weir_status weir_instance_create(const struct weir_instance_options *, struct weir_instance **, struct weir_error *);
+WEIR_CHECKED weir_status weir_instance_create(const struct weir_instance_options *, struct weir_instance **,
+                                              struct weir_error *);
 /* The same for the component of a stream node: input, outputs, args and keys come from it; the caller sets the rest. */
 struct weir_stream_node;
-WEIR_CHECKED weir_status weir_instance_create_for_node(const struct weir_stream_node *, struct weir_instance_options *, struct weir_instance **,
-                                                       struct weir_error *);
+WEIR_CHECKED weir_status weir_instance_create_for_node(const struct weir_stream_node *, struct weir_instance_options *,
+                                                       struct weir_instance **, struct weir_error *);
 void weir_instance_destroy(struct weir_instance *); /* does not call close; NULL is fine */
 
-/* Sets the input batch and builds instance->view: columns by args, null_rows. Rows are compacted, or the component accepts selections. A null in an
+/* Sets the input batch and builds instance->view: columns by args, null_rows. Rows are compacted, or the component accepts
+ * selections. A null in an
  * input that must not be null is an error, unless the component is a map or a filter. */
 WEIR_CHECKED weir_status weir_instance_begin(struct weir_instance *, struct weir_rows *);
-/* After every callback that may emit: the rows on all ports go to the outbox, pass-through and key columns filled in; scratch is freed and state
+/* After every callback that may emit: the rows on all ports go to the outbox, pass-through and key columns filled in;
+ * scratch is freed and state
  * settled. With `done` the input batch is let go. */
 WEIR_CHECKED weir_status weir_instance_end(struct weir_instance *, bool done);
 /* Current key from the batch's row, or from a timer (copied). */
 WEIR_CHECKED weir_status weir_instance_use_row_key(struct weir_instance *, int64_t row);
 WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const struct weir_key_ref *);
-/* Adds "component 'acme.billing/vat' of /x/vat.so, record {..}" to op->error after a callback failed with `status`, and returns status; a callback that
+/* Adds "component 'acme.billing/vat' of /x/vat.so, record {..}" to op->error after a callback failed with `status`, and
+ * returns status; a callback that
  * failed without fail() is named as such. */
 weir_status weir_instance_failed(struct weir_instance *, weir_status status, const char *callback);
 static inline struct weir_instance *weir_instance_of(weir_ctx *cx)

@@ -63,10 +63,11 @@ weir_status weir_op_emit(struct weir_op *op, uint32_t port, struct weir_rows *ro
     size_t bytes = rows_bytes(rows);
     if (op->outbox.n > 0 && op->outbox.bytes + bytes > op->outbox.limit_bytes) {
         weir_rows_release(rows);
-        return weir_op_fail(op, WEIR_E_PLUGIN,
-                            "one call emitted more than the overflow limit of %zu bytes while its output was full; emit less for one row, "
-                            "return WEIR_MORE when weir_full() says so, or raise defaults.overflow",
-                            op->outbox.limit_bytes);
+        return weir_op_fail(
+            op, WEIR_E_PLUGIN,
+            "one call emitted more than the overflow limit of %zu bytes while its output was full; emit less for one row, "
+            "return WEIR_MORE when weir_full() says so, or raise defaults.overflow",
+            op->outbox.limit_bytes);
     }
     weir_count(&op->counters.rows_out, (uint64_t)rows->view.selected);
     weir_count(&op->counters.batches_out, 1);

@@ -1,7 +1,9 @@
 /* operator/op.h - the contract between an operator and the chain that runs it.
  *
- * Floor 4. An operator (struct weir_op) is one step of a chain in one subtask: a plugin's component, a window, a projection, a source, a
- * sink. The chain (task/chain.h) calls it on one thread, one call at a time, and moves what it emits. Operators know nothing of
+ * Floor 4. An operator (struct weir_op) is one step of a chain in one subtask: a plugin's component, a window, a projection,
+ * a source, a
+ * sink. The chain (task/chain.h) calls it on one thread, one call at a time, and moves what it emits. Operators know nothing
+ * of
  * channels, slots or each other.
  *
  *   rows(input, rows, &row)    handle rows row .. length-1
@@ -9,15 +11,20 @@
  *   processing_time(now)       fire what is due at now; asked when op->next_due_ms <= now
  *   finish()                   end of input, after watermark(INT64_MAX)
  *   poll(max)                  sources only
- * Each returns WEIR_OK when done, WEIR_MORE to be called again with the same argument once the outbox is empty, with nothing in between,
+ * Each returns WEIR_OK when done, WEIR_MORE to be called again with the same argument once the outbox is empty, with nothing
+ * in between,
  * or a negative status with op->error set.
  *
- * Emission: weir_op_emit puts an element in the outbox. op->outbox.n > 0 means "full": an operator finishes the row at hand and
- * returns WEIR_MORE. What it emits beyond that stays in the outbox (the overflow), whose bytes are limited: the limit fails the
+ * Emission: weir_op_emit puts an element in the outbox. op->outbox.n > 0 means "full": an operator finishes the row at hand
+ * and
+ * returns WEIR_MORE. What it emits beyond that stays in the outbox (the overflow), whose bytes are limited: the limit fails
+ * the
  * job, naming the component. The chain does not call an operator whose outbox is not empty.
  *
- * Invariants: (1) elements of one port leave in the order emitted; (2) an operator never holds back rows across calls: when a call returns WEIR_OK
- * or WEIR_MORE, all rows emitted so far are in the outbox; (3) rows in the outbox are compacted or carry a selection, keys only where
+ * Invariants: (1) elements of one port leave in the order emitted; (2) an operator never holds back rows across calls: when
+ * a call returns WEIR_OK
+ * or WEIR_MORE, all rows emitted so far are in the outbox; (3) rows in the outbox are compacted or carry a selection, keys
+ * only where
  * the operator passes its input through.
  */
 #ifndef WEIR_OPERATOR_OP_H
@@ -25,8 +32,8 @@
 
 #include "base/error.h"
 #include "base/platform.h"
-#include "data/pool.h"
 #include "data/element.h"
+#include "data/pool.h"
 #include "data/rows.h"
 
 /* FIFO of elements; grows. One thread. */
@@ -60,33 +67,33 @@ static inline void weir_count(_Atomic uint64_t *counter, uint64_t n)
 /* Where an operator runs; given at creation, outlives it. */
 struct weir_op_env {
     const struct weir_platform *platform;
-    struct weir_pool *pool;  /* of the slot worker */
+    struct weir_pool *pool; /* of the slot worker */
     const char *job, *node, *base_dir;
     uint32_t subtask, parallelism, max_parallelism, attempt;
-    uint32_t batch_rows;     /* capacity of output batches: 1, 7, 1024 ... */
-    size_t overflow_bytes;   /* outbox limit */
+    uint32_t batch_rows;       /* capacity of output batches: 1, 7, 1024 ... */
+    size_t overflow_bytes;     /* outbox limit */
     int64_t auto_watermark_ms; /* 0: no periodic watermarks */
-    bool every_record;       /* watermarks after every record */
-    uint64_t seed;           /* of this subtask: deterministic in tests */
-    void (*wake)(void *arg); /* [any] step this subtask again */
+    bool every_record;         /* watermarks after every record */
+    uint64_t seed;             /* of this subtask: deterministic in tests */
+    void (*wake)(void *arg);   /* [any] step this subtask again */
     void *wake_arg;
 };
 
 struct weir_op;
 struct weir_op_class {
     const char *name;
-    weir_status (*open)(struct weir_op *);                         /* NULL: nothing to do */
+    weir_status (*open)(struct weir_op *);                                                   /* NULL: nothing to do */
     weir_status (*rows)(struct weir_op *, uint32_t input, struct weir_rows *, int64_t *row); /* rows are borrowed */
-    weir_status (*watermark)(struct weir_op *, int64_t watermark); /* NULL: nothing to do */
+    weir_status (*watermark)(struct weir_op *, int64_t watermark);                           /* NULL: nothing to do */
     weir_status (*processing_time)(struct weir_op *, int64_t now_ms);
-    weir_status (*finish)(struct weir_op *);                       /* NULL: nothing to do */
-    weir_status (*flush)(struct weir_op *);                        /* sinks: input pauses; NULL: nothing to do */
-    weir_progress (*poll)(struct weir_op *, int64_t max_rows);     /* sources; emits watermarks and idle marks itself */
+    weir_status (*finish)(struct weir_op *);                   /* NULL: nothing to do */
+    weir_status (*flush)(struct weir_op *);                    /* sinks: input pauses; NULL: nothing to do */
+    weir_progress (*poll)(struct weir_op *, int64_t max_rows); /* sources; emits watermarks and idle marks itself */
     void (*interrupt)(struct weir_op *); /* [any] ends a wait inside a blocking component early; NULL: it never waits */
-    void (*close)(struct weir_op *);   /* after open, also when it failed; before destroy; NULL: nothing to do */
-    void (*destroy)(struct weir_op *); /* frees op itself */
-    bool finishes_when_stopped;        /* sinks: finish() also when the job is stopped before the end of input */
-    bool swallows_marks;               /* an assigner: upstream watermarks and idle marks end here, but INT64_MAX */
+    void (*close)(struct weir_op *);     /* after open, also when it failed; before destroy; NULL: nothing to do */
+    void (*destroy)(struct weir_op *);   /* frees op itself */
+    bool finishes_when_stopped;          /* sinks: finish() also when the job is stopped before the end of input */
+    bool swallows_marks;                 /* an assigner: upstream watermarks and idle marks end here, but INT64_MAX */
 };
 
 struct weir_op {
@@ -94,11 +101,11 @@ struct weir_op {
     const struct weir_op_env *env;
     struct weir_outbox outbox;
     struct weir_op_counters counters;
-    bool accepts_selection; /* else the chain compacts rows first */
-    int64_t next_due_ms; /* wall ms when processing_time wants to be called; INT64_MAX: never */
-    int64_t watermark;   /* current; INT64_MIN before the first; set by the chain before class->watermark */
+    bool accepts_selection;   /* else the chain compacts rows first */
+    int64_t next_due_ms;      /* wall ms when processing_time wants to be called; INT64_MAX: never */
+    int64_t watermark;        /* current; INT64_MIN before the first; set by the chain before class->watermark */
     int64_t backpressured_ms; /* total time the outbox could not be emptied; kept by the chain */
-    const char *where;   /* "node 'pages' (window tumbling)", for messages; outlives op */
+    const char *where;        /* "node 'pages' (window tumbling)", for messages; outlives op */
     struct weir_error error;
 };
 

@@ -1,6 +1,7 @@
 /* operator/ops.h - the operators that this folder makes; one function per kind of stream node. [coordinator]
  *
- * Each takes the node (which outlives the operator), the environment and the registry, and returns an operator that is not open yet, or NULL with
+ * Each takes the node (which outlives the operator), the environment and the registry, and returns an operator that is not
+ * open yet, or NULL with
  * the error set. `where` outlives the operator.
  */
 #ifndef WEIR_OPERATOR_OPS_H
@@ -11,15 +12,16 @@
 #include "operator/op.h"
 #include "state/state.h"
 
-struct weir_op *weir_plugin_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
+struct weir_op *weir_plugin_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                      const char *where, struct weir_error *);
+struct weir_op *weir_reduce_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                      const char *where, struct weir_error *);
+struct weir_op *weir_sink_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                    const char *where, struct weir_error *);
+struct weir_op *weir_time_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                    const char *where, struct weir_error *);
+struct weir_op *weir_select_op_create(const struct weir_stream_node *, const struct weir_op_env *, const char *where,
                                       struct weir_error *);
-struct weir_op *weir_reduce_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
-                                      struct weir_error *);
-struct weir_op *weir_sink_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
-                                    struct weir_error *);
-struct weir_op *weir_time_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
-                                    struct weir_error *);
-struct weir_op *weir_select_op_create(const struct weir_stream_node *, const struct weir_op_env *, const char *where, struct weir_error *);
 
 /* A source gets its splits after creation and before open. */
 struct weir_op_split {
@@ -27,8 +29,8 @@ struct weir_op_split {
     char *description; /* owned by the caller; copied */
     size_t n;
 };
-struct weir_op *weir_source_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
-                                      struct weir_error *);
+struct weir_op *weir_source_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                      const char *where, struct weir_error *);
 WEIR_CHECKED weir_status weir_source_op_add_split(struct weir_op *, const struct weir_op_split *, struct weir_error *);
 size_t weir_source_op_splits(const struct weir_op *); /* how many it was given */
 /* All splits of the source, in its order, on an instance of its own; the caller frees with weir_splits_finish. */
@@ -36,8 +38,9 @@ struct weir_op_splits {
     struct weir_op_split *splits;
     size_t n, capacity;
 };
-WEIR_CHECKED weir_status weir_source_discover(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
-                                              struct weir_op_splits *, struct weir_error *);
+WEIR_CHECKED weir_status weir_source_discover(const struct weir_stream_node *, const struct weir_op_env *,
+                                              struct weir_registry *, const char *where, struct weir_op_splits *,
+                                              struct weir_error *);
 void weir_splits_finish(struct weir_op_splits *);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "operator/instance.h"
+#include "operator/instance_internal.h"
 #include "operator/ops.h"
 
 #define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
@@ -42,9 +42,10 @@ static weir_status open_op(struct weir_op *op)
 static weir_status emit_kept(struct plugin_op *p, struct weir_rows *rows, struct weir_buffer *keep)
 {
     int64_t n = rows->view.length, selected = 0;
-    const uint8_t *null_rows = p->instance->view.null_rows;
+    const uint8_t *null_rows = p->instance->view.null_rows, *selection = rows->view.selection;
     for (int64_t i = 0; i < (n + 7) / 8; i++) {
         if (null_rows) keep->bytes[i] &= (uint8_t)~null_rows[i];
+        if (selection) keep->bytes[i] &= selection[i];
         selected += __builtin_popcount(keep->bytes[i]);
     }
     if (selected == 0) {
@@ -113,13 +114,21 @@ static bool next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
     return true;
 }
 
+/* The rows of the last key leave before it is forgotten. */
+static weir_status end_firing(struct plugin_op *p)
+{
+    weir_status s = weir_instance_end(p->instance, false);
+    weir__instance_forget_key(p->instance);
+    return s;
+}
+
 static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
 {
     struct weir_instance *in = p->instance;
     weir_status s = WEIR_OK;
     in->cx.full = 0;
     for (int i = 0; i < FIRE_STEP && !in->cx.full; i++) {
-        if (!p->is_firing && !next_timer(p, clock, until)) return weir_instance_end(in, false);
+        if (!p->is_firing && !next_timer(p, clock, until)) return end_firing(p);
         if (!p->is_firing) return p->op.error.status;
         s = p->vtable->on_timer(in->part.self, &in->cx, &p->firing);
         if (s < 0) return weir_instance_failed(in, s, "on_timer");

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MOST_TEXT 60   /* characters of one string field */
+#define MOST_TEXT   60 /* characters of one string field */
 #define MOST_FIELDS 16
 
 static void add_string(struct weir_text *t, weir_str s)
@@ -13,9 +13,12 @@ static void add_string(struct weir_text *t, weir_str s)
     weir_text_add(t, "\"");
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\') weir_text_add(t, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f) weir_text_add(t, "\\x%02x", c);
-        else weir_text_add_bytes(t, &s.p[i], 1);
+        if (c == '"' || c == '\\')
+            weir_text_add(t, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            weir_text_add(t, "\\x%02x", c);
+        else
+            weir_text_add_bytes(t, &s.p[i], 1);
     }
     weir_text_add(t, n < s.n ? "...\"" : "\"");
 }

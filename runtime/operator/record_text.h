@@ -1,4 +1,5 @@
-/* operator/record_text.h - a record as people read it in messages: {user: "ann", amount: 12.5, note: null}, cut when long. */
+/* operator/record_text.h - a record as people read it in messages: {user: "ann", amount: 12.5, note: null}, cut when long.
+ * */
 #ifndef WEIR_OPERATOR_RECORD_TEXT_H
 #define WEIR_OPERATOR_RECORD_TEXT_H
 

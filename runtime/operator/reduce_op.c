@@ -1,4 +1,5 @@
-/* reduce_op.c - rolling reduce (semantics A5.8): per key one record; the first is stored and sent on unchanged, each next one is reduced with it, stored
+/* reduce_op.c - rolling reduce (semantics A5.8): per key one record; the first is stored and sent on unchanged, each next
+ * one is reduced with it, stored
  * and sent on. The record is kept packed (data/row_codec.h). Subtask's thread.
  */
 #include <string.h>
@@ -13,9 +14,9 @@ struct reduce_op {
     const struct weir_stream_node *node;
     struct weir_instance *instance; /* of the reducer; writes into `out` */
     const weir_reducer *vtable;
-    struct weir_builder out;        /* what is sent on */
-    struct weir_builder so_far;     /* one row: the stored record, unpacked */
-    weir_column *view_of_out;       /* `out` as an input batch, to pack the row being written */
+    struct weir_builder out;    /* what is sent on */
+    struct weir_builder so_far; /* one row: the stored record, unpacked */
+    weir_column *view_of_out;   /* `out` as an input batch, to pack the row being written */
     struct weir_key_bytes packed;
     struct weir_state_layout layout;
     struct weir_state_set *state;
@@ -68,7 +69,8 @@ static weir_status combine(struct reduce_op *r, const struct stored *stored, int
     r->so_far.out.length = 1;
     struct weir_rows *acc = weir_builder_take(&r->so_far, 0, NULL, &forgotten);
     if (!acc) return no_memory(r);
-    s = r->vtable->reduce(r->instance->part.self, &r->instance->cx, (weir_row){&acc->view, 0}, (weir_row){&r->instance->view, i});
+    s = r->vtable->reduce(r->instance->part.self, &r->instance->cx, (weir_row){&acc->view, 0},
+                          (weir_row){&r->instance->view, i});
     weir_rows_release(acc);
     return s < 0 ? weir_instance_failed(r->instance, s, "reduce") : WEIR_OK;
 }
@@ -79,11 +81,13 @@ static weir_status store(struct reduce_op *r, struct stored *stored)
     weir_batch written = {.struct_size = sizeof written, .n_columns = r->out.n_written, .columns = r->view_of_out};
     for (uint32_t c = 0; c < r->out.n_written; c++) {
         const weir_out_column *from = &r->out.columns[c];
-        r->view_of_out[c] = (weir_column){.validity = from->validity, .data = from->data, .offsets = from->offsets, .type = from->type};
+        r->view_of_out[c] =
+            (weir_column){.validity = from->validity, .data = from->data, .offsets = from->offsets, .type = from->type};
     }
     r->packed.n = 0;
     weir_status s = weir_row_pack(&r->packed, &written, r->out.out.length);
-    if (s == WEIR_OK) s = r->state->ops->assign(r->state, 0, &stored->record, (weir_str){(const char *)r->packed.p, r->packed.n});
+    if (s == WEIR_OK)
+        s = r->state->ops->assign(r->state, 0, &stored->record, (weir_str){(const char *)r->packed.p, r->packed.n});
     return s == WEIR_OK ? s : no_memory(r);
 }
 
@@ -98,7 +102,8 @@ static weir_status reduce_row(struct reduce_op *r, int64_t i)
     if (stored->record.n > 0) {
         s = combine(r, stored, i);
     } else {
-        for (uint32_t c = 0; s == WEIR_OK && c < in->view.n_columns; c++) s = weir_builder_copy_cell(&r->out, c, &in->view.columns[c], i);
+        for (uint32_t c = 0; s == WEIR_OK && c < in->view.n_columns; c++)
+            s = weir_builder_copy_cell(&r->out, c, &in->view.columns[c], i);
         if (s != WEIR_OK) return no_memory(r);
     }
     if (s == WEIR_OK) s = store(r, stored);
@@ -143,13 +148,20 @@ static void destroy_op(struct weir_op *op)
     weir_free(r);
 }
 
-static const struct weir_op_class reduce_class = {.name = "reduce", .open = open_op, .rows = reduce_rows, .close = close_op, .destroy = destroy_op};
+static const struct weir_op_class reduce_class = {
+    .name = "reduce", .open = open_op, .rows = reduce_rows, .close = close_op, .destroy = destroy_op};
 
 static weir_status set_up(struct reduce_op *r, struct weir_registry *registry, struct weir_error *error)
 {
-    static const weir_field fields[] = {{.name = "record", .type = WEIR_BYTES, .offset = offsetof(struct stored, record), .size = sizeof(weir_str)}};
-    static const weir_state state = {.name = "record", .kind = WEIR_VALUE, .version = 1, .size = sizeof(struct stored), .fields = fields,
-                                     .n_fields = 1, .field_stride = sizeof(weir_field)};
+    static const weir_field fields[] = {
+        {.name = "record", .type = WEIR_BYTES, .offset = offsetof(struct stored, record), .size = sizeof(weir_str)}};
+    static const weir_state state = {.name = "record",
+                                     .kind = WEIR_VALUE,
+                                     .version = 1,
+                                     .size = sizeof(struct stored),
+                                     .fields = fields,
+                                     .n_fields = 1,
+                                     .field_stride = sizeof(weir_field)};
     const struct weir_op_env *env = r->op.env;
     struct weir_schema *schema = r->node->outputs[0].schema;
     uint32_t first, last;
@@ -165,8 +177,8 @@ static weir_status set_up(struct reduce_op *r, struct weir_registry *registry, s
     return s;
 }
 
-struct weir_op *weir_reduce_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
-                                      const char *where, struct weir_error *error)
+struct weir_op *weir_reduce_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                      struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct reduce_op *r = weir_alloc(sizeof *r);
     weir_op_init(&r->op, &reduce_class, env, where);

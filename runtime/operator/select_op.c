@@ -25,7 +25,8 @@ static void destroy_op(struct weir_op *op)
 
 static const struct weir_op_class select_class = {.name = "select", .rows = select_rows, .destroy = destroy_op};
 
-struct weir_op *weir_select_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, const char *where, struct weir_error *error)
+struct weir_op *weir_select_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, const char *where,
+                                      struct weir_error *error)
 {
     struct select_op *s = weir_alloc(sizeof *s);
     (void)error;

@@ -51,7 +51,8 @@ static weir_status flush_op(struct weir_op *op)
 static weir_status finish_op(struct weir_op *op)
 {
     struct sink_op *k = sink_of(op);
-    return k->vtable->finish ? after(k, k->vtable->finish(k->instance->part.self, &k->instance->cx), "finish", false) : WEIR_OK;
+    return k->vtable->finish ? after(k, k->vtable->finish(k->instance->part.self, &k->instance->cx), "finish", false)
+                             : WEIR_OK;
 }
 
 static void close_op(struct weir_op *op)
@@ -67,11 +68,17 @@ static void destroy_op(struct weir_op *op)
     weir_free(op);
 }
 
-static const struct weir_op_class sink_class = {.name = "sink", .open = open_op, .rows = write_rows, .flush = flush_op, .finish = finish_op,
-                                                .close = close_op, .destroy = destroy_op, .finishes_when_stopped = true};
+static const struct weir_op_class sink_class = {.name = "sink",
+                                                .open = open_op,
+                                                .rows = write_rows,
+                                                .flush = flush_op,
+                                                .finish = finish_op,
+                                                .close = close_op,
+                                                .destroy = destroy_op,
+                                                .finishes_when_stopped = true};
 
-struct weir_op *weir_sink_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
-                                    const char *where, struct weir_error *error)
+struct weir_op *weir_sink_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                    struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct sink_op *k = weir_alloc(sizeof *k);
     weir_op_init(&k->op, &sink_class, env, where);

@@ -1,7 +1,9 @@
 /* source_op.c - a source component: its splits, their watermarks, and its malformed records. Subtask's thread.
  *
- * Every split that this subtask was dealt, read or not yet, has a part in the watermark minimum from the start (INT64_MIN until it says otherwise)
- * and leaves it when it is done. With a `time:` step each split has a watermark generator of its own; without one the source may emit its own
+ * Every split that this subtask was dealt, read or not yet, has a part in the watermark minimum from the start (INT64_MIN
+ * until it says otherwise)
+ * and leaves it when it is done. With a `time:` step each split has a watermark generator of its own; without one the source
+ * may emit its own
  * watermarks. When all splits are done: a last watermark INT64_MAX, then the end.
  */
 #include <string.h>
@@ -35,7 +37,8 @@ static struct source_op *source_of(struct weir_op *op)
     return (struct source_op *)(void *)op;
 }
 
-/* ---- watermarks of splits -------------------------------------------------------------------------------------------------- */
+/* ---- watermarks of splits
+ * -------------------------------------------------------------------------------------------------- */
 
 /* Tells the stream what has become of the minimum: a status change, a watermark. */
 static weir_status tell(struct source_op *s, bool grew)
@@ -86,14 +89,16 @@ static weir_status tick(struct weir_op *op, int64_t now_ms)
     return status;
 }
 
-/* ---- what the component calls ----------------------------------------------------------------------------------------------- */
+/* ---- what the component calls
+ * ----------------------------------------------------------------------------------------------- */
 
 static struct split *find_split(struct source_op *s, uint64_t id)
 {
     for (size_t i = 0; i < s->n_splits; i++) {
         if (s->splits[i].split.id == id) return &s->splits[i];
     }
-    weir_op_fail(&s->op, WEIR_E_PLUGIN, "the source named split %llu, which this subtask was not given", (unsigned long long)id);
+    weir_op_fail(&s->op, WEIR_E_PLUGIN, "the source named split %llu, which this subtask was not given",
+                 (unsigned long long)id);
     return NULL;
 }
 
@@ -154,14 +159,16 @@ static weir_status split_done(void *arg, uint64_t id)
     weir_status status = flush_rows(s);
     if (status != WEIR_OK || split->done) return status;
     const struct weir_platform *p = s->op.env->platform;
-    if (s->node->time.generator) status = tick_split(s, split, p->wall_ms(p->self)); /* A4: a generator emits once more at its end */
+    if (s->node->time.generator)
+        status = tick_split(s, split, p->wall_ms(p->self)); /* A4: a generator emits once more at its end */
     split->done = true;
     if (s->current == split) s->current = NULL;
     bool grew = weir_minimum_remove(&s->minimum, id);
     return status == WEIR_OK ? tell(s, grew && s->minimum.n > 0) : status;
 }
 
-/* ---- malformed records ---------------------------------------------------------------------------------------------------------- */
+/* ---- malformed records
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static weir_status put_bytes(struct source_op *s, uint32_t column, const char *bytes, size_t n)
 {
@@ -210,15 +217,21 @@ static weir_status reject(void *arg, weir_str raw, const char *file, int64_t off
     }
     int shown = raw.n < 200 ? (int)raw.n : 200;
     return weir_op_fail(&s->op, WEIR_E_DATA,
-                        "%s: malformed record at byte %lld: %s\n  record: %.*s%s\n  (set `malformed: skip` to count and drop such records, or `malformed: "
+                        "%s: malformed record at byte %lld: %s\n  record: %.*s%s\n  (set `malformed: skip` to count and "
+                        "drop such records, or `malformed: "
                         "side_output` to keep them)",
                         file, (long long)offset, reason, shown, raw.p, raw.n > 200 ? "..." : "");
 }
 
-static const struct weir_instance_source services = {.emit = emit_rows, .split_begin = split_begin, .split_watermark = split_watermark,
-                                                     .split_idle = split_idle, .split_done = split_done, .reject = reject};
+static const struct weir_instance_source services = {.emit = emit_rows,
+                                                     .split_begin = split_begin,
+                                                     .split_watermark = split_watermark,
+                                                     .split_idle = split_idle,
+                                                     .split_done = split_done,
+                                                     .reject = reject};
 
-/* ---- the chain's calls ------------------------------------------------------------------------------------------------------------ */
+/* ---- the chain's calls
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static weir_status open_splits(struct source_op *s)
 {
@@ -263,7 +276,8 @@ static weir_progress poll(struct weir_op *op, int64_t max_rows)
     if (s->n_splits == 0) return end_stream(s);
     in->cx.full = 0;
     weir_progress progress = s->vtable->poll(in->part.self, &in->cx, max_rows);
-    atomic_exchange(&in->woken, 0); /* whoever set it set the reason first, and the reasons are looked at before the next poll */
+    atomic_exchange(&in->woken,
+                    0); /* whoever set it set the reason first, and the reasons are looked at before the next poll */
     if (progress == WEIR_FAILED) {
         weir_instance_failed(in, op->error.status < 0 ? op->error.status : WEIR_E_PLUGIN, "poll");
         return WEIR_FAILED;
@@ -301,11 +315,16 @@ static void destroy_op(struct weir_op *op)
     weir_free(s);
 }
 
-static const struct weir_op_class source_class = {.name = "source", .open = open_op, .processing_time = tick, .poll = poll, .interrupt = interrupt, .close = close_op,
+static const struct weir_op_class source_class = {.name = "source",
+                                                  .open = open_op,
+                                                  .processing_time = tick,
+                                                  .poll = poll,
+                                                  .interrupt = interrupt,
+                                                  .close = close_op,
                                                   .destroy = destroy_op};
 
-struct weir_op *weir_source_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
-                                      const char *where, struct weir_error *error)
+struct weir_op *weir_source_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                      struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct source_op *s = weir_alloc(sizeof *s);
     weir_op_init(&s->op, &source_class, env, where);
@@ -315,7 +334,8 @@ struct weir_op *weir_source_op_create(const struct weir_stream_node *node, const
     struct weir_instance_options o = {.op = &s->op, .registry = registry, .source = &services, .source_arg = s};
     weir_status status = weir_instance_create_for_node(node, &o, &s->instance, error);
     if (status == WEIR_OK && node->malformed == WEIR_MALFORMED_SIDE_OUTPUT) {
-        status = weir_builder_init(&s->malformed, env->pool, node->outputs[1].schema, NULL, 0, env->batch_rows, true, false, error);
+        status = weir_builder_init(&s->malformed, env->pool, node->outputs[1].schema, NULL, 0, env->batch_rows, true, false,
+                                   error);
     }
     if (status != WEIR_OK) {
         destroy_op(&s->op);
@@ -331,10 +351,12 @@ weir_status weir_source_op_add_split(struct weir_op *op, const struct weir_op_sp
     WEIR_GROW(s->splits, s->splits_capacity, s->n_splits + 1);
     struct split *to = &s->splits[s->n_splits];
     *to = (struct split){0};
-    weir_status status = weir_watermarker_init(&to->watermarker, &s->node->time, op, s->registry, s->node->outputs[0].schema, error);
+    weir_status status =
+        weir_watermarker_init(&to->watermarker, &s->node->time, op, s->registry, s->node->outputs[0].schema, error);
     if (status != WEIR_OK) return status;
     s->n_splits++;
-    to->split = (weir_split){.struct_size = sizeof to->split, .id = split->id,
+    to->split = (weir_split){.struct_size = sizeof to->split,
+                             .id = split->id,
                              .description = {weir_strndup(split->description, split->n), split->n}};
     return WEIR_OK;
 }
@@ -344,7 +366,9 @@ size_t weir_source_op_splits(const struct weir_op *op)
     return ((const struct source_op *)(const void *)op)->n_splits;
 }
 
-/* ---- discovery ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- discovery
+ * ------------------------------------------------------------------------------------------------------------------------
+ * */
 
 static weir_status add_found(void *to, const weir_split *split)
 {
@@ -355,8 +379,9 @@ static weir_status add_found(void *to, const weir_split *split)
     return WEIR_OK;
 }
 
-weir_status weir_source_discover(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry, const char *where,
-                                 struct weir_op_splits *found, struct weir_error *error)
+weir_status weir_source_discover(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                 struct weir_registry *registry, const char *where, struct weir_op_splits *found,
+                                 struct weir_error *error)
 {
     struct weir_op *op = weir_source_op_create(node, env, registry, where, error);
     if (!op) return error->status;

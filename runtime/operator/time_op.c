@@ -1,6 +1,7 @@
 /* time_op.c - timestamps and watermarks assigned in mid-stream. Subtask's thread.
  *
- * Swallows the upstream's watermarks and idle marks, but for INT64_MAX (semantics A4). Idleness is probed at the periodic emission; the stream is active again
+ * Swallows the upstream's watermarks and idle marks, but for INT64_MAX (semantics A4). Idleness is probed at the periodic
+ * emission; the stream is active again
  * once a larger watermark is emitted.
  */
 #include "base/alloc.h"
@@ -43,7 +44,8 @@ static weir_status open_op(struct weir_op *op)
 {
     struct time_op *t = time_of(op);
     const struct weir_platform *p = op->env->platform;
-    if (t->watermarker.config->interval_ms > 0 && t->watermarker.generator) op->next_due_ms = p->wall_ms(p->self) + t->watermarker.config->interval_ms;
+    if (t->watermarker.config->interval_ms > 0 && t->watermarker.generator)
+        op->next_due_ms = p->wall_ms(p->self) + t->watermarker.config->interval_ms;
     return weir_watermarker_open(&t->watermarker);
 }
 
@@ -78,11 +80,15 @@ static void destroy_op(struct weir_op *op)
     weir_free(t);
 }
 
-static const struct weir_op_class time_class = {.name = "time", .open = open_op, .rows = assign_rows, .processing_time = tick,
-                                                .destroy = destroy_op, .swallows_marks = true};
+static const struct weir_op_class time_class = {.name = "time",
+                                                .open = open_op,
+                                                .rows = assign_rows,
+                                                .processing_time = tick,
+                                                .destroy = destroy_op,
+                                                .swallows_marks = true};
 
-struct weir_op *weir_time_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
-                                    const char *where, struct weir_error *error)
+struct weir_op *weir_time_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                    struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct time_op *t = weir_alloc(sizeof *t);
     weir_op_init(&t->op, &time_class, env, where);

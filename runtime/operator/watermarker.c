@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 
-weir_status weir_watermarker_init(struct weir_watermarker *w, const struct weir_time_config *config, struct weir_op *op, struct weir_registry *registry,
-                                  struct weir_schema *schema, struct weir_error *error)
+weir_status weir_watermarker_init(struct weir_watermarker *w, const struct weir_time_config *config, struct weir_op *op,
+                                  struct weir_registry *registry, struct weir_schema *schema, struct weir_error *error)
 {
     *w = (struct weir_watermarker){.config = config, .op = op, .last = INT64_MIN};
     weir_idleness_init(&w->idleness, config->idle_after_ms);
@@ -13,7 +13,8 @@ weir_status weir_watermarker_init(struct weir_watermarker *w, const struct weir_
     uint32_t n = config->generator->info->in ? weir_schema_count(schema) : 0;
     uint32_t *args = weir_alloc_array(n + 1, sizeof *args);
     for (uint32_t i = 0; i < n; i++) args[i] = i;
-    struct weir_instance_options o = {.op = op, .registry = registry, .part = config->generator, .in = schema, .args = args, .n_args = n};
+    struct weir_instance_options o = {
+        .op = op, .registry = registry, .part = config->generator, .in = schema, .args = args, .n_args = n};
     weir_status s = weir_instance_create(&o, &w->generator, error);
     weir_free(args);
     if (s == WEIR_OK) w->vtable = w->generator->part.vtable;
@@ -42,8 +43,9 @@ static weir_status assign_time(struct weir_watermarker *w, struct weir_rows *row
     const weir_column *c = &rows->columns[w->config->field];
     for (int64_t i = 0; c->validity && i < rows->view.length; i++) {
         if (weir_bit(c->validity, i + c->bit_offset)) continue;
-        return weir_op_fail(w->op, WEIR_E_DATA, "the timestamp field is null in a record; every record needs an event time: filter such records "
-                                                "out, or make the field required in the schema so that they are malformed");
+        return weir_op_fail(w->op, WEIR_E_DATA,
+                            "the timestamp field is null in a record; every record needs an event time: filter such records "
+                            "out, or make the field required in the schema so that they are malformed");
     }
     rows->view.time = c->data;
     return WEIR_OK;
@@ -57,7 +59,8 @@ static weir_status grow(struct weir_watermarker *w, int64_t watermark, const str
 }
 
 /* Rows [from, until) of `rows` go on as rows of their own. */
-static weir_status pass(struct weir_watermarker *w, struct weir_rows *rows, int64_t from, int64_t until, const struct weir_watermarker_target *to)
+static weir_status pass(struct weir_watermarker *w, struct weir_rows *rows, int64_t from, int64_t until,
+                        const struct weir_watermarker_target *to)
 {
     if (from == until) return WEIR_OK;
     struct weir_rows *part = weir_rows_slice(w->op->env->pool, rows, from, until - from);
@@ -85,14 +88,17 @@ static weir_status show(struct weir_watermarker *w, int64_t *row, int64_t until,
     g->view.length = g->view.selected = length;
     if (s < 0) return weir_instance_failed(g, s, "on_rows");
     if (*row <= before || *row > until) {
-        return weir_op_fail(w->op, WEIR_E_PLUGIN, "on_rows of the watermark generator '%s' moved its row from %lld to %lld of %lld",
+        return weir_op_fail(w->op, WEIR_E_PLUGIN,
+                            "on_rows of the watermark generator '%s' moved its row from %lld to %lld of %lld",
                             w->config->generator->info->id, (long long)before, (long long)*row, (long long)until);
     }
     return WEIR_OK;
 }
 
-/* Cuts the rows wherever the watermark grows at a row: at punctuations, and with every_record wherever the periodic watermark grew. */
-static weir_status cut_at_watermarks(struct weir_watermarker *w, struct weir_rows *rows, const struct weir_watermarker_target *to)
+/* Cuts the rows wherever the watermark grows at a row: at punctuations, and with every_record wherever the periodic
+ * watermark grew. */
+static weir_status cut_at_watermarks(struct weir_watermarker *w, struct weir_rows *rows,
+                                     const struct weir_watermarker_target *to)
 {
     int64_t length = rows->view.length, passed = 0, row = 0;
     weir_status s = WEIR_OK;
@@ -111,7 +117,8 @@ static weir_status cut_at_watermarks(struct weir_watermarker *w, struct weir_row
     return pass(w, rows, passed, length, to);
 }
 
-weir_status weir_watermarker_rows(struct weir_watermarker *w, struct weir_rows *rows, const struct weir_watermarker_target *to)
+weir_status weir_watermarker_rows(struct weir_watermarker *w, struct weir_rows *rows,
+                                  const struct weir_watermarker_target *to)
 {
     weir_status s = assign_time(w, rows);
     weir_idleness_event(&w->idleness);
@@ -127,7 +134,8 @@ weir_status weir_watermarker_rows(struct weir_watermarker *w, struct weir_rows *
     return s != WEIR_OK ? s : ended;
 }
 
-weir_status weir_watermarker_tick(struct weir_watermarker *w, int64_t now_ms, const struct weir_watermarker_target *to, bool *idle)
+weir_status weir_watermarker_tick(struct weir_watermarker *w, int64_t now_ms, const struct weir_watermarker_target *to,
+                                  bool *idle)
 {
     *idle = weir_idleness_probe(&w->idleness, now_ms, w->op->backpressured_ms);
     if (*idle || !w->generator) return WEIR_OK;

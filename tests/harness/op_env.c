@@ -30,7 +30,7 @@ static void must(weir_status status, const struct weir_error *error)
 
 void weir_op_stage_init(struct weir_op_stage *s)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", NULL};
+    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
     struct weir_error error = {0};
     *s = (struct weir_op_stage){.platform = *weir_platform_os(), .graph = weir_stream_graph_create()};
     s->platform.self = s;
