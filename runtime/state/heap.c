@@ -230,6 +230,7 @@ static void init_state(struct heap_state *s, const struct weir_state_layout *l, 
     s->entry_size = (uint32_t)sizeof(struct heap_key) + value_size(l);
     WEIR_ASSERT(s->entry_size <= WEIR__HEAP_PAGE_BYTES);
     while ((size_t)s->entry_size << (s->page_shift + 1) <= WEIR__HEAP_PAGE_BYTES) s->page_shift++;
+    s->page_mask = (1u << s->page_shift) - 1;
     s->texts = texts_of(l->fields, l->n_fields);
     s->key_texts = texts_of(l->key_fields, l->n_key_fields);
 }

@@ -3,13 +3,14 @@
  *   struct heap           a state set: its states, and a count of all bytes held
  *     struct heap_state   one declared state: the sizes that its tables share, and a group per key group
  *       struct heap_group   the namespaces of one key group, sorted, the last one used at hand
- *         struct heap_table   the keys of one namespace: slots -> entry ids -> entries in pages
+ *         struct heap_table   the keys of one namespace: slots -> places -> entries in pages
  *           entry               struct heap_key, then the value: the declared struct, a struct heap_list, or a struct
  * heap_map
  *
  * Entry ids are given in order of insertion. An entry's place is computed from its id: the pages of a table hold 4, 4, 8, 16
  * ... entries until a page of the next size would pass 64 KiB, and that many from then on. So a table of three keys is
- * small, a large one grows without moving anything, and enumeration in order of insertion is a walk over ids.
+ * small, a large one grows without moving anything, and enumeration in order of insertion is a walk over ids. Slots hold the
+ * place, ready made.
  *
  * Entries move only when a removal leaves less than half of the ids alive: never during value_edit_rows or enumeration.
  */
@@ -30,9 +31,9 @@ struct heap_key {
     uint8_t
         bytes[WEIR__HEAP_KEY_IN_PLACE]; /* the key; when it is longer: its first four bytes and a pointer to all of them */
 };
-struct heap_slot { /* of tables and of maps */
-    uint32_t tag;  /* low half of the key's hash; its low bits choose the place */
-    uint32_t id;   /* + 1; 0: free */
+struct heap_slot {  /* of tables and of maps */
+    uint32_t tag;   /* low half of the key's hash; its low bits choose the slot */
+    uint32_t place; /* + 1: of a table's entry (weir__heap_place), number of a map's pair; 0: the slot is free */
 };
 struct heap_key_block { /* bytes of long keys, given back with the table or when it is compacted */
     struct heap_key_block *next;
@@ -61,6 +62,7 @@ struct heap_state {
     struct heap_group *groups; /* by key group - first_group */
     uint32_t entry_size;       /* bytes of heap_key and value, a multiple of 8 */
     uint32_t page_shift;       /* log2 of the entries of a full page */
+    uint32_t page_mask;        /* 2^page_shift - 1 */
     struct heap_texts texts, key_texts;
     size_t n_entries;
 };
@@ -115,18 +117,25 @@ static inline bool weir__heap_key_is(const struct heap_key *k, const uint8_t *p,
     return memcmp(k->bytes, p, 4) == 0 && memcmp(weir__heap_key_bytes(k), p, n) == 0;
 }
 
+/* Where entry id lies: its page in the upper bits, its number in the page in the lower page_shift bits. */
+static inline uint32_t weir__heap_place(const struct heap_state *s, uint32_t id)
+{
+    uint32_t shift = s->page_shift;
+    if (shift < 2) return id;
+    if (id >> shift) return id + ((shift - 2) << shift);
+    uint32_t power = 31 - (uint32_t)__builtin_clz(id | 2); /* pages of 4 and 4 entries, then 2^power */
+    return ((power - 1) << shift) | (id & (((1u << power) - 1) | 3));
+}
+
+static inline struct heap_key *weir__heap_at(const struct heap_state *s, const struct heap_table *t, uint32_t place)
+{
+    uint8_t *page = t->pages[place >> s->page_shift];
+    return (struct heap_key *)(void *)(page + (size_t)(place & s->page_mask) * s->entry_size);
+}
+
 static inline struct heap_key *weir__heap_entry(const struct heap_state *s, const struct heap_table *t, uint32_t id)
 {
-    uint32_t page, at;
-    if (id >> s->page_shift || s->page_shift < 2) {
-        page = (s->page_shift < 2 ? 0 : s->page_shift - 2) + (id >> s->page_shift);
-        at = id & ((1u << s->page_shift) - 1);
-    } else {
-        uint32_t power = 31 - (uint32_t)__builtin_clz(id | 2); /* 4 and 4 entries, then 2^power */
-        page = power - 1;
-        at = id & (((1u << power) - 1) | 3);
-    }
-    return (struct heap_key *)(void *)(t->pages[page] + (size_t)at * s->entry_size);
+    return weir__heap_at(s, t, weir__heap_place(s, id));
 }
 
 static inline void *weir__heap_value(struct heap_key *entry)
@@ -143,8 +152,8 @@ struct heap_key *weir__heap_insert(struct heap *, struct heap_state *, struct he
 void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
 void weir__heap_free_table(struct heap *, struct heap_state *, struct heap_table *); /* with what the values own */
 
-/* The first free slot for a key's tag takes the id. For tables and maps. */
-void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t id);
+/* The first free slot for a key's tag takes the place. For tables and maps. */
+void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t place);
 
 /* ---- the set (heap.c) ----------------------------------------------------------------------------------------------------
  */

@@ -75,9 +75,9 @@ static struct pair_head *find(const struct heap_state *s, const struct heap_map 
     for (uint32_t i = 0; m->n_slots == 0 && i < m->used; i++) {
         if (is_key(s, pair_at(s, m, i), tag, key)) return pair_at(s, m, i);
     }
-    for (uint32_t i = tag & (m->n_slots - 1); m->n_slots && m->slots[i].id; i = (i + 1) & (m->n_slots - 1)) {
-        if (m->slots[i].tag == tag && is_key(s, pair_at(s, m, m->slots[i].id - 1), tag, key))
-            return pair_at(s, m, m->slots[i].id - 1);
+    for (uint32_t i = tag & (m->n_slots - 1); m->n_slots && m->slots[i].place; i = (i + 1) & (m->n_slots - 1)) {
+        if (m->slots[i].tag == tag && is_key(s, pair_at(s, m, m->slots[i].place - 1), tag, key))
+            return pair_at(s, m, m->slots[i].place - 1);
     }
     return NULL;
 }

@@ -102,13 +102,9 @@ static weir_status make_keys(struct chunk *c)
     switch ((weir_type)column->type) {
     case WEIR_I32:
     case WEIR_I64:
-    case WEIR_TIMESTAMP:
-        number_keys(c, column);
-        return WEIR_OK;
-    case WEIR_STRING:
-        return string_keys(c, column);
-    default:
-        return encoded_keys(c);
+    case WEIR_TIMESTAMP: number_keys(c, column); return WEIR_OK;
+    case WEIR_STRING: return string_keys(c, column);
+    default: return encoded_keys(c);
     }
 }
 
@@ -132,17 +128,18 @@ static weir_status find_tables(struct chunk *c, int64_t ns)
     return WEIR_OK;
 }
 
+/* Looks at two slots without a branch between them: where a search ends is a coin toss that no predictor learns. */
 static void find_candidates(struct chunk *c)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         struct lane *lane = &c->lanes[i];
         const struct heap_table *t = lane->table;
-        uint32_t tag = (uint32_t)lane->hash, mask = t->n_slots - 1;
         lane->found = NULL;
         if (t->n_slots == 0) continue;
-        for (uint32_t at = tag & mask; t->slots[at].id; at = (at + 1) & mask) {
+        uint32_t tag = (uint32_t)lane->hash, mask = t->n_slots - 1;
+        for (uint32_t at = tag & mask; t->slots[at].place; at = (at + 1) & mask) {
             if (t->slots[at].tag != tag) continue;
-            lane->found = weir__heap_entry(c->state, t, t->slots[at].id - 1);
+            lane->found = weir__heap_at(c->state, t, t->slots[at].place - 1);
             __builtin_prefetch(lane->found);
             break;
         }

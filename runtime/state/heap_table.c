@@ -9,22 +9,23 @@
 
 #define FIRST_SLOTS  8
 #define COMPACT_FROM 16
+#define MAX_IDS      (UINT32_MAX / 2) /* places count on from there by less than 16 pages */
 
 /* ---- slots --------------------------------------------------------------------------------------------------------------
  */
 
-void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t id)
+void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t place)
 {
     uint32_t i = tag & (n_slots - 1);
-    while (slots[i].id) i = (i + 1) & (n_slots - 1);
-    slots[i] = (struct heap_slot){.tag = tag, .id = id + 1};
+    while (slots[i].place) i = (i + 1) & (n_slots - 1);
+    slots[i] = (struct heap_slot){.tag = tag, .place = place + 1};
 }
 
 /* Those behind slot i move up. */
 static void free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i)
 {
     uint32_t mask = n_slots - 1;
-    for (uint32_t next = (i + 1) & mask; slots[next].id; next = (next + 1) & mask) {
+    for (uint32_t next = (i + 1) & mask; slots[next].place; next = (next + 1) & mask) {
         uint32_t home = slots[next].tag & mask;
         if (((next - home) & mask) < ((next - i) & mask)) continue; /* it would land before its home */
         slots[i] = slots[next];
@@ -39,7 +40,7 @@ static bool grow_slots(struct heap *h, struct heap_table *t)
     struct heap_slot *slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
     if (!slots) return false;
     for (uint32_t i = 0; i < t->n_slots; i++) {
-        if (t->slots[i].id) weir__heap_put_slot(slots, n, t->slots[i].tag, t->slots[i].id - 1);
+        if (t->slots[i].place) weir__heap_put_slot(slots, n, t->slots[i].tag, t->slots[i].place - 1);
     }
     weir__heap_free(h, t->slots, (size_t)t->n_slots * sizeof *slots);
     t->slots = slots;
@@ -52,9 +53,9 @@ struct heap_key *weir__heap_find(const struct heap_state *s, const struct heap_t
 {
     uint32_t tag = (uint32_t)hash, mask = t->n_slots - 1;
     if (t->n_slots == 0) return NULL;
-    for (uint32_t i = tag & mask; t->slots[i].id; i = (i + 1) & mask) {
+    for (uint32_t i = tag & mask; t->slots[i].place; i = (i + 1) & mask) {
         if (t->slots[i].tag != tag) continue;
-        struct heap_key *entry = weir__heap_entry(s, t, t->slots[i].id - 1);
+        struct heap_key *entry = weir__heap_at(s, t, t->slots[i].place - 1);
         if (weir__heap_key_is(entry, key, n)) return entry;
     }
     return NULL;
@@ -70,12 +71,9 @@ static size_t page_bytes(const struct heap_state *s, uint32_t page)
     return ((size_t)1 << power) * s->entry_size;
 }
 
-/* The page that entry id lies in. */
 static uint32_t page_of(const struct heap_state *s, uint32_t id)
 {
-    if (s->page_shift < 2) return id >> s->page_shift;
-    if (id >> s->page_shift) return s->page_shift - 2 + (id >> s->page_shift);
-    return 31 - (uint32_t)__builtin_clz(id | 2) - 1;
+    return weir__heap_place(s, id) >> s->page_shift;
 }
 
 static bool add_page(struct heap *h, const struct heap_state *s, struct heap_table *t)
@@ -151,7 +149,7 @@ static bool reserve_long(struct heap *h, struct heap_table *t, uint32_t n)
 struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct heap_table *t, const uint8_t *key,
                                    uint32_t n, uint64_t hash)
 {
-    if (t->used == WEIR__HEAP_DEAD - 1) return NULL;
+    if (t->used >= MAX_IDS) return NULL;
     if (((uint64_t)t->live + 1) * 2 > t->n_slots && !grow_slots(h, t)) return NULL;
     if (page_of(s, t->used) >= t->n_pages && !add_page(h, s, t)) return NULL;
     if (n > WEIR__HEAP_KEY_IN_PLACE && !reserve_long(h, t, n)) return NULL;
@@ -163,7 +161,7 @@ struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct 
         entry->n = n;
         memcpy(entry->bytes, key, n);
     }
-    weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)hash, t->used);
+    weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)hash, weir__heap_place(s, t->used));
     t->used++;
     t->live++;
     s->n_entries++;
@@ -233,14 +231,15 @@ static void compact(struct heap *h, const struct heap_state *s, struct heap_tabl
     shrink_slots(h, t);
     for (uint32_t id = 0; id < t->used; id++) {
         const struct heap_key *entry = weir__heap_entry(s, t, id);
-        weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)weir_key_hash64(weir__heap_key_bytes(entry), entry->n), id);
+        weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)weir_key_hash64(weir__heap_key_bytes(entry), entry->n),
+                            weir__heap_place(s, id));
     }
 }
 
 static uint32_t slot_of(const struct heap_state *s, const struct heap_table *t, const struct heap_key *entry, uint64_t hash)
 {
     uint32_t i = (uint32_t)hash & (t->n_slots - 1);
-    while (weir__heap_entry(s, t, t->slots[i].id - 1) != entry) i = (i + 1) & (t->n_slots - 1);
+    while (weir__heap_at(s, t, t->slots[i].place - 1) != entry) i = (i + 1) & (t->n_slots - 1);
     return i;
 }
 
