@@ -254,6 +254,19 @@ static void a_map_of_a_null_gives_null(void)
     done(g);
 }
 
+static void a_union_may_be_null_where_one_input_may(void)
+{
+    struct weir_stream_graph *g =
+        compile("job: j\nnodes:\n  - {id: in, source: clicks}\n  - {id: a, from: in, select: {x: amount}}\n"
+                "  - {id: b, from: in, select: {x: tip}}\n  - {id: u, from: [a, b]}\n  - {id: v, from: [b, a]}\n"
+                "  - {id: out, from: [u, v], sink: print}\n",
+                NULL);
+    expect_schema(node(g, "a")->outputs[0].schema, "x: f64");
+    expect_schema(node(g, "u")->outputs[0].schema, "x: f64?");
+    expect_schema(node(g, "v")->outputs[0].schema, "x: f64?");
+    done(g);
+}
+
 static void arguments_bind_by_name_position_and_star(void)
 {
     struct weir_stream_graph *g = good();
@@ -318,6 +331,7 @@ static void key_by_partitions_the_edge_before_the_keyed_step(void)
     CU_ASSERT_EQUAL(edge(g, "hourly.filter", "hourly.key")->partition, WEIR_PARTITION_FORWARD);
     CU_ASSERT_EQUAL(edge(g, "hourly.key", "hourly")->partition, WEIR_PARTITION_KEY);
     CU_ASSERT_EQUAL(edge(g, "hourly.key", "hourly")->key_fields[0], 8); /* the field that the selector adds */
+    CU_ASSERT_EQUAL(edge(g, "hourly", "hourly.select")->partition, WEIR_PARTITION_FORWARD); /* once is enough */
     done(g);
 }
 
@@ -467,6 +481,7 @@ WEIR_SUITE(job) = {
     {"paths are relative to where they are written", paths_are_relative_to_where_they_are_written},
     {"schemas are inferred", schemas_are_inferred},
     {"a map of a null gives null", a_map_of_a_null_gives_null},
+    {"a union may be null where one input may", a_union_may_be_null_where_one_input_may},
     {"arguments bind by name, position and star", arguments_bind_by_name_position_and_star},
     {"one args serves all components of a node", one_args_serves_all_components_of_a_node},
     {"select picks, orders and renames", select_picks_orders_and_renames},
