@@ -9,10 +9,11 @@
 
 struct bench {
     const char *name, *title;
-    int64_t rows;                                              /* of the default size */
-    void (*build)(struct weir_job *, int64_t rows, const char *result, const char *input); /* adds nodes; the sink writes `result` */
+    int64_t rows; /* of the default size */
+    /* adds nodes; the sink writes `result` */
+    void (*build)(struct weir_job *, int64_t rows, const char *result, const char *input);
     void (*limit)(int64_t rows, struct bench_sum *, const char *input);
-    void (*prepare)(int64_t rows, const char *input);          /* makes the input file; NULL: none */
+    void (*prepare)(int64_t rows, const char *input); /* makes the input file; NULL: none */
 };
 extern const struct bench benches[]; /* ends with a NULL name */
 

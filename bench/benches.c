@@ -38,7 +38,7 @@ static void add_sink(struct weir_job *job, const char *from, const char *value, 
     weir_node_set(n, "args.value", value);
 }
 
-/* ---- map + filter ------------------------------------------------------------------------------------------------------ */
+/* ---- map + filter ------------------------------------------------------------------------------------------------ */
 
 static void build_map_filter(struct weir_job *job, int64_t rows, const char *result, const char *map, const char *filter)
 {
@@ -79,7 +79,7 @@ static void limit_map_filter(int64_t rows, struct bench_sum *sum, const char *in
     }
 }
 
-/* ---- keyed tumbling window sum -------------------------------------------------------------------------------------------- */
+/* ---- keyed tumbling window sum ----------------------------------------------------------------------------------- */
 
 static void build_window(struct weir_job *job, int64_t rows, const char *result, int64_t keys)
 {
@@ -142,7 +142,7 @@ static void limit_window_1e5(int64_t rows, struct bench_sum *sum, const char *in
     limit_window(rows, sum, 100000);
 }
 
-/* ---- CSV -------------------------------------------------------------------------------------------------------------------- */
+/* ---- CSV --------------------------------------------------------------------------------------------------------- */
 
 static void prepare_csv(int64_t rows, const char *input)
 {
@@ -180,8 +180,10 @@ static double parse_f64(const char **p, char end)
     int64_t v = 0;
     int decimals = -1;
     for (; **p != end; ++*p) {
-        if (**p == '.') decimals = 0;
-        else v = v * 10 + (**p - '0'), decimals += decimals >= 0;
+        if (**p == '.')
+            decimals = 0;
+        else
+            v = v * 10 + (**p - '0'), decimals += decimals >= 0;
     }
     ++*p;
     return (double)v / scale[decimals > 0 ? decimals : 0];
@@ -194,7 +196,8 @@ static void limit_csv(int64_t rows, struct bench_sum *sum, const char *input)
     if (fd < 0 || fstat(fd, &info) != 0) exit(1);
     size_t block = 1 << 18, held = 0;
     char *buffer = malloc(2 * block);
-    for (ssize_t got; (got = read(fd, buffer + held, block)) > 0;) { /* reads as the runtime does: in blocks, the tail kept */
+    /* reads as the runtime does: in blocks, the tail kept */
+    for (ssize_t got; (got = read(fd, buffer + held, block)) > 0;) {
         const char *end = memrchr(buffer, '\n', held + (size_t)got), *p = buffer;
         while (p < end) {
             int64_t key = parse_i64(&p, ',');

@@ -19,7 +19,8 @@ struct options {
     int repeats;
 };
 struct figures {
-    double weir[MOST_REPEATS], limit[MOST_REPEATS], ratio[MOST_REPEATS], cpu[MOST_REPEATS]; /* seconds; limit / weir; CPU seconds of the job */
+    /* seconds; limit / weir; CPU seconds of the job */
+    double weir[MOST_REPEATS], limit[MOST_REPEATS], ratio[MOST_REPEATS], cpu[MOST_REPEATS];
     long peak_kb;
 };
 
@@ -56,7 +57,8 @@ static void read_result(const char *path, struct bench_sum *sum)
     fclose(f);
 }
 
-static void run_job(const struct bench *b, struct weir_runtime *runtime, int64_t rows, const char *result, const char *input, double *wall, double *cpu)
+static void run_job(const struct bench *b, struct weir_runtime *runtime, int64_t rows, const char *result, const char *input,
+                    double *wall, double *cpu)
 {
     static struct weir_error_text error;
     struct weir_job *job;
@@ -72,7 +74,8 @@ static void run_job(const struct bench *b, struct weir_runtime *runtime, int64_t
     weir_job_destroy(job);
 }
 
-static void run_pair(const struct bench *b, struct weir_runtime *runtime, int64_t rows, const char *result, const char *input, struct figures *f, int i)
+static void run_pair(const struct bench *b, struct weir_runtime *runtime, int64_t rows, const char *result,
+                     const char *input, struct figures *f, int i)
 {
     struct bench_sum weir = {0}, limit = {0};
     run_job(b, runtime, rows, result, input, &f->weir[i], &f->cpu[i]);
@@ -82,7 +85,8 @@ static void run_pair(const struct bench *b, struct weir_runtime *runtime, int64_
     f->limit[i] = seconds(CLOCK_MONOTONIC) - before;
     f->ratio[i] = f->limit[i] / f->weir[i];
     if (weir.rows == limit.rows && weir.hash == limit.hash) return;
-    fprintf(stderr, "weir: %" PRIu64 " rows, hash %" PRIx64 "; loop: %" PRIu64 " rows, hash %" PRIx64 "\n", weir.rows, weir.hash, limit.rows, limit.hash);
+    fprintf(stderr, "weir: %" PRIu64 " rows, hash %" PRIx64 "; loop: %" PRIu64 " rows, hash %" PRIx64 "\n", weir.rows,
+            weir.hash, limit.rows, limit.hash);
     die(b->name, "the results differ");
 }
 
@@ -91,12 +95,15 @@ static void print(const struct bench *b, const struct options *o, int64_t rows, 
     double weir = median(f->weir, o->repeats), limit = median(f->limit, o->repeats), ratio = median(f->ratio, o->repeats);
     double cpu = median(f->cpu, o->repeats) / (double)rows * 1e6;
     if (o->json) {
-        printf("{\"name\": \"%s\", \"rows\": %" PRId64 ", \"rows_per_second\": %.0f, \"ns_per_row\": %.3f, \"limit_ns_per_row\": %.3f, \"ratio\": %.3f, "
+        printf("{\"name\": \"%s\", \"rows\": %" PRId64
+               ", \"rows_per_second\": %.0f, \"ns_per_row\": %.3f, \"limit_ns_per_row\": %.3f, \"ratio\": %.3f, "
                "\"cpu_seconds_per_million\": %.5f, \"peak_kb\": %ld}\n",
-               b->name, rows, (double)rows / weir, weir / (double)rows * 1e9, limit / (double)rows * 1e9, ratio, cpu, f->peak_kb);
+               b->name, rows, (double)rows / weir, weir / (double)rows * 1e9, limit / (double)rows * 1e9, ratio, cpu,
+               f->peak_kb);
     } else {
-        printf("%-42s %9.1f M rows/s %8.2f ns/row   loop %8.2f ns/row   ratio %5.2f   %.4f CPU s/M rows   peak %ld MB\n", b->title,
-               (double)rows / weir / 1e6, weir / (double)rows * 1e9, limit / (double)rows * 1e9, ratio, cpu, f->peak_kb / 1024);
+        printf("%-42s %9.1f M rows/s %8.2f ns/row   loop %8.2f ns/row   ratio %5.2f   %.4f CPU s/M rows   peak %ld MB\n",
+               b->title, (double)rows / weir / 1e6, weir / (double)rows * 1e9, limit / (double)rows * 1e9, ratio, cpu,
+               f->peak_kb / 1024);
     }
     fflush(stdout);
 }
@@ -143,7 +150,8 @@ int main(int argc, char **argv)
     }
     if (o.repeats < 1 || o.repeats > MOST_REPEATS || !mkdtemp(folder)) die("--repeat", "a number from 1 to 25");
     const char *plugins[] = {WEIR_BENCH_PLUGINS, NULL};
-    struct weir_runtime_options options = {.struct_size = sizeof options, .builtin = WEIR_BUILTIN_PLUGINS, .plugins = plugins};
+    struct weir_runtime_options options = {
+        .struct_size = sizeof options, .builtin = WEIR_BUILTIN_PLUGINS, .plugins = plugins};
     if (weir_runtime_create(&options, &runtime, &error) != WEIR_OK) die("runtime", error.text);
     for (const struct bench *b = benches; b->name; b++) {
         if (wanted(b->name, argc, argv)) run(b, &o, runtime, folder);

@@ -11,7 +11,8 @@ struct bench_row {
     double value;
 };
 
-/* Row i: a key in [0, keys) that looks random, times that grow by 1 ms per row, a value of 10 bits (so that sums are exact in any order). */
+/* Row i: a key in [0, keys) that looks random, times that grow by 1 ms per row, a value of 10 bits (so that sums are exact
+ * in any order). */
 static inline struct bench_row bench_row_at(int64_t i, int64_t keys)
 {
     uint64_t x = (uint64_t)i * 0x9e3779b97f4a7c15u;

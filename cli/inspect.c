@@ -216,20 +216,11 @@ static int parse(int argc, char **argv, enum form *form)
             if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0) return usage_error("--output is text or json");
             *form = *optarg == 'j' ? JSON : TEXT;
             break;
-        case 'm':
-            manifest = true;
-            break;
-        case 'w':
-            write = true;
-            break;
-        case 'p':
-            *form = PROBE;
-            break;
-        case 'h':
-            printf("%s", help);
-            return WEIR_EXIT_OK;
-        default:
-            return usage_error("wrong option");
+        case 'm': manifest = true; break;
+        case 'w': write = true; break;
+        case 'p': *form = PROBE; break;
+        case 'h': printf("%s", help); return WEIR_EXIT_OK;
+        default: return usage_error("wrong option");
         }
     }
     if (write && !manifest) return usage_error("--write goes with --manifest");

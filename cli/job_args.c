@@ -14,7 +14,8 @@ enum { OPT_SET = 256, OPT_PLUGINS, OPT_CONFIG, OPT_LOG, OPT_OUTPUT, OPT_GRAPH, O
 
 static int bad(const char *command, const char *what, const char *value)
 {
-    fprintf(stderr, "weir %s: %s%s%s\n`weir %s --help` says more.\n", command, what, value ? ": " : "", value ? value : "", command);
+    fprintf(stderr, "weir %s: %s%s%s\n`weir %s --help` says more.\n", command, what, value ? ": " : "", value ? value : "",
+            command);
     return WEIR_EXIT_USAGE;
 }
 
@@ -45,7 +46,9 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case 'D':
         if (split_setting(value, &a->overrides[a->n_overrides])) return a->n_overrides++, -1;
         return bad(command, "-D wants PATH=VALUE, found", value);
-    case 'p': return read_parallelism(value, &a->parallelism) ? -1 : bad(command, "-p wants a number from 1 to 32768, found", value);
+    case 'p':
+        return read_parallelism(value, &a->parallelism) ? -1
+                                                        : bad(command, "-p wants a number from 1 to 32768, found", value);
     case OPT_PLUGINS: a->plugins[a->n_plugins++] = value; return -1;
     case OPT_CONFIG: a->config = value; return -1;
     case OPT_LOG: a->log = value; return -1;
@@ -61,17 +64,25 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
 
 static bool is_extra(int option, const char *extra)
 {
-    return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) && (option != OPT_QUIET || strchr(extra, 'q'));
+    return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
+           (option != OPT_QUIET || strchr(extra, 'q'));
 }
 
 int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const char *extra, const char *help)
 {
-    static const struct option options[] = {
-        {"set", required_argument, NULL, OPT_SET},       {"parallelism", required_argument, NULL, 'p'}, {"plugins", required_argument, NULL, OPT_PLUGINS},
-        {"config", required_argument, NULL, OPT_CONFIG}, {"log", required_argument, NULL, OPT_LOG},     {"output", required_argument, NULL, OPT_OUTPUT},
-        {"graph", required_argument, NULL, OPT_GRAPH},   {"format", required_argument, NULL, OPT_FORMAT}, {"quiet", no_argument, NULL, OPT_QUIET},
-        {"help", no_argument, NULL, 'h'},                {NULL, 0, NULL, 0}};
-    *a = (struct weir_job_args){.sets = calloc((size_t)argc, sizeof *a->sets), .overrides = calloc((size_t)argc, sizeof *a->overrides),
+    static const struct option options[] = {{"set", required_argument, NULL, OPT_SET},
+                                            {"parallelism", required_argument, NULL, 'p'},
+                                            {"plugins", required_argument, NULL, OPT_PLUGINS},
+                                            {"config", required_argument, NULL, OPT_CONFIG},
+                                            {"log", required_argument, NULL, OPT_LOG},
+                                            {"output", required_argument, NULL, OPT_OUTPUT},
+                                            {"graph", required_argument, NULL, OPT_GRAPH},
+                                            {"format", required_argument, NULL, OPT_FORMAT},
+                                            {"quiet", no_argument, NULL, OPT_QUIET},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    *a = (struct weir_job_args){.sets = calloc((size_t)argc, sizeof *a->sets),
+                                .overrides = calloc((size_t)argc, sizeof *a->overrides),
                                 .plugins = calloc((size_t)argc + 1, sizeof *a->plugins)};
     if (!a->sets || !a->overrides || !a->plugins) return bad(argv[0], "no memory", NULL);
     optind = 1;
@@ -81,7 +92,8 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
             fputs(help, stdout);
             return WEIR_EXIT_OK;
         }
-        if (option == '?' || !is_extra(option, extra)) return bad(argv[0], "unknown option, or an option without its value", argv[optind - 1]);
+        if (option == '?' || !is_extra(option, extra))
+            return bad(argv[0], "unknown option, or an option without its value", argv[optind - 1]);
         int code = take(a, argv[0], option, optarg);
         if (code >= 0) return code;
     }
@@ -98,7 +110,7 @@ void weir_job_args_finish(struct weir_job_args *a)
     *a = (struct weir_job_args){0};
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 int weir_exit_code_of(weir_status status)
 {
@@ -129,15 +141,24 @@ int weir_job_args_open(const struct weir_job_args *a, struct weir_runtime **runt
 {
     static struct weir_error_text error;
     char *program = weir_process_executable(), *beside = getenv("WEIR_PLUGINS") ? NULL : plugins_beside(program);
-    struct weir_runtime_options o = {.struct_size = sizeof o, .config = a->config, .plugins = a->plugins, .helper = program, .log = a->log,
+    struct weir_runtime_options o = {.struct_size = sizeof o,
+                                     .config = a->config,
+                                     .plugins = a->plugins,
+                                     .helper = program,
+                                     .log = a->log,
                                      .builtin = beside};
     weir_status s = weir_runtime_create(&o, runtime, &error);
     free(beside);
     free(program);
     if (s != WEIR_OK) return report(a, &error);
     if (!a->manifest) return 0;
-    struct weir_job_options job_options = {.struct_size = sizeof job_options, .parallelism = a->parallelism, .sets = a->sets, .n_sets = a->n_sets,
-                                           .overrides = a->overrides, .n_overrides = a->n_overrides, .json = a->json};
+    struct weir_job_options job_options = {.struct_size = sizeof job_options,
+                                           .parallelism = a->parallelism,
+                                           .sets = a->sets,
+                                           .n_sets = a->n_sets,
+                                           .overrides = a->overrides,
+                                           .n_overrides = a->n_overrides,
+                                           .json = a->json};
     s = weir_job_load(*runtime, a->manifest, &job_options, job, &error);
     if (s == WEIR_OK) return 0;
     weir_runtime_destroy(*runtime);

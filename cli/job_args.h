@@ -18,21 +18,23 @@ struct weir_job_args {
     const char *graph, *format; /* plan */
 };
 
-#define WEIR_JOB_ARGS_HELP                                                                                               \
-    "  --set NAME=VALUE      give a variable of the manifest's `vars:` another value\n"                                   \
-    "  -D PATH=VALUE         override any key: -D defaults.batch_rows=64, -D nodes.out.parallelism=2\n"                   \
+#define WEIR_JOB_ARGS_HELP                                                                                                 \
+    "  --set NAME=VALUE      give a variable of the manifest's `vars:` another value\n"                                    \
+    "  -D PATH=VALUE         override any key: -D defaults.batch_rows=64, -D nodes.out.parallelism=2\n"                    \
     "  -p, --parallelism N   default parallelism; a node's own `parallelism:` beats it, it beats the manifest's default\n" \
-    "  --plugins DIR         one more plugin directory, searched last; may be repeated\n"                                 \
-    "  --config FILE         configuration file; default: $WEIR_CONFIG, $XDG_CONFIG_HOME/weir/weir.yaml, /etc/weir/weir.yaml\n" \
-    "  --log SPEC            log levels, as $WEIR_LOG: \"warn,task:debug\"\n"                                             \
+    "  --plugins DIR         one more plugin directory, searched last; may be repeated\n"                                  \
+    "  --config FILE         configuration file; default: $WEIR_CONFIG, $XDG_CONFIG_HOME/weir/weir.yaml, "                 \
+    "/etc/weir/weir.yaml\n"                                                                                                \
+    "  --log SPEC            log levels, as $WEIR_LOG: \"warn,task:debug\"\n"                                              \
     "  --output text|json    how results and problems are printed\n"
 
-/* extra: letters of further options that the command takes ("gfq": --graph, --format, --quiet). Prints what is wrong, or `help` for --help, and returns an exit
- * code >= 0 then; -1: go on. */
+/* extra: letters of further options that the command takes ("gfq": --graph, --format, --quiet). Prints what is wrong, or
+ * `help` for --help, and returns an exit code >= 0 then; -1: go on. */
 int weir_job_args_parse(struct weir_job_args *, int argc, char **argv, const char *extra, const char *help);
 void weir_job_args_finish(struct weir_job_args *);
 
-/* The runtime and, unless the manifest is NULL, the job. Prints what is wrong and returns an exit code > 0; 0: both are there. */
+/* The runtime and, unless the manifest is NULL, the job. Prints what is wrong and returns an exit code > 0; 0: both are
+ * there. */
 int weir_job_args_open(const struct weir_job_args *, struct weir_runtime **, struct weir_job **);
 int weir_exit_code_of(weir_status status); /* of a failure before the job runs */
 

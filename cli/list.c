@@ -5,24 +5,27 @@
 #include "cli/command.h"
 #include "cli/job_args.h"
 
-static const char help[] =
-    "usage: weir list [OPTION...] [KIND]\n"
-    "\n"
-    "Lists the components of the built-in plugins and of the plugin directories: source, operator, reducer, aggregate, watermark_generator,\n"
-    "partitioner, decoder, encoder, sink; with KIND only those. Plugin files that cannot be used are listed with the reason.\n"
-    "\n"
-    "  --plugins DIR         one more plugin directory; may be repeated\n"
-    "  --config FILE         configuration file\n"
-    "  --output text|json    how to print; text is the default\n"
-    "  --format markdown     the whole reference with all options, as a page of documentation\n"
-    "  --help                this text\n"
-    "\n"
-    "exit codes: 0 printed, 2 wrong usage\n";
+static const char help[] = "usage: weir list [OPTION...] [KIND]\n"
+                           "\n"
+                           "Lists the components of the built-in plugins and of the plugin directories: source, operator, "
+                           "reducer, aggregate, watermark_generator,\n"
+                           "partitioner, decoder, encoder, sink; with KIND only those. Plugin files that cannot be used are "
+                           "listed with the reason.\n"
+                           "\n"
+                           "  --plugins DIR         one more plugin directory; may be repeated\n"
+                           "  --config FILE         configuration file\n"
+                           "  --output text|json    how to print; text is the default\n"
+                           "  --format markdown     the whole reference with all options, as a page of documentation\n"
+                           "  --help                this text\n"
+                           "\n"
+                           "exit codes: 0 printed, 2 wrong usage\n";
 
-static weir_status print(struct weir_runtime *runtime, const char *kind, const struct weir_job_args *args, struct weir_error_text *error)
+static weir_status print(struct weir_runtime *runtime, const char *kind, const struct weir_job_args *args,
+                         struct weir_error_text *error)
 {
     char *text;
-    weir_status s = args->format ? weir_runtime_reference(runtime, &text, error) : weir_runtime_list(runtime, kind, args->json, &text, error);
+    weir_status s = args->format ? weir_runtime_reference(runtime, &text, error)
+                                 : weir_runtime_list(runtime, kind, args->json, &text, error);
     if (s != WEIR_OK) return s;
     fputs(text, stdout);
     weir_text_free(text);

@@ -7,12 +7,13 @@
 static const char help[] =
     "usage: weir plan [OPTION...] JOB.yaml\n"
     "\n"
-    "Prints what the runtime makes of a job. The stream graph is the job as written, with schemas and partitioners; the job graph shows which nodes are\n"
-    "chained, and why the others are not; the execution graph shows subtasks, slots, channels and the memory that channels may take.\n"
+    "Prints what the runtime makes of a job. The stream graph is the job as written, with schemas and partitioners; the job "
+    "graph shows which nodes are\n"
+    "chained, and why the others are not; the execution graph shows subtasks, slots, channels and the memory that channels "
+    "may take.\n"
     "\n"
     "  --graph stream|job|execution       default: job\n"
-    "  --format text|dot|mermaid|json     default: text\n" WEIR_JOB_ARGS_HELP
-    "  --help                this text\n"
+    "  --format text|dot|mermaid|json     default: text\n" WEIR_JOB_ARGS_HELP "  --help                this text\n"
     "\n"
     "exit codes: 0 printed, 2 the job is wrong, or wrong usage, 3 a plugin cannot be used\n";
 

@@ -32,33 +32,41 @@ void weir_progress_clear(struct weir_progress_view *v)
     fflush(stderr);
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------------------------------- */
 
 static void add_rate(struct weir_text *t, uint64_t now, uint64_t before, int64_t ms)
 {
     double rate = ms > 0 ? (double)(now - before) * 1000.0 / (double)ms : 0;
-    if (rate >= 1e6) weir_text_add(t, "%.1fM/s", rate / 1e6);
-    else if (rate >= 1e4) weir_text_add(t, "%.0fk/s", rate / 1e3);
-    else weir_text_add(t, "%.0f/s", rate);
+    if (rate >= 1e6)
+        weir_text_add(t, "%.1fM/s", rate / 1e6);
+    else if (rate >= 1e4)
+        weir_text_add(t, "%.0fk/s", rate / 1e3);
+    else
+        weir_text_add(t, "%.0f/s", rate);
 }
 
 /* How far the watermark is behind the wall clock, where that means something. */
 static void add_lag(struct weir_text *t, int64_t watermark)
 {
     int64_t now = (int64_t)time(NULL) * 1000;
-    if (watermark == INT64_MAX) weir_text_add(t, "end");
-    else if (watermark == INT64_MIN) weir_text_add(t, "-");
-    else weir_text_add_duration(t, now > watermark ? (now - watermark) / 1000 * 1000 : 0);
+    if (watermark == INT64_MAX)
+        weir_text_add(t, "end");
+    else if (watermark == INT64_MIN)
+        weir_text_add(t, "-");
+    else
+        weir_text_add_duration(t, now > watermark ? (now - watermark) / 1000 * 1000 : 0);
 }
 
-static void add_node(struct weir_text *t, const struct weir_job_node_status *n, const struct weir_job_node_status *before, int64_t ms)
+static void add_node(struct weir_text *t, const struct weir_job_node_status *n, const struct weir_job_node_status *before,
+                     int64_t ms)
 {
     struct weir_text in = {0}, out = {0}, lag = {0};
     add_rate(&in, n->rows_in, before ? before->rows_in : 0, ms);
     add_rate(&out, n->rows_out, before ? before->rows_out : 0, ms);
     add_lag(&lag, n->watermark);
-    weir_text_add(t, "  %-24.24s %10s in %10s out   lag %-12s busy %3.0f%%  blocked %3.0f%%\n", n->id, n->kind == 1 ? "" : weir_text_get(&in),
-                  weir_text_get(&out), weir_text_get(&lag), n->busy * 100, n->backpressured * 100);
+    weir_text_add(t, "  %-24.24s %10s in %10s out   lag %-12s busy %3.0f%%  blocked %3.0f%%\n", n->id,
+                  n->kind == 1 ? "" : weir_text_get(&in), weir_text_get(&out), weir_text_get(&lag), n->busy * 100,
+                  n->backpressured * 100);
     weir_text_finish(&in);
     weir_text_finish(&out);
     weir_text_finish(&lag);
@@ -106,7 +114,7 @@ void weir_progress_show(struct weir_progress_view *v, struct weir_job *job)
     v->last = s;
 }
 
-/* ---- the last line --------------------------------------------------------------------------------------------------------- */
+/* ---- the last line ----------------------------------------------------------------------------------------------- */
 
 static const char *state_name(enum weir_job_state state)
 {
@@ -119,15 +127,18 @@ static void print_json(struct weir_job *job, const struct weir_job_status *s, do
     struct weir_text t = {0};
     weir_text_add(&t, "{\"job\": ");
     weir_text_add_json(&t, weir_job_name(job));
-    weir_text_add(&t, ", \"state\": \"%s\", \"read\": %" PRIu64 ", \"written\": %" PRIu64 ", \"rejected\": %" PRIu64 ", \"late\": %" PRIu64
-                  ", \"elapsed_ms\": %" PRId64 ", \"records_per_second\": %.0f, \"nodes\": [",
+    weir_text_add(&t,
+                  ", \"state\": \"%s\", \"read\": %" PRIu64 ", \"written\": %" PRIu64 ", \"rejected\": %" PRIu64
+                  ", \"late\": %" PRIu64 ", \"elapsed_ms\": %" PRId64 ", \"records_per_second\": %.0f, \"nodes\": [",
                   state_name(s->state), s->rows_read, s->rows_written, s->rows_rejected, s->rows_late, s->elapsed_ms, rate);
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         const struct weir_job_node_status *n = &s->nodes[i];
         weir_text_add(&t, "%s{\"id\": ", i ? ", " : "");
         weir_text_add_json(&t, n->id);
-        weir_text_add(&t, ", \"in\": %" PRIu64 ", \"out\": %" PRIu64 ", \"accepted\": %" PRIu64 ", \"late\": %" PRIu64 ", \"rejected\": %" PRIu64
-                      ", \"bytes\": %" PRIu64 "}", n->rows_in, n->rows_out, n->accepted, n->late, n->rejected, n->bytes);
+        weir_text_add(&t,
+                      ", \"in\": %" PRIu64 ", \"out\": %" PRIu64 ", \"accepted\": %" PRIu64 ", \"late\": %" PRIu64
+                      ", \"rejected\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
+                      n->rows_in, n->rows_out, n->accepted, n->late, n->rejected, n->bytes);
     }
     weir_text_add(&t, "]}\n");
     fputs(weir_text_get(&t), stdout);
@@ -138,7 +149,8 @@ void weir_print_summary(struct weir_job *job, bool json)
 {
     struct weir_job_status s;
     weir_job_status(job, &s);
-    double seconds = (double)s.elapsed_ms / 1000, rate = s.elapsed_ms > 0 ? (double)s.rows_read / seconds : (double)s.rows_read * 1000;
+    double seconds = (double)s.elapsed_ms / 1000,
+           rate = s.elapsed_ms > 0 ? (double)s.rows_read / seconds : (double)s.rows_read * 1000;
     if (json) {
         print_json(job, &s, rate);
     } else {

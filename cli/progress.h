@@ -8,10 +8,10 @@
 #include "embed/weir.h"
 
 struct weir_progress_view {
-    bool live;            /* standard error is a terminal: redraw; else a line now and then */
-    bool nodes;           /* a row per node, when standard output does not share the terminal */
-    int lines;            /* drawn last time */
-    int64_t drawn_ms;     /* elapsed time of the last drawing */
+    bool live;        /* standard error is a terminal: redraw; else a line now and then */
+    bool nodes;       /* a row per node, when standard output does not share the terminal */
+    int lines;        /* drawn last time */
+    int64_t drawn_ms; /* elapsed time of the last drawing */
     struct weir_job_status last;
 };
 void weir_progress_init(struct weir_progress_view *, bool quiet);

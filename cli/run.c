@@ -10,17 +10,18 @@
 
 #define LOOK_MS 100 /* how often signals and the display are looked at; the end of the job is noticed at once */
 
-static const char help[] =
-    "usage: weir run [OPTION...] JOB.yaml\n"
-    "\n"
-    "Checks a job and runs it in a child process, which a crash of a plugin ends and this command explains. The last line says how many records were\n"
-    "read, written, rejected and late, and how fast. Ctrl-C stops in order: sources stop, what is in flight arrives, sinks finish; a second Ctrl-C\n"
-    "ends the job at once.\n"
-    "\n" WEIR_JOB_ARGS_HELP
-    "  --quiet               no progress and no last line\n"
-    "  --help                this text\n"
-    "\n"
-    "exit codes: 0 the job finished, 1 it failed, 2 the manifest is wrong, or wrong usage, 3 a plugin cannot be used, 130 interrupted\n";
+static const char help[] = "usage: weir run [OPTION...] JOB.yaml\n"
+                           "\n"
+                           "Checks a job and runs it in a child process, which a crash of a plugin ends and this command "
+                           "explains. The last line says how many records were\n"
+                           "read, written, rejected and late, and how fast. Ctrl-C stops in order: sources stop, what is in "
+                           "flight arrives, sinks finish; a second Ctrl-C\n"
+                           "ends the job at once.\n"
+                           "\n" WEIR_JOB_ARGS_HELP "  --quiet               no progress and no last line\n"
+                           "  --help                this text\n"
+                           "\n"
+                           "exit codes: 0 the job finished, 1 it failed, 2 the manifest is wrong, or wrong usage, 3 a "
+                           "plugin cannot be used, 130 interrupted\n";
 
 static void heed_interrupts(struct weir_job *job, struct weir_progress_view *view, int *heeded)
 {
@@ -41,7 +42,8 @@ static int outcome(struct weir_job *job, const struct weir_job_args *args)
     enum weir_job_state state = weir_job_state(job);
     if (!args->quiet) weir_print_summary(job, args->json);
     if (state == WEIR_JOB_FINISHED) return WEIR_EXIT_OK;
-    if (state == WEIR_JOB_STOPPED && !args->quiet) fprintf(stderr, "weir: stopped in order; sinks are flushed and finished\n");
+    if (state == WEIR_JOB_STOPPED && !args->quiet)
+        fprintf(stderr, "weir: stopped in order; sinks are flushed and finished\n");
     if (state == WEIR_JOB_CANCELLED && !args->quiet) fprintf(stderr, "weir: ended at once; sinks did not finish\n");
     if (state == WEIR_JOB_STOPPED || state == WEIR_JOB_CANCELLED) return WEIR_EXIT_INTERRUPTED;
     weir_job_failure(job, &error);

@@ -16,11 +16,11 @@
 #include "embed/weir.h"
 
 #define REPORT_FD_VARIABLE "WEIR_SUPERVISOR_FD"
-#define MOST_REPORT 1024
+#define MOST_REPORT        1024
 
 extern char **environ;
 
-/* ---- child ------------------------------------------------------------------------------------------------------------ */
+/* ---- child ------------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupts;
 static int report_fd = -1;
@@ -72,7 +72,7 @@ int weir_interrupts(void)
     return interrupts;
 }
 
-/* ---- supervisor ----------------------------------------------------------------------------------------------------------- */
+/* ---- supervisor -------------------------------------------------------------------------------------------------- */
 
 static volatile pid_t child_pid;
 
@@ -109,9 +109,15 @@ static int tell_crash(int read_fd, int status)
     int number = WTERMSIG(status);
     running[n > 0 ? n : 0] = '\0';
     fprintf(stderr, "weir: the job crashed: signal %d (%s)\n", number, strsignal(number));
-    if (n > 0) fprintf(stderr, "  while it ran %s\n  Its plugin is the first suspect: run it under a debugger, or built with -fsanitize=address.\n", running);
-    else if (number == SIGKILL) fprintf(stderr, "  It was killed from outside; the kernel does that when memory runs out (see dmesg).\n");
-    else fprintf(stderr, "  outside of any component: please report this as a defect of weir.\n");
+    if (n > 0)
+        fprintf(stderr,
+                "  while it ran %s\n  Its plugin is the first suspect: run it under a debugger, or built with "
+                "-fsanitize=address.\n",
+                running);
+    else if (number == SIGKILL)
+        fprintf(stderr, "  It was killed from outside; the kernel does that when memory runs out (see dmesg).\n");
+    else
+        fprintf(stderr, "  outside of any component: please report this as a defect of weir.\n");
     return WEIR_EXIT_JOB;
 }
 
@@ -143,8 +149,10 @@ int weir_supervise(int argc, char **argv)
     int failed = spawn(arguments, ends[1], &pid), code = WEIR_EXIT_JOB;
     child_pid = pid;
     close(ends[1]);
-    if (failed) fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(failed));
-    else code = wait_for(pid, ends[0]);
+    if (failed)
+        fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(failed));
+    else
+        code = wait_for(pid, ends[0]);
     close(ends[0]);
     free(arguments);
     return code;

@@ -1,7 +1,8 @@
 /* cli/supervisor.h - `weir run` is two processes: a supervisor, and a child that holds the runtime.
  *
- * The child dies with the supervisor. It has a process group of its own, so that Ctrl-C reaches the supervisor alone, which passes it on once. When the
- * child is killed by a signal, its crash handler has told through a pipe what the crashing thread was running.
+ * The child dies with the supervisor. It has a process group of its own, so that Ctrl-C reaches the supervisor alone, which
+ * passes it on once. When the child is killed by a signal, its crash handler has told through a pipe what the crashing
+ * thread was running.
  */
 #ifndef WEIR_CLI_SUPERVISOR_H
 #define WEIR_CLI_SUPERVISOR_H

@@ -4,15 +4,14 @@
 #include "cli/command.h"
 #include "cli/job_args.h"
 
-static const char help[] =
-    "usage: weir validate [OPTION...] JOB.yaml\n"
-    "\n"
-    "Checks a job manifest: keys, components, options, fields, types, graph. All problems are printed, each with file, line, column and what to do. No\n"
-    "plugin code runs.\n"
-    "\n" WEIR_JOB_ARGS_HELP
-    "  --help                this text\n"
-    "\n"
-    "exit codes: 0 the job is right, 2 it is not, or wrong usage, 3 a plugin cannot be used\n";
+static const char help[] = "usage: weir validate [OPTION...] JOB.yaml\n"
+                           "\n"
+                           "Checks a job manifest: keys, components, options, fields, types, graph. All problems are "
+                           "printed, each with file, line, column and what to do. No\n"
+                           "plugin code runs.\n"
+                           "\n" WEIR_JOB_ARGS_HELP "  --help                this text\n"
+                           "\n"
+                           "exit codes: 0 the job is right, 2 it is not, or wrong usage, 3 a plugin cannot be used\n";
 
 int weir_validate_main(int argc, char **argv)
 {

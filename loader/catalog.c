@@ -5,17 +5,18 @@
 
 #include "loader/part.h"
 
-static const weir_kind kinds[] = {WEIR_SOURCE,    WEIR_OPERATOR,    WEIR_REDUCER, WEIR_AGGREGATE, WEIR_WATERMARK_GENERATOR,
-                                  WEIR_PARTITIONER, WEIR_DECODER, WEIR_ENCODER, WEIR_SINK};
+static const weir_kind kinds[] = {WEIR_SOURCE,      WEIR_OPERATOR, WEIR_REDUCER, WEIR_AGGREGATE, WEIR_WATERMARK_GENERATOR,
+                                  WEIR_PARTITIONER, WEIR_DECODER,  WEIR_ENCODER, WEIR_SINK};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 static const char *option_type_name(const struct weir_option_info *o)
 {
-    static const char *const names[] = {"", "bool", "i64", "f64", "string", "duration", "size", "choice", "list", "field", "secret", "component"};
+    static const char *const names[] = {"",     "bool",   "i64",  "f64",   "string", "duration",
+                                        "size", "choice", "list", "field", "secret", "component"};
     return o->type == WEIR_OPT_COMPONENT ? weir_kind_name(o->accepts) : names[o->type];
 }
 
-/* ---- text --------------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 static void print_component(const struct weir_component_info *c, struct weir_text *t)
 {
@@ -45,13 +46,15 @@ static void print_refused_text(const struct weir_registry *r, struct weir_text *
     for (size_t i = 0; i < n; i++) weir_text_add(t, "  %s\n", messages[i]);
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 static void add_member(struct weir_text *t, const char *name, const char *value)
 {
     weir_text_add(t, ", \"%s\": ", name);
-    if (value) weir_text_add_json(t, value);
-    else weir_text_add(t, "null");
+    if (value)
+        weir_text_add_json(t, value);
+    else
+        weir_text_add(t, "null");
 }
 
 static void print_option_json(const struct weir_option_info *o, struct weir_text *t)
@@ -124,11 +127,12 @@ static weir_status find_kind(const char *name, weir_kind *kind, struct weir_erro
         return WEIR_OK;
     }
     const char *near = weir_nearest(name, names, N_KINDS);
-    return weir_error_set(error, WEIR_E_CONFIG, "no kind of component is called '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
-                          near ? "'?" : "");
+    return weir_error_set(error, WEIR_E_CONFIG, "no kind of component is called '%s'%s%s%s", name,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-weir_status weir_catalog_print(const struct weir_registry *r, const char *kind, bool json, struct weir_text *t, struct weir_error *error)
+weir_status weir_catalog_print(const struct weir_registry *r, const char *kind, bool json, struct weir_text *t,
+                               struct weir_error *error)
 {
     weir_kind only = 0;
     weir_status s = kind ? find_kind(kind, &only, error) : WEIR_OK;
@@ -144,14 +148,18 @@ weir_status weir_catalog_print(const struct weir_registry *r, const char *kind, 
     return WEIR_OK;
 }
 
-/* ---- the manifest reference --------------------------------------------------------------------------------------------------- */
+/* ---- the manifest reference -------------------------------------------------------------------------------------- */
 
 static void add_bounds(struct weir_text *t, const struct weir_option_info *o)
 {
-    for (char **choice = o->choices; choice && *choice; choice++) weir_text_add(t, "%s`%s`", choice > o->choices ? ", " : "one of ", *choice);
-    if (o->min && o->max) weir_text_add(t, "`%s` to `%s`", o->min, o->max);
-    else if (o->min) weir_text_add(t, "from `%s`", o->min);
-    else if (o->max) weir_text_add(t, "up to `%s`", o->max);
+    for (char **choice = o->choices; choice && *choice; choice++)
+        weir_text_add(t, "%s`%s`", choice > o->choices ? ", " : "one of ", *choice);
+    if (o->min && o->max)
+        weir_text_add(t, "`%s` to `%s`", o->min, o->max);
+    else if (o->min)
+        weir_text_add(t, "from `%s`", o->min);
+    else if (o->max)
+        weir_text_add(t, "up to `%s`", o->max);
 }
 
 static void reference_options(const struct weir_component_info *c, struct weir_text *t)
@@ -165,8 +173,10 @@ static void reference_options(const struct weir_component_info *c, struct weir_t
         const struct weir_option_info *o = &c->options[i];
         bool optional = o->flags & WEIR_OPTIONAL;
         weir_text_add(t, "| `%s` | %s | ", o->name, option_type_name(o));
-        if (o->def) weir_text_add(t, *o->def ? "`%s`" : "empty%s", o->def);
-        else weir_text_add(t, optional ? "none" : "**required**");
+        if (o->def)
+            weir_text_add(t, *o->def ? "`%s`" : "empty%s", o->def);
+        else
+            weir_text_add(t, optional ? "none" : "**required**");
         weir_text_add(t, " | ");
         add_bounds(t, o);
         weir_text_add(t, " | %s |\n", o->doc ? o->doc : "");
@@ -192,7 +202,8 @@ static bool is_builtin(const struct weir_plugin_info *plugin)
 
 void weir_catalog_print_reference(const struct weir_registry *r, struct weir_text *t)
 {
-    weir_text_add(t, "# Components\n\nThe built-in components and their options, as the plugins declare them. Generated by `scripts/docs`; do not edit.\n"
+    weir_text_add(t, "# Components\n\nThe built-in components and their options, as the plugins declare them. Generated by "
+                     "`scripts/docs`; do not edit.\n"
                      "Which keys a job has around them is said in [manifest.md](manifest.md).\n\n");
     const struct weir_plugin_info *const *plugins;
     size_t n = weir_registry_plugins(r, &plugins);

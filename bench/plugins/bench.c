@@ -1,5 +1,5 @@
-/* bench/plugins/bench.c - the components of the benchmarks, through the plugin ABI like anyone's: a generator, a map and a filter
- * in both styles, and a sink that hashes its rows so that results can be compared whatever their order.
+/* bench/plugins/bench.c - the components of the benchmarks, through the plugin ABI like anyone's: a generator, a map and a
+ * filter in both styles, and a sink that hashes its rows so that results can be compared whatever their order.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "../work.h"
 
-/* ---- source: rows rows of {key, at, value} ------------------------------------------------------------------------------ */
+/* ---- source: rows rows of {key, at, value} ----------------------------------------------------------------------- */
 
 typedef struct {
     int64_t rows, keys, next;
@@ -53,12 +53,14 @@ static weir_progress bench_rows_poll(void *self, weir_ctx *cx, int64_t max)
     if (me->next < me->rows) return WEIR_MADE;
     return cx->host->split_done(cx, 0) == WEIR_OK ? WEIR_DONE : WEIR_FAILED;
 }
-static const weir_source bench_rows_vtable = {.struct_size = sizeof(weir_source), .discover = bench_rows_discover,
-                                              .add_split = bench_rows_add_split, .poll = bench_rows_poll};
+static const weir_source bench_rows_vtable = {.struct_size = sizeof(weir_source),
+                                              .discover = bench_rows_discover,
+                                              .add_split = bench_rows_add_split,
+                                              .poll = bench_rows_poll};
 WEIR_COMPONENT(bench_rows, WEIR_SOURCE, bench_rows_vtable, .id = "bench_rows", .doc = "Rows made from their number",
                .out = "key:i64, at:timestamp, value:f64", WEIR_OPTIONS(bench_rows_options));
 
-/* ---- map and filter, by the batch ------------------------------------------------------------------------------------------ */
+/* ---- map and filter, by the batch -------------------------------------------------------------------------------- */
 
 typedef struct {
     char unused;
@@ -74,8 +76,8 @@ static weir_status scale_batch(void *self, weir_ctx *cx, uint32_t port, const we
     return WEIR_OK;
 }
 static const weir_operator scale_batch_vtable = {.struct_size = sizeof(weir_operator), .process = scale_batch};
-WEIR_COMPONENT(bench_batch, WEIR_OPERATOR, scale_batch_vtable, .id = "bench_scale_batch", .doc = "The map, by the batch", .in = "value:f64",
-               .out = "*, scaled:f64", .flags = WEIR_ONE_TO_ONE);
+WEIR_COMPONENT(bench_batch, WEIR_OPERATOR, scale_batch_vtable, .id = "bench_scale_batch", .doc = "The map, by the batch",
+               .in = "value:f64", .out = "*, scaled:f64", .flags = WEIR_ONE_TO_ONE);
 
 typedef struct {
     char unused;
@@ -94,10 +96,10 @@ static weir_status keep_batch(void *self, weir_ctx *cx, const weir_batch *b, uin
     return WEIR_OK;
 }
 static const weir_operator keep_batch_vtable = {.struct_size = sizeof(weir_operator), .filter = keep_batch};
-WEIR_COMPONENT(bench_keep, WEIR_OPERATOR, keep_batch_vtable, .id = "bench_keep_batch", .doc = "The filter, by the batch", .in = "scaled:f64",
-               .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
+WEIR_COMPONENT(bench_keep, WEIR_OPERATOR, keep_batch_vtable, .id = "bench_keep_batch", .doc = "The filter, by the batch",
+               .in = "scaled:f64", .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
 
-/* ---- map and filter, row by row ----------------------------------------------------------------------------------------------- */
+/* ---- map and filter, row by row ---------------------------------------------------------------------------------- */
 
 typedef struct {
     char unused;
@@ -121,7 +123,7 @@ static bool keep_rows_keep(keep_rows *me, weir_ctx *cx, weir_row in)
 }
 WEIR_FILTER(keep_rows, .id = "bench_keep_rows", .doc = "The filter, row by row", .in = "scaled:f64");
 
-/* ---- sink: count and hash of {key, number} -------------------------------------------------------------------------------------- */
+/* ---- sink: count and hash of {key, number} ----------------------------------------------------------------------- */
 
 typedef struct {
     const char *path;
@@ -151,14 +153,16 @@ static weir_status bench_hash_finish(void *self, weir_ctx *cx)
     weir_file *file;
     char text[64];
     int n = snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64 "\n", me->sum.rows, me->sum.hash);
-    if (io->open(cx, me->path, WEIR_FILE_CREATE, &file, &error) != WEIR_OK) return weir_fail(cx, error.status, "%s", error.message);
+    if (io->open(cx, me->path, WEIR_FILE_CREATE, &file, &error) != WEIR_OK)
+        return weir_fail(cx, error.status, "%s", error.message);
     weir_status s = io->write(cx, file, text, (size_t)n, &error);
     io->close(cx, file, NULL);
     return s == WEIR_OK ? s : weir_fail(cx, error.status, "%s", error.message);
 }
-static const weir_sink bench_hash_vtable = {.struct_size = sizeof(weir_sink), .write = bench_hash_write, .finish = bench_hash_finish};
-WEIR_COMPONENT(bench_hash, WEIR_SINK, bench_hash_vtable, .id = "bench_hash", .doc = "Counts and hashes rows", .in = "key:i64, value:f64",
-               .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
+static const weir_sink bench_hash_vtable = {
+    .struct_size = sizeof(weir_sink), .write = bench_hash_write, .finish = bench_hash_finish};
+WEIR_COMPONENT(bench_hash, WEIR_SINK, bench_hash_vtable, .id = "bench_hash", .doc = "Counts and hashes rows",
+               .in = "key:i64, value:f64", .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
 
-WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_batch_component, &bench_keep_component, &scale_rows_component,
-            &keep_rows_component, &bench_hash_component);
+WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_batch_component, &bench_keep_component,
+            &scale_rows_component, &keep_rows_component, &bench_hash_component);

@@ -1,14 +1,15 @@
 /* build.c - a job made by calls: the same document that a manifest gives, without YAML. One thread.
  *
- * "source.file.path" walks through mappings, making those that are missing; the last name gets a scalar. Mistakes of content are found by
- * weir_job_check, as they are in a manifest; here only a path that runs into a scalar is refused.
+ * "source.file.path" walks through mappings, making those that are missing; the last name gets a scalar. Mistakes of content
+ * are found by weir_job_check, as they are in a manifest; here only a path that runs into a scalar is refused.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "embed/embed_internal.h"
 
-weir_status weir_job_create(struct weir_runtime *runtime, const char *name, const char *base_dir, struct weir_job **job, struct weir_error_text *error)
+weir_status weir_job_create(struct weir_runtime *runtime, const char *name, const char *base_dir, struct weir_job **job,
+                            struct weir_error_text *error)
 {
     struct weir_job *j = weir_alloc(sizeof *j);
     (void)error;
@@ -33,7 +34,8 @@ static struct weir_value *value_at(struct weir_value *mapping, const char *name)
 }
 
 /* The mapping that holds the path's last name; *last points at that name. NULL when the path runs into something else. */
-static struct weir_value *walk(struct weir_document *d, struct weir_value *at, const char *path, const char *origin, const char **last)
+static struct weir_value *walk(struct weir_document *d, struct weir_value *at, const char *path, const char *origin,
+                               const char **last)
 {
     for (;;) {
         size_t n = strcspn(path, ".");
@@ -58,7 +60,8 @@ static void changed(struct weir_job *job)
     job->graph = NULL;
 }
 
-static weir_status set(struct weir_job *job, struct weir_value *mapping, const char *path, const char *text, const char *origin)
+static weir_status set(struct weir_job *job, struct weir_value *mapping, const char *path, const char *text,
+                       const char *origin)
 {
     const char *last;
     struct weir_value *at = job->run ? NULL : walk(job->document, mapping, path, origin, &last);

@@ -20,8 +20,10 @@ static char *usual_place(const struct weir_platform *platform)
     for (size_t i = 0; i < 2; i++) {
         struct weir_file_info info;
         struct weir_error ignored;
-        if (!found && platform->info(platform->self, places[i], &info, &ignored) == WEIR_OK && info.is_regular) found = places[i];
-        else weir_free(places[i]);
+        if (!found && platform->info(platform->self, places[i], &info, &ignored) == WEIR_OK && info.is_regular)
+            found = places[i];
+        else
+            weir_free(places[i]);
     }
     return found;
 }
@@ -31,11 +33,14 @@ static void read_count(const struct weir_value *value, uint32_t *to, struct weir
     struct weir_error error;
     int64_t n = 0;
     bool number = value->kind == WEIR_VALUE_SCALAR && weir_parse_i64(value->text, &n, &error) == WEIR_OK;
-    if (number && n >= 1 && n <= 32768) *to = (uint32_t)n;
-    else weir_problems_add(problems, &value->mark, NULL, "expected a whole number from 1 to 32768");
+    if (number && n >= 1 && n <= 32768)
+        *to = (uint32_t)n;
+    else
+        weir_problems_add(problems, &value->mark, NULL, "expected a whole number from 1 to 32768");
 }
 
-static void read_plugins(const struct weir_value *value, const char *base_dir, struct weir_config *config, struct weir_problems *problems)
+static void read_plugins(const struct weir_value *value, const char *base_dir, struct weir_config *config,
+                         struct weir_problems *problems)
 {
     if (value->kind != WEIR_VALUE_SEQUENCE) {
         weir_problems_add(problems, &value->mark, "write plugins: [directory, ...]", "expected a list of directories");
@@ -51,7 +56,8 @@ static void read_plugins(const struct weir_value *value, const char *base_dir, s
     }
 }
 
-static void read_keys(const struct weir_value *root, const char *base_dir, struct weir_config *config, struct weir_problems *problems)
+static void read_keys(const struct weir_value *root, const char *base_dir, struct weir_config *config,
+                      struct weir_problems *problems)
 {
     static const char *const keys[] = {"slots", "parallelism", "plugins"};
     if (root->kind == WEIR_VALUE_NULL) return;
@@ -61,19 +67,24 @@ static void read_keys(const struct weir_value *root, const char *base_dir, struc
     }
     for (size_t i = 0; i < root->n; i++) {
         const struct weir_value *key = root->pairs[i].key, *value = root->pairs[i].value;
-        if (strcmp(key->text, "slots") == 0) read_count(value, &config->slots, problems);
-        else if (strcmp(key->text, "parallelism") == 0) read_count(value, &config->parallelism, problems);
-        else if (strcmp(key->text, "plugins") == 0) read_plugins(value, base_dir, config, problems);
+        if (strcmp(key->text, "slots") == 0)
+            read_count(value, &config->slots, problems);
+        else if (strcmp(key->text, "parallelism") == 0)
+            read_count(value, &config->parallelism, problems);
+        else if (strcmp(key->text, "plugins") == 0)
+            read_plugins(value, base_dir, config, problems);
         else {
             const char *near = weir_nearest(key->text, keys, 3);
-            char *help = near ? weir_format("did you mean '%s'?", near) : weir_strdup("the keys are slots, parallelism and plugins");
+            char *help =
+                near ? weir_format("did you mean '%s'?", near) : weir_strdup("the keys are slots, parallelism and plugins");
             weir_problems_add(problems, &key->mark, help, "unknown key '%s' in the configuration file", key->text);
             weir_free(help);
         }
     }
 }
 
-weir_status weir_config_read(const struct weir_platform *platform, const char *path, struct weir_config *config, struct weir_error *error)
+weir_status weir_config_read(const struct weir_platform *platform, const char *path, struct weir_config *config,
+                             struct weir_error *error)
 {
     *config = (struct weir_config){0};
     char *place = path ? weir_strdup(path) : usual_place(platform);

@@ -11,13 +11,14 @@
 
 #include "base/platform.h"
 
-struct weir_config { /* zeroed is empty */
+struct weir_config {             /* zeroed is empty */
     uint32_t slots, parallelism; /* 0: not given */
     char **plugins;
     size_t n_plugins;
 };
 /* path NULL: the usual places; none there is fine. */
-WEIR_CHECKED weir_status weir_config_read(const struct weir_platform *, const char *path, struct weir_config *, struct weir_error *);
+WEIR_CHECKED weir_status weir_config_read(const struct weir_platform *, const char *path, struct weir_config *,
+                                          struct weir_error *);
 void weir_config_finish(struct weir_config *);
 
 #endif

@@ -26,11 +26,11 @@ struct weir_node {
 struct weir_job {
     struct weir_runtime *runtime;
     struct weir_document *document;
-    uint32_t parallelism;             /* -p; 0: not given */
+    uint32_t parallelism; /* -p; 0: not given */
     bool json;
-    struct weir_stream_graph *graph;  /* NULL: not checked, or changed since */
-    struct weir_run *run;             /* NULL: not started */
-    struct weir_value *root, *nodes;  /* of a document made by calls */
+    struct weir_stream_graph *graph; /* NULL: not checked, or changed since */
+    struct weir_run *run;            /* NULL: not started */
+    struct weir_value *root, *nodes; /* of a document made by calls */
     struct weir_node *node_list;
 };
 

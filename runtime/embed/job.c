@@ -6,11 +6,12 @@
 #include "graph/print.h"
 #include "loader/job.h"
 
-/* ---- checking ---------------------------------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------------------------------- */
 
 static weir_status compile(struct weir_job *job, struct weir_problems *problems)
 {
-    const struct weir_job_settings settings = {.parallelism = job->parallelism, .default_parallelism = job->runtime->config.parallelism};
+    const struct weir_job_settings settings = {.parallelism = job->parallelism,
+                                               .default_parallelism = job->runtime->config.parallelism};
     return weir_job_compile(job->document, &settings, job->runtime->registry, &job->graph, problems);
 }
 
@@ -36,8 +37,8 @@ static struct weir_assignment *assignments(const struct weir_setting *settings, 
     return to;
 }
 
-weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o, struct weir_job **to,
-                          struct weir_error_text *error)
+weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o,
+                          struct weir_job **to, struct weir_error_text *error)
 {
     static const struct weir_job_options none = {0};
     if (!o) o = &none;
@@ -52,8 +53,10 @@ weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const 
     weir_free(sets);
     weir_free(overrides);
     weir_status s = check(job, &problems, error);
-    if (s == WEIR_OK) *to = job;
-    else weir_job_destroy(job);
+    if (s == WEIR_OK)
+        *to = job;
+    else
+        weir_job_destroy(job);
     return s;
 }
 
@@ -62,7 +65,7 @@ const char *weir_job_name(const struct weir_job *job)
     return job->graph ? job->graph->job : weir_document_name(job->document);
 }
 
-/* ---- planning -------------------------------------------------------------------------------------------------------------- */
+/* ---- planning ---------------------------------------------------------------------------------------------------- */
 
 static int index_of(const char *word, const char *const *words)
 {
@@ -72,8 +75,8 @@ static int index_of(const char *word, const char *const *words)
     return -1;
 }
 
-static weir_status print_plan(const struct weir_stream_graph *stream, int graph, enum weir_graph_format format, struct weir_text *text,
-                              struct weir_error *error)
+static weir_status print_plan(const struct weir_stream_graph *stream, int graph, enum weir_graph_format format,
+                              struct weir_text *text, struct weir_error *error)
 {
     struct weir_job_graph *job = NULL;
     struct weir_execution_graph *execution = NULL;
@@ -87,15 +90,20 @@ static weir_status print_plan(const struct weir_stream_graph *stream, int graph,
     return s;
 }
 
-weir_status weir_job_plan(struct weir_job *job, const char *graph, const char *format, char **to, struct weir_error_text *error)
+weir_status weir_job_plan(struct weir_job *job, const char *graph, const char *format, char **to,
+                          struct weir_error_text *error)
 {
-    static const char *const graphs[] = {"stream", "job", "execution", NULL}, *const formats[] = {"text", "dot", "mermaid", "json", NULL};
+    static const char *const graphs[] = {"stream", "job", "execution", NULL}, *const formats[] = {"text", "dot", "mermaid",
+                                                                                                  "json", NULL};
     struct weir_error e = {0};
     int g = index_of(graph, graphs), f = index_of(format, formats);
     *to = NULL;
     if (g < 0 || f < 0) {
-        weir_error_set(&e, WEIR_E_CONFIG, g < 0 ? "unknown graph '%s': there are stream, job and execution" : "unknown format '%s': there are text, dot, "
-                       "mermaid and json", g < 0 ? graph : format);
+        weir_error_set(&e, WEIR_E_CONFIG,
+                       g < 0 ? "unknown graph '%s': there are stream, job and execution"
+                             : "unknown format '%s': there are text, dot, "
+                               "mermaid and json",
+                       g < 0 ? graph : format);
         return weir__report(WEIR_E_CONFIG, &e, error);
     }
     weir_status s = weir_job_check(job, error);
@@ -107,7 +115,7 @@ weir_status weir_job_plan(struct weir_job *job, const char *graph, const char *f
     return weir__report(s, &e, error);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static weir_status check_slots(const struct weir_job *job, struct weir_error *error)
 {
@@ -117,8 +125,11 @@ static weir_status check_slots(const struct weir_job *job, struct weir_error *er
     weir_status s = slots > 0 ? weir_job_graph_build(job->graph, &graph, error) : WEIR_OK;
     if (s == WEIR_OK && graph) s = weir_execution_graph_build(graph, &plan, error);
     if (s == WEIR_OK && plan && plan->n_slots > slots) {
-        s = weir_error_set(error, WEIR_E_CONFIG, "the job needs %u slots, but the configuration file allows %u; lower the parallelism (-p), put nodes into "
-                           "one slot group, or raise `slots`", plan->n_slots, slots);
+        s = weir_error_set(
+            error, WEIR_E_CONFIG,
+            "the job needs %u slots, but the configuration file allows %u; lower the parallelism (-p), put nodes into "
+            "one slot group, or raise `slots`",
+            plan->n_slots, slots);
     }
     weir_execution_graph_destroy(plan);
     weir_job_graph_destroy(graph);
@@ -134,7 +145,8 @@ weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
     }
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
-    struct weir_deploy_options o = {.platform = job->runtime->platform, .registry = job->runtime->registry, .graph = job->graph};
+    struct weir_deploy_options o = {
+        .platform = job->runtime->platform, .registry = job->runtime->registry, .graph = job->graph};
     s = check_slots(job, &e);
     if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, &e);
     if (s == WEIR_OK) s = weir_run_start(job->run, &e);
@@ -195,7 +207,7 @@ void weir_job_destroy(struct weir_job *job)
     weir_free(job);
 }
 
-/* ---- status ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- status ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t kind_of(enum weir_node_kind kind)
 {
@@ -208,15 +220,30 @@ void weir_job_status(struct weir_job *job, struct weir_job_status *to)
     if (!job->run) return;
     struct weir_run_status s;
     weir_run_status_take(job->run, &s);
-    *to = (struct weir_job_status){.state = state_of(s.state), .n_nodes = s.n_nodes, .elapsed_ms = s.elapsed_ms, .rows_read = s.rows_read,
-                                   .rows_written = s.rows_written, .rows_rejected = s.rows_rejected, .rows_late = s.rows_late};
+    *to = (struct weir_job_status){.state = state_of(s.state),
+                                   .n_nodes = s.n_nodes,
+                                   .elapsed_ms = s.elapsed_ms,
+                                   .rows_read = s.rows_read,
+                                   .rows_written = s.rows_written,
+                                   .rows_rejected = s.rows_rejected,
+                                   .rows_late = s.rows_late};
     to->nodes = weir_alloc_array(s.n_nodes + 1, sizeof *to->nodes);
     for (uint32_t i = 0; i < s.n_nodes; i++) {
         const struct weir_node_status *n = &s.nodes[i];
-        to->nodes[i] = (struct weir_job_node_status){.id = n->id, .title = n->title, .parallelism = n->parallelism, .kind = kind_of(n->kind),
-                                                     .rows_in = n->rows_in, .rows_out = n->rows_out, .late = n->late, .accepted = n->accepted,
-                                                     .rejected = n->rejected, .bytes = n->bytes, .timers_fired = n->timers_fired,
-                                                     .watermark = n->watermark, .busy = n->busy, .backpressured = n->backpressured};
+        to->nodes[i] = (struct weir_job_node_status){.id = n->id,
+                                                     .title = n->title,
+                                                     .parallelism = n->parallelism,
+                                                     .kind = kind_of(n->kind),
+                                                     .rows_in = n->rows_in,
+                                                     .rows_out = n->rows_out,
+                                                     .late = n->late,
+                                                     .accepted = n->accepted,
+                                                     .rejected = n->rejected,
+                                                     .bytes = n->bytes,
+                                                     .timers_fired = n->timers_fired,
+                                                     .watermark = n->watermark,
+                                                     .busy = n->busy,
+                                                     .backpressured = n->backpressured};
     }
     weir_run_status_finish(&s);
 }

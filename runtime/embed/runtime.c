@@ -37,11 +37,14 @@ weir_status weir__report(weir_status status, const struct weir_error *error, str
     return status;
 }
 
-weir_status weir__report_problems(const struct weir_problems *problems, bool json, weir_status status, struct weir_error_text *to)
+weir_status weir__report_problems(const struct weir_problems *problems, bool json, weir_status status,
+                                  struct weir_error_text *to)
 {
     struct weir_text text = {0};
-    if (json) weir_problems_print_json(problems, &text);
-    else weir_problems_print(problems, &text);
+    if (json)
+        weir_problems_print_json(problems, &text);
+    else
+        weir_problems_print(problems, &text);
     if (to) {
         to->status = status;
         snprintf(to->text, sizeof to->text, "%s", weir_text_get(&text));
@@ -51,7 +54,7 @@ weir_status weir__report_problems(const struct weir_problems *problems, bool jso
     return status;
 }
 
-/* ---- creation -------------------------------------------------------------------------------------------------------------- */
+/* ---- creation ---------------------------------------------------------------------------------------------------- */
 
 struct directories {
     const char **list; /* NULL-terminated */
@@ -72,7 +75,8 @@ static size_t count_parts(const char *path)
 }
 
 /* Search order: built-ins, configuration file, WEIR_PLUGIN_PATH, the caller's. */
-static void collect_directories(struct directories *d, const struct weir_runtime_options *o, const struct weir_config *config)
+static void collect_directories(struct directories *d, const struct weir_runtime_options *o,
+                                const struct weir_config *config)
 {
     const char *path = getenv("WEIR_PLUGIN_PATH"), *builtin = getenv("WEIR_PLUGINS");
     size_t given = 0;
@@ -106,20 +110,24 @@ static weir_status create(struct weir_runtime *r, const struct weir_runtime_opti
     struct directories directories = {0};
     collect_directories(&directories, o, &r->config);
     const char *helper = o ? o->helper : NULL;
-    struct weir_registry_options registry = {.platform = r->platform, .directories = directories.list, .helper = helper, .installation = helper};
+    struct weir_registry_options registry = {
+        .platform = r->platform, .directories = directories.list, .helper = helper, .installation = helper};
     s = weir_registry_create(&registry, &r->registry, error);
     directories_finish(&directories);
     return s;
 }
 
-weir_status weir_runtime_create(const struct weir_runtime_options *o, struct weir_runtime **runtime, struct weir_error_text *error)
+weir_status weir_runtime_create(const struct weir_runtime_options *o, struct weir_runtime **runtime,
+                                struct weir_error_text *error)
 {
     struct weir_error e = {0};
     struct weir_runtime *r = weir_alloc(sizeof *r);
     *runtime = NULL;
     weir_status s = create(r, o, &e);
-    if (s == WEIR_OK) *runtime = r;
-    else weir_runtime_destroy(r);
+    if (s == WEIR_OK)
+        *runtime = r;
+    else
+        weir_runtime_destroy(r);
     return weir__report(s, &e, error);
 }
 
@@ -131,7 +139,8 @@ void weir_runtime_destroy(struct weir_runtime *r)
     weir_free(r);
 }
 
-weir_status weir_runtime_list(struct weir_runtime *r, const char *kind, bool json, char **text, struct weir_error_text *error)
+weir_status weir_runtime_list(struct weir_runtime *r, const char *kind, bool json, char **text,
+                              struct weir_error_text *error)
 {
     struct weir_error e = {0};
     struct weir_text t = {0};

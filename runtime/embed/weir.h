@@ -1,7 +1,8 @@
 /* weir.h - libweir, the embedding API: load or build a job, check it, look at its plan, run it in this process.
  *
- * The `weir` command is a client of this header and of nothing below it. libweir installs no signal handlers and starts no process, with one exception: a plugin file
- * without a manifest is described by the helper program named in weir_runtime_options. A plugin that crashes takes the process with it.
+ * The `weir` command is a client of this header and of nothing below it. libweir installs no signal handlers and starts no
+ * process, with one exception: a plugin file without a manifest is described by the helper program named in
+ * weir_runtime_options. A plugin that crashes takes the process with it.
  *
  *   struct weir_error_text error;
  *   struct weir_runtime *runtime;
@@ -11,8 +12,10 @@
  *   weir_job_start(job, &error); weir_job_wait(job, -1);
  *   weir_job_destroy(job); weir_runtime_destroy(runtime);
  *
- * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state and weir_job_status are for any thread.
- * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are relative to the process unless said otherwise.
+ * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state and
+ * weir_job_status are for any thread.
+ * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are
+ * relative to the process unless said otherwise.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -41,67 +44,76 @@ struct weir_error_text {
 WEIR_API const char *weir_version(void); /* "0.1.0" */
 WEIR_API void weir_text_free(char *text);
 
-/* ---- runtime ---------------------------------------------------------------------------------------------------------- */
+/* ---- runtime ----------------------------------------------------------------------------------------------------- */
 
 struct weir_runtime_options { /* zeroed is fine; struct_size = sizeof */
     uint32_t struct_size, reserved;
-    const char *config;          /* configuration file; NULL: $WEIR_CONFIG, else $XDG_CONFIG_HOME/weir/weir.yaml, else /etc/weir/weir.yaml, if there */
-    const char *const *plugins;  /* NULL-terminated: more plugin directories, searched last */
-    const char *helper;          /* the weir command, for files without a manifest; NULL: such files are refused */
-    const char *log;             /* as the environment's WEIR_LOG, which it overrides: "info", "warn,task:debug"; NULL: WEIR_LOG */
-    const char *builtin;         /* directory of the built-in plugins; NULL: $WEIR_PLUGINS, else the installation's */
+    /* Configuration file; NULL: $WEIR_CONFIG, else $XDG_CONFIG_HOME/weir/weir.yaml, else /etc/weir/weir.yaml, if there. */
+    const char *config;
+    const char *const *plugins; /* NULL-terminated: more plugin directories, searched last */
+    const char *helper;         /* the weir command, for files without a manifest; NULL: such files are refused */
+    /* as the environment's WEIR_LOG, which it overrides: "info", "warn,task:debug"; NULL: WEIR_LOG */
+    const char *log;
+    const char *builtin; /* directory of the built-in plugins; NULL: $WEIR_PLUGINS, else the installation's */
 };
-WEIR_API weir_status weir_runtime_create(const struct weir_runtime_options *, struct weir_runtime **, struct weir_error_text *);
+WEIR_API weir_status weir_runtime_create(const struct weir_runtime_options *, struct weir_runtime **,
+                                         struct weir_error_text *);
 WEIR_API void weir_runtime_destroy(struct weir_runtime *); /* after its jobs; NULL is fine */
 /* Every component that jobs here can name, as text for people or JSON; kind NULL: all ("source", "operator", ...). */
-WEIR_API weir_status weir_runtime_list(struct weir_runtime *, const char *kind, bool json, char **text, struct weir_error_text *);
+WEIR_API weir_status weir_runtime_list(struct weir_runtime *, const char *kind, bool json, char **text,
+                                       struct weir_error_text *);
 
 /* The reference of all components with their options, as Markdown: docs/reference/components.md is made with it. */
 WEIR_API weir_status weir_runtime_reference(struct weir_runtime *, char **text, struct weir_error_text *);
 
-/* ---- jobs: from a manifest ---------------------------------------------------------------------------------------------- */
+/* ---- jobs: from a manifest --------------------------------------------------------------------------------------- */
 
 struct weir_setting {
     const char *name, *value;
 };
 struct weir_job_options { /* zeroed is fine; struct_size = sizeof */
     uint32_t struct_size;
-    uint32_t parallelism;             /* as -p; 0: not given */
-    const struct weir_setting *sets;  /* as --set: vars of the manifest */
+    uint32_t parallelism;            /* as -p; 0: not given */
+    const struct weir_setting *sets; /* as --set: vars of the manifest */
     size_t n_sets;
     const struct weir_setting *overrides; /* as -D: path.to.key = value, the value in YAML */
     size_t n_overrides;
-    bool json;                        /* problems as JSON */
+    bool json; /* problems as JSON */
 };
 /* Reads and checks. Problems: WEIR_E_CONFIG, all of them in error->text with file, line, column and a caret. */
-WEIR_API weir_status weir_job_load(struct weir_runtime *, const char *path, const struct weir_job_options *, struct weir_job **, struct weir_error_text *);
+WEIR_API weir_status weir_job_load(struct weir_runtime *, const char *path, const struct weir_job_options *,
+                                   struct weir_job **, struct weir_error_text *);
 
-/* ---- jobs: by calls ------------------------------------------------------------------------------------------------------- */
+/* ---- jobs: by calls ---------------------------------------------------------------------------------------------- */
 
 /* An empty job. base_dir: what relative paths in options are relative to; NULL: the working directory. */
-WEIR_API weir_status weir_job_create(struct weir_runtime *, const char *name, const char *base_dir, struct weir_job **, struct weir_error_text *);
-/* Sets a key of the manifest's top: weir_job_set(job, "defaults.parallelism", "4"). The value is one scalar, written as a manifest writes it. */
+WEIR_API weir_status weir_job_create(struct weir_runtime *, const char *name, const char *base_dir, struct weir_job **,
+                                     struct weir_error_text *);
+/* Sets a key of the manifest's top: weir_job_set(job, "defaults.parallelism", "4"). The value is one scalar, written as a
+ * manifest writes it. */
 WEIR_API weir_status weir_job_set(struct weir_job *, const char *path, const char *value);
-/* A node, and its keys: weir_node_set(node, "source.file.path", "access.log"). append adds to a list: weir_node_append(node, "from", "orders"). The node
- * belongs to the job. Mistakes are found by weir_job_check, all in one go, named by node and path. */
+/* A node, and its keys: weir_node_set(node, "source.file.path", "access.log"). append adds to a list: weir_node_append(node,
+ * "from", "orders"). The node belongs to the job. Mistakes are found by weir_job_check, all in one go, named by node and
+ * path. */
 WEIR_API struct weir_node *weir_job_add_node(struct weir_job *, const char *id);
 WEIR_API weir_status weir_node_set(struct weir_node *, const char *path, const char *value);
 WEIR_API weir_status weir_node_append(struct weir_node *, const char *path, const char *value);
 WEIR_API weir_status weir_job_check(struct weir_job *, struct weir_error_text *);
 
-/* ---- looking at a job -------------------------------------------------------------------------------------------------------- */
+/* ---- looking at a job -------------------------------------------------------------------------------------------- */
 
 /* graph: "stream", "job" or "execution"; format: "text", "dot", "mermaid" or "json". */
-WEIR_API weir_status weir_job_plan(struct weir_job *, const char *graph, const char *format, char **text, struct weir_error_text *);
+WEIR_API weir_status weir_job_plan(struct weir_job *, const char *graph, const char *format, char **text,
+                                   struct weir_error_text *);
 WEIR_API const char *weir_job_name(const struct weir_job *);
 
-/* ---- running --------------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 enum weir_job_state {
     WEIR_JOB_CREATED = 0,
     WEIR_JOB_RUNNING = 1,
-    WEIR_JOB_FINISHED = 2,  /* all input was read, all results are out */
-    WEIR_JOB_STOPPED = 3,   /* stopped in order before the end of input */
+    WEIR_JOB_FINISHED = 2, /* all input was read, all results are out */
+    WEIR_JOB_STOPPED = 3,  /* stopped in order before the end of input */
     WEIR_JOB_CANCELLED = 4,
     WEIR_JOB_FAILED = 5
 };
@@ -114,7 +126,7 @@ WEIR_API weir_status weir_job_failure(const struct weir_job *, struct weir_error
 WEIR_API void weir_job_destroy(struct weir_job *); /* cancels first if it runs; NULL is fine */
 
 struct weir_job_node_status {
-    const char *id, *title; /* valid as long as the job */
+    const char *id, *title;     /* valid as long as the job */
     uint32_t parallelism, kind; /* kind: 1 source, 2 operator, 3 sink */
     uint64_t rows_in, rows_out, late, accepted, rejected, bytes, timers_fired;
     int64_t watermark;          /* ms; INT64_MIN: none yet; INT64_MAX: the end */

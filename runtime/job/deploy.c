@@ -1,7 +1,8 @@
 /* deploy.c - from a stream graph to operators, channels and slots. Coordinator's thread; no other thread runs yet.
  *
- * Order: graphs, workers and pools, rings, operators (which opens plugin files), chains with their writers, gates, splits. Every piece is reachable from the run
- * as soon as it exists, so that weir_run_destroy can undo a deployment that failed half-way.
+ * Order: graphs, workers and pools, rings, operators (which opens plugin files), chains with their writers, gates, splits.
+ * Every piece is reachable from the run as soon as it exists, so that weir_run_destroy can undo a deployment that failed
+ * half-way.
  */
 #include <stdio.h>
 
@@ -14,7 +15,7 @@
 
 #define NO_WORKER UINT32_MAX
 
-/* ---- workers ---------------------------------------------------------------------------------------------------------- */
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
 
 static bool is_blocking(const struct weir_run *run, uint32_t subtask)
 {
@@ -24,8 +25,12 @@ static bool is_blocking(const struct weir_run *run, uint32_t subtask)
 static void add_worker(struct weir_run *run, const char *name)
 {
     struct weir_worker *w = &run->workers[run->n_workers];
-    *w = (struct weir_worker){.platform = run->platform, .cancel = &run->cancel, .failed = weir__job_failed, .failed_arg = run,
-                              .ended = weir__worker_ended, .ended_arg = run};
+    *w = (struct weir_worker){.platform = run->platform,
+                              .cancel = &run->cancel,
+                              .failed = weir__job_failed,
+                              .failed_arg = run,
+                              .ended = weir__worker_ended,
+                              .ended_arg = run};
     snprintf(w->name, sizeof w->name, "%s", name);
     w->subtasks = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *w->subtasks);
     run->pools[run->n_workers] = weir_pool_create();
@@ -65,7 +70,7 @@ static void make_workers(struct weir_run *run)
     }
 }
 
-/* ---- channels ----------------------------------------------------------------------------------------------------------- */
+/* ---- channels ---------------------------------------------------------------------------------------------------- */
 
 static weir_status make_rings(struct weir_run *run, struct weir_error *error)
 {
@@ -79,7 +84,8 @@ static weir_status make_rings(struct weir_run *run, struct weir_error *error)
         weir_status s = weir_ring_init(run->rings[i], run->graph->channel_batches, error);
         if (s != WEIR_OK) return s;
         uint32_t from = run->worker_of[plan->channels[i].from], to = run->worker_of[plan->channels[i].to];
-        if (from != to) run->wakes[i] = (struct weir_channel_wake){.sender = &run->workers[from], .receiver = &run->workers[to]};
+        if (from != to)
+            run->wakes[i] = (struct weir_channel_wake){.sender = &run->workers[from], .receiver = &run->workers[to]};
     }
     return WEIR_OK;
 }
@@ -90,14 +96,15 @@ void weir__wake_sender(void *arg)
     if (wake->sender) weir_worker_wake(wake->sender);
 }
 
-/* ---- operators ------------------------------------------------------------------------------------------------------------ */
+/* ---- operators --------------------------------------------------------------------------------------------------- */
 
 static void wake_worker(void *arg)
 {
     weir_worker_wake(arg);
 }
 
-static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_error *error)
+static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_node *node, const struct weir_op_env *env,
+                                 struct weir_error *error)
 {
     const char *where = run->where[node->index];
     switch (node->kind) {
@@ -113,13 +120,24 @@ static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_
     return NULL;
 }
 
-static struct weir_op_env env_of(struct weir_run *run, const struct weir_stream_node *node, uint32_t index, struct weir_worker *worker, struct weir_pool *pool)
+static struct weir_op_env env_of(struct weir_run *run, const struct weir_stream_node *node, uint32_t index,
+                                 struct weir_worker *worker, struct weir_pool *pool)
 {
     struct weir_random seed = {run->seed ^ ((uint64_t)node->index << 32) ^ index};
-    return (struct weir_op_env){.platform = run->platform, .pool = pool, .job = run->graph->job, .node = node->id, .base_dir = run->graph->base_dir,
-                                .subtask = index, .parallelism = node->parallelism, .max_parallelism = node->max_parallelism,
-                                .attempt = run->attempt, .batch_rows = run->graph->batch_rows, .overflow_bytes = run->graph->overflow_bytes,
-                                .seed = weir_random_next(&seed), .wake = worker ? wake_worker : NULL, .wake_arg = worker};
+    return (struct weir_op_env){.platform = run->platform,
+                                .pool = pool,
+                                .job = run->graph->job,
+                                .node = node->id,
+                                .base_dir = run->graph->base_dir,
+                                .subtask = index,
+                                .parallelism = node->parallelism,
+                                .max_parallelism = node->max_parallelism,
+                                .attempt = run->attempt,
+                                .batch_rows = run->graph->batch_rows,
+                                .overflow_bytes = run->graph->overflow_bytes,
+                                .seed = weir_random_next(&seed),
+                                .wake = worker ? wake_worker : NULL,
+                                .wake_arg = worker};
 }
 
 static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint32_t node, struct weir_error *error)
@@ -139,7 +157,7 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
     return to;
 }
 
-/* ---- chains ------------------------------------------------------------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t member_of(const struct weir_vertex *v, uint32_t node)
 {
@@ -160,7 +178,8 @@ struct writer_channels {
 static struct writer_channels channels_of(struct weir_run *run, uint32_t edge, uint32_t subtask)
 {
     const struct weir_execution_graph *plan = run->plan;
-    struct writer_channels c = {weir_alloc_array(plan->n_channels + 1, sizeof *c.rings), weir_alloc_array(plan->n_channels + 1, sizeof *c.wakes), 0};
+    struct writer_channels c = {weir_alloc_array(plan->n_channels + 1, sizeof *c.rings),
+                                weir_alloc_array(plan->n_channels + 1, sizeof *c.wakes), 0};
     for (uint32_t i = 0; i < plan->n_channels; i++) {
         if (plan->channels[i].edge != edge || plan->channels[i].from != subtask) continue;
         WEIR_ASSERT(plan->channels[i].sender_channel == c.n);
@@ -176,8 +195,8 @@ static void wake_receiver(void *arg, uint32_t channel)
     if (wakes[channel]->receiver) weir_worker_wake(wakes[channel]->receiver);
 }
 
-static weir_status make_custom(struct weir_run *run, const struct weir_stream_edge *edge, struct weir_schema *schema, const struct weir_op_env *env,
-                               struct weir_custom_partition **to, struct weir_error *error)
+static weir_status make_custom(struct weir_run *run, const struct weir_stream_edge *edge, struct weir_schema *schema,
+                               const struct weir_op_env *env, struct weir_custom_partition **to, struct weir_error *error)
 {
     weir_status s = weir_custom_partition_create(edge, schema, env, run->registry, run->where[edge->from], to, error);
     if (s != WEIR_OK) return s;
@@ -190,16 +209,27 @@ static weir_status make_custom(struct weir_run *run, const struct weir_stream_ed
     return WEIR_OK;
 }
 
-static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, uint32_t subtask, const struct weir_stream_edge *edge,
-                               const struct weir_op_env *env, struct weir_writer **writer, struct weir_error *error)
+static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, uint32_t subtask,
+                               const struct weir_stream_edge *edge, const struct weir_op_env *env,
+                               struct weir_writer **writer, struct weir_error *error)
 {
     const struct weir_stream_node *from = run->graph->nodes[edge->from], *to = run->graph->nodes[edge->to];
     struct weir_schema *schema = from->outputs[edge->from_port].schema;
     struct writer_channels c = channels_of(run, edge->index, subtask);
-    struct weir_writer_options o = {.partition = edge->partition, .pool = chain->pool, .schema = schema, .rings = c.rings, .n_rings = c.n,
-                                    .batch_rows = run->graph->batch_rows, .key_fields = edge->key_fields, .n_key_fields = edge->n_key_fields,
-                                    .max_parallelism = to->max_parallelism, .receivers = to->parallelism, .seed = env->seed ^ edge->index,
-                                    .pushed = wake_receiver, .pushed_arg = c.wakes, .where = run->where[edge->from]};
+    struct weir_writer_options o = {.partition = edge->partition,
+                                    .pool = chain->pool,
+                                    .schema = schema,
+                                    .rings = c.rings,
+                                    .n_rings = c.n,
+                                    .batch_rows = run->graph->batch_rows,
+                                    .key_fields = edge->key_fields,
+                                    .n_key_fields = edge->n_key_fields,
+                                    .max_parallelism = to->max_parallelism,
+                                    .receivers = to->parallelism,
+                                    .seed = env->seed ^ edge->index,
+                                    .pushed = wake_receiver,
+                                    .pushed_arg = c.wakes,
+                                    .where = run->where[edge->from]};
     struct weir_custom_partition *custom = NULL;
     weir_status s = edge->partition == WEIR_PARTITION_CUSTOM ? make_custom(run, edge, schema, env, &custom, error) : WEIR_OK;
     if (custom) {
@@ -217,8 +247,8 @@ static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, u
     return s;
 }
 
-static weir_status add_targets(struct weir_run *run, uint32_t subtask, const struct weir_vertex *v, uint32_t member, const struct weir_op_env *env,
-                               struct weir_error *error)
+static weir_status add_targets(struct weir_run *run, uint32_t subtask, const struct weir_vertex *v, uint32_t member,
+                               const struct weir_op_env *env, struct weir_error *error)
 {
     struct weir_chain *chain = &run->subtasks[subtask].chain;
     struct weir_chain_member *m = &chain->members[member];
@@ -271,14 +301,15 @@ static void make_gate(struct weir_run *run, uint32_t subtask)
     for (uint32_t i = 0; i < plan->n_channels; i++) {
         if (plan->channels[i].to != subtask) continue;
         uint32_t input = run->graph->edges[plan->channels[i].edge]->to_input;
-        channels[n++] = (struct weir_gate_channel){.ring = run->rings[i], .input = input, .popped = weir__wake_sender, .popped_arg = &run->wakes[i]};
+        channels[n++] = (struct weir_gate_channel){
+            .ring = run->rings[i], .input = input, .popped = weir__wake_sender, .popped_arg = &run->wakes[i]};
         if (input + 1 > inputs) inputs = input + 1;
     }
     if (n > 0) weir_gate_init(&run->subtasks[subtask].gate, channels, n, inputs);
     weir_free(channels);
 }
 
-/* ---- splits ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- splits ------------------------------------------------------------------------------------------------------ */
 
 static struct weir_run_op *op_of(struct weir_run *run, uint32_t node, uint32_t index)
 {
@@ -298,15 +329,16 @@ static weir_status deal_splits(struct weir_run *run, const struct weir_stream_no
     weir_status s = weir_source_discover(node, &env, run->registry, run->where[node->index], &found, error);
     if (s != WEIR_OK) weir_error_prefix(error, "%s: ", run->where[node->index]);
     for (size_t i = 0; s == WEIR_OK && i < found.n; i++) {
-        s = weir_source_op_add_split(op_of(run, node->index, (uint32_t)(i % node->parallelism))->op, &found.splits[i], error);
+        s = weir_source_op_add_split(op_of(run, node->index, (uint32_t)(i % node->parallelism))->op, &found.splits[i],
+                                     error);
     }
     weir_splits_finish(&found);
     weir_pool_close(pool);
     return s;
 }
 
-/* A source's subtask without a split sends nothing but its end. When that arrives depends on the schedule; what is late must not, so its channels leave the
- * watermark minimum now. (Only where another channel of that input stays.) */
+/* A source's subtask without a split sends nothing but its end. When that arrives depends on the schedule; what is late must
+ * not, so its channels leave the watermark minimum now. (Only where another channel of that input stays.) */
 static bool sends_nothing(const struct weir_run *run, uint32_t subtask)
 {
     const struct weir_subtask *t = &run->subtasks[subtask];
@@ -332,14 +364,15 @@ static void expect_nothing(struct weir_run *run, uint32_t subtask)
     weir_free(silent);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static void name_nodes(struct weir_run *run)
 {
     run->where = weir_alloc_array(run->graph->n_nodes + 1, sizeof *run->where);
     for (uint32_t i = 0; i < run->graph->n_nodes; i++) {
         const struct weir_stream_node *n = run->graph->nodes[i];
-        run->where[i] = weir_format("%s%snode '%s' (%s)", n->place ? n->place : "", n->place ? ": " : "", n->id, n->title ? n->title : "?");
+        run->where[i] = weir_format("%s%snode '%s' (%s)", n->place ? n->place : "", n->place ? ": " : "", n->id,
+                                    n->title ? n->title : "?");
     }
 }
 

@@ -13,7 +13,7 @@ static void wake_all(struct weir_run *run)
     }
 }
 
-/* ---- failure: the first one counts ------------------------------------------------------------------------------------ */
+/* ---- failure: the first one counts ------------------------------------------------------------------------------- */
 
 static void fail(struct weir_run *run, const struct weir_error *error)
 {
@@ -36,7 +36,7 @@ const struct weir_error *weir_run_failure(const struct weir_run *run)
     return atomic_load_explicit(&run->failed, memory_order_acquire) == 2 ? &run->failure : NULL;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static enum weir_run_state final_state(const struct weir_run *run)
 {
@@ -72,7 +72,7 @@ bool weir_run_wait(struct weir_run *run, int64_t timeout_ms)
     return true;
 }
 
-/* ---- control --------------------------------------------------------------------------------------------------------------- */
+/* ---- control ----------------------------------------------------------------------------------------------------- */
 
 weir_status weir_run_start(struct weir_run *run, struct weir_error *error)
 {
@@ -121,7 +121,7 @@ uint32_t weir_run_workers(struct weir_run *run, struct weir_worker ***workers)
     return run->n_workers;
 }
 
-/* ---- undoing ---------------------------------------------------------------------------------------------------------------- */
+/* ---- undoing ----------------------------------------------------------------------------------------------------- */
 
 static void destroy_subtask(struct weir_subtask *t)
 {
@@ -164,7 +164,8 @@ void weir_run_destroy(struct weir_run *run)
     for (uint32_t i = 0; run->where && i < run->graph->n_nodes; i++) weir_free(run->where[i]);
     weir_execution_graph_destroy(run->plan);
     weir_job_graph_destroy(run->job_graph);
-    void *arrays[] = {run->where, run->workers, run->worker_list, run->pools, run->subtasks, run->worker_of, run->rings, run->wakes, run->ops, run->partitions};
+    void *arrays[] = {run->where,     run->workers, run->worker_list, run->pools, run->subtasks,
+                      run->worker_of, run->rings,   run->wakes,       run->ops,   run->partitions};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) weir_free(arrays[i]);
     weir_free(run);
 }

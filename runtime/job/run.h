@@ -14,7 +14,14 @@
 #include "loader/registry.h"
 #include "task/worker.h"
 
-enum weir_run_state { WEIR_RUN_DEPLOYED = 0, WEIR_RUN_RUNNING, WEIR_RUN_FINISHED, WEIR_RUN_STOPPED, WEIR_RUN_CANCELLED, WEIR_RUN_FAILED };
+enum weir_run_state {
+    WEIR_RUN_DEPLOYED = 0,
+    WEIR_RUN_RUNNING,
+    WEIR_RUN_FINISHED,
+    WEIR_RUN_STOPPED,
+    WEIR_RUN_CANCELLED,
+    WEIR_RUN_FAILED
+};
 
 struct weir_run; /* a deployed job */
 
@@ -26,24 +33,25 @@ struct weir_deploy_options {
 };
 /* Opens the plugins, finds the splits, makes operators, channels, slots. No thread is started. */
 WEIR_CHECKED weir_status weir_run_deploy(const struct weir_deploy_options *, struct weir_run **, struct weir_error *);
-WEIR_CHECKED weir_status weir_run_start(struct weir_run *, struct weir_error *); /* one thread per slot and blocking subtask */
+/* one thread per slot and blocking subtask */
+WEIR_CHECKED weir_status weir_run_start(struct weir_run *, struct weir_error *);
 void weir_run_stop(struct weir_run *);   /* sources stop, what is in flight arrives, sinks finish */
 void weir_run_cancel(struct weir_run *); /* at once; sinks do not finish */
 /* Until the job is over, or timeout_ms (< 0: no limit) has passed: false then. One waiter at a time. */
 bool weir_run_wait(struct weir_run *, int64_t timeout_ms);
 enum weir_run_state weir_run_state(const struct weir_run *);
 const struct weir_error *weir_run_failure(const struct weir_run *); /* NULL unless FAILED */
-void weir_run_destroy(struct weir_run *); /* cancels and joins first if need be; NULL is fine */
+void weir_run_destroy(struct weir_run *);                           /* cancels and joins first if need be; NULL is fine */
 
-/* ---- looking at it: any thread, at any time ------------------------------------------------------------------------------ */
+/* ---- looking at it: any thread, at any time ---------------------------------------------------------------------- */
 
 struct weir_node_status {
     const char *id, *title;
     enum weir_node_kind kind;
     uint32_t parallelism, vertex;
     uint64_t rows_in, rows_out, late, accepted, rejected, bytes, timers_fired;
-    int64_t watermark;              /* the smallest of its subtasks; INT64_MIN: none yet */
-    double busy, backpressured;     /* share of its vertex's time since the start, 0 .. 1 */
+    int64_t watermark;          /* the smallest of its subtasks; INT64_MIN: none yet */
+    double busy, backpressured; /* share of its vertex's time since the start, 0 .. 1 */
 };
 struct weir_run_status {
     enum weir_run_state state;
@@ -55,7 +63,7 @@ struct weir_run_status {
 void weir_run_status_take(struct weir_run *, struct weir_run_status *); /* weir_run_status_finish when done */
 void weir_run_status_finish(struct weir_run_status *);
 
-/* ---- for the seeded scheduler of the tests -------------------------------------------------------------------------------- */
+/* ---- for the seeded scheduler of the tests ----------------------------------------------------------------------- */
 
 uint32_t weir_run_workers(struct weir_run *, struct weir_worker ***); /* deployed, not started */
 void weir_run_set_over(struct weir_run *);                            /* all workers were stepped to their end by hand */

@@ -22,10 +22,10 @@ struct weir_run {
     uint32_t attempt;
     uint64_t seed;
 
-    char **where;                  /* by stream node */
-    struct weir_worker *workers;   /* slots first, then one per blocking subtask */
+    char **where;                /* by stream node */
+    struct weir_worker *workers; /* slots first, then one per blocking subtask */
     struct weir_worker **worker_list;
-    struct weir_pool **pools;      /* by worker */
+    struct weir_pool **pools; /* by worker */
     uint32_t n_workers;
     struct weir_subtask *subtasks; /* as in plan->subtasks */
     uint32_t *worker_of;           /* by subtask */
@@ -37,8 +37,8 @@ struct weir_run {
     struct weir_channel_wake *wakes; /* by channel: who is woken on push and on pop */
 
     _Atomic uint32_t state, stop, cancel;
-    _Atomic uint32_t live;         /* workers whose thread has not ended */
-    _Atomic uint32_t failed;       /* 0 none, 1 being written, 2 written */
+    _Atomic uint32_t live;   /* workers whose thread has not ended */
+    _Atomic uint32_t failed; /* 0 none, 1 being written, 2 written */
     struct weir_error failure;
     struct weir_parker waiter;
     int64_t started_ns, ended_ns;
@@ -48,7 +48,8 @@ struct weir_channel_wake {
     struct weir_worker *sender, *receiver; /* NULL: the same worker, which is awake */
 };
 
-/* The wake-up calls that gates and writers are given; arg is a weir_channel_wake, or an array of pointers to them by sender channel. */
+/* The wake-up calls that gates and writers are given; arg is a weir_channel_wake, or an array of pointers to them by sender
+ * channel. */
 void weir__wake_sender(void *arg);
 
 void weir__job_failed(void *run, struct weir_subtask *);

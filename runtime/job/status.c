@@ -1,4 +1,5 @@
-/* status.c - what a running job looks like from outside. Any thread; counters are read while they are written (relaxed), so sums are of about now. */
+/* status.c - what a running job looks like from outside. Any thread; counters are read while they are written (relaxed), so
+ * sums are of about now. */
 #include "base/alloc.h"
 #include "job/run_internal.h"
 
@@ -51,8 +52,12 @@ void weir_run_status_take(struct weir_run *run, struct weir_run_status *s)
     s->nodes = weir_alloc_array(g->n_nodes + 1, sizeof *s->nodes);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const struct weir_stream_node *node = g->nodes[i];
-        s->nodes[i] = (struct weir_node_status){.id = node->id, .title = node->title, .kind = node->kind, .parallelism = node->parallelism,
-                                                .vertex = run->job_graph->vertex_of[i], .watermark = INT64_MAX};
+        s->nodes[i] = (struct weir_node_status){.id = node->id,
+                                                .title = node->title,
+                                                .kind = node->kind,
+                                                .parallelism = node->parallelism,
+                                                .vertex = run->job_graph->vertex_of[i],
+                                                .watermark = INT64_MAX};
     }
     for (uint32_t i = 0; i < run->n_ops; i++) add_op(&s->nodes[run->ops[i].node], run->ops[i].op);
     for (uint32_t i = 0; i < g->n_nodes; i++) {

@@ -1,4 +1,5 @@
-/* host_output.c - what a component emits: from its builder to rows of the stream, with pass-through and key columns. [task] */
+/* host_output.c - what a component emits: from its builder to rows of the stream, with pass-through and key columns. [task]
+ */
 #include <string.h>
 
 #include "data/arrow.h"
@@ -10,7 +11,7 @@ static weir_status no_memory(struct weir_instance *in)
     return weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for an output batch");
 }
 
-/* ---- key columns --------------------------------------------------------------------------------------------------- */
+/* ---- key columns ------------------------------------------------------------------------------------------------- */
 
 /* A builder writes cells at out.length; key columns trail behind, so the length is set back for a moment. */
 weir_status weir__instance_fill_keys(struct weir_instance *in)
@@ -36,7 +37,7 @@ weir_status weir__instance_fill_keys(struct weir_instance *in)
     return WEIR_OK;
 }
 
-/* ---- pass-through columns ---------------------------------------------------------------------------------------------- */
+/* ---- pass-through columns ---------------------------------------------------------------------------------------- */
 
 static bool is_identity(const uint32_t *origin, int64_t n, int64_t input_length)
 {
@@ -47,11 +48,13 @@ static bool is_identity(const uint32_t *origin, int64_t n, int64_t input_length)
     return true;
 }
 
-static weir_status pass_columns(struct weir_instance *in, struct weir_instance_port *port, struct weir_rows *rows, const uint32_t *origin)
+static weir_status pass_columns(struct weir_instance *in, struct weir_instance_port *port, struct weir_rows *rows,
+                                const uint32_t *origin)
 {
     if (!in->rows) {
         return weir_op_fail(in->op, WEIR_E_PLUGIN,
-                            "a row was emitted outside of a record's callback, but the component's output is declared with '*', the fields of the "
+                            "a row was emitted outside of a record's callback, but the component's output is declared with "
+                            "'*', the fields of the "
                             "record; declare it with '@key' or with fields of its own");
     }
     bool whole = !origin || is_identity(origin, rows->view.length, in->rows->view.length);
@@ -61,7 +64,8 @@ static weir_status pass_columns(struct weir_instance *in, struct weir_instance_p
         return WEIR_OK;
     }
     for (uint32_t i = 0; i < port->n_pass; i++) {
-        weir_status s = weir_rows_gather_column(in->op->env->pool, rows, port->pass[i], &in->rows->columns[i], origin, rows->view.length);
+        weir_status s = weir_rows_gather_column(in->op->env->pool, rows, port->pass[i], &in->rows->columns[i], origin,
+                                                rows->view.length);
         if (s != WEIR_OK) return no_memory(in);
     }
     return WEIR_OK;
@@ -81,8 +85,8 @@ static void mask_null_rows(struct weir_instance *in, struct weir_builder *b)
 static weir_status check_one_to_one(struct weir_instance *in, struct weir_rows *rows)
 {
     if (in->rows && rows->view.length == in->rows->view.length) return WEIR_OK;
-    return weir_op_fail(in->op, WEIR_E_PLUGIN, "a one-to-one component wrote %lld rows for %lld", (long long)rows->view.length,
-                        (long long)(in->rows ? in->rows->view.length : 0));
+    return weir_op_fail(in->op, WEIR_E_PLUGIN, "a one-to-one component wrote %lld rows for %lld",
+                        (long long)rows->view.length, (long long)(in->rows ? in->rows->view.length : 0));
 }
 
 /* Rows of a one-to-one component keep the time, the selection and the keys of their input. */
@@ -115,8 +119,10 @@ weir_status weir__instance_flush(struct weir_instance *in, uint32_t index)
     if (!rows) return no_memory(in);
     if (forgotten >= 0) {
         weir_rows_release(rows);
-        return weir_op_fail(in->op, WEIR_E_PLUGIN, "column '%s' was not written for some row; every output column must be put, or put null, before emit",
-                            weir_schema_field_at(port->written, (uint32_t)forgotten)->name);
+        return weir_op_fail(
+            in->op, WEIR_E_PLUGIN,
+            "column '%s' was not written for some row; every output column must be put, or put null, before emit",
+            weir_schema_field_at(port->written, (uint32_t)forgotten)->name);
     }
     bool one_to_one = !rows->view.time;
     if (one_to_one) s = check_one_to_one(in, rows);
@@ -131,12 +137,14 @@ weir_status weir__instance_flush(struct weir_instance *in, uint32_t index)
     return s;
 }
 
-/* ---- the host's slots ------------------------------------------------------------------------------------------------------ */
+/* ---- the host's slots -------------------------------------------------------------------------------------------- */
 
 static weir_status host_flush(weir_ctx *cx, uint32_t port)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (port >= in->n_ports) return weir_op_fail(in->op, WEIR_E_PLUGIN, "emit on port %u, but the component declares %u ports", port, in->n_ports);
+    if (port >= in->n_ports)
+        return weir_op_fail(in->op, WEIR_E_PLUGIN, "emit on port %u, but the component declares %u ports", port,
+                            in->n_ports);
     return weir__instance_flush(in, port);
 }
 
@@ -145,7 +153,8 @@ static weir_status host_reserve_bytes(weir_ctx *cx, uint32_t port, uint32_t colu
     struct weir_instance *in = weir_instance_of(cx);
     weir_status s = weir_builder_reserve_bytes(in->ports[port].builder, column, more);
     if (s == WEIR_OK) return s;
-    return weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for %zu more bytes of column '%s' (a batch's column holds at most 2 GiB)", more,
+    return weir_op_fail(in->op, WEIR_E_MEMORY,
+                        "no memory for %zu more bytes of column '%s' (a batch's column holds at most 2 GiB)", more,
                         weir_schema_field_at(in->ports[port].written, column)->name);
 }
 
@@ -155,7 +164,8 @@ static weir_status host_copy(weir_ctx *cx, uint32_t port, uint32_t column, weir_
     weir_status s = weir_builder_copy_cell(in->ports[port].builder, column, &from.batch->columns[from_column], from.i);
     if (s != WEIR_E_DATA) return s == WEIR_OK ? s : no_memory(in);
     const char *name = weir_schema_field_at(in->ports[port].written, column)->name;
-    return weir_op_fail(in->op, s, "a null was copied into column '%s', which takes none; declare it as '%s: ...?'", name, name);
+    return weir_op_fail(in->op, s, "a null was copied into column '%s', which takes none; declare it as '%s: ...?'", name,
+                        name);
 }
 
 static weir_status host_pack_row(weir_ctx *cx, weir_row row, weir_str *packed)
@@ -176,7 +186,8 @@ static weir_status host_unpack_row(weir_ctx *cx, uint32_t port, weir_str packed)
     return weir_row_unpack((const uint8_t *)packed.p, packed.n, in->ports[port].builder, &in->op->error);
 }
 
-static weir_status host_export_arrow(weir_ctx *cx, const weir_batch *batch, struct ArrowSchema *schema, struct ArrowArray *array)
+static weir_status host_export_arrow(weir_ctx *cx, const weir_batch *batch, struct ArrowSchema *schema,
+                                     struct ArrowArray *array)
 {
     struct weir_instance *in = weir_instance_of(cx);
     weir_status s = weir_arrow_export_schema(in->in, schema, &in->op->error);

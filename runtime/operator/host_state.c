@@ -9,13 +9,14 @@ static weir_status no_memory(struct weir_instance *in)
     return weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for keyed state");
 }
 
-/* ---- the current key ------------------------------------------------------------------------------------------------ */
+/* ---- the current key --------------------------------------------------------------------------------------------- */
 
 weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
 {
     weir_status s = weir__instance_fill_keys(in);
     if (s != WEIR_OK) return s;
-    if (!in->rows || in->n_key_fields == 0) return weir_op_fail(in->op, WEIR_E_PLUGIN, "use_key was called where there is no keyed record");
+    if (!in->rows || in->n_key_fields == 0)
+        return weir_op_fail(in->op, WEIR_E_PLUGIN, "use_key was called where there is no keyed record");
     in->key_bytes.n = 0;
     s = weir_key_encode(&in->key_bytes, &in->rows->view, in->key_fields, in->n_key_fields, row);
     if (s == WEIR_E_DATA) {
@@ -23,7 +24,9 @@ weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
         return weir_instance_failed(in, s, NULL);
     }
     if (s != WEIR_OK) return no_memory(in);
-    in->key = (struct weir_key_ref){.p = in->key_bytes.p, .n = (uint32_t)in->key_bytes.n, .group = in->rows->keys.key_group[row],
+    in->key = (struct weir_key_ref){.p = in->key_bytes.p,
+                                    .n = (uint32_t)in->key_bytes.n,
+                                    .group = in->rows->keys.key_group[row],
                                     .hash = in->rows->keys.hash[row]};
     in->key_at = row;
     return WEIR_OK;
@@ -80,7 +83,7 @@ static weir_row host_key(weir_ctx *cx)
     return weir__instance_key_row(weir_instance_of(cx));
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------------ */
+/* ---- state ------------------------------------------------------------------------------------------------------- */
 
 /* A component that touches state without a key, or a state that it did not declare, is refused rather than obeyed. */
 static bool has_state(struct weir_instance *in, uint32_t state)
@@ -96,18 +99,20 @@ static bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind ki
     const struct weir_component_info *info = in->part.spec->info;
     if (!has_state(in, state)) return false;
     if (kind && info->states[state].kind != kind) {
-        weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used as another kind of state than it was declared", info->states[state].name);
+        weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used as another kind of state than it was declared",
+                     info->states[state].name);
         return false;
     }
     if (!in->key.p) {
-        weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used where no key is current; call use_key(row) first", info->states[state].name);
+        weir_op_fail(in->op, WEIR_E_PLUGIN, "state '%s' was used where no key is current; call use_key(row) first",
+                     info->states[state].name);
         return false;
     }
     return true;
 }
 
 #define SET in->state
-#define AT in->state, in->state_base + state, &in->key, in->ns
+#define AT  in->state, in->state_base + state, &in->key, in->ns
 
 static const void *host_value_get(weir_ctx *cx, uint32_t state)
 {
@@ -196,13 +201,17 @@ static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, s
     return p;
 }
 
-/* ---- timers and clocks ---------------------------------------------------------------------------------------------------- */
+/* ---- timers and clocks ------------------------------------------------------------------------------------------- */
 
 static weir_status check_timer(struct weir_instance *in, uint32_t clock)
 {
-    if (clock > WEIR_PROCESSING_TIME) return weir_op_fail(in->op, WEIR_E_PLUGIN, "a timer on clock %u; there are event time (0) and processing time (1)", clock);
+    if (clock > WEIR_PROCESSING_TIME)
+        return weir_op_fail(in->op, WEIR_E_PLUGIN, "a timer on clock %u; there are event time (0) and processing time (1)",
+                            clock);
     if (!in->timers || !in->key.p) {
-        return weir_op_fail(in->op, WEIR_E_PLUGIN, "a timer was set where no key is current; timers belong to keyed components and the current key");
+        return weir_op_fail(
+            in->op, WEIR_E_PLUGIN,
+            "a timer was set where no key is current; timers belong to keyed components and the current key");
     }
     return WEIR_OK;
 }

@@ -1,4 +1,5 @@
-/* instance.c - making an instance: the component's view of its input, its output ports, and what happens around each callback.
+/* instance.c - making an instance: the component's view of its input, its output ports, and what happens around each
+ * callback.
  *
  * Subtask's thread, but for creation (coordinator). How a schema text becomes columns is said in weir/component.h.
  */
@@ -53,8 +54,8 @@ static void run_of_columns(uint32_t *to, uint32_t *n, uint32_t *next, uint32_t c
     for (uint32_t i = 0; i < count; i++) to[(*n)++] = (*next)++;
 }
 
-static void assign_columns(const struct weir_schema_text *text, const struct weir_instance_options *o, struct weir_schema *schema,
-                           struct port_columns *to)
+static void assign_columns(const struct weir_schema_text *text, const struct weir_instance_options *o,
+                           struct weir_schema *schema, struct port_columns *to)
 {
     uint32_t total = weir_schema_count(schema), next = 0;
     uint32_t fields_in = o->in ? weir_schema_count(o->in) : 0;
@@ -100,8 +101,9 @@ static weir_status set_up_port(struct weir_instance *in, uint32_t index, const s
 
     bool one_to_one = o->part->info->flags & WEIR_ONE_TO_ONE;
     memcpy(columns.written + columns.n_written, columns.keys, columns.n_keys * sizeof *columns.keys);
-    weir_status s = weir_builder_init(&port->own, in->op->env->pool, port->schema, columns.written, columns.n_written + columns.n_keys,
-                                      in->op->env->batch_rows, !one_to_one, !one_to_one && columns.n_pass > 0, error);
+    weir_status s =
+        weir_builder_init(&port->own, in->op->env->pool, port->schema, columns.written, columns.n_written + columns.n_keys,
+                          in->op->env->batch_rows, !one_to_one, !one_to_one && columns.n_pass > 0, error);
     port->own.out.n_columns = columns.n_written; /* the key's columns are not the component's business */
     port->builder = &port->own;
     weir_free(columns.written);
@@ -170,15 +172,21 @@ static void set_up_host(struct weir_instance *in)
     weir__host_output(&in->host);
     weir__host_state(&in->host);
     weir__host_source(&in->host);
-    in->info = (weir_info){.struct_size = sizeof in->info, .subtask = env->subtask, .parallelism = env->parallelism,
-                           .max_parallelism = env->max_parallelism, .attempt = env->attempt, .job = env->job, .node = env->node,
+    in->info = (weir_info){.struct_size = sizeof in->info,
+                           .subtask = env->subtask,
+                           .parallelism = env->parallelism,
+                           .max_parallelism = env->max_parallelism,
+                           .attempt = env->attempt,
+                           .job = env->job,
+                           .node = env->node,
                            .base_dir = env->base_dir};
     in->cx.host = &in->host;
     in->cx.out = in->outs;
     in->cx.host_data = in;
 }
 
-weir_status weir_instance_create(const struct weir_instance_options *o, struct weir_instance **instance, struct weir_error *error)
+weir_status weir_instance_create(const struct weir_instance_options *o, struct weir_instance **instance,
+                                 struct weir_error *error)
 {
     struct weir_instance *in = weir_alloc(sizeof *in);
     *instance = NULL;
@@ -200,8 +208,8 @@ weir_status weir_instance_create(const struct weir_instance_options *o, struct w
     return WEIR_OK;
 }
 
-weir_status weir_instance_create_for_node(const struct weir_stream_node *node, struct weir_instance_options *o, struct weir_instance **instance,
-                                          struct weir_error *error)
+weir_status weir_instance_create_for_node(const struct weir_stream_node *node, struct weir_instance_options *o,
+                                          struct weir_instance **instance, struct weir_error *error)
 {
     struct weir_schema **outputs = weir_alloc_array(node->n_outputs + 1, sizeof *outputs);
     for (uint32_t i = 0; i < node->n_outputs; i++) outputs[i] = node->outputs[i].schema;
@@ -245,7 +253,7 @@ void weir_instance_destroy(struct weir_instance *in)
     weir_free(in);
 }
 
-/* ---- around a callback --------------------------------------------------------------------------------------------- */
+/* ---- around a callback ------------------------------------------------------------------------------------------- */
 
 static weir_status no_memory(struct weir_instance *in, const char *what)
 {
@@ -287,7 +295,8 @@ static weir_status refuse_null(struct weir_instance *in, int64_t row, uint32_t c
     in->cx.row = (uint32_t)row;
     const weir_schema_field *f = weir_schema_field_at(in->in, column);
     weir_op_fail(in->op, WEIR_E_DATA,
-                 "field '%s' is null, and the component takes no null there; filter such records out before it, or declare '%s: %s?' in the component",
+                 "field '%s' is null, and the component takes no null there; filter such records out before it, or declare "
+                 "'%s: %s?' in the component",
                  f->name, f->name, weir_type_name((weir_type)f->type));
     return weir_instance_failed(in, WEIR_E_DATA, NULL);
 }
@@ -301,7 +310,8 @@ static weir_status hash_keys(struct weir_instance *in)
     if (!own) return no_memory(in, "keys");
     weir_rows_release(in->rows);
     in->rows = own;
-    weir_status s = weir_key_rows(in->op->env->pool, own, in->key_fields, in->n_key_fields, in->op->env->max_parallelism, &bad_row, &bad_field);
+    weir_status s = weir_key_rows(in->op->env->pool, own, in->key_fields, in->n_key_fields, in->op->env->max_parallelism,
+                                  &bad_row, &bad_field);
     if (s != WEIR_E_DATA) return s == WEIR_OK ? s : no_memory(in, "keys");
     in->cx.row = (uint32_t)bad_row;
     weir_op_fail(in->op, s, "key field '%s' is null; null keys are not allowed: filter such records out before key_by",
@@ -335,7 +345,8 @@ weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows
     if (null_row >= 0 && !skips_nulls) return refuse_null(in, null_row, column);
     for (uint32_t p = 0; p < in->n_ports; p++) {
         if (in->ports[p].builder != &in->ports[p].own) continue;
-        if (weir_builder_reserve_rows(in->ports[p].builder, rows->view.length) != WEIR_OK) return no_memory(in, "an output batch");
+        if (weir_builder_reserve_rows(in->ports[p].builder, rows->view.length) != WEIR_OK)
+            return no_memory(in, "an output batch");
     }
     return WEIR_OK;
 }
@@ -379,8 +390,8 @@ weir_status weir_instance_failed(struct weir_instance *in, weir_status status, c
         weir_text_add_record(&record, &in->view, in->in, in->cx.row);
     }
     size_t used = strlen(error->text);
-    snprintf(error->text + used, sizeof error->text - used, COMPONENT_LINE "%s/%s of %s%s", info->plugin->id, info->id, info->plugin->path,
-             weir_text_get(&record));
+    snprintf(error->text + used, sizeof error->text - used, COMPONENT_LINE "%s/%s of %s%s", info->plugin->id, info->id,
+             info->plugin->path, weir_text_get(&record));
     weir_text_finish(&record);
     return status;
 }

@@ -1,8 +1,9 @@
 /* plugin_op.c - an operator component in a chain: map, filter, flat_map, process, keyed process. Subtask's thread.
  *
- * Timers (semantics A5.1): at watermark W all event timers with ts <= W fire, each removed before its callback; those that callbacks
- * set at or before W fire in the same loop; then the chain sends W on. The loop stops after FIRE_STEP timers, or when an output is full, or
- * when a callback says MORE, and goes on at the next call. Processing-time timers fire when the clock has passed ts, that is from ts + 1 on.
+ * Timers (semantics A5.1): at watermark W all event timers with ts <= W fire, each removed before its callback; those that
+ * callbacks set at or before W fire in the same loop; then the chain sends W on. The loop stops after FIRE_STEP timers, or
+ * when an output is full, or when a callback says MORE, and goes on at the next call. Processing-time timers fire when the
+ * clock has passed ts, that is from ts + 1 on.
  */
 #include <string.h>
 
@@ -36,7 +37,7 @@ static weir_status open_op(struct weir_op *op)
     return weir_instance_end(p->instance, false);
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 /* The rows that stay, as a selection over the same buffers. */
 static weir_status emit_kept(struct plugin_op *p, struct weir_rows *rows, struct weir_buffer *keep)
@@ -102,7 +103,7 @@ static weir_status process_rows(struct weir_op *op, uint32_t input, struct weir_
     return ended < 0 ? ended : s;
 }
 
-/* ---- timers ----------------------------------------------------------------------------------------------------------- */
+/* ---- timers ------------------------------------------------------------------------------------------------------ */
 
 static bool next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
 {
@@ -159,7 +160,7 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
     return fire(p, WEIR_PROCESSING_TIME, now_ms - 1);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static weir_status finish_op(struct weir_op *op)
 {
@@ -188,12 +189,17 @@ static void destroy_op(struct weir_op *op)
     weir_free(p);
 }
 
-static const struct weir_op_class plugin_class = {.name = "operator", .open = open_op, .rows = process_rows, .watermark = on_watermark,
-                                                  .processing_time = on_processing_time, .finish = finish_op, .close = close_op,
+static const struct weir_op_class plugin_class = {.name = "operator",
+                                                  .open = open_op,
+                                                  .rows = process_rows,
+                                                  .watermark = on_watermark,
+                                                  .processing_time = on_processing_time,
+                                                  .finish = finish_op,
+                                                  .close = close_op,
                                                   .destroy = destroy_op};
 
-struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
-                                      const char *where, struct weir_error *error)
+struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                      struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct plugin_op *p = weir_alloc(sizeof *p);
     const struct weir_component_info *info = node->part->info;

@@ -37,8 +37,7 @@ static struct source_op *source_of(struct weir_op *op)
     return (struct source_op *)(void *)op;
 }
 
-/* ---- watermarks of splits
- * -------------------------------------------------------------------------------------------------- */
+/* ---- watermarks of splits ---------------------------------------------------------------------------------------- */
 
 /* Tells the stream what has become of the minimum: a status change, a watermark. */
 static weir_status tell(struct source_op *s, bool grew)
@@ -89,8 +88,7 @@ static weir_status tick(struct weir_op *op, int64_t now_ms)
     return status;
 }
 
-/* ---- what the component calls
- * ----------------------------------------------------------------------------------------------- */
+/* ---- what the component calls ------------------------------------------------------------------------------------ */
 
 static struct split *find_split(struct source_op *s, uint64_t id)
 {
@@ -167,8 +165,7 @@ static weir_status split_done(void *arg, uint64_t id)
     return status == WEIR_OK ? tell(s, grew && s->minimum.n > 0) : status;
 }
 
-/* ---- malformed records
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- malformed records ------------------------------------------------------------------------------------------- */
 
 static weir_status put_bytes(struct source_op *s, uint32_t column, const char *bytes, size_t n)
 {
@@ -230,8 +227,7 @@ static const struct weir_instance_source services = {.emit = emit_rows,
                                                      .split_done = split_done,
                                                      .reject = reject};
 
-/* ---- the chain's calls
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the chain's calls ------------------------------------------------------------------------------------------- */
 
 static weir_status open_splits(struct source_op *s)
 {

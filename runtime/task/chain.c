@@ -12,7 +12,7 @@ static weir_progress fail(struct weir_chain *c, struct weir_chain_member *m, wei
     return WEIR_FAILED;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 weir_status weir_chain_open(struct weir_chain *c)
 {
@@ -43,11 +43,11 @@ void weir_chain_close(struct weir_chain *c)
     weir_running = NULL;
 }
 
-/* ---- delivery -------------------------------------------------------------------------------------------------------- */
+/* ---- delivery ---------------------------------------------------------------------------------------------------- */
 
 static bool member_wants(const struct weir_chain_member *m)
 {
-    return m->current.kind == WEIR_ELEMENT_NONE && m->op->outbox.n == 0;
+    return m->current.kind == WEIR_ELEMENT_NONE && m->op->outbox.n == 0 && !m->firing;
 }
 
 static void hold(struct weir_chain_member *m, struct weir_element e, uint32_t input)
@@ -67,8 +67,9 @@ static int deliver_to(struct weir_chain *c, const struct weir_chain_target *t, c
     weir_status s;
     if (t->writer) {
         if (!weir_writer_accepts(t->writer)) return 0;
-        s = e->kind == WEIR_ELEMENT_ROWS ? weir_writer_put_rows(t->writer, e->rows, c->error)
-                                         : weir_writer_put_mark(t->writer, (enum weir_element_kind)e->kind, e->value, c->error);
+        s = e->kind == WEIR_ELEMENT_ROWS
+                ? weir_writer_put_rows(t->writer, e->rows, c->error)
+                : weir_writer_put_mark(t->writer, (enum weir_element_kind)e->kind, e->value, c->error);
         return s < 0 ? -1 : 1;
     }
     struct weir_chain_member *m = &c->members[t->member];
@@ -105,7 +106,7 @@ static weir_progress deliver(struct weir_chain *c, struct weir_chain_member *m)
     return progress;
 }
 
-/* ---- running one member ------------------------------------------------------------------------------------------------ */
+/* ---- running one member ------------------------------------------------------------------------------------------ */
 
 static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
@@ -138,7 +139,7 @@ static weir_status run_end(struct weir_chain_member *m)
 {
     bool finishes = m->op->class->finish && (m->current.value == WEIR_END_OF_INPUT || m->op->class->finishes_when_stopped);
     weir_status s = finishes ? m->op->class->finish(m->op) : WEIR_OK;
-    if (s == WEIR_MORE) m->stalled = m->op->outbox.n == 0;
+    m->stalled = s == WEIR_MORE && m->op->outbox.n == 0;
     if (s != WEIR_OK) return s;
     m->ended = true;
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_END, m->current.value);
@@ -164,12 +165,19 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     return m->stalled ? WEIR_NONE : WEIR_MADE;
 }
 
+/* MORE: the same call again once the outbox is empty, whatever the clock says by then; the member takes nothing meanwhile. */
 static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
-    if (m->ended || m->op->next_due_ms > now_ms || !member_wants(m)) return WEIR_NONE;
+    if (m->firing) {
+        if (m->op->outbox.n > 0) return WEIR_NONE;
+    } else {
+        if (m->ended || m->op->next_due_ms > now_ms || !member_wants(m)) return WEIR_NONE;
+        m->firing_ms = now_ms;
+    }
     weir_running = m->op->where;
-    weir_status s = m->op->class->processing_time(m->op, now_ms);
+    weir_status s = m->op->class->processing_time(m->op, m->firing_ms);
     weir_running = NULL;
+    m->firing = s == WEIR_MORE;
     return s < 0 ? fail(c, m, s) : WEIR_MADE;
 }
 
@@ -187,7 +195,7 @@ weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)
     return progress;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------------------ */
+/* ---- questions --------------------------------------------------------------------------------------------------- */
 
 bool weir_chain_wants_input(const struct weir_chain *c)
 {
@@ -205,7 +213,7 @@ int64_t weir_chain_next_due_ms(const struct weir_chain *c)
     int64_t next = INT64_MAX;
     for (uint32_t i = 0; i < c->n_members; i++) {
         const struct weir_chain_member *m = &c->members[i];
-        if (!m->ended && m->op->next_due_ms < next) next = m->op->next_due_ms;
+        if (!m->ended && member_wants(m) && m->op->next_due_ms < next) next = m->op->next_due_ms;
     }
     return next;
 }
@@ -239,6 +247,7 @@ bool weir_chain_is_ended(const struct weir_chain *c)
 
 static weir_status flush_member(struct weir_chain *c, struct weir_chain_member *m)
 {
+    if (m->current.kind != WEIR_ELEMENT_NONE) return WEIR_OK; /* in the middle of a batch: nothing may come between */
     m->written = false;
     if (!m->op->class->flush || m->ended) return WEIR_OK;
     weir_running = m->op->where;

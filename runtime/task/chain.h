@@ -1,15 +1,16 @@
 /* task/chain.h - operators that run in one subtask, records passed by call.
  *
- * Floor 7. Subtask's thread. A chain is a tree of members; member 0 is its head. Each member holds at most one element at a time and an outbox of what
- * it emitted; elements leave the outbox one by one, to chained members or to channel writers. The deepest member with work runs first, so at most
- * one batch is in flight per hop and nothing recurses. A member whose outbox is not empty is not called: that is backpressure.
+ * Floor 7. Subtask's thread. A chain is a tree of members; member 0 is its head. Each member holds at most one element at a
+ * time and an outbox of what it emitted; elements leave the outbox one by one, to chained members or to channel writers. The
+ * deepest member with work runs first, so at most one batch is in flight per hop and nothing recurses. A member whose outbox
+ * is not empty is not called: that is backpressure.
  *
  *   member:  EMPTY --take--> HOLDING --run: OK--> EMPTY
  *                              ^ |
  *                              +-+ run: MORE (the same element again, once the outbox is empty)
  *
- * Invariants: (1) elements reach a target in the order they were emitted on that port; (2) a mark is passed on after everything that its
- * handling emitted; (3) nothing is called after END but close.
+ * Invariants: (1) elements reach a target in the order they were emitted on that port; (2) a mark is passed on after
+ * everything that its handling emitted; (3) nothing is called after END but close.
  */
 #ifndef WEIR_TASK_CHAIN_H
 #define WEIR_TASK_CHAIN_H
@@ -18,25 +19,27 @@
 #include "operator/op.h"
 
 #define WEIR_END_OF_INPUT 0 /* value of an END element: the input is complete */
-#define WEIR_END_STOPPED 1  /* the job was stopped: operators do not finish, sinks do */
+#define WEIR_END_STOPPED  1 /* the job was stopped: operators do not finish, sinks do */
 
 struct weir_chain_target {
     uint32_t port;
-    struct weir_writer *writer;    /* NULL: a member */
+    struct weir_writer *writer; /* NULL: a member */
     uint32_t member, input;
 };
 
 struct weir_chain_member {
     struct weir_op *op;
-    uint32_t node;                 /* stream node index, for metrics */
+    uint32_t node; /* stream node index, for metrics */
     struct weir_chain_target *targets;
     uint32_t n_targets, next_target; /* next_target: of the outbox's first element */
-    struct weir_element current;   /* kind NONE: holds nothing */
+    struct weir_element current;     /* kind NONE: holds nothing */
     uint32_t input;
-    int64_t row;                   /* next row of current, if rows */
-    bool opened, ended, written;   /* written: a sink that wants flush() */
-    int64_t written_ms;            /* since when */
-    bool stalled;                  /* said MORE without progress: a sink that has no room */
+    int64_t row;                 /* next row of current, if rows */
+    bool opened, ended, written; /* written: a sink that wants flush() */
+    int64_t written_ms;          /* since when */
+    bool stalled;                /* said MORE without progress: a sink that has no room */
+    bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
+    int64_t firing_ms;
 };
 
 struct weir_chain {
@@ -45,7 +48,7 @@ struct weir_chain {
     struct weir_writer **writers;
     uint32_t n_writers;
     struct weir_pool *pool;
-    struct weir_error *error;      /* of the subtask; set when a call returns WEIR_FAILED */
+    struct weir_error *error; /* of the subtask; set when a call returns WEIR_FAILED */
 };
 
 WEIR_CHECKED weir_status weir_chain_open(struct weir_chain *);
@@ -56,13 +59,14 @@ bool weir_chain_wants_input(const struct weir_chain *); /* member 0 holds nothin
 void weir_chain_take(struct weir_chain *, struct weir_element, uint32_t input);
 /* One pass from the deepest member to the head: delivers, runs, fires what is due. NONE: nothing could be done. */
 weir_progress weir_chain_pass(struct weir_chain *, int64_t now_ms);
-int64_t weir_chain_next_due_ms(const struct weir_chain *); /* INT64_MAX: nothing is due */
+int64_t weir_chain_next_due_ms(const struct weir_chain *); /* of members that could fire now; INT64_MAX: nothing is due */
 bool weir_chain_is_blocked(const struct weir_chain *);     /* some output waits for room */
 bool weir_chain_is_ended(const struct weir_chain *);       /* all members ended, everything is delivered */
 bool weir_chain_is_stalled(const struct weir_chain *);     /* a sink has no room: try again soon */
 /* Input pauses: growing batches go on, sinks flush. */
 WEIR_CHECKED weir_status weir_chain_flush(struct weir_chain *);
-/* Input goes on, perhaps for ever: sinks that were written to WEIR_FLUSH_MS ago flush, so that what a busy job found can be seen. */
+/* Input goes on, perhaps for ever: sinks that were written to WEIR_FLUSH_MS ago flush, so that what a busy job found can be
+ * seen. */
 #define WEIR_FLUSH_MS 50
 WEIR_CHECKED weir_status weir_chain_flush_due(struct weir_chain *, int64_t now_ms);
 

@@ -19,7 +19,7 @@ void weir_subtask_close(struct weir_subtask *t)
     weir_chain_close(&t->chain);
 }
 
-/* ---- input -------------------------------------------------------------------------------------------------------------- */
+/* ---- input ------------------------------------------------------------------------------------------------------- */
 
 static weir_progress end_source(struct weir_subtask *t)
 {
@@ -63,21 +63,22 @@ static weir_progress take_input(struct weir_subtask *t)
     return p;
 }
 
-/* ---- a step --------------------------------------------------------------------------------------------------------------- */
+/* ---- a step ------------------------------------------------------------------------------------------------------ */
 
 /* Time spent unable to emit does not count as silence of a source (A4, idleness). */
 static void note_backpressure(struct weir_subtask *t, bool blocked, int64_t now_ms)
 {
     if (blocked && t->blocked_since_ms == INT64_MIN) t->blocked_since_ms = now_ms;
     if (blocked || t->blocked_since_ms == INT64_MIN) return;
-    for (uint32_t i = 0; i < t->chain.n_members; i++) t->chain.members[i].op->backpressured_ms += now_ms - t->blocked_since_ms;
+    for (uint32_t i = 0; i < t->chain.n_members; i++)
+        t->chain.members[i].op->backpressured_ms += now_ms - t->blocked_since_ms;
     t->blocked_since_ms = INT64_MIN;
 }
 
 /* Input pauses: what is held back for company goes on. */
 static weir_progress pause_input(struct weir_subtask *t)
 {
-    if (!t->made_rows) return WEIR_NONE;
+    if (!t->made_rows || weir_chain_is_stalled(&t->chain)) return WEIR_NONE;
     t->made_rows = false;
     if (weir_chain_flush(&t->chain) < 0) return WEIR_FAILED;
     return WEIR_MADE;

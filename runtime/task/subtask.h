@@ -1,7 +1,7 @@
 /* task/subtask.h - one parallel instance of a vertex: a chain, fed by a source at its head or by a gate.
  *
- * Floor 7. A subtask is stepped by its slot worker (task/worker.h) or by the seeded scheduler of the tests; one step is a bounded amount of
- * work and never waits.
+ * Floor 7. A subtask is stepped by its slot worker (task/worker.h) or by the seeded scheduler of the tests; one step is a
+ * bounded amount of work and never waits.
  *
  *   CREATED --open--> RUNNING --END of input, or stop--> ENDING --all delivered--> DONE
  *                        |                                  |
@@ -14,7 +14,13 @@
 #include "channel/gate.h"
 #include "task/chain.h"
 
-enum weir_subtask_state { WEIR_SUBTASK_CREATED = 0, WEIR_SUBTASK_RUNNING, WEIR_SUBTASK_ENDING, WEIR_SUBTASK_DONE, WEIR_SUBTASK_FAILED };
+enum weir_subtask_state {
+    WEIR_SUBTASK_CREATED = 0,
+    WEIR_SUBTASK_RUNNING,
+    WEIR_SUBTASK_ENDING,
+    WEIR_SUBTASK_DONE,
+    WEIR_SUBTASK_FAILED
+};
 
 /* Where a subtask's time went. Written by its thread, read by anyone. */
 struct weir_subtask_times {
@@ -22,19 +28,19 @@ struct weir_subtask_times {
 };
 
 struct weir_subtask {
-    uint32_t vertex, index;  /* of the execution graph */
+    uint32_t vertex, index;        /* of the execution graph */
     enum weir_subtask_state state; /* own thread */
     struct weir_chain chain;
-    struct weir_gate gate;   /* n_channels 0: the head is a source */
+    struct weir_gate gate; /* n_channels 0: the head is a source */
     bool has_source;
-    int64_t poll_rows;       /* rows per poll */
+    int64_t poll_rows;            /* rows per poll */
     const _Atomic uint32_t *stop; /* of the job: not zero = sources stop reading */
-    void **wakes;            /* of its writers; the job's */
+    void **wakes;                 /* of its writers; the job's */
     uint32_t n_wakes;
     struct weir_error error;
     struct weir_subtask_times times;
-    bool made_rows;          /* rows went through since the last pause: flush when input pauses */
-    bool nothing_polled;     /* the last poll of the source gave nothing */
+    bool made_rows;      /* rows went through since the last pause: flush when input pauses */
+    bool nothing_polled; /* the last poll of the source gave nothing */
     int64_t blocked_since_ms;
 };
 

@@ -4,7 +4,8 @@
 #include "base/log.h"
 
 #define NS_PER_MS 1000000
-#define LONGEST_POLL_PAUSE_MS 16 /* a source that gives nothing and does not call wake() is asked again after 1, 2, 4 ... ms */
+#define LONGEST_POLL_PAUSE_MS \
+    16 /* a source that gives nothing and does not call wake() is asked again after 1, 2, 4 ... ms */
 
 static bool is_over(const struct weir_subtask *t)
 {
@@ -13,7 +14,8 @@ static bool is_over(const struct weir_subtask *t)
 
 static void add_time(_Atomic uint64_t *to, int64_t ns)
 {
-    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + (uint64_t)(ns > 0 ? ns : 0), memory_order_relaxed);
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + (uint64_t)(ns > 0 ? ns : 0),
+                          memory_order_relaxed);
 }
 
 static int64_t monotonic(const struct weir_worker *w)
@@ -28,8 +30,10 @@ static int64_t wall(const struct weir_worker *w)
 /* A subtask that is stepped without result is either backpressured or idle for as long as the others take. */
 static void account(struct weir_subtask *t, weir_progress p, int64_t ns)
 {
-    if (p != WEIR_NONE) add_time(&t->times.busy_ns, ns);
-    else add_time(weir_chain_is_blocked(&t->chain) ? &t->times.backpressured_ns : &t->times.idle_ns, ns);
+    if (p != WEIR_NONE)
+        add_time(&t->times.busy_ns, ns);
+    else
+        add_time(weir_chain_is_blocked(&t->chain) ? &t->times.backpressured_ns : &t->times.idle_ns, ns);
 }
 
 weir_progress weir_worker_round(struct weir_worker *w, int64_t now_ms, const uint32_t *order)
@@ -50,7 +54,7 @@ weir_progress weir_worker_round(struct weir_worker *w, int64_t now_ms, const uin
     return round;
 }
 
-/* ---- sleeping ------------------------------------------------------------------------------------------------------------ */
+/* ---- sleeping ---------------------------------------------------------------------------------------------------- */
 
 void weir_worker_wake(struct weir_worker *w)
 {
@@ -67,7 +71,8 @@ static int64_t sleep_until(const struct weir_worker *w, int64_t now_ms, int64_t 
         const struct weir_subtask *t = w->subtasks[i];
         if (is_over(t)) continue;
         int64_t next = weir_subtask_next_due_ms(t);
-        bool polls = (t->has_source && t->nothing_polled && t->state == WEIR_SUBTASK_RUNNING) || weir_chain_is_stalled(&t->chain);
+        bool polls =
+            (t->has_source && t->nothing_polled && t->state == WEIR_SUBTASK_RUNNING) || weir_chain_is_stalled(&t->chain);
         if (polls && now_ms + pause_ms < next) next = now_ms + pause_ms;
         if (next < due) due = next;
     }
@@ -86,7 +91,7 @@ static void sleep_now(struct weir_worker *w, int64_t now_ms, int64_t pause_ms)
     }
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------------- */
+/* ---- the thread -------------------------------------------------------------------------------------------------- */
 
 static bool open_all(struct weir_worker *w)
 {
@@ -107,7 +112,8 @@ static void run_until_over(struct weir_worker *w)
         if (p == WEIR_DONE) return;
         if (p == WEIR_MADE) {
             pause_ms = 1;
-            if (atomic_load_explicit(&w->sleeping, memory_order_relaxed)) atomic_store_explicit(&w->sleeping, 0, memory_order_relaxed);
+            if (atomic_load_explicit(&w->sleeping, memory_order_relaxed))
+                atomic_store_explicit(&w->sleeping, 0, memory_order_relaxed);
             continue;
         }
         if (!atomic_load_explicit(&w->sleeping, memory_order_relaxed)) { /* say so first, then look once more */

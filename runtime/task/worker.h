@@ -1,8 +1,9 @@
 /* task/worker.h - a slot: one thread that steps its subtasks in turn, and sleeps when none of them can do anything.
  *
- * Floor 7. Sleeping: the worker sets `sleeping`, steps every subtask once more, and parks only if still nothing was done. Whoever gives it work (a producer
- * that pushed, a consumer that made room, wake() of a component, stop, cancel) calls weir_worker_wake, which makes a system call only when the
- * flag is set. The flag and the ring indexes are ordered by sequentially consistent fences on both sides, so no wake-up is lost.
+ * Floor 7. Sleeping: the worker sets `sleeping`, steps every subtask once more, and parks only if still nothing was done.
+ * Whoever gives it work (a producer that pushed, a consumer that made room, wake() of a component, stop, cancel) calls
+ * weir_worker_wake, which makes a system call only when the flag is set. The flag and the ring indexes are ordered by
+ * sequentially consistent fences on both sides, so no wake-up is lost.
  *
  * A component that blocks has a worker of its own with that one subtask.
  */
@@ -17,10 +18,10 @@ struct weir_worker {
     char name[24];
     struct weir_subtask **subtasks;
     uint32_t n_subtasks;
-    bool blocking;                 /* its component waits inside its own calls */
+    bool blocking;                  /* its component waits inside its own calls */
     const _Atomic uint32_t *cancel; /* of the job: not zero = leave at once */
     struct weir_parker parker;
-    _Atomic uint32_t sleeping;     /* written by the worker */
+    _Atomic uint32_t sleeping; /* written by the worker */
     /* Called on the worker's thread when a subtask failed, once per subtask. */
     void (*failed)(void *arg, struct weir_subtask *);
     void *failed_arg;
@@ -29,9 +30,10 @@ struct weir_worker {
     void *ended_arg;
 };
 
-void weir_worker_run(void *worker); /* the thread's function */
+void weir_worker_run(void *worker);          /* the thread's function */
 void weir_worker_wake(struct weir_worker *); /* any thread */
-/* Steps every subtask that is not done once, in the order given by `order` (NULL: as they are). MADE if any made progress, DONE if all are done. */
+/* Steps every subtask that is not done once, in the order given by `order` (NULL: as they are). MADE if any made progress,
+ * DONE if all are done. */
 weir_progress weir_worker_round(struct weir_worker *, int64_t now_ms, const uint32_t *order);
 
 #endif

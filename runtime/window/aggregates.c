@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-/* ---- layout ------------------------------------------------------------------------------------------------------------ */
+/* ---- layout ------------------------------------------------------------------------------------------------------ */
 
 /* A component's accumulator: its state 0, where it has one. */
 static const struct weir_state_layout *accumulator_of(const struct weir_aggregate_config *config)
@@ -36,7 +36,12 @@ static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
             n++;
         }
     }
-    const weir_state state = {.name = "accumulators", .kind = WEIR_VALUE, .version = 1, .size = size ? size : 16, .fields = fields, .n_fields = n,
+    const weir_state state = {.name = "accumulators",
+                              .kind = WEIR_VALUE,
+                              .version = 1,
+                              .size = size ? size : 16,
+                              .fields = fields,
+                              .n_fields = n,
                               .field_stride = sizeof(weir_field)};
     weir_status s = weir_state_layout_init(&a->layout, &state, error);
     for (uint32_t i = 0; i < n; i++) weir_free(names[i]);
@@ -45,7 +50,7 @@ static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
     return s;
 }
 
-/* ---- making and opening --------------------------------------------------------------------------------------------------- */
+/* ---- making and opening ------------------------------------------------------------------------------------------ */
 
 static weir_status make_results(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_error *error)
 {
@@ -55,28 +60,36 @@ static weir_status make_results(struct weir_aggregates *a, const struct weir_str
         written[i] = node->n_key_fields + i;
         a->slots[i].column = i;
     }
-    weir_status s = weir_builder_init(&a->results, a->op->env->pool, schema, written, a->n, a->op->env->batch_rows, true, false, error);
+    weir_status s =
+        weir_builder_init(&a->results, a->op->env->pool, schema, written, a->n, a->op->env->batch_rows, true, false, error);
     weir_free(written);
     return s;
 }
 
-static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_slot *slot, const struct weir_stream_node *node,
-                             struct weir_registry *registry, struct weir_error *error)
+static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_slot *slot,
+                             const struct weir_stream_node *node, struct weir_registry *registry, struct weir_error *error)
 {
     if (!slot->config->part) return WEIR_OK;
-    struct weir_instance_options o = {.op = a->op, .registry = registry, .part = slot->config->part, .in = node->in, .args = slot->config->args,
-                                      .n_args = slot->config->n_args, .state = a->state, .builder = &a->results};
+    struct weir_instance_options o = {.op = a->op,
+                                      .registry = registry,
+                                      .part = slot->config->part,
+                                      .in = node->in,
+                                      .args = slot->config->args,
+                                      .n_args = slot->config->n_args,
+                                      .state = a->state,
+                                      .builder = &a->results};
     weir_status s = weir_instance_create(&o, &slot->instance, error);
     if (s != WEIR_OK) return s;
     slot->vtable = slot->instance->part.vtable;
     return WEIR_OK;
 }
 
-weir_status weir_aggregates_init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op, struct weir_registry *registry,
-                                 struct weir_error *error)
+weir_status weir_aggregates_init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
+                                 struct weir_registry *registry, struct weir_error *error)
 {
     const struct weir_window_config *w = &node->window;
-    *a = (struct weir_aggregates){.op = op, .n = w->n_aggregates, .slots = weir_alloc_array(w->n_aggregates + 1, sizeof *a->slots)};
+    *a = (struct weir_aggregates){
+        .op = op, .n = w->n_aggregates, .slots = weir_alloc_array(w->n_aggregates + 1, sizeof *a->slots)};
     for (uint32_t i = 0; i < a->n; i++) a->slots[i].config = &w->aggregates[i];
     weir_status s = lay_out(a, error);
     if (s != WEIR_OK) return s;
@@ -121,7 +134,7 @@ void weir_aggregates_finish(struct weir_aggregates *a)
     *a = (struct weir_aggregates){0};
 }
 
-/* ---- adding rows --------------------------------------------------------------------------------------------------------------- */
+/* ---- adding rows ------------------------------------------------------------------------------------------------- */
 
 weir_status weir_aggregates_begin(struct weir_aggregates *a, struct weir_rows *rows)
 {
@@ -158,7 +171,8 @@ static weir_status add_one(struct weir_aggregate_slot *slot, void *acc, int64_t 
     return s < 0 ? weir_instance_failed(in, s, "add") : WEIR_OK;
 }
 
-static weir_status add_slot(struct weir_aggregates *a, struct weir_aggregate_slot *slot, void *const *values, const uint8_t *created)
+static weir_status add_slot(struct weir_aggregates *a, struct weir_aggregate_slot *slot, void *const *values,
+                            const uint8_t *created)
 {
     struct weir_instance *in = slot->instance;
     int64_t n = in->view.length;
@@ -209,15 +223,17 @@ weir_status weir_aggregates_add_row(struct weir_aggregates *a, void *value, bool
     return s;
 }
 
-/* ---- results ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
-weir_status weir_aggregates_result(struct weir_aggregates *a, const void *value, int64_t window_start, int64_t window_end, int64_t time)
+weir_status weir_aggregates_result(struct weir_aggregates *a, const void *value, int64_t window_start, int64_t window_end,
+                                   int64_t time)
 {
     weir_out *out = &a->results.out;
     for (uint32_t i = 0; i < a->n; i++) {
         struct weir_aggregate_slot *slot = &a->slots[i];
         if (slot->config->result != WEIR_RESULT_AGGREGATE) {
-            ((int64_t *)out->columns[i].data)[out->length] = slot->config->result == WEIR_RESULT_WINDOW_START ? window_start : window_end;
+            ((int64_t *)out->columns[i].data)[out->length] =
+                slot->config->result == WEIR_RESULT_WINDOW_START ? window_start : window_end;
             continue;
         }
         struct weir_instance *in = slot->instance;

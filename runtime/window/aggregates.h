@@ -1,8 +1,8 @@
 /* window/aggregates.h - the aggregates of a window node: one accumulator per key and window that holds them all.
  *
- * Floor 6. Subtask's thread. The accumulators of the node's aggregate components lie side by side in one value of one state, so a row costs one
- * look-up however many aggregates there are. Layout: component i's struct at offset[i], 16-byte aligned; its declared members, renamed "i.name", make up the
- * state's layout.
+ * Floor 6. Subtask's thread. The accumulators of the node's aggregate components lie side by side in one value of one state,
+ * so a row costs one look-up however many aggregates there are. Layout: component i's struct at offset[i], 16-byte aligned;
+ * its declared members, renamed "i.name", make up the state's layout.
  */
 #ifndef WEIR_WINDOW_AGGREGATES_H
 #define WEIR_WINDOW_AGGREGATES_H
@@ -14,7 +14,7 @@ struct weir_aggregate_slot {
     const struct weir_aggregate_config *config;
     struct weir_instance *instance; /* NULL: window start or end */
     const weir_aggregate *vtable;
-    uint32_t offset, column;        /* in the accumulator; among the written columns of `results` */
+    uint32_t offset, column; /* in the accumulator; among the written columns of `results` */
     bool opened;
 };
 
@@ -29,8 +29,8 @@ struct weir_aggregates {
     size_t accs_capacity;
 };
 
-WEIR_CHECKED weir_status weir_aggregates_init(struct weir_aggregates *, const struct weir_stream_node *, struct weir_op *, struct weir_registry *,
-                                              struct weir_error *);
+WEIR_CHECKED weir_status weir_aggregates_init(struct weir_aggregates *, const struct weir_stream_node *, struct weir_op *,
+                                              struct weir_registry *, struct weir_error *);
 WEIR_CHECKED weir_status weir_aggregates_open(struct weir_aggregates *);
 void weir_aggregates_close(struct weir_aggregates *);
 void weir_aggregates_finish(struct weir_aggregates *);
@@ -42,6 +42,7 @@ WEIR_CHECKED weir_status weir_aggregates_end(struct weir_aggregates *);
 WEIR_CHECKED weir_status weir_aggregates_add(struct weir_aggregates *, void *const *values, const uint8_t *created);
 WEIR_CHECKED weir_status weir_aggregates_add_row(struct weir_aggregates *, void *value, bool created, int64_t row);
 /* Ends one row of `results` from an accumulator. */
-WEIR_CHECKED weir_status weir_aggregates_result(struct weir_aggregates *, const void *value, int64_t window_start, int64_t window_end, int64_t time);
+WEIR_CHECKED weir_status weir_aggregates_result(struct weir_aggregates *, const void *value, int64_t window_start,
+                                                int64_t window_end, int64_t time);
 
 #endif

@@ -16,8 +16,8 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The set changes where a window starts, at first and first + slide, and where one ends: the earliest at last + size, the one before it
- * at last - slide + size. */
+/* The set changes where a window starts, at first and first + slide, and where one ends: the earliest at last + size, the
+ * one before it at last - slide + size. */
 struct weir_window_run weir_windows_of(const struct weir_window_config *w, int64_t ts)
 {
     struct weir_window_run run = {.first = weir_window_start(ts, w->offset_ms, w->slide_ms)};

@@ -1,6 +1,7 @@
 /* window/time_windows.h - the arithmetic of tumbling and sliding windows, and the set of windows that hold something.
  *
- * Pure. A window is [start, start + size); its last instant is start + size - 1 (semantics A5.2). Times are ms; sums saturate.
+ * Pure. A window is [start, start + size); its last instant is start + size - 1 (semantics A5.2). Times are ms; sums
+ * saturate.
  */
 #ifndef WEIR_WINDOW_TIME_WINDOWS_H
 #define WEIR_WINDOW_TIME_WINDOWS_H
@@ -18,7 +19,8 @@ static inline int64_t weir_window_start(int64_t ts, int64_t offset, int64_t slid
     return r < 0 ? ts - (r + slide) : ts - r;
 }
 
-/* The windows of one instant: first (the latest), first - slide, ... down to last (the earliest). n 0: it falls in a gap (slide > size).
+/* The windows of one instant: first (the latest), first - slide, ... down to last (the earliest). n 0: it falls in a gap
+ * (slide > size).
  * They are the windows of all instants in [from, until). */
 struct weir_window_run {
     int64_t first, last, from, until;
@@ -26,7 +28,7 @@ struct weir_window_run {
 };
 struct weir_window_run weir_windows_of(const struct weir_window_config *, int64_t ts);
 
-int64_t weir_window_max_time(const struct weir_window_config *, int64_t start); /* start + size - 1, saturating */
+int64_t weir_window_max_time(const struct weir_window_config *, int64_t start);     /* start + size - 1, saturating */
 int64_t weir_window_cleanup_time(const struct weir_window_config *, int64_t start); /* max time + lateness, saturating */
 
 /* A window that has content. */

@@ -1,15 +1,20 @@
-/* window_op.c - keyed tumbling and sliding event-time windows with aggregates, lateness and a late side output (semantics A5.2, A5.5).
+/* window_op.c - keyed tumbling and sliding event-time windows with aggregates, lateness and a late side output (semantics
+ * A5.2, A5.5).
  *
- * Subtask's thread. The accumulator of (key, window) is the value of state 0 under namespace = the window's start. A window is kept in the set of open windows
- * from its first row to its cleanup; the event-time trigger needs no timer per key, since all keys of a window fire at the same watermark.
+ * Subtask's thread. The accumulator of (key, window) is the value of state 0 under namespace = the window's start. A window
+ * is kept in the set of open windows from its first row to its cleanup; the event-time trigger needs no timer per key, since
+ * all keys of a window fire at the same watermark.
  *
- *   row:        skip windows whose cleanup time the watermark has passed; add to the others; a window that has fired already (the row is late, but within the
- *               allowed lateness) fires again at once for this row's key, with everything accumulated. Accepted by no window and late: late side
- *               output, and counted.
- *   watermark:  windows whose max time it has reached fire in order of start; those whose cleanup time it has reached are dropped.
+ *   row:        skip windows whose cleanup time the watermark has passed; add to the others; a window that has fired already
+ *   (the row is late, but within the
+ *               allowed lateness) fires again at once for this row's key, with everything accumulated. Accepted by no window
+ *               and late: late side output, and counted.
+ *   watermark:  windows whose max time it has reached fire in order of start; those whose cleanup time it has reached are
+ *   dropped.
  *
- * Rows are handled in runs that fall into the same windows, so that state is looked up and aggregated for many rows at once; rows of runs that touch a fired
- * window go one by one, since each emits. Firing stops after a batch of results and goes on at the next call. Keys fire in the order of key group, then first row.
+ * Rows are handled in runs that fall into the same windows, so that state is looked up and aggregated for many rows at once;
+ * rows of runs that touch a fired window go one by one, since each emits. Firing stops after a batch of results and goes on
+ * at the next call. Keys fire in the order of key group, then first row.
  */
 #include "window/window_op.h"
 
@@ -24,19 +29,19 @@ struct window_op {
     const struct weir_stream_node *node;
     const struct weir_window_config *config;
     struct weir_aggregates aggregates;
-    struct weir_builder keys;         /* the key columns of results, in step with aggregates.results */
+    struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
     struct weir_open_windows open;
     uint32_t first_group, last_group;
 
-    void **values;                    /* scratch, by row of a run */
+    void **values; /* scratch, by row of a run */
     uint8_t *created;
     size_t scratch_rows;
 
     /* Where row-by-row handling or firing stopped for want of room. */
-    uint32_t window_at;               /* windows of the current row that are done */
+    uint32_t window_at; /* windows of the current row that are done */
     bool row_accepted;
     bool is_firing;
-    size_t firing;                    /* index in open */
+    size_t firing; /* index in open */
     uint32_t group;
     weir_cursor cursor;
 };
@@ -51,7 +56,7 @@ static weir_status no_memory(struct window_op *w)
     return weir_op_fail(&w->op, WEIR_E_MEMORY, "no memory for window state");
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 /* Key columns and result columns, built side by side, become the rows of the stream. */
 static weir_status emit_results(struct window_op *w)
@@ -70,19 +75,21 @@ static weir_status emit_results(struct window_op *w)
     weir_rows_release(keys);
     if (forgotten >= 0) {
         weir_rows_release(rows);
-        return weir_op_fail(&w->op, WEIR_E_PLUGIN, "aggregate '%s' did not write its result", w->config->aggregates[forgotten].name);
+        return weir_op_fail(&w->op, WEIR_E_PLUGIN, "aggregate '%s' did not write its result",
+                            w->config->aggregates[forgotten].name);
     }
     return weir_op_emit(&w->op, 0, rows);
 }
 
 static weir_status add_result(struct window_op *w, const void *value, int64_t start)
 {
-    weir_status s = weir_aggregates_result(&w->aggregates, value, start, start + w->config->size_ms, weir_window_max_time(w->config, start));
+    weir_status s = weir_aggregates_result(&w->aggregates, value, start, start + w->config->size_ms,
+                                           weir_window_max_time(w->config, start));
     if (s == WEIR_OK && w->aggregates.results.out.length == w->aggregates.results.out.capacity) s = emit_results(w);
     return s;
 }
 
-/* ---- rows: a run that falls into the same windows --------------------------------------------------------------------------- */
+/* ---- rows: a run that falls into the same windows ---------------------------------------------------------------- */
 
 static weir_status reserve_scratch(struct window_op *w, size_t rows)
 {
@@ -102,7 +109,8 @@ static weir_status add_run_to_window(struct window_op *w, struct weir_rows *run,
     int64_t n = run->view.length;
     weir_open_windows_at(&w->open, start);
     memset(w->created, 0, (size_t)(n + 7) / 8);
-    weir_status s = state->ops->value_edit_rows(state, 0, run, w->node->key_fields, w->node->n_key_fields, NULL, n, start, w->values, w->created);
+    weir_status s = state->ops->value_edit_rows(state, 0, run, w->node->key_fields, w->node->n_key_fields, NULL, n, start,
+                                                w->values, w->created);
     if (s != WEIR_OK) return no_memory(w);
     s = weir_aggregates_add(&w->aggregates, w->values, w->created);
     state->ops->settle(state);
@@ -150,7 +158,7 @@ static weir_status add_run(struct window_op *w, struct weir_rows *run, const str
     return WEIR_OK;
 }
 
-/* ---- rows that touch a window that has fired --------------------------------------------------------------------------------- */
+/* ---- rows that touch a window that has fired --------------------------------------------------------------------- */
 
 static weir_status copy_key(struct window_op *w, struct weir_rows *rows, int64_t row)
 {
@@ -169,7 +177,8 @@ static weir_status add_row_to_window(struct window_op *w, struct weir_rows *rows
     uint8_t created = 0;
     void *value;
     weir_open_windows_at(&w->open, start)->fired |= weir_window_max_time(w->config, start) <= w->op.watermark;
-    weir_status s = state->ops->value_edit_rows(state, 0, rows, w->node->key_fields, w->node->n_key_fields, &pick, 1, start, &value, &created);
+    weir_status s = state->ops->value_edit_rows(state, 0, rows, w->node->key_fields, w->node->n_key_fields, &pick, 1, start,
+                                                &value, &created);
     if (s != WEIR_OK) return no_memory(w);
     s = weir_aggregates_add_row(&w->aggregates, value, created & 1, row);
     if (s == WEIR_OK && weir_window_max_time(w->config, start) <= w->op.watermark) {
@@ -197,7 +206,7 @@ static weir_status add_row(struct window_op *w, struct weir_rows *rows, int64_t 
     return WEIR_OK;
 }
 
-/* ---- rows: the batch ------------------------------------------------------------------------------------------------------------ */
+/* ---- rows: the batch --------------------------------------------------------------------------------------------- */
 
 /* The rows from `from` on that fall into the same windows as row `from`. */
 static int64_t run_length(struct window_op *w, const weir_batch *b, int64_t from, struct weir_window_run *windows)
@@ -213,7 +222,8 @@ static weir_status check_times(struct window_op *w, const weir_batch *b)
     for (int64_t i = 0; i < b->length; i++) {
         if (b->time[i] != WEIR_NO_TIME) continue;
         return weir_op_fail(&w->op, WEIR_E_DATA,
-                            "a record without an event time came to an event-time window; give its source, or a node before the window, a `time:` step");
+                            "a record without an event time came to an event-time window; give its source, or a node before "
+                            "the window, a `time:` step");
     }
     return WEIR_OK;
 }
@@ -224,7 +234,9 @@ static bool touches_fired(const struct window_op *w, const struct weir_window_ru
     if (windows->n == 0 || weir_window_max_time(w->config, windows->last) > w->op.watermark) return false;
     for (uint32_t i = 0; i < windows->n; i++) {
         int64_t start = windows->first - (int64_t)i * w->config->slide_ms;
-        if (weir_window_max_time(w->config, start) <= w->op.watermark && weir_window_cleanup_time(w->config, start) > w->op.watermark) return true;
+        if (weir_window_max_time(w->config, start) <= w->op.watermark &&
+            weir_window_cleanup_time(w->config, start) > w->op.watermark)
+            return true;
     }
     return false;
 }
@@ -267,7 +279,7 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
     return *row == rows->view.length ? WEIR_OK : WEIR_MORE;
 }
 
-/* ---- watermark ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- watermark --------------------------------------------------------------------------------------------------- */
 
 /* Fires the keys of one window from where it stopped; MORE when a batch of results has left. */
 static weir_status fire_window(struct window_op *w, int64_t start)
@@ -321,7 +333,7 @@ static weir_status on_watermark(struct weir_op *op, int64_t watermark)
     return WEIR_OK;
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
 static weir_status open_op(struct weir_op *op)
 {
@@ -345,7 +357,11 @@ static void destroy_op(struct weir_op *op)
     weir_free(w);
 }
 
-static const struct weir_op_class window_class = {.name = "window", .open = open_op, .rows = window_rows, .watermark = on_watermark, .close = close_op,
+static const struct weir_op_class window_class = {.name = "window",
+                                                  .open = open_op,
+                                                  .rows = window_rows,
+                                                  .watermark = on_watermark,
+                                                  .close = close_op,
                                                   .destroy = destroy_op};
 
 static weir_status make_keys(struct window_op *w, struct weir_error *error)
@@ -353,13 +369,14 @@ static weir_status make_keys(struct window_op *w, struct weir_error *error)
     uint32_t n = w->node->n_key_fields;
     uint32_t *written = weir_alloc_array(n, sizeof *written);
     for (uint32_t i = 0; i < n; i++) written[i] = i;
-    weir_status s = weir_builder_init(&w->keys, w->op.env->pool, w->node->outputs[0].schema, written, n, w->op.env->batch_rows, true, false, error);
+    weir_status s = weir_builder_init(&w->keys, w->op.env->pool, w->node->outputs[0].schema, written, n,
+                                      w->op.env->batch_rows, true, false, error);
     weir_free(written);
     return s;
 }
 
-struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env, struct weir_registry *registry,
-                                      const char *where, struct weir_error *error)
+struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                      struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct window_op *w = weir_alloc(sizeof *w);
     weir_op_init(&w->op, &window_class, env, where);

@@ -9,7 +9,7 @@
 #include "loader/registry.h"
 #include "operator/op.h"
 
-struct weir_op *weir_window_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *, const char *where,
-                                      struct weir_error *);
+struct weir_op *weir_window_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                      const char *where, struct weir_error *);
 
 #endif

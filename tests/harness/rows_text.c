@@ -16,12 +16,13 @@ struct weir_schema *weir_test_schema(const char *text)
     struct weir_schema_builder builder = {0};
     struct weir_error error;
     WEIR_ASSERT(weir_schema_text_parse(text, false, &parsed, &error) == WEIR_OK);
-    for (size_t i = 0; i < parsed.n; i++) weir_schema_builder_add(&builder, parsed.items[i].name, parsed.items[i].type, parsed.items[i].nullable);
+    for (size_t i = 0; i < parsed.n; i++)
+        weir_schema_builder_add(&builder, parsed.items[i].name, parsed.items[i].type, parsed.items[i].nullable);
     weir_schema_text_finish(&parsed);
     return weir_schema_build(&builder);
 }
 
-/* ---- from text ------------------------------------------------------------------------------------------------------------- */
+/* ---- from text --------------------------------------------------------------------------------------------------- */
 
 static void put_bytes(struct weir_builder *b, uint32_t c, const char *text, size_t n)
 {
@@ -36,7 +37,7 @@ static void put_null(struct weir_builder *b, uint32_t c)
 {
     weir_out_column *k = &b->columns[c];
     WEIR_ASSERT(k->validity);
-    k->validity[b->out.length >> 3] &= (uint8_t)~(1u << (b->out.length & 7));
+    k->validity[b->out.length >> 3] &= (uint8_t) ~(1u << (b->out.length & 7));
     if (k->offsets) k->offsets[b->out.length + 1] = k->offsets[b->out.length];
 }
 
@@ -104,8 +105,8 @@ struct weir_rows *weir_test_rows(struct weir_pool *pool, struct weir_schema *sch
     return rows;
 }
 
-struct weir_rows *weir_test_keyed_rows(struct weir_pool *pool, struct weir_schema *schema, const char *text, const uint32_t *key_fields,
-                                       uint32_t n_key_fields, uint32_t max_parallelism)
+struct weir_rows *weir_test_keyed_rows(struct weir_pool *pool, struct weir_schema *schema, const char *text,
+                                       const uint32_t *key_fields, uint32_t n_key_fields, uint32_t max_parallelism)
 {
     struct weir_rows *rows = weir_test_rows(pool, schema, text);
     int64_t bad_row;
@@ -114,7 +115,7 @@ struct weir_rows *weir_test_keyed_rows(struct weir_pool *pool, struct weir_schem
     return rows;
 }
 
-/* ---- to text --------------------------------------------------------------------------------------------------------------------- */
+/* ---- to text ----------------------------------------------------------------------------------------------------- */
 
 static void add_cell(struct weir_text *t, weir_row row, uint32_t c, weir_type type)
 {
@@ -140,8 +141,10 @@ static void add_rows(struct weir_text *t, const struct weir_rows *rows, struct w
     for (int64_t i = 0; i < rows->view.length; i++) {
         if (rows->view.selection && !weir_bit(rows->view.selection, i)) continue;
         weir_text_add(t, "%s", prefix);
-        if (rows->view.time[i] == WEIR_NO_TIME) weir_text_add(t, "- |");
-        else weir_text_add(t, "%" PRId64 " |", rows->view.time[i]);
+        if (rows->view.time[i] == WEIR_NO_TIME)
+            weir_text_add(t, "- |");
+        else
+            weir_text_add(t, "%" PRId64 " |", rows->view.time[i]);
         for (uint32_t c = 0; c < weir_schema_count(schema); c++) {
             weir_text_add(t, c ? ", " : " ");
             add_cell(t, (weir_row){&rows->view, i}, c, (weir_type)weir_schema_field_at(schema, c)->type);
@@ -164,8 +167,10 @@ static void add_element(struct weir_text *t, const struct weir_element *e, struc
         add_rows(t, e->rows, schemas[e->port], prefix);
         break;
     case WEIR_ELEMENT_WATERMARK:
-        if (e->value == INT64_MAX) weir_text_add(t, "watermark max\n");
-        else weir_text_add(t, "watermark %" PRId64 "\n", e->value);
+        if (e->value == INT64_MAX)
+            weir_text_add(t, "watermark max\n");
+        else
+            weir_text_add(t, "watermark %" PRId64 "\n", e->value);
         break;
     case WEIR_ELEMENT_IDLE: weir_text_add(t, e->value ? "idle\n" : "active\n"); break;
     case WEIR_ELEMENT_BARRIER: weir_text_add(t, "barrier %" PRId64 "\n", e->value); break;

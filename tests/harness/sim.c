@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS  1000000
 #define MOST_STEPS 50000000u /* a job of the tests that takes more goes round in circles */
 
 static int64_t monotonic_ns(void *self)
@@ -115,7 +115,8 @@ static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error 
 {
     uint32_t left = a->n;
     for (uint32_t i = 0; i < a->n; i++) {
-        if (weir_subtask_open(a->subtasks[i]) != WEIR_OK) return weir_error_set(error, a->subtasks[i]->error.status, "%s", a->subtasks[i]->error.text);
+        if (weir_subtask_open(a->subtasks[i]) != WEIR_OK)
+            return weir_error_set(error, a->subtasks[i]->error.status, "%s", a->subtasks[i]->error.text);
     }
     while (left > 0) {
         weir_status status = run_until_quiet(s, a, &left, error);
@@ -124,7 +125,8 @@ static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error 
         weir_progress p = ask_all(s, a, &left, error);
         if (p == WEIR_FAILED) return error->status;
         if (p == WEIR_MADE) continue;
-        if (!move_time(s, a)) return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", left);
+        if (!move_time(s, a))
+            return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", left);
         if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
     }
     return WEIR_OK;

@@ -6,12 +6,12 @@
  *   WEIR_MAP(T, ...)       weir_status T_row(T *me, weir_ctx *cx, weir_row in): puts every output column, emits nothing
  *   WEIR_FILTER(T, ...)    bool        T_keep(T *me, weir_ctx *cx, weir_row in)
  *   WEIR_PROCESS(T, ...)   weir_status T_row(T *me, weir_ctx *cx, weir_row in): emits any number of rows (flat_map, process)
- *   WEIR_KEYED(T, ...)     the same after key_by, with states; and weir_status T_timer(T *me, weir_ctx *, const weir_timer *)
- *   WEIR_KEYED_MAP, WEIR_KEYED_FILTER    map and filter with states
+ *   WEIR_KEYED(T, ...)     the same after key_by, with states; and weir_status T_timer(T *me, weir_ctx *, const weir_timer
+ *   *) WEIR_KEYED_MAP, WEIR_KEYED_FILTER    map and filter with states
  *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
  *
- * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a component
- * macro are designated initialisers of weir_component: .id, .doc, .in, .out, WEIR_OPTIONS(...), WEIR_STATES(...).
+ * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a
+ * component macro are designated initialisers of weir_component: .id, .doc, .in, .out, WEIR_OPTIONS(...), WEIR_STATES(...).
  */
 #ifndef WEIR_UDF_H
 #define WEIR_UDF_H
@@ -22,20 +22,23 @@
 
 #include <weir/plugin.h>
 
-/* ---- declarations -------------------------------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------------------------------ */
 
 #define WEIR_OPTION_TYPE_(e)                                                                                          \
     _Generic((e), bool: WEIR_OPT_BOOL, int64_t: WEIR_OPT_I64, double: WEIR_OPT_F64, const char *: WEIR_OPT_STRING,    \
              weir_strings: WEIR_OPT_LIST, int32_t: WEIR_OPT_ENUM, weir_part: WEIR_OPT_COMPONENT)
 /* WEIR_OPTION(vat, rate, .def = "0.20", .min = "0", .doc = "VAT rate"): a member of T, its type from the member's C type.
- * Durations, sizes, fields and secrets say their type: WEIR_OPTION_OF(gap, ms, WEIR_OPT_DURATION, .def = "5s", .doc = "...").
+ * Durations, sizes, fields and secrets say their type: WEIR_OPTION_OF(gap, ms, WEIR_OPT_DURATION, .def = "5s", .doc =
+ * "...").
  * Without .def an option is required. */
 #define WEIR_OPTION_OF(T, member, t, ...)                                                                             \
-    {.name = #member, .type = (t), .offset = (uint32_t)offsetof(T, member), .size = (uint32_t)sizeof(((T *)0)->member), __VA_ARGS__}
+    {.name = #member, .type = (t), .offset = (uint32_t)offsetof(T, member), .size = (uint32_t)sizeof(((T *)0)->member),   \
+     __VA_ARGS__}
 #define WEIR_OPTION(T, member, ...) WEIR_OPTION_OF(T, member, WEIR_OPTION_TYPE_(((T *)0)->member), __VA_ARGS__)
 
 #define WEIR_FIELD_TYPE_(e)                                                                                           \
-    _Generic((e), bool: WEIR_BOOL, int32_t: WEIR_I32, int64_t: WEIR_I64, float: WEIR_F32, double: WEIR_F64, weir_str: WEIR_STRING)
+    _Generic((e), bool: WEIR_BOOL, int32_t: WEIR_I32, int64_t: WEIR_I64, float: WEIR_F32, double: WEIR_F64,               \
+             weir_str: WEIR_STRING)
 /* WEIR_MEMBER(item, views): a member of a state struct, its type from the C type; for a timestamp, bytes or any say so:
  * WEIR_MEMBER_OF(item, at, WEIR_TIMESTAMP). */
 #define WEIR_MEMBER_OF(T, member, t)                                                                                  \
@@ -56,7 +59,7 @@
     static const weir_component T##_component = {.struct_size = sizeof(weir_component), .kind = (KIND),               \
                                                  .instance_size = sizeof(T), .vtable = &(VTABLE), __VA_ARGS__}
 
-/* ---- operators written row by row ----------------------------------------------------------------------------------- */
+/* ---- operators written row by row -------------------------------------------------------------------------------- */
 
 static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
 {
@@ -161,7 +164,7 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
     static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_};         \
     WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
 
-/* ---- the plugin itself ------------------------------------------------------------------------------------------------ */
+/* ---- the plugin itself ------------------------------------------------------------------------------------------- */
 
 #define WEIR_TEXT_(x) #x
 #define WEIR_TEXT(x) WEIR_TEXT_(x)

@@ -14,8 +14,8 @@ struct toy {
     struct weir_schema *schema;
     struct weir_text *log;
     const char *name;
-    int copies, done;    /* copies of the rows at hand that were emitted */
-    int refuse;          /* say MORE that many times before taking rows: a sink without room */
+    int copies, done; /* copies of the rows at hand that were emitted */
+    int refuse;       /* say MORE that many times before taking rows: a sink without room */
     bool opened, closed;
 };
 
@@ -65,10 +65,16 @@ static void toy_close(struct weir_op *op)
 {
     toy_of(op)->closed = true;
 }
-static const struct weir_op_class toy_class = {.name = "toy", .open = toy_open, .rows = toy_rows, .watermark = toy_watermark,
-                                               .processing_time = toy_due, .finish = toy_finish, .close = toy_close};
+static const struct weir_op_class toy_class = {.name = "toy",
+                                               .open = toy_open,
+                                               .rows = toy_rows,
+                                               .watermark = toy_watermark,
+                                               .processing_time = toy_due,
+                                               .finish = toy_finish,
+                                               .close = toy_close};
 static const struct weir_op_class assigner_class = {.name = "assigner", .rows = toy_rows, .swallows_marks = true};
-static const struct weir_op_class sink_class = {.name = "sink", .rows = toy_rows, .finish = toy_finish, .finishes_when_stopped = true};
+static const struct weir_op_class sink_class = {
+    .name = "sink", .rows = toy_rows, .finish = toy_finish, .finishes_when_stopped = true};
 
 struct stage {
     struct weir_op_stage s;
@@ -127,7 +133,8 @@ static void run(struct stage *g)
 }
 static void expect(struct stage *g, const char *text)
 {
-    if (strcmp(weir_text_get(&g->log), text) != 0) fprintf(stderr, "\nexpected:\n%sfound:\n%s", text, weir_text_get(&g->log));
+    if (strcmp(weir_text_get(&g->log), text) != 0)
+        fprintf(stderr, "\nexpected:\n%sfound:\n%s", text, weir_text_get(&g->log));
     CU_ASSERT_STRING_EQUAL(weir_text_get(&g->log), text);
     weir_text_finish(&g->log);
 }
@@ -254,12 +261,13 @@ static void the_overflow_limit_fails_the_operator(void)
     tear_down(&g);
 }
 
-WEIR_SUITE(chain) = {{"rows and marks pass in order", rows_and_marks_pass_in_order},
-                     {"the deepest member runs first", the_deepest_member_runs_first},
-                     {"a full sink holds the chain back", a_full_sink_holds_the_chain_back},
-                     {"every target gets every mark, and rows of its own port", every_target_gets_every_mark_and_its_own_ports},
-                     {"an assigner swallows marks but the last watermark", an_assigner_swallows_marks_but_the_last_watermark},
-                     {"a stop finishes sinks only", a_stop_finishes_sinks_only},
-                     {"what is due fires between elements", what_is_due_fires_between_elements},
-                     {"the overflow limit fails the operator", the_overflow_limit_fails_the_operator},
-                     {NULL, NULL}};
+WEIR_SUITE(chain) = {
+    {"rows and marks pass in order", rows_and_marks_pass_in_order},
+    {"the deepest member runs first", the_deepest_member_runs_first},
+    {"a full sink holds the chain back", a_full_sink_holds_the_chain_back},
+    {"every target gets every mark, and rows of its own port", every_target_gets_every_mark_and_its_own_ports},
+    {"an assigner swallows marks but the last watermark", an_assigner_swallows_marks_but_the_last_watermark},
+    {"a stop finishes sinks only", a_stop_finishes_sinks_only},
+    {"what is due fires between elements", what_is_due_fires_between_elements},
+    {"the overflow limit fails the operator", the_overflow_limit_fails_the_operator},
+    {NULL, NULL}};

@@ -22,7 +22,8 @@ static bool equals_the_loop(const struct weir_window_config *w, int64_t ts)
     struct weir_window_run run = weir_windows_of(w, ts);
     uint32_t n = 0;
     int64_t last = run.first;
-    for (int64_t st = weir_window_start(ts, w->offset_ms, w->slide_ms); st > ts - w->size_ms; st -= w->slide_ms, n++) last = st;
+    for (int64_t st = weir_window_start(ts, w->offset_ms, w->slide_ms); st > ts - w->size_ms; st -= w->slide_ms, n++)
+        last = st;
     return run.n == n && (n == 0 || run.last == last);
 }
 
@@ -44,10 +45,12 @@ static void windows_of_an_instant_are_those_of_the_loop(void)
     struct weir_random r = {1};
     for (int i = 0; i < 200000; i++) {
         int64_t slide = 1 + (int64_t)weir_random_below(&r, 50), size = 1 + (int64_t)weir_random_below(&r, 120);
-        struct weir_window_config w = {.size_ms = size, .slide_ms = slide, .offset_ms = (int64_t)weir_random_below(&r, (uint64_t)slide) - slide / 2};
+        struct weir_window_config w = {
+            .size_ms = size, .slide_ms = slide, .offset_ms = (int64_t)weir_random_below(&r, (uint64_t)slide) - slide / 2};
         int64_t ts = (int64_t)weir_random_below(&r, 2000) - 1000;
         if (equals_the_loop(&w, ts) && (i % 50 || has_right_borders(&w, ts))) continue;
-        fprintf(stderr, "size %lld slide %lld offset %lld ts %lld\n", (long long)size, (long long)slide, (long long)w.offset_ms, (long long)ts);
+        fprintf(stderr, "size %lld slide %lld offset %lld ts %lld\n", (long long)size, (long long)slide,
+                (long long)w.offset_ms, (long long)ts);
         CU_FAIL("windows differ from the loop");
         return;
     }
@@ -79,9 +82,10 @@ static void open_windows_are_sorted_and_found(void)
     weir_open_windows_finish(&open);
 }
 
-WEIR_SUITE(time_windows) = {{"a window's start moves back for negative remainders", start_moves_back_for_negative_remainders},
-                            {"the windows of an instant are those of the sheet's loop", windows_of_an_instant_are_those_of_the_loop},
-                            {"a slide larger than the size leaves gaps", slide_larger_than_size_leaves_gaps},
-                            {"times saturate", times_saturate},
-                            {"open windows are sorted and found", open_windows_are_sorted_and_found},
-                            {NULL, NULL}};
+WEIR_SUITE(time_windows) = {
+    {"a window's start moves back for negative remainders", start_moves_back_for_negative_remainders},
+    {"the windows of an instant are those of the sheet's loop", windows_of_an_instant_are_those_of_the_loop},
+    {"a slide larger than the size leaves gaps", slide_larger_than_size_leaves_gaps},
+    {"times saturate", times_saturate},
+    {"open windows are sorted and found", open_windows_are_sorted_and_found},
+    {NULL, NULL}};

@@ -39,8 +39,11 @@ static void set_up(struct stage *g, int64_t size, int64_t slide, int64_t latenes
     weir_op_stage_key(g->node, "user");
     weir_op_stage_output(g->node, "", g->out);
     if (late_output) weir_op_stage_output(g->node, "late", g->in);
-    g->node->window = (struct weir_window_config){.kind = size == slide ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING, .size_ms = size,
-                                                  .slide_ms = slide, .lateness_ms = lateness, .late_output = late_output};
+    g->node->window = (struct weir_window_config){.kind = size == slide ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING,
+                                                  .size_ms = size,
+                                                  .slide_ms = slide,
+                                                  .lateness_ms = lateness,
+                                                  .late_output = late_output};
     add_aggregate(g->node, "c")->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "count");
     struct weir_aggregate_config *sum = add_aggregate(g->node, "total");
     sum->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "sum");
@@ -94,7 +97,8 @@ static void tear_down(struct stage *g)
 
 static void expect(struct stage *g, const char *text)
 {
-    if (strcmp(weir_text_get(&g->text), text) != 0) fprintf(stderr, "\nexpected:\n%sfound:\n%s", text, weir_text_get(&g->text));
+    if (strcmp(weir_text_get(&g->text), text) != 0)
+        fprintf(stderr, "\nexpected:\n%sfound:\n%s", text, weir_text_get(&g->text));
     CU_ASSERT_STRING_EQUAL(weir_text_get(&g->text), text);
     weir_text_finish(&g->text);
 }
@@ -196,8 +200,8 @@ static void results_do_not_depend_on_the_size_of_batches(void)
         struct weir_random r = {7};
         for (int b = 0; b < 20; b++) {
             for (int i = 0; i < 50; i++) {
-                weir_text_add(&rows, "%d | k%d, %d\n", b * 10 + (int)weir_random_below(&r, 60), (int)weir_random_below(&r, 9),
-                              (int)weir_random_below(&r, 100));
+                weir_text_add(&rows, "%d | k%d, %d\n", b * 10 + (int)weir_random_below(&r, 60),
+                              (int)weir_random_below(&r, 9), (int)weir_random_below(&r, 100));
                 if (small) feed(&g, weir_text_get(&rows));
                 if (small) weir_text_finish(&rows);
             }
@@ -217,7 +221,8 @@ static void results_do_not_depend_on_the_size_of_batches(void)
 }
 
 WEIR_SUITE(window_op) = {
-    {"a window fires when the watermark reaches its last instant", a_window_fires_when_the_watermark_reaches_its_last_instant},
+    {"a window fires when the watermark reaches its last instant",
+     a_window_fires_when_the_watermark_reaches_its_last_instant},
     {"windows fire in order of time", windows_fire_in_order_of_time},
     {"TRAP (a) lateness is judged by WINDOW end, so ts < wm can be on time", TRAP_a_lateness_is_judged_by_window_end},
     {"TRAP (b) every late element re-FIREs at once with the full accumulated result",
