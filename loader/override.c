@@ -88,7 +88,12 @@ static void apply(const struct override *o, char *path, struct weir_value *value
 {
     struct weir_value **at = &o->document->root;
     const char *parent = "the manifest";
-    for (char *rest = path; rest;) {
+    size_t depth = 0;
+    for (char *rest = path; rest; depth++) {
+        if (depth == WEIR_DOCUMENT_MAX_DEPTH) {
+            weir_problems_add(o->problems, &o->mark, NULL, "the path has more than %d names", WEIR_DOCUMENT_MAX_DEPTH);
+            return;
+        }
         const char *name = strsep(&rest, ".");
         at = member(o, *at, parent, name);
         if (!at) return;
