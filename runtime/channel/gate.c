@@ -82,20 +82,11 @@ static bool take(struct weir_gate *g, uint32_t channel, const struct weir_elemen
     struct weir_valve *valve = &g->inputs[c->input].valve;
     switch ((enum weir_element_kind)e->kind) {
     case WEIR_ELEMENT_ROWS:
-    case WEIR_ELEMENT_BARRIER:
-        return true;
-    case WEIR_ELEMENT_WATERMARK:
-        let_through(g, channel, weir_valve_watermark(valve, c->valve_channel, e->value));
-        break;
-    case WEIR_ELEMENT_IDLE:
-        let_through(g, channel, weir_valve_status(valve, c->valve_channel, e->value != 0));
-        break;
-    case WEIR_ELEMENT_END:
-        end_channel(g, channel, e->value);
-        break;
-    case WEIR_ELEMENT_NONE:
-        WEIR_ASSERT(!"nothing travels through a ring");
-        break;
+    case WEIR_ELEMENT_BARRIER: return true;
+    case WEIR_ELEMENT_WATERMARK: let_through(g, channel, weir_valve_watermark(valve, c->valve_channel, e->value)); break;
+    case WEIR_ELEMENT_IDLE: let_through(g, channel, weir_valve_status(valve, c->valve_channel, e->value != 0)); break;
+    case WEIR_ELEMENT_END: end_channel(g, channel, e->value); break;
+    case WEIR_ELEMENT_NONE: WEIR_ASSERT(!"nothing travels through a ring"); break;
     }
     return false;
 }

@@ -51,8 +51,8 @@ struct weir_gate {
 /* channels: copied (ring, input, popped); valve_channel is assigned here. Every input has a channel. */
 void weir_gate_init(struct weir_gate *, const struct weir_gate_channel *channels, uint32_t n_channels, uint32_t n_inputs);
 void weir_gate_finish(struct weir_gate *); /* zeroed is fine */
-/* Before the first next(): nothing but the end will ever come through this channel (its source has no split to read), so it takes no
- * part in the watermark minimum, whenever its end arrives. Must not be said of all channels of an input. */
+/* Before the first next(): nothing but the end will ever come through this channel (its source has no split to read), so it
+ * takes no part in the watermark minimum, whenever its end arrives. Must not be said of all channels of an input. */
 void weir_gate_expect_nothing(struct weir_gate *, uint32_t channel);
 /* False: no unblocked channel holds anything. Marks that change nothing for the whole input are taken and not given out. */
 bool weir_gate_next(struct weir_gate *, struct weir_gate_element *);

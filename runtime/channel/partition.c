@@ -90,21 +90,17 @@ static weir_status find_targets(struct weir_writer *w, struct weir_rows *rows, s
     int64_t n = rows->view.length;
     switch (w->o.partition) {
     case WEIR_PARTITION_REBALANCE:
-    case WEIR_PARTITION_RESCALE:
-        round_robin_targets(w, n);
-        return WEIR_OK;
+    case WEIR_PARTITION_RESCALE: round_robin_targets(w, n); return WEIR_OK;
     case WEIR_PARTITION_SHUFFLE:
         for (int64_t i = 0; i < n; i++) w->targets[i] = (uint32_t)weir_random_below(&w->random, w->n);
         return WEIR_OK;
-    case WEIR_PARTITION_CUSTOM:
-        return custom_targets(w, rows, error);
+    case WEIR_PARTITION_CUSTOM: return custom_targets(w, rows, error);
     case WEIR_PARTITION_KEY:
         for (int64_t i = 0; i < n; i++) w->targets[i] = w->group_target[rows->keys.key_group[i]];
         return WEIR_OK;
     case WEIR_PARTITION_FORWARD:
     case WEIR_PARTITION_GLOBAL:
-    case WEIR_PARTITION_BROADCAST:
-        break;
+    case WEIR_PARTITION_BROADCAST: break;
     }
     WEIR_ASSERT(!"these partitioners do not deal");
     return WEIR_E_BUG;

@@ -112,15 +112,9 @@ void *weir__heap_edit(struct weir_state_set *set, uint32_t state, weir_state_kin
 void weir__heap_free_value(struct heap *h, const struct heap_state *s, void *value)
 {
     switch (s->layout->kind) {
-    case WEIR_VALUE:
-        weir__heap_free_texts(h, &s->texts, value);
-        break;
-    case WEIR_LIST:
-        weir__heap_free_list(h, s, value);
-        break;
-    case WEIR_MAP:
-        weir__heap_free_map(h, s, value);
-        break;
+    case WEIR_VALUE: weir__heap_free_texts(h, &s->texts, value); break;
+    case WEIR_LIST: weir__heap_free_list(h, s, value); break;
+    case WEIR_MAP: weir__heap_free_map(h, s, value); break;
     }
 }
 
@@ -213,12 +207,9 @@ static struct heap_texts texts_of(const weir_field *fields, uint32_t n)
 static uint32_t value_size(const struct weir_state_layout *l)
 {
     switch (l->kind) {
-    case WEIR_LIST:
-        return sizeof(struct heap_list);
-    case WEIR_MAP:
-        return sizeof(struct heap_map);
-    case WEIR_VALUE:
-        break;
+    case WEIR_LIST: return sizeof(struct heap_list);
+    case WEIR_MAP: return sizeof(struct heap_map);
+    case WEIR_VALUE: break;
     }
     return (l->size + 7) / 8 * 8;
 }

@@ -17,19 +17,15 @@
 static uint32_t size_of_type(uint32_t type)
 {
     switch ((weir_type)type) {
-    case WEIR_BOOL:
-        return sizeof(bool);
+    case WEIR_BOOL: return sizeof(bool);
     case WEIR_I32:
-    case WEIR_F32:
-        return 4;
+    case WEIR_F32: return 4;
     case WEIR_I64:
     case WEIR_F64:
-    case WEIR_TIMESTAMP:
-        return 8;
+    case WEIR_TIMESTAMP: return 8;
     case WEIR_STRING:
     case WEIR_BYTES:
-    case WEIR_ANY:
-        return sizeof(weir_str);
+    case WEIR_ANY: return sizeof(weir_str);
     }
     return 0;
 }

@@ -200,10 +200,10 @@ static bool next_is_nothing(struct bench *b)
     return !weir_gate_next(&b->gate, &got);
 }
 
-#define MARK(k, v)                                                                                                          \
-    (struct weir_element)                                                                                                   \
-    {                                                                                                                       \
-        .kind = WEIR_ELEMENT_##k, .value = (v)                                                                              \
+#define MARK(k, v)                             \
+    (struct weir_element)                      \
+    {                                          \
+        .kind = WEIR_ELEMENT_##k, .value = (v) \
     }
 
 static void end_follows_max_once_all_channels_ended(void)
@@ -240,6 +240,21 @@ static void a_stopped_input_ends_without_max(void)
     close_bench(&b);
 }
 
+static void a_channel_without_splits_holds_nothing_back(void)
+{
+    static struct bench b;
+    open_bench(&b, 2, 1);
+    weir_gate_expect_nothing(&b.gate, 1);
+    push(&b, 0, MARK(WATERMARK, 5));
+    CU_ASSERT(next_is(&b, WEIR_ELEMENT_WATERMARK, 5));
+    push(&b, 0, MARK(END, WEIR_END_OF_INPUT));
+    CU_ASSERT(next_is(&b, WEIR_ELEMENT_WATERMARK, INT64_MAX));
+    CU_ASSERT(next_is_nothing(&b)); /* the input ends when all its channels have */
+    push(&b, 1, MARK(END, WEIR_END_OF_INPUT));
+    CU_ASSERT(next_is(&b, WEIR_ELEMENT_END, WEIR_END_OF_INPUT));
+    close_bench(&b);
+}
+
 static void blocked_channels_are_skipped(void)
 {
     static struct bench b;
@@ -260,6 +275,7 @@ WEIR_SUITE(gate) = {
     {"agrees with the valve, keeps order, is fair: 3000 random histories", gate_agrees_with_the_valve},
     {"END follows INT64_MAX once all channels ended", end_follows_max_once_all_channels_ended},
     {"a stopped input ends without INT64_MAX", a_stopped_input_ends_without_max},
+    {"a channel without splits holds nothing back", a_channel_without_splits_holds_nothing_back},
     {"blocked channels are skipped", blocked_channels_are_skipped},
     {NULL, NULL},
 };

@@ -53,20 +53,13 @@ static void put_cell(struct weir_builder *b, uint32_t column, const struct cell 
     weir_out_column *k = &b->out.columns[column];
     if (c->is_null) k->validity[at / 8] &= (uint8_t) ~(1u << (at % 8));
     switch ((weir_type)k->type) {
-    case WEIR_BOOL:
-        ((uint8_t *)k->data)[at / 8] |= (uint8_t)((c->bits & 1) << (at % 8));
-        return;
+    case WEIR_BOOL: ((uint8_t *)k->data)[at / 8] |= (uint8_t)((c->bits & 1) << (at % 8)); return;
     case WEIR_I32:
-    case WEIR_F32:
-        ((uint32_t *)k->data)[at] = (uint32_t)c->bits;
-        return;
+    case WEIR_F32: ((uint32_t *)k->data)[at] = (uint32_t)c->bits; return;
     case WEIR_I64:
     case WEIR_F64:
-    case WEIR_TIMESTAMP:
-        ((uint64_t *)k->data)[at] = c->bits;
-        return;
-    default:
-        break;
+    case WEIR_TIMESTAMP: ((uint64_t *)k->data)[at] = c->bits; return;
+    default: break;
     }
     uint32_t n = c->is_null ? 0 : c->n;
     CU_ASSERT_FATAL(weir_builder_reserve_bytes(b, column, n) == WEIR_OK);
@@ -79,17 +72,13 @@ static bool is_cell(weir_row row, uint32_t column, const struct cell *c)
     if (weir_null(row, column) != c->is_null) return false;
     if (c->is_null) return true;
     switch ((weir_type)row.batch->columns[column].type) {
-    case WEIR_BOOL:
-        return weir_bool(row, column) == (c->bits & 1);
+    case WEIR_BOOL: return weir_bool(row, column) == (c->bits & 1);
     case WEIR_I32:
-    case WEIR_F32:
-        return weir_i32(row, column) == (int32_t)c->bits;
+    case WEIR_F32: return weir_i32(row, column) == (int32_t)c->bits;
     case WEIR_I64:
     case WEIR_F64:
-    case WEIR_TIMESTAMP:
-        return weir_i64(row, column) == (int64_t)c->bits;
-    default:
-        break;
+    case WEIR_TIMESTAMP: return weir_i64(row, column) == (int64_t)c->bits;
+    default: break;
     }
     weir_str text = weir_text(row, column);
     return text.n == c->n && memcmp(text.p, c->text, c->n) == 0;

@@ -24,16 +24,16 @@ struct map_key {
     weir_str text;
 };
 
-#define MEMBER(T, m, t)                                                                                                     \
-    {                                                                                                                       \
-        .name = #m, .type = t, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m)                                        \
+#define MEMBER(T, m, t)                                                              \
+    {                                                                                \
+        .name = #m, .type = t, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m) \
     }
 static const weir_field value_members[] = {MEMBER(struct value, count, WEIR_I64), MEMBER(struct value, text, WEIR_STRING),
                                            MEMBER(struct value, small, WEIR_I32)};
 static const weir_field item_members[] = {MEMBER(struct item, text, WEIR_BYTES), MEMBER(struct item, number, WEIR_I32)};
 static const weir_field key_members[] = {MEMBER(struct map_key, number, WEIR_I32),
                                          MEMBER(struct map_key, text, WEIR_STRING)};
-#define MEMBERS(T, array)                                                                                                   \
+#define MEMBERS(T, array) \
     .size = sizeof(T), .fields = array, .n_fields = WEIR_LEN(array), .field_stride = sizeof(weir_field), .version = 1
 #define KEYED .key_size = sizeof(struct map_key), .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)
 static const weir_state states[N_STATES] = {

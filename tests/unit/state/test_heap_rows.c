@@ -50,24 +50,13 @@ static void put_row(struct weir_builder *b, struct weir_random *random, uint64_t
     for (uint32_t c = 0; c < N_TYPES; c++) {
         void *data = b->out.columns[c].data;
         switch (types[c]) {
-        case WEIR_BOOL:
-            ((uint8_t *)data)[row / 8] |= (uint8_t)((v & 1) << (row % 8));
-            break;
-        case WEIR_I32:
-            ((int32_t *)data)[row] = (int32_t)v - 3;
-            break;
+        case WEIR_BOOL: ((uint8_t *)data)[row / 8] |= (uint8_t)((v & 1) << (row % 8)); break;
+        case WEIR_I32: ((int32_t *)data)[row] = (int32_t)v - 3; break;
         case WEIR_I64:
-        case WEIR_TIMESTAMP:
-            ((int64_t *)data)[row] = (int64_t)(v * 0x123456789u) - 3;
-            break;
-        case WEIR_F32:
-            ((float *)data)[row] = v == 0 ? NAN : v == 1 ? -0.0f : v == 2 ? 0.0f : (float)v;
-            break;
-        case WEIR_F64:
-            ((double *)data)[row] = v == 0 ? -NAN : v == 1 ? -0.0 : v == 2 ? 0.0 : (double)v / 3;
-            break;
-        default:
-            put_text(b, c, v);
+        case WEIR_TIMESTAMP: ((int64_t *)data)[row] = (int64_t)(v * 0x123456789u) - 3; break;
+        case WEIR_F32: ((float *)data)[row] = v == 0 ? NAN : v == 1 ? -0.0f : v == 2 ? 0.0f : (float)v; break;
+        case WEIR_F64: ((double *)data)[row] = v == 0 ? -NAN : v == 1 ? -0.0 : v == 2 ? 0.0 : (double)v / 3; break;
+        default: put_text(b, c, v);
         }
     }
     b->out.time[row] = (int64_t)v;

@@ -14,9 +14,9 @@ struct sample {
     double real;
     weir_str text;
 };
-#define MEMBER(m, t)                                                                                                        \
-    {                                                                                                                       \
-        .name = #m, .type = t, .offset = offsetof(struct sample, m), .size = sizeof(((struct sample *)0)->m)                \
+#define MEMBER(m, t)                                                                                         \
+    {                                                                                                        \
+        .name = #m, .type = t, .offset = offsetof(struct sample, m), .size = sizeof(((struct sample *)0)->m) \
     }
 static const weir_field members[] = {MEMBER(flag, WEIR_BOOL),  MEMBER(small, WEIR_I32), MEMBER(large, WEIR_TIMESTAMP),
                                      MEMBER(single, WEIR_F32), MEMBER(real, WEIR_F64),  MEMBER(text, WEIR_STRING)};
