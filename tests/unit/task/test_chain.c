@@ -16,6 +16,8 @@ struct toy {
     const char *name;
     int copies, done; /* copies of the rows at hand that were emitted */
     int refuse;       /* say MORE that many times before taking rows: a sink without room */
+    int due_calls;    /* what is due takes that many calls; each emits a row */
+    int unfinished;   /* finish says MORE that many times */
     bool opened, closed;
 };
 
@@ -52,14 +54,24 @@ static weir_status toy_watermark(struct weir_op *op, int64_t w)
 }
 static weir_status toy_finish(struct weir_op *op)
 {
-    weir_text_add(toy_of(op)->log, "%s: finish\n", toy_of(op)->name);
+    struct toy *t = toy_of(op);
+    weir_text_add(t->log, "%s: finish\n", t->name);
+    return t->unfinished > 0 ? (t->unfinished--, WEIR_MORE) : WEIR_OK;
+}
+static weir_status toy_flush(struct weir_op *op)
+{
+    weir_text_add(toy_of(op)->log, "%s: flush\n", toy_of(op)->name);
     return WEIR_OK;
 }
 static weir_status toy_due(struct weir_op *op, int64_t now_ms)
 {
-    weir_text_add(toy_of(op)->log, "%s: due at %lld\n", toy_of(op)->name, (long long)now_ms);
+    struct toy *t = toy_of(op);
+    weir_text_add(t->log, "%s: due at %lld\n", t->name, (long long)now_ms);
     op->next_due_ms = INT64_MAX;
-    return WEIR_OK;
+    if (t->due_calls <= 0) return WEIR_OK;
+    struct weir_rows *row = weir_test_rows(op->env->pool, t->schema, "- | 99");
+    if (weir_op_emit(op, 0, row) != WEIR_OK) return op->error.status;
+    return --t->due_calls > 0 ? WEIR_MORE : WEIR_OK;
 }
 static void toy_close(struct weir_op *op)
 {
@@ -74,7 +86,7 @@ static const struct weir_op_class toy_class = {.name = "toy",
                                                .close = toy_close};
 static const struct weir_op_class assigner_class = {.name = "assigner", .rows = toy_rows, .swallows_marks = true};
 static const struct weir_op_class sink_class = {
-    .name = "sink", .rows = toy_rows, .finish = toy_finish, .finishes_when_stopped = true};
+    .name = "sink", .rows = toy_rows, .flush = toy_flush, .finish = toy_finish, .finishes_when_stopped = true};
 
 struct stage {
     struct weir_op_stage s;
@@ -247,6 +259,83 @@ static void what_is_due_fires_between_elements(void)
     tear_down(&g);
 }
 
+static void what_is_due_and_says_MORE_goes_on_with_nothing_in_between(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[1].op.next_due_ms = 100;
+    g.toys[1].due_calls = 3;
+    g.toys[2].refuse = 1000;
+    g.s.now_ms = 100;
+    take_rows(&g, "1 | 10");
+    run(&g);
+    expect(&g, "b: due at 100\na: 1 | 10\nb: due at 100\n"); /* a has rows for b, which is not done firing */
+    g.s.now_ms = 500;
+    g.toys[2].refuse = 0;
+    run(&g);
+    expect(&g, "c: - | 99\nc: - | 99\nb: due at 100\nc: - | 99\nb: 1 | 10\nc: 1 | 10\n");
+    tear_down(&g);
+}
+
+static void what_is_due_behind_a_full_output_does_not_keep_the_slot_awake(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[2].refuse = 1000;
+    g.toys[0].op.next_due_ms = 100;
+    for (int i = 0; i < 3; i++) {
+        take_rows(&g, "1 | 10");
+        run(&g);
+    }
+    CU_ASSERT(weir_chain_is_blocked(&g.chain));
+    g.s.now_ms = 200;
+    run(&g);
+    CU_ASSERT_EQUAL(weir_chain_next_due_ms(&g.chain), INT64_MAX); /* room will wake it */
+    g.toys[2].refuse = 0;
+    run(&g);
+    WEIR_ASSERT_CONTAINS(weir_text_get(&g.log), "a: due at 200\n");
+    tear_down(&g);
+}
+
+static void a_finish_in_several_calls_ends_the_chain(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[2].unfinished = 2;
+    take_mark(&g, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
+    run(&g);
+    expect(&g, "a: finish\nb: finish\nc: finish\n");
+    CU_ASSERT(weir_chain_is_stalled(&g.chain));
+    CU_ASSERT_FALSE(weir_chain_is_ended(&g.chain));
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 0), WEIR_NONE);
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 0), WEIR_MADE);
+    run(&g);
+    CU_ASSERT_FALSE(weir_chain_is_stalled(&g.chain));
+    CU_ASSERT(weir_chain_is_ended(&g.chain));
+    expect(&g, "c: finish\nc: finish\n");
+    tear_down(&g);
+}
+
+static void a_sink_in_the_middle_of_a_batch_is_not_flushed(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[2].op.class = &sink_class;
+    take_rows(&g, "1 | 10");
+    run(&g);
+    g.toys[2].refuse = 1000;
+    take_rows(&g, "2 | 20");
+    run(&g);
+    CU_ASSERT_EQUAL(weir_chain_flush(&g.chain), WEIR_OK);
+    expect(&g, "a: 1 | 10\nb: 1 | 10\nc: 1 | 10\na: 2 | 20\nb: 2 | 20\n");
+    g.toys[2].refuse = 0;
+    run(&g);
+    CU_ASSERT_EQUAL(weir_chain_flush(&g.chain), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_chain_flush(&g.chain), WEIR_OK);
+    expect(&g, "c: 2 | 20\nc: flush\n");
+    tear_down(&g);
+}
+
 static void the_overflow_limit_fails_the_operator(void)
 {
     struct stage g;
@@ -269,5 +358,10 @@ WEIR_SUITE(chain) = {
     {"an assigner swallows marks but the last watermark", an_assigner_swallows_marks_but_the_last_watermark},
     {"a stop finishes sinks only", a_stop_finishes_sinks_only},
     {"what is due fires between elements", what_is_due_fires_between_elements},
+    {"what is due and says MORE goes on with nothing in between", what_is_due_and_says_MORE_goes_on_with_nothing_in_between},
+    {"what is due behind a full output does not keep the slot awake",
+     what_is_due_behind_a_full_output_does_not_keep_the_slot_awake},
+    {"a finish in several calls ends the chain", a_finish_in_several_calls_ends_the_chain},
+    {"a sink in the middle of a batch is not flushed", a_sink_in_the_middle_of_a_batch_is_not_flushed},
     {"the overflow limit fails the operator", the_overflow_limit_fails_the_operator},
     {NULL, NULL}};
