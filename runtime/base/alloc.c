@@ -1,7 +1,7 @@
 /* alloc.c - malloc and its kin behind the house's two promises: abort or NULL. Any thread.
  *
- * The count of live blocks is one relaxed counter: these calls are for control objects and for buffers that pools recycle, not
- * for records, so the shared cache line does not matter.
+ * The count of live blocks is one relaxed counter: these calls are for control objects and for buffers that pools
+ * recycle, not for records, so the shared cache line does not matter.
  */
 #include "base/alloc.h"
 

@@ -1,8 +1,8 @@
 /* base/alloc.h - the two allocators of the house, and the count of what is allocated.
  *
- * weir_alloc and its kin are for small control objects: they abort with a message when there is no memory. weir_try_alloc and
- * its kin are for what input sizes (batches, state, files, network): they return NULL and the caller says so in an error.
- * All memory is zeroed. Any thread.
+ * weir_alloc and its kin are for small control objects: they abort with a message when there is no memory. weir_try_alloc
+ * and its kin are for what input sizes (batches, state, files, network): they return NULL and the caller says so in an
+ * error. All memory is zeroed. Any thread.
  */
 #ifndef WEIR_BASE_ALLOC_H
 #define WEIR_BASE_ALLOC_H
@@ -12,7 +12,8 @@
 
 void *weir_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *weir_alloc_array(size_t count, size_t size) __attribute__((returns_nonnull)); /* overflow checked */
-void *weir_realloc_array(void *p, size_t old_count, size_t count, size_t size) __attribute__((returns_nonnull)); /* new part zeroed */
+/* The new part is zeroed. */
+void *weir_realloc_array(void *p, size_t old_count, size_t count, size_t size) __attribute__((returns_nonnull));
 char *weir_strdup(const char *text);            /* NULL gives NULL */
 char *weir_strndup(const char *text, size_t n); /* NUL-terminated */
 char *weir_format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* freed with weir_free */

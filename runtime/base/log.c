@@ -34,9 +34,10 @@ static weir_status unknown(const char *what, const char *word, size_t n, const c
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)n, word);
     const char *near = weir_nearest(name, names, n_names);
-    return weir_error_set(error, WEIR_E_CONFIG, "WEIR_LOG: unknown %s '%s'%s%s%s: write a level (error, warn, info, debug) or "
-                          "subsystem:level, separated by commas, such as \"warn,task:debug\"", what, name,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return weir_error_set(error, WEIR_E_CONFIG,
+                          "WEIR_LOG: unknown %s '%s'%s%s%s: write a level (error, warn, info, debug) or "
+                          "subsystem:level, separated by commas, such as \"warn,task:debug\"",
+                          what, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* "debug" or "task:debug". */
@@ -49,7 +50,9 @@ static weir_status configure_part(const char *part, size_t n, struct weir_error 
     if (level < 0) return unknown("level", level_text, level_length, level_names, WEIR_LEN(level_names), error);
     if (colon) {
         int subsystem = index_of(subsystems, WEIR_LEN(subsystems), part, (size_t)(colon - part));
-        if (subsystem < 0) return unknown("subsystem", part, (size_t)(colon - part), subsystems, WEIR_LEN(subsystems), error);
+        if (subsystem < 0) {
+            return unknown("subsystem", part, (size_t)(colon - part), subsystems, WEIR_LEN(subsystems), error);
+        }
         settings.by_subsystem[subsystem] = (weir_log_level)level;
     } else {
         settings.common = (weir_log_level)level;

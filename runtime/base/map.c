@@ -1,7 +1,8 @@
-/* map.c - entries in an array, and an open-addressing index of entry numbers beside it (linear probing, at most half full).
+/* map.c - entries in an array, and an open-addressing index of entry numbers beside it (linear probing, at most half
+ * full).
  *
- * Nothing is ever removed, so an empty place ends a search. index[k] is an entry's number plus one, 0 when empty; index_size is a
- * power of two.
+ * Nothing is ever removed, so an empty place ends a search. index[k] is an entry's number plus one, 0 when empty;
+ * index_size is a power of two.
  */
 #include "base/map.h"
 

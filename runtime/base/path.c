@@ -1,5 +1,5 @@
-/* path.c - file paths as text. ".." stays, since what it means depends on symbolic links; a trailing "/" stays, since it says
- * "directory". */
+/* path.c - file paths as text. ".." stays, since what it means depends on symbolic links; a trailing "/" stays, since it
+ * says "directory". */
 #include "base/path.h"
 
 #include <string.h>

@@ -7,8 +7,8 @@
 #include "base/path.h"
 
 /* Reads to the end, growing the buffer, since /proc files and pipes do not know their size. */
-static weir_status read_all(const struct weir_platform *p, struct weir_platform_file *file, const char *path, size_t max_bytes,
-                            char **bytes, size_t *n, struct weir_error *error)
+static weir_status read_all(const struct weir_platform *p, struct weir_platform_file *file, const char *path,
+                            size_t max_bytes, char **bytes, size_t *n, struct weir_error *error)
 {
     size_t capacity = 0, length = 0, got;
     char *buffer = NULL;
@@ -27,7 +27,8 @@ static weir_status read_all(const struct weir_platform *p, struct weir_platform_
         s = p->read(p->self, file, (int64_t)length, buffer + length, capacity - length, &got, error);
         length += got;
         if (s == WEIR_OK && length > max_bytes) {
-            s = weir_error_set(error, WEIR_E_IO, "'%s' is larger than the %zu bytes that are expected at most", path, max_bytes);
+            s = weir_error_set(error, WEIR_E_IO, "'%s' is larger than the %zu bytes that are expected at most", path,
+                               max_bytes);
         }
     } while (s == WEIR_OK && length == capacity);
     if (s != WEIR_OK) {
@@ -53,7 +54,8 @@ weir_status weir_read_file(const struct weir_platform *p, const char *path, size
     return s;
 }
 
-static weir_status write_and_sync(const struct weir_platform *p, const char *path, const void *bytes, size_t n, struct weir_error *error)
+static weir_status write_and_sync(const struct weir_platform *p, const char *path, const void *bytes, size_t n,
+                                  struct weir_error *error)
 {
     struct weir_platform_file *file;
     weir_status s = p->open(p->self, path, WEIR_OPEN_CREATE, &file, error);
@@ -64,7 +66,8 @@ static weir_status write_and_sync(const struct weir_platform *p, const char *pat
     return s == WEIR_OK ? closed : s;
 }
 
-weir_status weir_write_file(const struct weir_platform *p, const char *path, const void *bytes, size_t n, struct weir_error *error)
+weir_status weir_write_file(const struct weir_platform *p, const char *path, const void *bytes, size_t n,
+                            struct weir_error *error)
 {
     char *folder = weir_path_dirname(path), *temporary = weir_format("%s.%016" PRIx64 ".tmp", path, p->random(p->self));
     weir_status s = write_and_sync(p, temporary, bytes, n, error);

@@ -1,10 +1,12 @@
 /* base/platform.h - the one seam to the machine: clocks, randomness, files, standard output, sockets, threads.
  *
- * Everything in runtime/, loader/ and plugins/ reaches the machine through a struct weir_platform (plugins through the host
- * extension weir.io/1, which forwards to it). weir_platform_os() is the operating system; tests/harness has one with a
- * virtual clock and a seeded generator. tests/lint checks that nothing else calls clock_gettime, open, pthread_create ...
+ * Everything in runtime/, loader/ and plugins/ reaches the machine through a struct weir_platform (plugins through the
+ * host extension weir.io/1, which forwards to it). weir_platform_os() is the operating system; tests/harness has one with
+ * a virtual clock and a seeded generator. tests/lint checks that nothing else calls clock_gettime, open,
+ * pthread_create and the like.
  *
- * Any thread, unless said otherwise; one file, one socket: one thread at a time. File calls block as the operating system's do.
+ * Any thread, unless said otherwise; one file, one socket: one thread at a time. File calls block as the operating
+ * system's do.
  */
 #ifndef WEIR_BASE_PLATFORM_H
 #define WEIR_BASE_PLATFORM_H
@@ -29,8 +31,8 @@ struct weir_file_info {
     uint64_t device, inode;
 };
 
-/* A thread's bed, zeroed at first: park() sleeps until unpark() or the deadline. An unpark before the park makes the park return at
- * once; several count as one. Written by any thread. */
+/* A thread's bed, zeroed at first: park() sleeps until unpark() or the deadline. An unpark before the park makes the park
+ * return at once; several count as one. Written by any thread. */
 struct weir_parker {
     _Atomic uint32_t state;
 };
@@ -42,11 +44,13 @@ struct weir_platform {
     int64_t (*wall_ms)(void *self);
     uint64_t (*random)(void *self);
 
-    /* read returns fewer than n bytes only at the end of the file (0: at the end), and a pipe only in order; write writes all or
-     * fails; after close the handle is gone, even on failure; NULL is fine. */
-    weir_status (*open)(void *self, const char *path, enum weir_file_mode, struct weir_platform_file **, struct weir_error *);
+    /* read returns fewer than n bytes only at the end of the file (0: at the end), and a pipe only in order; write writes
+     * all or fails; after close the handle is gone, even on failure; NULL is fine. */
+    weir_status (*open)(void *self, const char *path, enum weir_file_mode, struct weir_platform_file **,
+                        struct weir_error *);
     weir_status (*size)(void *self, struct weir_platform_file *, int64_t *bytes, struct weir_error *);
-    weir_status (*read)(void *self, struct weir_platform_file *, int64_t offset, void *buf, size_t n, size_t *got, struct weir_error *);
+    weir_status (*read)(void *self, struct weir_platform_file *, int64_t offset, void *buf, size_t n, size_t *got,
+                        struct weir_error *);
     weir_status (*write)(void *self, struct weir_platform_file *, const void *buf, size_t n, struct weir_error *);
     weir_status (*sync)(void *self, struct weir_platform_file *, struct weir_error *);
     weir_status (*close)(void *self, struct weir_platform_file *, struct weir_error *);
@@ -57,21 +61,26 @@ struct weir_platform {
     weir_status (*info)(void *self, const char *path, struct weir_file_info *, struct weir_error *);
     /* Entries of a directory sorted by bytes, the one file itself, or the matches of a glob, through add(). */
     weir_status (*list)(void *self, const char *path,
-                        weir_status (*add)(void *to, const char *path, bool is_directory, int64_t size), void *to, struct weir_error *);
-    weir_status (*print)(void *self, int stream, const void *buf, size_t n, struct weir_error *); /* 1 stdout, 2 stderr; one call is one run */
+                        weir_status (*add)(void *to, const char *path, bool is_directory, int64_t size), void *to,
+                        struct weir_error *);
+    /* stream: 1 stdout, 2 stderr. What one call writes stands together. */
+    weir_status (*print)(void *self, int stream, const void *buf, size_t n, struct weir_error *);
 
-    /* TCP. wait_ms < 0: for ever. A wait given `wake` (may be NULL) ends with WEIR_E_CANCELLED while *wake is not zero: to end one
-     * from another thread, make *wake non-zero, then call wake_waits with its address. Resolving a host's name is not interrupted. */
+    /* TCP. wait_ms < 0: for ever. A wait given `wake` (may be NULL) ends with WEIR_E_CANCELLED while *wake is not zero:
+     * to end one from another thread, make *wake non-zero, then call wake_waits with its address. Resolving a host's name
+     * is not interrupted. */
     weir_status (*connect)(void *self, const char *host, uint16_t port, int64_t wait_ms, const _Atomic uint32_t *wake,
                            struct weir_platform_socket **, struct weir_error *);
-    weir_status (*receive)(void *self, struct weir_platform_socket *, void *buf, size_t n, int64_t wait_ms, const _Atomic uint32_t *wake,
-                           size_t *got, struct weir_error *); /* got 0 + OK: closed by the peer; WEIR_MORE: time is up */
+    /* WEIR_OK and *got 0: closed by the peer. WEIR_MORE: time is up. */
+    weir_status (*receive)(void *self, struct weir_platform_socket *, void *buf, size_t n, int64_t wait_ms,
+                           const _Atomic uint32_t *wake, size_t *got, struct weir_error *);
     weir_status (*close_socket)(void *self, struct weir_platform_socket *, struct weir_error *);
     void (*wake_waits)(void *self, const _Atomic uint32_t *wake);
 
-    weir_status (*start_thread)(void *self, const char *name, void (*run)(void *arg), void *arg, struct weir_thread **, struct weir_error *);
+    weir_status (*start_thread)(void *self, const char *name, void (*run)(void *arg), void *arg, struct weir_thread **,
+                                struct weir_error *);
     void (*join_thread)(void *self, struct weir_thread *);
-    void (*park)(void *self, struct weir_parker *, int64_t until_monotonic_ns); /* INT64_MAX: no deadline. Own thread only. */
+    void (*park)(void *self, struct weir_parker *, int64_t until_ns); /* monotonic; INT64_MAX: none. Own thread only. */
     void (*unpark)(void *self, struct weir_parker *);
     uint32_t (*cores)(void *self);
 };
@@ -79,9 +88,11 @@ struct weir_platform {
 const struct weir_platform *weir_platform_os(void);
 
 /* The whole of a file, NUL-terminated beyond its n bytes; at most max_bytes, else an error. The caller frees. */
-WEIR_CHECKED weir_status weir_read_file(const struct weir_platform *, const char *path, size_t max_bytes, char **bytes, size_t *n,
-                                        struct weir_error *);
-/* Writes a temporary beside it, syncs it, renames it, and syncs the folder: after a crash there is the old file or the new one. */
-WEIR_CHECKED weir_status weir_write_file(const struct weir_platform *, const char *path, const void *bytes, size_t n, struct weir_error *);
+WEIR_CHECKED weir_status weir_read_file(const struct weir_platform *, const char *path, size_t max_bytes, char **bytes,
+                                        size_t *n, struct weir_error *);
+/* Writes a temporary beside it, syncs it, renames it, and syncs the folder: after a crash there is the old file or the
+ * new one. */
+WEIR_CHECKED weir_status weir_write_file(const struct weir_platform *, const char *path, const void *bytes, size_t n,
+                                         struct weir_error *);
 
 #endif

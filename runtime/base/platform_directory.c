@@ -57,7 +57,7 @@ weir_status weir__os_info(void *self, const char *path, struct weir_file_info *i
     return WEIR_OK;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 struct names {
     char **items;
@@ -87,7 +87,9 @@ static weir_status read_directory(const char *path, struct names *names, struct 
     if (!dir) return weir__os_failed(error, errno, "open the directory", path);
     struct dirent *entry;
     for (errno = 0; (entry = readdir(dir)); errno = 0) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) add_name(names, weir_path_join(path, entry->d_name));
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            add_name(names, weir_path_join(path, entry->d_name));
+        }
     }
     int why = errno;
     closedir(dir);
@@ -114,7 +116,8 @@ static weir_status report(const struct names *names, weir_status (*add)(void *, 
         bool there = stat(path, &st) == 0;
         if (!there && lstat(path, &st) != 0) continue; /* gone since it was listed */
         /* A dangling link is reported like a file, so that opening it says what is wrong. */
-        weir_status s = there ? add(to, path, S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0 : st.st_size) : add(to, path, false, 0);
+        weir_status s =
+            there ? add(to, path, S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0 : st.st_size) : add(to, path, false, 0);
         if (s != WEIR_OK) return s;
     }
     return WEIR_OK;

@@ -53,7 +53,8 @@ weir_status weir__os_size(void *self, struct weir_platform_file *file, int64_t *
     (void)self;
     if (fstat(file->fd, &st) != 0) return weir__os_failed(error, errno, "find the size of", file->path);
     if (!S_ISREG(st.st_mode)) {
-        return weir_error_set(error, WEIR_E_IO, "'%s' has no size: it is not a regular file but a pipe, a socket or a device", file->path);
+        return weir_error_set(error, WEIR_E_IO,
+                              "'%s' has no size: it is not a regular file but a pipe, a socket or a device", file->path);
     }
     *bytes = st.st_size;
     return WEIR_OK;
@@ -149,7 +150,8 @@ weir_status weir__os_rename(void *self, const char *from, const char *to, struct
     char words[128];
     (void)self;
     if (rename(from, to) == 0) return WEIR_OK;
-    return weir_error_set(error, WEIR_E_IO, "cannot rename '%s' to '%s': %s", from, to, weir__os_why(errno, words, sizeof words));
+    return weir_error_set(error, WEIR_E_IO, "cannot rename '%s' to '%s': %s", from, to,
+                          weir__os_why(errno, words, sizeof words));
 }
 
 weir_status weir__os_sync_directory(void *self, const char *path, struct weir_error *error)

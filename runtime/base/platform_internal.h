@@ -23,18 +23,20 @@ weir_status weir__os_print(void *, int, const void *, size_t, struct weir_error 
 /* platform_directory.c */
 weir_status weir__os_make_directory(void *, const char *, struct weir_error *);
 weir_status weir__os_info(void *, const char *, struct weir_file_info *, struct weir_error *);
-weir_status weir__os_list(void *, const char *, weir_status (*add)(void *, const char *, bool, int64_t), void *, struct weir_error *);
+weir_status weir__os_list(void *, const char *, weir_status (*add)(void *, const char *, bool, int64_t), void *,
+                          struct weir_error *);
 
 /* platform_socket.c */
-weir_status weir__os_connect(void *, const char *, uint16_t, int64_t, const _Atomic uint32_t *, struct weir_platform_socket **,
-                             struct weir_error *);
-weir_status weir__os_receive(void *, struct weir_platform_socket *, void *, size_t, int64_t, const _Atomic uint32_t *, size_t *,
-                             struct weir_error *);
+weir_status weir__os_connect(void *, const char *, uint16_t, int64_t, const _Atomic uint32_t *,
+                             struct weir_platform_socket **, struct weir_error *);
+weir_status weir__os_receive(void *, struct weir_platform_socket *, void *, size_t, int64_t, const _Atomic uint32_t *,
+                             size_t *, struct weir_error *);
 weir_status weir__os_close_socket(void *, struct weir_platform_socket *, struct weir_error *);
 void weir__os_wake_waits(void *, const _Atomic uint32_t *);
 
 /* platform_thread.c */
-weir_status weir__os_start_thread(void *, const char *, void (*)(void *), void *, struct weir_thread **, struct weir_error *);
+weir_status weir__os_start_thread(void *, const char *, void (*)(void *), void *, struct weir_thread **,
+                                  struct weir_error *);
 void weir__os_join_thread(void *, struct weir_thread *);
 void weir__os_park(void *, struct weir_parker *, int64_t);
 void weir__os_unpark(void *, struct weir_parker *);

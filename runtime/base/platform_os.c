@@ -1,5 +1,5 @@
-/* platform_os.c - the operating system's platform: Linux and POSIX. Clocks and randomness live here; files, directories, sockets and
- * threads in the files of their names. Stateless but for the list of socket waits, so `self` is NULL. */
+/* platform_os.c - the operating system's platform: Linux and POSIX. Clocks and randomness live here; files, directories,
+ * sockets and threads in the files of their names. Stateless but for the list of socket waits, so `self` is NULL. */
 #include "base/platform.h"
 
 #include <errno.h>
@@ -29,7 +29,9 @@ static uint64_t random_u64(void *self)
 {
     uint64_t v = 0;
     (void)self;
-    while (getrandom(&v, sizeof v, 0) != sizeof v) WEIR_ASSERT(errno == EINTR); /* before the pool is seeded it may be interrupted */
+    while (getrandom(&v, sizeof v, 0) != sizeof v) {
+        WEIR_ASSERT(errno == EINTR); /* before the pool is seeded it may be interrupted */
+    }
     return v;
 }
 

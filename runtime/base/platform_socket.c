@@ -1,8 +1,8 @@
 /* platform_socket.c - TCP clients whose waits can be ended from outside.
  *
- * Sockets are non-blocking; a wait is a poll on the socket and on an event descriptor of the socket's own. While it waits with a
- * `wake` word it stands in the list of waits. Invariant: a wait is listed before it looks at *wake, and a waker makes *wake
- * non-zero before it takes the list's lock, so one of the two sees the other and no wake is lost.
+ * Sockets are non-blocking; a wait is a poll on the socket and on an event descriptor of the socket's own. While it waits
+ * with a `wake` word it stands in the list of waits. Invariant: a wait is listed before it looks at *wake, and a waker
+ * makes *wake non-zero before it takes the list's lock, so one of the two sees the other and no wake is lost.
  */
 #include "base/platform_internal.h"
 
@@ -114,8 +114,8 @@ static weir_status failed(struct weir_error *error, const char *what, const stru
 }
 
 /* errno of the attempt, 0 when connected; *status is set when the wait ended otherwise. */
-static int try_address(struct weir_platform_socket *s, const struct addrinfo *a, int64_t deadline, const _Atomic uint32_t *wake,
-                       weir_status *status)
+static int try_address(struct weir_platform_socket *s, const struct addrinfo *a, int64_t deadline,
+                       const _Atomic uint32_t *wake, weir_status *status)
 {
     int why = 0, yes = 1;
     socklen_t size = sizeof why;
@@ -140,7 +140,8 @@ static weir_status connect_any(struct weir_platform_socket *s, const struct addr
         why = try_address(s, a, deadline, wake, &status);
         if (status == WEIR_E_CANCELLED) return weir_error_set(error, status, "connecting to %s was cancelled", s->name);
         if (status == WEIR_MORE) {
-            return weir_error_set(error, WEIR_E_IO, "cannot connect to %s: no answer within %lld ms", s->name, (long long)wait_ms);
+            return weir_error_set(error, WEIR_E_IO, "cannot connect to %s: no answer within %lld ms", s->name,
+                                  (long long)wait_ms);
         }
         if (why == 0) return WEIR_OK;
     }
@@ -150,7 +151,8 @@ static weir_status connect_any(struct weir_platform_socket *s, const struct addr
 weir_status weir__os_connect(void *self, const char *host, uint16_t port, int64_t wait_ms, const _Atomic uint32_t *wake,
                              struct weir_platform_socket **to, struct weir_error *error)
 {
-    struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *addresses = NULL;
+    struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV},
+                    *addresses = NULL;
     char service[8];
     (void)self;
     *to = NULL;
@@ -161,7 +163,8 @@ weir_status weir__os_connect(void *self, const char *host, uint16_t port, int64_
     s->fd = -1;
     s->name = weir_format("%s:%u", host, port);
     s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    weir_status status = s->event_fd < 0 ? failed(error, "connect to", s, errno) : connect_any(s, addresses, wait_ms, wake, error);
+    weir_status status =
+        s->event_fd < 0 ? failed(error, "connect to", s, errno) : connect_any(s, addresses, wait_ms, wake, error);
     freeaddrinfo(addresses);
     if (status == WEIR_OK) *to = s;
     else destroy(s);

@@ -32,8 +32,8 @@ static void *start(void *thread)
     return NULL;
 }
 
-weir_status weir__os_start_thread(void *self, const char *name, void (*run)(void *arg), void *arg, struct weir_thread **thread,
-                                  struct weir_error *error)
+weir_status weir__os_start_thread(void *self, const char *name, void (*run)(void *arg), void *arg,
+                                  struct weir_thread **thread, struct weir_error *error)
 {
     struct weir_thread *t = weir_alloc(sizeof *t);
     char short_name[16], words[128]; /* the kernel keeps 15 bytes */
@@ -43,7 +43,8 @@ weir_status weir__os_start_thread(void *self, const char *name, void (*run)(void
     int why = pthread_create(&t->id, NULL, start, t);
     if (why) {
         weir_free(t);
-        return weir_error_set(error, WEIR_E_IO, "cannot start the thread '%s': %s; the limit of threads may be reached (ulimit -u)", name,
+        return weir_error_set(error, WEIR_E_IO,
+                              "cannot start the thread '%s': %s; the limit of threads may be reached (ulimit -u)", name,
                               weir__os_why(why, words, sizeof words));
     }
     snprintf(short_name, sizeof short_name, "%s", name);
@@ -62,12 +63,13 @@ void weir__os_join_thread(void *self, struct weir_thread *thread)
 
 enum { EMPTY = 0, NOTIFIED = 1, SLEEPING = 2 };
 
-/* Sleeps while *state is SLEEPING. The bitset form alone takes an absolute time on the monotonic clock. False: time is up. */
+/* Sleeps while *state is SLEEPING. The bitset form alone takes an absolute time on the monotonic clock. False: time is
+ * up. */
 static bool futex_wait(_Atomic uint32_t *state, int64_t until_ns)
 {
     struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-    long r = syscall(SYS_futex, state, FUTEX_WAIT_BITSET_PRIVATE, (uint32_t)SLEEPING, until_ns == INT64_MAX ? NULL : &until, NULL,
-                     FUTEX_BITSET_MATCH_ANY);
+    long r = syscall(SYS_futex, state, FUTEX_WAIT_BITSET_PRIVATE, (uint32_t)SLEEPING, until_ns == INT64_MAX ? NULL : &until,
+                     NULL, FUTEX_BITSET_MATCH_ANY);
     return !(r != 0 && errno == ETIMEDOUT);
 }
 
@@ -76,8 +78,10 @@ void weir__os_park(void *self, struct weir_parker *parker, int64_t until_monoton
     uint32_t empty = EMPTY;
     (void)self;
     if (until_monotonic_ns < 0) until_monotonic_ns = 0;
-    if (atomic_compare_exchange_strong_explicit(&parker->state, &empty, SLEEPING, memory_order_acquire, memory_order_acquire)) {
-        while (atomic_load_explicit(&parker->state, memory_order_acquire) == SLEEPING && futex_wait(&parker->state, until_monotonic_ns)) {
+    if (atomic_compare_exchange_strong_explicit(&parker->state, &empty, SLEEPING, memory_order_acquire,
+                                                memory_order_acquire)) {
+        while (atomic_load_explicit(&parker->state, memory_order_acquire) == SLEEPING &&
+               futex_wait(&parker->state, until_monotonic_ns)) {
         }
     }
     atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire);

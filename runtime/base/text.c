@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 
-/* ---- growing strings ------------------------------------------------------------------------------------------------ */
+/* ---- growing strings --------------------------------------------------------------------------------------------- */
 
 static char *room(struct weir_text *t, size_t more)
 {
@@ -69,7 +69,7 @@ void weir_text_finish(struct weir_text *t)
     *t = (struct weir_text){0};
 }
 
-/* ---- did you mean ---------------------------------------------------------------------------------------------------- */
+/* ---- did you mean ------------------------------------------------------------------------------------------------ */
 
 #define NAME_MAX_SUGGESTED 64
 
@@ -113,7 +113,7 @@ const char *weir_nearest(const char *name, const char *const *candidates, size_t
     return nearest;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 struct unit {
     const char *name;
@@ -124,7 +124,8 @@ static const struct unit size_units[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"K
                                          {"MB", 1000000},  {"KB", 1000},     {"B", 1}};
 
 #define DURATION_RULE "write a duration as whole numbers with the units ms, s, min, h, d, such as \"5s\" or \"1h 30min\""
-#define SIZE_RULE "write a size as a whole number with a unit B, KB, MB, GB (1000s) or KiB, MiB, GiB (1024s), such as \"64KiB\""
+#define SIZE_RULE \
+    "write a size as a whole number with a unit B, KB, MB, GB (1000s) or KiB, MiB, GiB (1024s), such as \"64KiB\""
 
 static weir_status unknown_unit(const char *text, const char *unit, size_t n, const struct unit *units, size_t n_units,
                                 const char *rule, struct weir_error *error)
@@ -139,8 +140,8 @@ static weir_status unknown_unit(const char *text, const char *unit, size_t n, co
         if (strlen(words[i][0]) != n || strncmp(words[i][0], unit, n) != 0) continue;
         for (size_t k = 0; k < n_units; k++) {
             if (strcmp(units[k].name, words[i][1]) != 0) continue;
-            return weir_error_set(error, WEIR_E_CONFIG, "'%s' has the unknown unit '%.*s': did you mean '%s'? %s", text, (int)n,
-                                  unit, words[i][1], rule);
+            return weir_error_set(error, WEIR_E_CONFIG, "'%s' has the unknown unit '%.*s': did you mean '%s'? %s", text,
+                                  (int)n, unit, words[i][1], rule);
         }
     }
     return weir_error_set(error, WEIR_E_CONFIG, "'%s' has the unknown unit '%.*s': %s", text, (int)n, unit, rule);
@@ -183,8 +184,8 @@ static const char *skip_spaces(const char *p)
 }
 
 /* number unit (number unit)*, or one number alone, which counts in the last unit of the table. */
-static weir_status parse_with_units(const char *text, const struct unit *units, size_t n_units, bool may_repeat, bool may_be_negative,
-                                    const char *rule, int64_t *value, struct weir_error *error)
+static weir_status parse_with_units(const char *text, const struct unit *units, size_t n_units, bool may_repeat,
+                                    bool may_be_negative, const char *rule, int64_t *value, struct weir_error *error)
 {
     const char *p = skip_spaces(text);
     bool negative = *p == '-';
@@ -253,7 +254,8 @@ weir_status weir_parse_i64(const char *text, int64_t *value, struct weir_error *
         return weir_error_set(error, WEIR_E_CONFIG, "'%s' does not fit: whole numbers go from %lld to %lld", text,
                               (long long)INT64_MIN, (long long)INT64_MAX);
     }
-    return weir_error_set(error, WEIR_E_CONFIG, "'%s' is not a whole number: write digits, such as 12, -7 or 1_000_000", text);
+    return weir_error_set(error, WEIR_E_CONFIG, "'%s' is not a whole number: write digits, such as 12, -7 or 1_000_000",
+                          text);
 }
 
 weir_status weir_parse_f64(const char *text, double *value, struct weir_error *error)
@@ -272,7 +274,9 @@ weir_status weir_parse_f64(const char *text, double *value, struct weir_error *e
 weir_status weir_parse_bool(const char *text, bool *value, struct weir_error *error)
 {
     bool yes = strcmp(text, "true") == 0;
-    if (!yes && strcmp(text, "false") != 0) return weir_error_set(error, WEIR_E_CONFIG, "'%s' is neither true nor false", text);
+    if (!yes && strcmp(text, "false") != 0) {
+        return weir_error_set(error, WEIR_E_CONFIG, "'%s' is neither true nor false", text);
+    }
     *value = yes;
     return WEIR_OK;
 }

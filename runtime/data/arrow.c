@@ -19,7 +19,7 @@ static const char *const formats[] = {
 /* int32 number of pairs, then int32 length and bytes of each key and value, in the machine's byte order. */
 static const char any_metadata[] = "\1\0\0\0" "\x09\0\0\0" "weir.type" "\3\0\0\0" "any";
 
-/* ---- schema --------------------------------------------------------------------------------------------------------------------- */
+/* ---- schema ------------------------------------------------------------------------------------------------------ */
 
 struct schema_parts { /* private_data of the parent */
     struct ArrowSchema *structs, **pointers;
@@ -61,12 +61,16 @@ weir_status weir_arrow_export_schema(const struct weir_schema *schema, struct Ar
                                                  .private_data = name};
         parts->pointers[i] = &parts->structs[i];
     }
-    *to = (struct ArrowSchema){.format = "+s", .name = "", .n_children = n, .children = parts->pointers, .release = release_schema,
+    *to = (struct ArrowSchema){.format = "+s",
+                               .name = "",
+                               .n_children = n,
+                               .children = parts->pointers,
+                               .release = release_schema,
                                .private_data = parts};
     return WEIR_OK;
 }
 
-/* ---- arrays ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
 struct array_parts { /* private_data of the parent and of each child */
     struct weir_rows *rows;
@@ -106,7 +110,10 @@ static struct array_parts *begin_array(struct ArrowArray *array, struct weir_row
 {
     struct array_parts *parts = weir_alloc(sizeof *parts);
     parts->rows = weir_rows_retain(rows);
-    *array = (struct ArrowArray){.length = rows->view.length, .n_buffers = n_buffers, .buffers = parts->buffers, .release = release_array,
+    *array = (struct ArrowArray){.length = rows->view.length,
+                                 .n_buffers = n_buffers,
+                                 .buffers = parts->buffers,
+                                 .release = release_array,
                                  .private_data = parts};
     return parts;
 }
@@ -147,12 +154,16 @@ static weir_status export_rows(struct weir_rows *rows, struct ArrowArray *array,
     return WEIR_OK;
 }
 
-weir_status weir_arrow_export(struct weir_rows *rows, const struct weir_schema *schema, struct ArrowArray *array, struct weir_error *error)
+weir_status weir_arrow_export(struct weir_rows *rows, const struct weir_schema *schema, struct ArrowArray *array,
+                              struct weir_error *error)
 {
     WEIR_ASSERT(weir_schema_count(schema) == rows->view.n_columns);
     *array = (struct ArrowArray){0};
     struct weir_rows *compact = weir_rows_compact(NULL, rows);
-    if (!compact) return weir_error_set(error, WEIR_E_MEMORY, "no memory to export %lld rows to Arrow", (long long)rows->view.selected);
+    if (!compact) {
+        return weir_error_set(error, WEIR_E_MEMORY, "no memory to export %lld rows to Arrow",
+                              (long long)rows->view.selected);
+    }
     weir_status s = export_rows(compact, array, error);
     weir_rows_release(compact);
     return s;

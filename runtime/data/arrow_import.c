@@ -11,7 +11,7 @@
 #include "data/row_codec.h"
 #include "data/rows_internal.h"
 
-/* ---- schema ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- schema ------------------------------------------------------------------------------------------------------ */
 
 /* Looks the key up in Arrow's binary metadata (see arrow.c). */
 static bool metadata_says(const char *metadata, const char *key, const char *value)
@@ -66,14 +66,16 @@ static weir_status import_schema(const struct ArrowSchema *from, struct weir_sch
             continue;
         }
         weir_schema_builder_finish(&fields);
-        return weir_error_set(error, WEIR_E_DATA, "Arrow field '%s' has the format \"%s\"%s; weir reads b, i, l, f, g, tsm:, u and z: cast it "
-                              "before the import", f->name ? f->name : "", f->format, f->dictionary ? " with a dictionary" : "");
+        return weir_error_set(error, WEIR_E_DATA,
+                              "Arrow field '%s' has the format \"%s\"%s; weir reads b, i, l, f, g, tsm:, u and z: cast it "
+                              "before the import",
+                              f->name ? f->name : "", f->format, f->dictionary ? " with a dictionary" : "");
     }
     *schema = weir_schema_build(&fields);
     return WEIR_OK;
 }
 
-/* ---- columns ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- columns ----------------------------------------------------------------------------------------------------- */
 
 struct import {
     const struct ArrowArray *array;
@@ -99,12 +101,15 @@ static weir_status check_head(const struct import *in, uint32_t i, weir_type typ
         return wrong(in, i, "expected %lld buffers, found %lld", (long long)expected, (long long)a->n_buffers);
     }
     if (a->length < rows || a->offset < 0) {
-        return wrong(in, i, "expected at least %lld rows, found %lld from offset %lld", (long long)rows, (long long)a->length, (long long)a->offset);
+        return wrong(in, i, "expected at least %lld rows, found %lld from offset %lld", (long long)rows,
+                     (long long)a->length, (long long)a->offset);
     }
     for (int64_t k = 1; k < expected && in->array->length > 0; k++) {
         size_t width = type == WEIR_BOOL || k == 2 ? 1 : expected == 3 ? 4 : weir_type_size(type);
         if (!a->buffers[k] && k == 1) return wrong(in, i, "its buffer %lld is missing", (long long)k);
-        if ((uintptr_t)a->buffers[k] % width != 0) return wrong(in, i, "its buffer %lld is not aligned to %zu bytes", (long long)k, width);
+        if ((uintptr_t)a->buffers[k] % width != 0) {
+            return wrong(in, i, "its buffer %lld is not aligned to %zu bytes", (long long)k, width);
+        }
     }
     return WEIR_OK;
 }
@@ -120,14 +125,18 @@ static weir_status check_values(const struct import *in, uint32_t i, const weir_
     int64_t n = in->array->length;
     if (o[0] < 0) return wrong(in, i, "its first offset is %d", o[0]);
     for (int64_t row = 0; row < n; row++) {
-        if (o[row + 1] < o[row]) return wrong(in, i, "row %lld: its offsets go back from %d to %d", (long long)row, o[row], o[row + 1]);
+        if (o[row + 1] < o[row]) {
+            return wrong(in, i, "row %lld: its offsets go back from %d to %d", (long long)row, o[row], o[row + 1]);
+        }
     }
     if (!c->data && o[n] > o[0]) return wrong(in, i, "its buffer 2 is missing");
     for (int64_t row = 0; row < n; row++) {
         const char *p = c->data ? (const char *)c->data + o[row] : "";
         size_t bytes = (size_t)(o[row + 1] - o[row]);
         if (!is_present(c, row)) continue;
-        if (c->type == WEIR_STRING && !weir_is_utf8(p, bytes)) return wrong(in, i, "row %lld is not valid UTF-8", (long long)row);
+        if (c->type == WEIR_STRING && !weir_is_utf8(p, bytes)) {
+            return wrong(in, i, "row %lld is not valid UTF-8", (long long)row);
+        }
         if (c->type == WEIR_ANY && !weir_is_msgpack((const uint8_t *)p, bytes)) {
             return wrong(in, i, "row %lld is not one msgpack value", (long long)row);
         }
@@ -146,7 +155,8 @@ static weir_status import_column(const struct import *in, uint32_t i, weir_colum
     weir_status s = check_head(in, i, (weir_type)f->type, a);
     if (s != WEIR_OK) return s;
     const uint8_t *data = a->buffers[weir_type_is_variable((weir_type)f->type) ? 2 : 1];
-    *c = (weir_column){.validity = a->null_count == 0 ? NULL : a->buffers[0], .data = data, .bit_offset = from, .type = f->type};
+    *c = (weir_column){
+        .validity = a->null_count == 0 ? NULL : a->buffers[0], .data = data, .bit_offset = from, .type = f->type};
     if (c->validity && weir__bits_all(c->validity, from, n)) c->validity = NULL;
     if (c->validity && !f->nullable) return wrong(in, i, "it has nulls, although its schema does not say that it may");
     if (!weir_type_is_variable((weir_type)f->type)) {
@@ -157,18 +167,19 @@ static weir_status import_column(const struct import *in, uint32_t i, weir_colum
     return n > 0 ? check_values(in, i, c) : WEIR_OK;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 static weir_status check_struct(const struct import *in)
 {
     const struct ArrowArray *a = in->array;
     if (!a->release) return weir_error_set(in->error, WEIR_E_DATA, "Arrow array: it was released already");
     if (a->n_children != weir_schema_count(in->schema)) {
-        return weir_error_set(in->error, WEIR_E_DATA, "Arrow array: it has %lld columns, its schema %u", (long long)a->n_children,
-                              weir_schema_count(in->schema));
+        return weir_error_set(in->error, WEIR_E_DATA, "Arrow array: it has %lld columns, its schema %u",
+                              (long long)a->n_children, weir_schema_count(in->schema));
     }
     if (a->length < 0 || a->offset < 0 || a->length > UINT32_MAX || a->offset > INT64_MAX / 2) {
-        return weir_error_set(in->error, WEIR_E_DATA, "Arrow array: %lld rows from offset %lld", (long long)a->length, (long long)a->offset);
+        return weir_error_set(in->error, WEIR_E_DATA, "Arrow array: %lld rows from offset %lld", (long long)a->length,
+                              (long long)a->offset);
     }
     if (a->n_buffers > 0 && a->null_count != 0 && a->buffers[0] && !weir__bits_all(a->buffers[0], a->offset, a->length)) {
         return weir_error_set(in->error, WEIR_E_DATA, "Arrow array: a whole row is null; a record cannot be");
@@ -203,7 +214,8 @@ static weir_status import_rows(const struct import *in, struct weir_rows **to)
         rows->view.length = rows->view.selected = in->array->length;
         for (uint32_t i = 0; s == WEIR_OK && i < n; i++) s = import_column(in, i, &rows->columns[i]);
     } else {
-        s = weir_error_set(in->error, WEIR_E_MEMORY, "no memory to import %lld rows from Arrow", (long long)in->array->length);
+        s = weir_error_set(in->error, WEIR_E_MEMORY, "no memory to import %lld rows from Arrow",
+                           (long long)in->array->length);
     }
     if (s != WEIR_OK) {
         weir_buffer_release(keeper);
@@ -217,8 +229,8 @@ static weir_status import_rows(const struct import *in, struct weir_rows **to)
     return WEIR_OK;
 }
 
-weir_status weir_arrow_import(struct ArrowSchema *from, struct ArrowArray *array, struct weir_schema **schema, struct weir_rows **rows,
-                              struct weir_error *error)
+weir_status weir_arrow_import(struct ArrowSchema *from, struct ArrowArray *array, struct weir_schema **schema,
+                              struct weir_rows **rows, struct weir_error *error)
 {
     *schema = NULL;
     *rows = NULL;

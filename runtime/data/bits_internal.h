@@ -1,5 +1,5 @@
-/* data/bits_internal.h - LSB-first bitmaps that start at any bit, in words of 64. Reads touch only the bytes that hold bits asked
- * for. Byte order: little-endian machines, as Arrow's layout is read in place. */
+/* data/bits_internal.h - LSB-first bitmaps that start at any bit, in words of 64. Reads touch only the bytes that hold
+ * bits asked for. Byte order: little-endian machines, as Arrow's layout is read in place. */
 #ifndef WEIR_DATA_BITS_INTERNAL_H
 #define WEIR_DATA_BITS_INTERNAL_H
 

@@ -1,8 +1,9 @@
 /* builder.c - the memory behind weir_out: fresh buffers in, filled rows out. One thread.
  *
- * Invariants: (1) every written column has buffers of `capacity` rows; (2) offsets[0] is 0 and those beyond the last put are -1, so
- * that a forgotten put shows; (3) validity bits beyond the last put are ones, bits of a bool column zero; (4) a call that fails
- * changes nothing that was put. `spare` holds the next set of buffers while rows are taken, so that taking is all or nothing.
+ * Invariants: (1) every written column has buffers of `capacity` rows; (2) offsets[0] is 0 and those beyond the last put
+ * are -1, so that a forgotten put shows; (3) validity bits beyond the last put are ones, bits of a bool column zero; (4)
+ * a call that fails changes nothing that was put. `spare` holds the next set of buffers while rows are taken, so that
+ * taking is all or nothing.
  */
 #include "data/builder.h"
 
@@ -31,7 +32,7 @@ static size_t data_bytes(const struct weir_builder *b, uint32_t i, int64_t rows)
     return type == WEIR_BOOL ? bitmap_bytes(rows) : (size_t)rows * weir_type_size(type);
 }
 
-/* ---- buffers -------------------------------------------------------------------------------------------------------------- */
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
 
 static void preset_offsets(int32_t *offsets, int64_t from, int64_t capacity)
 {
@@ -85,7 +86,7 @@ static void release_all(struct weir_buffer **buffers, size_t n)
     }
 }
 
-/* ---- lifecycle -------------------------------------------------------------------------------------------------------------- */
+/* ---- lifecycle --------------------------------------------------------------------------------------------------- */
 
 static bool take_first_buffers(struct weir_builder *b)
 {
@@ -101,17 +102,23 @@ static bool take_first_buffers(struct weir_builder *b)
         if (fine) expose(b, i);
     }
     if (fine && b->wants_time) fine = (b->time = weir__buffer_take(b->pool, (size_t)capacity * sizeof(int64_t))) != NULL;
-    if (fine && b->wants_origin) fine = (b->origin = weir__buffer_take(b->pool, (size_t)capacity * sizeof(uint32_t))) != NULL;
+    if (fine && b->wants_origin) {
+        fine = (b->origin = weir__buffer_take(b->pool, (size_t)capacity * sizeof(uint32_t))) != NULL;
+    }
     expose_time(b);
     return fine;
 }
 
-weir_status weir_builder_init(struct weir_builder *b, struct weir_pool *pool, struct weir_schema *schema, const uint32_t *written,
-                              uint32_t n_written, int64_t capacity, bool wants_time, bool wants_origin, struct weir_error *error)
+weir_status weir_builder_init(struct weir_builder *b, struct weir_pool *pool, struct weir_schema *schema,
+                              const uint32_t *written, uint32_t n_written, int64_t capacity, bool wants_time,
+                              bool wants_origin, struct weir_error *error)
 {
     WEIR_ASSERT(capacity > 0 && capacity < INT32_MAX);
     if (!written) n_written = weir_schema_count(schema);
-    *b = (struct weir_builder){.pool = pool, .schema = weir_schema_retain(schema), .n_written = n_written, .wants_time = wants_time,
+    *b = (struct weir_builder){.pool = pool,
+                               .schema = weir_schema_retain(schema),
+                               .n_written = n_written,
+                               .wants_time = wants_time,
                                .wants_origin = wants_origin};
     b->written = weir_alloc_array(n_written, sizeof *b->written);
     for (uint32_t i = 0; i < n_written; i++) b->written[i] = written ? written[i] : i;
@@ -138,7 +145,7 @@ void weir_builder_finish(struct weir_builder *b)
     *b = (struct weir_builder){0};
 }
 
-/* ---- room --------------------------------------------------------------------------------------------------------------------- */
+/* ---- room -------------------------------------------------------------------------------------------------------- */
 
 /* Where the value bytes of column i end: after the rows so far and, when it was put already, the row being written. */
 static int64_t used_bytes(const struct weir_builder *b, uint32_t i)
@@ -209,9 +216,10 @@ weir_status weir_builder_reserve_rows(struct weir_builder *b, int64_t rows)
     return WEIR_OK;
 }
 
-/* ---- taking ----------------------------------------------------------------------------------------------------------------- */
+/* ---- taking ------------------------------------------------------------------------------------------------------ */
 
-/* Bytes for the next batch's values: what this batch needed and an eighth more, so that one giant value does not stay for ever. */
+/* Bytes for the next batch's values: what this batch needed and an eighth more, so that one giant value does not stay for
+ * ever. */
 static size_t next_value_bytes(const struct weir_builder *b, uint32_t i)
 {
     size_t used = (size_t)used_bytes(b, i), least = (size_t)b->out.capacity * LEAST_VALUE_BYTES;
@@ -269,7 +277,8 @@ static void hand_over_column(struct weir_builder *b, struct weir_rows *rows, uin
     expose(b, i);
 }
 
-struct weir_rows *weir_builder_take(struct weir_builder *b, uint32_t extra_owned, const uint32_t **origin, int32_t *forgotten)
+struct weir_rows *weir_builder_take(struct weir_builder *b, uint32_t extra_owned, const uint32_t **origin,
+                                    int32_t *forgotten)
 {
     struct weir_rows *rows = weir_rows_create(b->pool, weir_schema_count(b->schema), 3 * b->n_written + 1 + extra_owned);
     if (!rows || !take_spare(b)) {

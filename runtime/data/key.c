@@ -1,7 +1,7 @@
 /* key.c - Java's hash codes, Flink's key groups, and key bytes one row at a time. key_rows.c does whole batches.
  *
- * Sources: java.lang.*.hashCode, Flink's MathUtils.murmurHash and KeyGroupRangeAssignment, Murmur3's 32-bit finaliser, splitmix64's
- * finaliser (Steele, Lea, Flood 2014), XXH3.
+ * Sources: java.lang.*.hashCode, Flink's MathUtils.murmurHash and KeyGroupRangeAssignment, Murmur3's 32-bit finaliser,
+ * splitmix64's finaliser (Steele, Lea, Flood 2014), XXH3.
  */
 #include "data/key.h"
 
@@ -14,7 +14,7 @@
 #include "data/builder.h"
 #include "data/key_internal.h"
 
-/* ---- Java's hash codes ------------------------------------------------------------------------------------------------------ */
+/* ---- Java's hash codes ------------------------------------------------------------------------------------------- */
 
 int32_t weir_java_hash_i64(int64_t v)
 {
@@ -41,8 +41,8 @@ static bool is_more(const uint8_t *p, size_t n, size_t i)
     return i < n && (p[i] & 0xC0) == 0x80;
 }
 
-/* One code point from p[0..n), n > 0; returns its length in bytes. What is not UTF-8 is U+FFFD, cut where Java's decoder cuts it:
- * the longest beginning of a valid sequence, and the whole three bytes of an encoded surrogate. */
+/* One code point from p[0..n), n > 0; returns its length in bytes. What is not UTF-8 is U+FFFD, cut where Java's decoder
+ * cuts it: the longest beginning of a valid sequence, and the whole three bytes of an encoded surrogate. */
 static size_t decode(const uint8_t *p, size_t n, uint32_t *code)
 {
     uint32_t c = p[0];
@@ -95,7 +95,7 @@ int32_t weir_java_hash_string(const char *utf8, size_t n)
     return (int32_t)hash_unicode(h, p + i, n - i);
 }
 
-/* ---- key groups --------------------------------------------------------------------------------------------------------------- */
+/* ---- key groups -------------------------------------------------------------------------------------------------- */
 
 int32_t weir_murmur(int32_t hash)
 {
@@ -126,7 +126,7 @@ void weir_key_group_range(uint32_t subtask, uint32_t parallelism, uint32_t max_p
     *last = ((subtask + 1) * max_parallelism - 1) / parallelism;
 }
 
-/* ---- key bytes ----------------------------------------------------------------------------------------------------------------- */
+/* ---- key bytes --------------------------------------------------------------------------------------------------- */
 
 void weir_key_bytes_finish(struct weir_key_bytes *key)
 {
@@ -179,7 +179,8 @@ static weir_status put_field(struct weir_key_bytes *key, const weir_column *c, i
     }
 }
 
-weir_status weir_key_encode(struct weir_key_bytes *key, const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, int64_t row)
+weir_status weir_key_encode(struct weir_key_bytes *key, const weir_batch *batch, const uint32_t *fields, uint32_t n_fields,
+                            int64_t row)
 {
     weir_status s = WEIR_OK;
     for (uint32_t i = 0; s == WEIR_OK && i < n_fields; i++) {

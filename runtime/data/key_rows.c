@@ -1,7 +1,8 @@
-/* key_rows.c - hash and key group of every row of a batch, column by column, in runs short enough for the first-level cache.
+/* key_rows.c - hash and key group of every row of a batch, column by column, in runs short enough for the first-level
+ * cache.
  *
- * Keys of one field have loops of their own; the rest encodes each row's key and hashes the bytes. Rows that a selection hides are
- * hashed like the others, which costs less than asking; but a null in one is no error.
+ * Keys of one field have loops of their own; the rest encodes each row's key and hashes the bytes. Rows that a selection
+ * hides are hashed like the others, which costs less than asking; but a null in one is no error.
  */
 #include "data/key.h"
 
@@ -26,7 +27,8 @@ static int64_t first_null(const weir_batch *batch, const weir_column *c)
     return batch->length;
 }
 
-static bool has_null(const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, int64_t *bad_row, uint32_t *bad_field)
+static bool has_null(const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, int64_t *bad_row,
+                     uint32_t *bad_field)
 {
     int64_t first = batch->length;
     for (uint32_t i = 0; i < n_fields; i++) {
@@ -39,7 +41,7 @@ static bool has_null(const weir_batch *batch, const uint32_t *fields, uint32_t n
     return first < batch->length;
 }
 
-/* ---- Java's hashes ------------------------------------------------------------------------------------------------------------- */
+/* ---- Java's hashes ----------------------------------------------------------------------------------------------- */
 
 static void hash_strings(const weir_column *c, int64_t from, int64_t n, int32_t *to)
 {
@@ -73,7 +75,8 @@ static void hash_field(const weir_column *c, int64_t from, int64_t n, int32_t *t
 }
 
 /* One field hashes as itself, several as Flink's TupleN. */
-static void java_hashes(const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, int64_t from, int64_t n, int32_t *to)
+static void java_hashes(const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, int64_t from, int64_t n,
+                        int32_t *to)
 {
     int32_t more[RUN];
     hash_field(&batch->columns[fields[0]], from, n, to);
@@ -98,7 +101,7 @@ static void key_groups(const int32_t *hashes, int64_t n, uint32_t max_parallelis
     }
 }
 
-/* ---- hashes for state tables ---------------------------------------------------------------------------------------------------- */
+/* ---- hashes for state tables ------------------------------------------------------------------------------------- */
 
 static weir_status hash_encoded(const weir_batch *batch, const uint32_t *fields, uint32_t n_fields, uint64_t *to)
 {

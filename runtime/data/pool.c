@@ -1,11 +1,13 @@
 /* pool.c - buffers in size classes of powers of two, one allocation each: the header, padding to 64 bytes, the bytes.
  *
  * Threads. Free lists and `taken` belong to the owner. Any other thread that drops a last reference pushes the buffer on
- * `returned`, a Treiber stack (IBM RJ 5118, 1986) that only the owner empties, all at once by an exchange, so there is no ABA.
+ * `returned`, a Treiber stack (IBM RJ 5118, 1986) that only the owner empties, all at once by an exchange, so there is no
+ * ABA.
  *
- * Closing. The owner swaps the stack's head for the mark CLOSED and then knows how many buffers are still out, which it adds to
- * `remaining`; whoever releases one of them finds the mark, frees the buffer and takes one off `remaining`. Releases that come
- * before the addition make it negative; so it becomes zero exactly once, and who makes it zero frees the pool.
+ * Closing. The owner swaps the stack's head for the mark CLOSED and then knows how many buffers are still out, which it
+ * adds to `remaining`; whoever releases one of them finds the mark, frees the buffer and takes one off `remaining`.
+ * Releases that come before the addition make it negative; so it becomes zero exactly once, and who makes it zero frees
+ * the pool.
  */
 #include "data/pool.h"
 
@@ -153,7 +155,9 @@ static void give_back(struct weir_pool *pool, struct weir_buffer *b)
     struct weir_buffer *head = atomic_load_explicit(&pool->returned, memory_order_relaxed);
     while (head != CLOSED) {
         b->next = head;
-        if (atomic_compare_exchange_weak_explicit(&pool->returned, &head, b, memory_order_release, memory_order_relaxed)) return;
+        if (atomic_compare_exchange_weak_explicit(&pool->returned, &head, b, memory_order_release, memory_order_relaxed)) {
+            return;
+        }
     }
     destroy(b);
     if (atomic_fetch_sub_explicit(&pool->remaining, 1, memory_order_acq_rel) == 1) weir_free(pool);
@@ -181,7 +185,8 @@ void weir_buffer_release(struct weir_buffer *b)
 void weir_pool_close(struct weir_pool *pool)
 {
     if (!pool) return;
-    atomic_store_explicit(&pool->owner, 0, memory_order_relaxed); /* from here on the closing thread is one like the others */
+    atomic_store_explicit(&pool->owner, 0,
+                          memory_order_relaxed); /* from here on the closing thread is one like the others */
     drain(pool, CLOSED);
     for (uint32_t c = 0; c < N_CLASSES; c++) {
         while (pool->free[c]) {

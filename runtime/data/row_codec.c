@@ -1,7 +1,8 @@
 /* row_codec.c - rows as msgpack arrays, written and read by schema: no generic packer or object tree between.
  *
- * Format: https://github.com/msgpack/msgpack/blob/master/spec.md. Writing chooses the shortest form of lengths and integers, as
- * msgpack-c does; reading takes any form that a msgpack writer may choose, as long as the value fits the field's type.
+ * Format: https://github.com/msgpack/msgpack/blob/master/spec.md. Writing chooses the shortest form of lengths and
+ * integers, as msgpack-c does; reading takes any form that a msgpack writer may choose, as long as the value fits the
+ * field's type.
  */
 #include "data/row_codec.h"
 
@@ -13,7 +14,7 @@
 
 #define MOST_DEPTH 64 /* of an `any` value: containers in containers */
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static uint8_t *put_be(uint8_t *to, uint64_t v, int bytes)
 {
@@ -102,7 +103,8 @@ weir_status weir_row_pack(struct weir_key_bytes *key, const weir_batch *batch, i
     to = put_array_head(to, batch->n_columns);
     for (uint32_t i = 0; i < batch->n_columns; i++) {
         const weir_column *c = &batch->columns[i];
-        /* An `any` column may hold no bytes where a component put an empty text: that is no msgpack value, so nil stands for it. */
+        /* An `any` column may hold no bytes where a component put an empty text: that is no msgpack value, so nil stands
+         * for it. */
         bool nothing = c->type == WEIR_ANY && c->offsets[row + 1] == c->offsets[row];
         if (nothing || is_null(c, row)) *to++ = 0xc0;
         else to = put_value(to, c, row);
@@ -111,7 +113,7 @@ weir_status weir_row_pack(struct weir_key_bytes *key, const weir_batch *batch, i
     return WEIR_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 struct reader {
     const uint8_t *p, *end;
@@ -227,7 +229,7 @@ bool weir_is_msgpack(const uint8_t *p, size_t n)
     return skip_value(&in, MOST_DEPTH) && in.p == in.end;
 }
 
-/* ---- one field into the builder ------------------------------------------------------------------------------------------------- */
+/* ---- one field into the builder ---------------------------------------------------------------------------------- */
 
 static weir_status put_text(struct weir_builder *b, uint32_t i, weir_str value)
 {
@@ -307,14 +309,14 @@ static bool get_array_head(struct reader *in, uint64_t *n)
     return (tag & 0xf0) == 0x90 || ((tag == 0xdc || tag == 0xdd) && get_be(in, tag == 0xdc ? 2 : 4, n));
 }
 
-static weir_status not_the_field(const struct weir_builder *b, uint32_t i, const struct reader *in, const uint8_t *at, const uint8_t *packed,
-                                 struct weir_error *error)
+static weir_status not_the_field(const struct weir_builder *b, uint32_t i, const struct reader *in, const uint8_t *at,
+                                 const uint8_t *packed, struct weir_error *error)
 {
     const weir_schema_field *f = weir_schema_field_at(b->schema, b->written[i]);
     char found[24] = "the end";
     if (at < in->end) snprintf(found, sizeof found, "the byte 0x%02x", *at);
-    return weir_error_set(error, WEIR_E_DATA, "packed row, byte %zu: expected field '%s' (%s%s), found %s", (size_t)(at - packed), f->name,
-                          weir_type_name((weir_type)f->type), f->nullable ? "?" : "", found);
+    return weir_error_set(error, WEIR_E_DATA, "packed row, byte %zu: expected field '%s' (%s%s), found %s",
+                          (size_t)(at - packed), f->name, weir_type_name((weir_type)f->type), f->nullable ? "?" : "", found);
 }
 
 weir_status weir_row_unpack(const uint8_t *packed, size_t n, struct weir_builder *b, struct weir_error *error)
@@ -324,7 +326,8 @@ weir_status weir_row_unpack(const uint8_t *packed, size_t n, struct weir_builder
     WEIR_ASSERT(b->out.length < b->out.capacity);
     if (!get_array_head(&in, &fields)) return weir_error_set(error, WEIR_E_DATA, "packed row: it is not a msgpack array");
     if (fields != b->n_written) {
-        return weir_error_set(error, WEIR_E_DATA, "packed row: it has %llu fields, the schema %u", (unsigned long long)fields, b->n_written);
+        return weir_error_set(error, WEIR_E_DATA, "packed row: it has %llu fields, the schema %u",
+                              (unsigned long long)fields, b->n_written);
     }
     for (uint32_t i = 0; i < b->n_written; i++) {
         const uint8_t *at = in.p;
@@ -332,6 +335,8 @@ weir_status weir_row_unpack(const uint8_t *packed, size_t n, struct weir_builder
         if (s == WEIR_E_DATA) return not_the_field(b, i, &in, at, packed, error);
         if (s != WEIR_OK) return weir_error_set(error, s, "no memory for a packed row of %zu bytes", n);
     }
-    if (in.p != in.end) return weir_error_set(error, WEIR_E_DATA, "packed row: %zu bytes follow its last field", (size_t)(in.end - in.p));
+    if (in.p != in.end) {
+        return weir_error_set(error, WEIR_E_DATA, "packed row: %zu bytes follow its last field", (size_t)(in.end - in.p));
+    }
     return WEIR_OK;
 }

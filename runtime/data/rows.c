@@ -1,7 +1,9 @@
-/* rows.c - headers of batches, and the ways to make new rows of old ones without copying: slice, project. rows_gather.c copies.
+/* rows.c - headers of batches, and the ways to make new rows of old ones without copying: slice, project. rows_gather.c
+ * copies.
  *
- * A header is one buffer: struct weir_rows, its columns, its list of owned buffers. Sharing retains every buffer of the source,
- * also those that a projection no longer points into: batches live briefly, and finding out would cost more than it frees.
+ * A header is one buffer: struct weir_rows, its columns, its list of owned buffers. Sharing retains every buffer of the
+ * source, also those that a projection no longer points into: batches live briefly, and finding out would cost more than
+ * it frees.
  */
 #include "data/rows.h"
 

@@ -1,12 +1,12 @@
 /* data/rows.h - a batch in the runtime: immutable once emitted, shared by reference count.
  *
- * struct weir_rows wraps the ABI's weir_batch with the buffers that its columns point into. Slicing, selecting columns, and
- * passing columns through share buffers; nothing is copied but headers. Headers are recycled through the pool like buffers.
- * Any thread may retain and release; everything else is on the thread that holds it.
+ * struct weir_rows wraps the ABI's weir_batch with the buffers that its columns point into. Slicing, selecting columns,
+ * and passing columns through share buffers; nothing is copied but headers. Headers are recycled through the pool like
+ * buffers. Any thread may retain and release; everything else is on the thread that holds it.
  *
- * Invariants: (1) view.length == number of physical rows, view.n_columns == number of columns of the stream's schema;
- * (2) column i has the schema's type i; validity is NULL when it has no null; (3) view.time is never NULL; (4) if view.selection is
- * set, bit i says whether row i exists, and view.selected counts them.
+ * Invariants: (1) view.length == number of physical rows, view.n_columns == number of columns of the stream's schema; (2)
+ * column i has the schema's type i; validity is NULL when it has no null; (3) view.time is never NULL; (4) if
+ * view.selection is set, bit i says whether row i exists, and view.selected counts them.
  */
 #ifndef WEIR_DATA_ROWS_H
 #define WEIR_DATA_ROWS_H
@@ -43,7 +43,8 @@ void weir_rows_own(struct weir_rows *, struct weir_buffer *); /* takes the calle
 struct weir_rows *weir_rows_retain(struct weir_rows *);
 void weir_rows_release(struct weir_rows *); /* NULL is fine */
 
-/* Rows [from, from + n) as new rows that share the buffers. Only a slice that is the whole may have a selection, and keeps it. */
+/* Rows [from, from + n) as new rows that share the buffers. Only a slice that is the whole may have a selection, and
+ * keeps it. */
 struct weir_rows *weir_rows_slice(struct weir_pool *, struct weir_rows *, int64_t from, int64_t n);
 /* The columns `picks[0..n)` of rows, as new rows that share the buffers. Keeps time, keys, selection. */
 struct weir_rows *weir_rows_project(struct weir_pool *, struct weir_rows *, const uint32_t *picks, uint32_t n);
@@ -53,7 +54,7 @@ struct weir_rows *weir_rows_compact(struct weir_pool *, struct weir_rows *);
 struct weir_rows *weir_rows_gather(struct weir_pool *, struct weir_rows *, const uint32_t *origin, int64_t n);
 
 /* Copies source rows origin[0..n) of one column into fresh buffers owned by `into` and sets `into`'s column c. */
-WEIR_CHECKED weir_status weir_rows_gather_column(struct weir_pool *, struct weir_rows *into, uint32_t c, const weir_column *source,
-                                                 const uint32_t *origin, int64_t n);
+WEIR_CHECKED weir_status weir_rows_gather_column(struct weir_pool *, struct weir_rows *into, uint32_t c,
+                                                 const weir_column *source, const uint32_t *origin, int64_t n);
 
 #endif

@@ -1,5 +1,5 @@
-/* rows_gather.c - new rows of chosen old ones, copied: column by column, one plain loop per width, so that compilers vectorise
- * them. Rows that follow each other are found in the choice, and their variable-length values copied together. */
+/* rows_gather.c - new rows of chosen old ones, copied: column by column, one plain loop per width, so that compilers
+ * vectorise them. Rows that follow each other are found in the choice, and their variable-length values copied together. */
 #include "data/rows.h"
 
 #include <string.h>
@@ -38,8 +38,8 @@ static uint8_t *own_bytes(struct weir_pool *pool, struct weir_rows *into, size_t
 }
 
 /* The validity of the chosen rows; NULL through *validity when none of them is null. */
-static weir_status gather_validity(struct weir_pool *pool, struct weir_rows *into, const weir_column *source, const uint32_t *origin,
-                                   int64_t n, const uint8_t **validity)
+static weir_status gather_validity(struct weir_pool *pool, struct weir_rows *into, const weir_column *source,
+                                   const uint32_t *origin, int64_t n, const uint8_t **validity)
 {
     *validity = NULL;
     if (!source->validity) return WEIR_OK;
@@ -82,8 +82,8 @@ static void gather_values(uint8_t *to, const weir_column *source, const uint32_t
     }
 }
 
-static weir_status gather_variable(struct weir_pool *pool, struct weir_rows *into, weir_column *column, const weir_column *source,
-                                   const uint32_t *origin, int64_t n)
+static weir_status gather_variable(struct weir_pool *pool, struct weir_rows *into, weir_column *column,
+                                   const weir_column *source, const uint32_t *origin, int64_t n)
 {
     int32_t *offsets = (int32_t *)(void *)own_bytes(pool, into, (size_t)(n + 1) * sizeof(int32_t));
     int64_t bytes = offsets ? gather_offsets(offsets, source->offsets, origin, n) : -1;
@@ -95,8 +95,8 @@ static weir_status gather_variable(struct weir_pool *pool, struct weir_rows *int
     return WEIR_OK;
 }
 
-static weir_status gather_fixed(struct weir_pool *pool, struct weir_rows *into, weir_column *column, const weir_column *source,
-                                const uint32_t *origin, int64_t n)
+static weir_status gather_fixed(struct weir_pool *pool, struct weir_rows *into, weir_column *column,
+                                const weir_column *source, const uint32_t *origin, int64_t n)
 {
     uint32_t size = weir_type_size((weir_type)source->type);
     uint8_t *data = own_bytes(pool, into, size ? (size_t)n * size : (size_t)(n + 7) / 8);
@@ -118,8 +118,8 @@ weir_status weir_rows_gather_column(struct weir_pool *pool, struct weir_rows *in
     return s;
 }
 
-static weir_status gather_time(struct weir_pool *pool, struct weir_rows *into, const struct weir_rows *from, const uint32_t *origin,
-                               int64_t n)
+static weir_status gather_time(struct weir_pool *pool, struct weir_rows *into, const struct weir_rows *from,
+                               const uint32_t *origin, int64_t n)
 {
     if (!from->view.time) return WEIR_OK;
     uint8_t *time = own_bytes(pool, into, (size_t)n * sizeof(int64_t));
@@ -129,8 +129,8 @@ static weir_status gather_time(struct weir_pool *pool, struct weir_rows *into, c
     return WEIR_OK;
 }
 
-static weir_status gather_keys(struct weir_pool *pool, struct weir_rows *into, const struct weir_rows *from, const uint32_t *origin,
-                               int64_t n)
+static weir_status gather_keys(struct weir_pool *pool, struct weir_rows *into, const struct weir_rows *from,
+                               const uint32_t *origin, int64_t n)
 {
     if (!from->keys.hash) return WEIR_OK;
     size_t hashes = (size_t)n * sizeof(uint64_t);

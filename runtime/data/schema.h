@@ -38,10 +38,18 @@ bool weir_type_is_key(weir_type type);
 bool weir_type_is_variable(weir_type type); /* has offsets */
 uint32_t weir_type_size(weir_type type);    /* bytes per value; 0 for bool (bit-packed) and variable types */
 
-/* ---- schema text --------------------------------------------------------------------------------------------------- */
+/* ---- schema text ------------------------------------------------------------------------------------------------- */
 
 enum weir_item_kind { WEIR_ITEM_FIELD, WEIR_ITEM_ALL, WEIR_ITEM_KEY, WEIR_ITEM_IN, WEIR_ITEM_SCHEMA, WEIR_ITEM_OPTION };
-enum weir_item_type { WEIR_ITEM_PLAIN, WEIR_ITEM_NUMBER, WEIR_ITEM_ORDERED, WEIR_ITEM_ANYTHING, WEIR_ITEM_KEYABLE, WEIR_ITEM_SAME, WEIR_ITEM_WIDE };
+enum weir_item_type {
+    WEIR_ITEM_PLAIN,
+    WEIR_ITEM_NUMBER,
+    WEIR_ITEM_ORDERED,
+    WEIR_ITEM_ANYTHING,
+    WEIR_ITEM_KEYABLE,
+    WEIR_ITEM_SAME,
+    WEIR_ITEM_WIDE
+};
 
 struct weir_item {
     enum weir_item_kind kind;
@@ -57,7 +65,8 @@ struct weir_schema_text {
     size_t n;
 };
 /* One schema ("a:i64, *"); `output` says which words are allowed. NULL text gives no items. */
-WEIR_CHECKED weir_status weir_schema_text_parse(const char *text, bool output, struct weir_schema_text *, struct weir_error *);
+WEIR_CHECKED weir_status weir_schema_text_parse(const char *text, bool output, struct weir_schema_text *,
+                                                struct weir_error *);
 void weir_schema_text_finish(struct weir_schema_text *);
 /* Side outputs: "late(*), alerts(user:string)". The caller frees with weir_sides_finish. */
 struct weir_side {

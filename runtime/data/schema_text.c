@@ -1,6 +1,7 @@
 /* schema_text.c - the schema text of weir/component.h ("amount:f64, note:string?, *"), by recursive descent.
  *
- * The text is part of a component's declaration, so what is wrong with it is the plugin's fault: WEIR_E_PLUGIN, with the column.
+ * The text is part of a component's declaration, so what is wrong with it is the plugin's fault: WEIR_E_PLUGIN, with the
+ * column.
  */
 #include "data/schema.h"
 
@@ -41,7 +42,8 @@ static bool accept(struct parser *in, char c)
 static weir_status expect(struct parser *in, char c, const char *after)
 {
     if (accept(in, c)) return WEIR_OK;
-    return wrong(in, in->p, *in->p ? "expected '%c' after %s, found '%c'" : "expected '%c' after %s, found the end", c, after, *in->p);
+    return wrong(in, in->p, *in->p ? "expected '%c' after %s, found '%c'" : "expected '%c' after %s, found the end", c,
+                 after, *in->p);
 }
 
 static bool is_first(char c)
@@ -55,14 +57,15 @@ static weir_status read_name(struct parser *in, const char *what, char **name)
     skip_spaces(in);
     const char *start = in->p;
     if (!is_first(*start)) {
-        return wrong(in, start, "expected %s ([a-z_][a-z0-9_]*), found %s%.1s%s", what, *start ? "'" : "the end", start, *start ? "'" : "");
+        return wrong(in, start, "expected %s ([a-z_][a-z0-9_]*), found %s%.1s%s", what, *start ? "'" : "the end", start,
+                     *start ? "'" : "");
     }
     while (is_first(*in->p) || (*in->p >= '0' && *in->p <= '9')) in->p++;
     *name = weir_strndup(start, (size_t)(in->p - start));
     return WEIR_OK;
 }
 
-/* ---- types ---------------------------------------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------------------------------- */
 
 /* The words beside the plain types, and where each may stand. */
 static const struct {
@@ -88,8 +91,9 @@ static weir_status unknown_type(const struct parser *in, const char *at, const c
         if (in->output ? words[i].in_output : words[i].in_input) names[n++] = words[i].name;
     }
     const char *near = weir_nearest(name, names, n);
-    return wrong(in, at, "unknown type '%s'%s%s%s; the types of an %s are %s", name, near ? "; did you mean '" : "", near ? near : "",
-                 near ? "'?" : "", in->output ? "output" : "input", in->output ? OUTPUT_TYPES : INPUT_TYPES);
+    return wrong(in, at, "unknown type '%s'%s%s%s; the types of an %s are %s", name, near ? "; did you mean '" : "",
+                 near ? near : "", near ? "'?" : "", in->output ? "output" : "input",
+                 in->output ? OUTPUT_TYPES : INPUT_TYPES);
 }
 
 static weir_status read_word(struct parser *in, const char *at, const char *name, struct weir_item *item)
@@ -97,8 +101,9 @@ static weir_status read_word(struct parser *in, const char *at, const char *name
     for (size_t i = 0; i < WEIR_LEN(words); i++) {
         if (strcmp(words[i].name, name) != 0) continue;
         if (!(in->output ? words[i].in_output : words[i].in_input)) {
-            return wrong(in, at, "'%s' may stand in an %s only; the types of an %s are %s", name, in->output ? "input" : "output",
-                         in->output ? "output" : "input", in->output ? OUTPUT_TYPES : INPUT_TYPES);
+            return wrong(in, at, "'%s' may stand in an %s only; the types of an %s are %s", name,
+                         in->output ? "input" : "output", in->output ? "output" : "input",
+                         in->output ? OUTPUT_TYPES : INPUT_TYPES);
         }
         item->type_kind = words[i].kind;
         if (!words[i].has_field) return WEIR_OK;
@@ -123,7 +128,7 @@ static weir_status read_type(struct parser *in, struct weir_item *item)
     return s;
 }
 
-/* ---- items ---------------------------------------------------------------------------------------------------------------- */
+/* ---- items ------------------------------------------------------------------------------------------------------- */
 
 static weir_status read_field(struct parser *in, struct weir_item *item)
 {
@@ -181,12 +186,17 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static weir_status check_new(const struct parser *in, const char *at, const struct weir_schema_text *text, const struct weir_item *item)
+static weir_status check_new(const struct parser *in, const char *at, const struct weir_schema_text *text,
+                             const struct weir_item *item)
 {
     for (size_t i = 0; i < text->n; i++) {
         const struct weir_item *other = &text->items[i];
-        if (other->kind == item->kind && same_text(other->name, item->name) && same_text(other->name_option, item->name_option)) {
-            return wrong(in, at, "'%s' stands here twice", item->name ? item->name : item->name_option ? item->name_option : "the same word");
+        if (other->kind == item->kind && same_text(other->name, item->name) &&
+            same_text(other->name_option, item->name_option)) {
+            return wrong(in, at, "'%s' stands here twice",
+                         item->name          ? item->name
+                         : item->name_option ? item->name_option
+                                             : "the same word");
         }
     }
     return WEIR_OK;
@@ -239,7 +249,7 @@ void weir_schema_text_finish(struct weir_schema_text *schema)
     *schema = (struct weir_schema_text){0};
 }
 
-/* ---- side outputs ----------------------------------------------------------------------------------------------------------- */
+/* ---- side outputs ------------------------------------------------------------------------------------------------ */
 
 static weir_status read_side(struct parser *in, const struct weir_side *sides, size_t n, struct weir_side *side)
 {

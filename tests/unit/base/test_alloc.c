@@ -1,3 +1,4 @@
+/* test_alloc.c - the allocators: zeroed, counted, NULL for the impossible. */
 #include "base/alloc.h"
 
 #include <string.h>
@@ -7,9 +8,10 @@
 static void counts_live_blocks(void)
 {
     size_t before = weir_allocated_blocks();
-    void *blocks[] = {weir_alloc(10),          weir_alloc(0),          weir_alloc_array(3, 7), weir_strdup("abc"),
-                      weir_strndup("abc", 2),  weir_format("%d", 12),  weir_try_alloc(5),      weir_try_alloc_aligned(64, 100),
-                      weir_try_realloc(NULL, 9)};
+    void *blocks[] = {
+        weir_alloc(10),           weir_alloc(0),         weir_alloc_array(3, 7), weir_strdup("abc"),
+        weir_strndup("abc", 2),   weir_format("%d", 12), weir_try_alloc(5),      weir_try_alloc_aligned(64, 100),
+        weir_try_realloc(NULL, 9)};
     size_t n = sizeof blocks / sizeof *blocks;
     CU_ASSERT_EQUAL(weir_allocated_blocks(), before + n);
     blocks[0] = weir_try_realloc(blocks[0], 1000);

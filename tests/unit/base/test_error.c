@@ -1,3 +1,4 @@
+/* test_error.c - messages in fixed buffers. */
 #include "base/error.h"
 
 #include <string.h>
@@ -50,7 +51,9 @@ static void cuts_long_messages_between_characters(void)
 
 static void names_every_status(void)
 {
-    for (int s = WEIR_E_CANCELLED; s <= WEIR_MORE; s++) CU_ASSERT_STRING_NOT_EQUAL(weir_status_name((weir_status)s), "unknown status");
+    for (int s = WEIR_E_CANCELLED; s <= WEIR_MORE; s++) {
+        CU_ASSERT_STRING_NOT_EQUAL(weir_status_name((weir_status)s), "unknown status");
+    }
     CU_ASSERT_STRING_EQUAL(weir_status_name((weir_status)-99), "unknown status");
     CU_ASSERT_STRING_EQUAL(weir_status_name(WEIR_E_CONFIG), "configuration error");
 }

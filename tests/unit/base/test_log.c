@@ -1,3 +1,4 @@
+/* test_log.c - levels, subsystems and the shape of a line. */
 #include "base/log.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* test_map.c - the map of strings, against an array. */
 #include "base/map.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* test_path.c - paths as text. */
 #include "base/path.h"
 
 #include "base/alloc.h"

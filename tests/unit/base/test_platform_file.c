@@ -1,3 +1,4 @@
+/* test_platform_file.c - files and directories of the operating system, in a temporary folder. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>

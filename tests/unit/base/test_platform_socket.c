@@ -1,3 +1,4 @@
+/* test_platform_socket.c - TCP clients against listening sockets of this machine. */
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <string.h>

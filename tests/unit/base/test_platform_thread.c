@@ -1,3 +1,4 @@
+/* test_platform_thread.c - threads, parkers and clocks of the operating system. */
 #include <stdatomic.h>
 
 #include "base/alloc.h"
@@ -41,8 +42,8 @@ static void unpark_before_park(void)
     CU_ASSERT_EQUAL(p.state, 0);
 }
 
-/* Two threads hand a plain counter to and fro, each sleeping until the other has written: parking must carry both the wake-up
- * and the memory. A lost wake-up would hang here. */
+/* Two threads hand a plain counter to and fro, each sleeping until the other has written: parking must carry both the
+ * wake-up and the memory. A lost wake-up would hang here. */
 struct table {
     struct weir_parker left, right;
     _Atomic int turn;

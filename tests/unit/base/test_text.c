@@ -1,3 +1,4 @@
+/* test_text.c - growing strings, suggestions, and values as manifests write them. */
 #include "base/text.h"
 
 #include <locale.h>
@@ -60,9 +61,9 @@ struct number_case {
 
 static void parses_durations(void)
 {
-    static const struct number_case good[] = {{"10d", 864000000}, {"5s", 5000},     {"200ms", 200},     {"1h 30min", 5400000},
-                                              {"1h30min", 5400000}, {"90", 90},     {"-5s", -5000},     {"0", 0},
-                                              {" 5 s ", 5000},    {"1_000ms", 1000}, {"1d 1h 1min 1s 1ms", 90061001}};
+    static const struct number_case good[] = {
+        {"10d", 864000000}, {"5s", 5000}, {"200ms", 200},  {"1h 30min", 5400000}, {"1h30min", 5400000},           {"90", 90},
+        {"-5s", -5000},     {"0", 0},     {" 5 s ", 5000}, {"1_000ms", 1000},     {"1d 1h 1min 1s 1ms", 90061001}};
     for (size_t i = 0; i < WEIR_LEN(good); i++) {
         struct weir_error e = {0};
         int64_t v = -1;
@@ -92,15 +93,17 @@ static void parses_durations(void)
 
 static void parses_sizes(void)
 {
-    static const struct number_case good[] = {{"64KiB", 65536}, {"1MB", 1000000}, {"4096", 4096}, {"1 GiB", 1073741824}, {"7B", 7}, {"2GB", 2000000000}};
+    static const struct number_case good[] = {{"64KiB", 65536},      {"1MB", 1000000}, {"4096", 4096},
+                                              {"1 GiB", 1073741824}, {"7B", 7},        {"2GB", 2000000000}};
     for (size_t i = 0; i < WEIR_LEN(good); i++) {
         struct weir_error e = {0};
         int64_t v = -1;
         CU_ASSERT_EQUAL(weir_parse_size(good[i].text, &v, &e), WEIR_OK);
         CU_ASSERT_EQUAL(v, good[i].value);
     }
-    static const char *const bad[][2] = {{"-1", "is negative"}, {"64kb", "did you mean 'KB'?"}, {"1KB 2B", "is not understood"}, {"10TB", "unknown unit 'TB'"},
-                                         {"64K", "did you mean 'KiB'?"}, {"9999999999GiB", "is too large"}};
+    static const char *const bad[][2] = {{"-1", "is negative"},           {"64kb", "did you mean 'KB'?"},
+                                         {"1KB 2B", "is not understood"}, {"10TB", "unknown unit 'TB'"},
+                                         {"64K", "did you mean 'KiB'?"},  {"9999999999GiB", "is too large"}};
     for (size_t i = 0; i < WEIR_LEN(bad); i++) {
         struct weir_error e = {0};
         int64_t v;

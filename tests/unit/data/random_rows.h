@@ -1,4 +1,5 @@
-/* unit/data/random_rows.h - a table of plain cells as the reference for rows: slow, obvious, and unlike a batch in every way. */
+/* unit/data/random_rows.h - a table of plain cells as the reference for rows: slow, obvious, and unlike a batch in every
+ * way. */
 #ifndef WEIR_TEST_RANDOM_ROWS_H
 #define WEIR_TEST_RANDOM_ROWS_H
 
@@ -60,7 +61,9 @@ static inline size_t random_bytes(struct weir_random *r, weir_type type, char *t
     static const struct {
         const char *p;
         size_t n;
-    } values[] = {{"\x00", 1}, {"\xc3", 1}, {"\x93\x01\x02\x03", 4}, {"\x81\xa1k\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00", 12}, {"\xd4\x07\x2a", 3}, {"\xa3xyz", 4}};
+    } values[] = {
+        {"\x00", 1},         {"\xc3", 1},   {"\x93\x01\x02\x03", 4}, {"\x81\xa1k\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00", 12},
+        {"\xd4\x07\x2a", 3}, {"\xa3xyz", 4}};
     size_t n = 0;
     if (type == WEIR_STRING) {
         const char *text = texts[weir_random_below(r, WEIR_LEN(texts))];
@@ -78,7 +81,8 @@ static inline size_t random_bytes(struct weir_random *r, weir_type type, char *t
 }
 
 /* Takes the schema. null_percent of the nullable cells are null. */
-static inline struct table random_table(struct weir_random *r, struct weir_schema *schema, int64_t n_rows, unsigned null_percent)
+static inline struct table random_table(struct weir_random *r, struct weir_schema *schema, int64_t n_rows,
+                                        unsigned null_percent)
 {
     struct table t = {.schema = schema, .n_rows = n_rows, .n_columns = weir_schema_count(schema)};
     t.cells = weir_alloc_array((size_t)n_rows * t.n_columns, sizeof *t.cells);
@@ -123,7 +127,8 @@ static inline void put_cell(struct weir_builder *b, uint32_t i, const struct cel
     } else if (c->type == WEIR_BOOL) {
         if (cell->bits) ((uint8_t *)c->data)[at >> 3] |= (uint8_t)(1u << (at & 7));
     } else {
-        memcpy((char *)c->data + (size_t)at * weir_type_size((weir_type)c->type), &cell->bits, weir_type_size((weir_type)c->type));
+        memcpy((char *)c->data + (size_t)at * weir_type_size((weir_type)c->type), &cell->bits,
+               weir_type_size((weir_type)c->type));
     }
 }
 
@@ -138,7 +143,8 @@ static inline struct weir_rows *rows_of(struct weir_pool *pool, const struct tab
 {
     struct weir_builder b;
     int32_t forgotten;
-    CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, pool, t->schema, NULL, 0, t->n_rows ? t->n_rows : 1, true, false, NULL), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, pool, t->schema, NULL, 0, t->n_rows ? t->n_rows : 1, true, false, NULL),
+                          WEIR_OK);
     for (int64_t row = 0; row < t->n_rows; row++) put_row(&b, t, row);
     struct weir_rows *rows = weir_builder_take(&b, 0, NULL, &forgotten);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rows);
@@ -159,8 +165,10 @@ static inline bool holds_cell(const weir_batch *batch, uint32_t c, int64_t row, 
     return memcmp((const char *)k->data + (size_t)row * size, &cell->bits, size) == 0;
 }
 
-/* Is row i of the batch row origin[i] (i, when origin is NULL) of the table, from `from` on? Checks the invariants of rows.h too. */
-static inline bool holds_rows(const weir_batch *batch, const struct table *t, const uint32_t *origin, int64_t from, int64_t n, bool times)
+/* Is row i of the batch row origin[i] (i, when origin is NULL) of the table, from `from` on? Checks the invariants of
+ * rows.h too. */
+static inline bool holds_rows(const weir_batch *batch, const struct table *t, const uint32_t *origin, int64_t from,
+                              int64_t n, bool times)
 {
     if (batch->length != n || batch->n_columns != t->n_columns) return false;
     for (uint32_t c = 0; c < t->n_columns; c++) {

@@ -1,3 +1,4 @@
+/* test_arrow.c - batches out to Arrow and back, and the arrays that must be refused. */
 #include "data/arrow.h"
 
 #include "data/bits_internal.h"
@@ -11,7 +12,8 @@ static struct table table_of(uint64_t seed, int64_t n)
 
 static void says_the_formats(void)
 {
-    static const char *const formats[] = {"b", "b", "i", "i", "l", "l", "f", "f", "g", "g", "tsm:UTC", "tsm:UTC", "u", "u", "z", "z", "z", "z"};
+    static const char *const formats[] = {"b", "b",       "i",       "i", "l", "l", "f", "f", "g",
+                                          "g", "tsm:UTC", "tsm:UTC", "u", "u", "z", "z", "z", "z"};
     static const char metadata[] = "\1\0\0\0\x09\0\0\0weir.type\3\0\0\0any";
     size_t blocks = weir_allocated_blocks();
     struct weir_schema *s = schema_of_all_types();
@@ -37,7 +39,8 @@ static void says_the_formats(void)
 }
 
 /* Exports rows and imports them again; the caller releases both. */
-static void round_trip(struct weir_rows *rows, struct weir_schema *schema, struct weir_schema **schema_back, struct weir_rows **back)
+static void round_trip(struct weir_rows *rows, struct weir_schema *schema, struct weir_schema **schema_back,
+                       struct weir_rows **back)
 {
     struct ArrowSchema as;
     struct ArrowArray aa;
@@ -173,7 +176,7 @@ static void exports_the_selected(void)
     finish_table(&t);
 }
 
-/* ---- what must be refused ------------------------------------------------------------------------------------------------------------ */
+/* ---- what must be refused ---------------------------------------------------------------------------------------- */
 
 struct broken {
     struct table t;

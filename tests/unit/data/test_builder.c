@@ -1,3 +1,4 @@
+/* test_builder.c - output rows under construction, against tables of plain cells. */
 #include "data/builder.h"
 
 #include "unit/data/random_rows.h"
@@ -120,7 +121,9 @@ static void makes_room_for_bytes(void)
         memset((char *)b.out.columns[0].data + total, 'a' + i, sizes[i]);
         total += sizes[i];
         b.out.columns[0].offsets[i + 1] = (int32_t)total;
-        if (i == 10) CU_ASSERT_EQUAL(weir_builder_reserve_bytes(&b, 0, 5000), WEIR_OK); /* the row being written is put already */
+        if (i == 10) {
+            CU_ASSERT_EQUAL(weir_builder_reserve_bytes(&b, 0, 5000), WEIR_OK); /* the row being written is put already */
+        }
         b.out.length++;
     }
     CU_ASSERT_EQUAL(weir_builder_reserve_bytes(&b, 0, (size_t)INT32_MAX), WEIR_E_MEMORY);
@@ -145,7 +148,9 @@ static void raises_its_capacity(void)
         int32_t forgotten;
         CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, pool, t.schema, NULL, 0, 3, true, true, NULL), WEIR_OK);
         for (int64_t i = 0; i < t.n_rows; i++) {
-            if (b.out.length == b.out.capacity) CU_ASSERT_EQUAL(weir_builder_reserve_rows(&b, b.out.capacity * 2 + 1), WEIR_OK);
+            if (b.out.length == b.out.capacity) {
+                CU_ASSERT_EQUAL(weir_builder_reserve_rows(&b, b.out.capacity * 2 + 1), WEIR_OK);
+            }
             put_row(&b, &t, i);
         }
         CU_ASSERT_EQUAL(weir_builder_reserve_rows(&b, 5), WEIR_OK); /* never less */

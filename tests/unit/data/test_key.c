@@ -1,3 +1,4 @@
+/* test_key.c - hashes and key groups, against Flink's vectors and what Java printed. */
 #include "data/key.h"
 
 #include <stdlib.h>
@@ -5,7 +6,7 @@
 #include "data/bits_internal.h"
 #include "unit/data/random_rows.h"
 
-/* ---- the vectors of Flink ---------------------------------------------------------------------------------------------------- */
+/* ---- the vectors of Flink ---------------------------------------------------------------------------------------- */
 
 /* The hash's key group at max parallelism 128 and the subtask at parallelism 2, 4 and 8. */
 static bool lands(int32_t hash, uint32_t group, uint32_t at_2, uint32_t at_4, uint32_t at_8)
@@ -88,12 +89,36 @@ static void hashes_utf16_units_not_bytes(void)
     static const struct {
         const char *hex;
         int32_t hash;
-    } v[] = {{"ff", 65533},           {"c3", 65533},       {"c328", 2031563},         {"e282", 65533},      {"e28228", 2031563},
-             {"eda080", 65533},       {"edbfbf", 65533},   {"eda0", 65533},           {"f09d849e", 1772394}, {"f09d84", 65533},
-             {"f09d8428", 2031563},   {"f0808080", 2017367872}, {"f4908080", 2017367872}, {"c080", 2097056},  {"e08080", 65074269},
-             {"f5808080", 2017367872}, {"f8888080", 2017367872}, {"80", 65533},         {"6162c3", 161788},   {"e1a0c0af41", 2017302404},
-             {"f09f98", 65533},       {"eda080edb080", 2097056}, {"efbfbd", 65533},     {"f48fbfbf", 1803232}, {"f09080", 65533},
-             {"e0a0", 65533},         {"e080", 2097056},   {"ed", 65533},             {"eda041", 2031588},  {"eda0c3a9", 2031756},
+    } v[] = {{"ff", 65533},
+             {"c3", 65533},
+             {"c328", 2031563},
+             {"e282", 65533},
+             {"e28228", 2031563},
+             {"eda080", 65533},
+             {"edbfbf", 65533},
+             {"eda0", 65533},
+             {"f09d849e", 1772394},
+             {"f09d84", 65533},
+             {"f09d8428", 2031563},
+             {"f0808080", 2017367872},
+             {"f4908080", 2017367872},
+             {"c080", 2097056},
+             {"e08080", 65074269},
+             {"f5808080", 2017367872},
+             {"f8888080", 2017367872},
+             {"80", 65533},
+             {"6162c3", 161788},
+             {"e1a0c0af41", 2017302404},
+             {"f09f98", 65533},
+             {"eda080edb080", 2097056},
+             {"efbfbd", 65533},
+             {"f48fbfbf", 1803232},
+             {"f09080", 65533},
+             {"e0a0", 65533},
+             {"e080", 2097056},
+             {"ed", 65533},
+             {"eda041", 2031588},
+             {"eda0c3a9", 2031756},
              {"4142434445464748c3a9494a4b4c4d4e4f50", -362356631}};
     for (size_t i = 0; i < WEIR_LEN(v); i++) {
         char bytes[64];
@@ -129,11 +154,12 @@ static void ascii_of_every_length(void)
     }
 }
 
-/* ---- key groups ----------------------------------------------------------------------------------------------------------------- */
+/* ---- key groups -------------------------------------------------------------------------------------------------- */
 
 static void default_max_parallelism(void)
 {
-    static const uint32_t v[][2] = {{1, 128}, {85, 128}, {86, 256}, {171, 256}, {172, 512}, {1000, 2048}, {21845, 32768}, {32768, 32768}, {UINT32_MAX, 32768}};
+    static const uint32_t v[][2] = {{1, 128},     {85, 128},      {86, 256},      {171, 256},         {172, 512},
+                                    {1000, 2048}, {21845, 32768}, {32768, 32768}, {UINT32_MAX, 32768}};
     for (size_t i = 0; i < WEIR_LEN(v); i++) CU_ASSERT_EQUAL(weir_default_max_parallelism(v[i][0]), v[i][1]);
 }
 
@@ -146,7 +172,8 @@ static void ranges_agree_with_subtasks(void)
             bool fine = true;
             for (uint32_t i = 0; i < p; i++) {
                 weir_key_group_range(i, p, most[m], &first, &last);
-                fine &= first == next && last >= first && weir_key_group_subtask(first, p, most[m]) == i && weir_key_group_subtask(last, p, most[m]) == i;
+                fine &= first == next && last >= first && weir_key_group_subtask(first, p, most[m]) == i &&
+                        weir_key_group_subtask(last, p, most[m]) == i;
                 next = last + 1;
             }
             CU_ASSERT_TRUE(fine && next == most[m]);
@@ -158,7 +185,8 @@ static void murmur_is_never_negative(void)
 {
     struct weir_random r = {4};
     bool fine = true;
-    CU_ASSERT_EQUAL(weir_murmur(-2089875627), 0); /* the one hash whose mix is INT32_MIN, which has no positive counterpart */
+    CU_ASSERT_EQUAL(weir_murmur(-2089875627),
+                    0); /* the one hash whose mix is INT32_MIN, which has no positive counterpart */
     for (int k = 0; k < 1000000; k++) {
         int32_t h = (int32_t)weir_random_next(&r);
         uint32_t most = 1 + (uint32_t)weir_random_below(&r, WEIR_MAX_PARALLELISM);
@@ -167,7 +195,7 @@ static void murmur_is_never_negative(void)
     CU_ASSERT_TRUE(fine);
 }
 
-/* ---- key bytes and batches -------------------------------------------------------------------------------------------------------- */
+/* ---- key bytes and batches --------------------------------------------------------------------------------------- */
 
 static int32_t slow_java_hash(const struct cell *cell, weir_type type)
 {
@@ -210,7 +238,8 @@ static weir_type type_at(const struct table *t, uint32_t c)
     return (weir_type)weir_schema_field_at(t->schema, c)->type;
 }
 
-static void check_keys(const struct weir_rows *rows, const struct table *t, const uint32_t *fields, uint32_t n, uint32_t most, int64_t from)
+static void check_keys(const struct weir_rows *rows, const struct table *t, const uint32_t *fields, uint32_t n,
+                       uint32_t most, int64_t from)
 {
     struct weir_key_bytes key = {0}, first = {0};
     bool fine = true;
@@ -227,7 +256,8 @@ static void check_keys(const struct weir_rows *rows, const struct table *t, cons
         }
         fine &= rows->keys.hash[row] == weir_key_hash64(key.p, key.n);
         fine &= rows->keys.key_group[row] == weir_key_group_of(hash, most);
-        fine &= equal == (key.n == first.n && memcmp(key.p, first.p, key.n) == 0); /* equal keys, equal bytes, and only those */
+        fine &=
+            equal == (key.n == first.n && memcmp(key.p, first.p, key.n) == 0); /* equal keys, equal bytes, and only those */
     }
     CU_ASSERT_TRUE(fine);
     weir_key_bytes_finish(&key);
@@ -240,7 +270,8 @@ static void hashes_batches_like_rows(void)
         struct weir_random r = {seed};
         struct table t = random_table(&r, schema_of_all_types(), 300, 0);
         struct weir_rows *all = rows_of(NULL, &t), *rows = weir_rows_slice(NULL, all, 11, 280);
-        uint32_t fields[3], n = choose_fields(&r, fields), bad_field, most = seed % 2 ? 128 : 1 + (uint32_t)weir_random_below(&r, 32768);
+        uint32_t fields[3], n = choose_fields(&r, fields), bad_field,
+                            most = seed % 2 ? 128 : 1 + (uint32_t)weir_random_below(&r, 32768);
         int64_t bad_row;
         CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, fields, n, most, &bad_row, &bad_field), WEIR_OK);
         check_keys(rows, &t, fields, n, most, 11);

@@ -1,3 +1,4 @@
+/* test_pool.c - buffers: size classes, recycling, references, two threads. */
 #include "data/pool.h"
 
 #include <stdatomic.h>
@@ -12,7 +13,8 @@ static void takes_by_size_class(void)
 {
     size_t blocks = weir_allocated_blocks();
     struct weir_pool *pool = weir_pool_create();
-    static const size_t sizes[][2] = {{0, 256}, {1, 256}, {256, 256}, {257, 512}, {8192, 8192}, {8193, 16384}, {4194304, 4194304}, {4194305, 4194368}};
+    static const size_t sizes[][2] = {{0, 256},     {1, 256},      {256, 256},         {257, 512},
+                                      {8192, 8192}, {8193, 16384}, {4194304, 4194304}, {4194305, 4194368}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct weir_buffer *b = weir_pool_take(pool, sizes[i][0]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(b);
@@ -120,7 +122,7 @@ static void finishes_foreign_memory_once(void)
     CU_ASSERT_EQUAL(finished, 1);
 }
 
-/* ---- two threads ---------------------------------------------------------------------------------------------------------- */
+/* ---- two threads ------------------------------------------------------------------------------------------------- */
 
 enum { PLACES = 64, ROUNDS = 20000 };
 

@@ -1,3 +1,4 @@
+/* test_row_codec.c - packed rows, against msgpack-c. */
 #include "data/row_codec.h"
 
 #include <msgpack.h>
@@ -160,7 +161,8 @@ static void bounds_nesting(void)
     deep[63] = 0x91;
     deep[199] = 1;
     CU_ASSERT_FALSE(weir_is_msgpack(deep, 200));
-    CU_ASSERT_FALSE(weir_is_msgpack((const uint8_t *)"\xdd\xff\xff\xff\xff", 5)); /* four billion elements that are not there */
+    CU_ASSERT_FALSE(
+        weir_is_msgpack((const uint8_t *)"\xdd\xff\xff\xff\xff", 5)); /* four billion elements that are not there */
     CU_ASSERT_FALSE(weir_is_msgpack((const uint8_t *)"\xc1", 1));
     CU_ASSERT_FALSE(weir_is_msgpack((const uint8_t *)"", 0));
     CU_ASSERT_TRUE(weir_is_msgpack((const uint8_t *)"\xc7\x02\x05xy", 5));
@@ -180,7 +182,9 @@ static void survives_broken_bytes(void)
     for (int k = 0; k < 20000; k++) {
         packed.n = 0;
         CU_ASSERT_EQUAL(weir_row_pack(&packed, &rows->view, k % 200), WEIR_OK);
-        for (uint64_t i = weir_random_below(&r, 4); i < 3; i++) packed.p[weir_random_below(&r, packed.n)] = (uint8_t)weir_random_next(&r);
+        for (uint64_t i = weir_random_below(&r, 4); i < 3; i++) {
+            packed.p[weir_random_below(&r, packed.n)] = (uint8_t)weir_random_next(&r);
+        }
         size_t n = weir_random_below(&r, 2) ? packed.n : weir_random_below(&r, packed.n + 1);
         uint8_t *exact = memcpy(weir_alloc(n + 1), packed.p, n); /* so that a read beyond shows */
         exact = weir_try_realloc(exact, n ? n : 1);

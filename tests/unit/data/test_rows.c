@@ -1,3 +1,4 @@
+/* test_rows.c - slices, projections, choices and bitmaps, against tables of plain cells. */
 #include "data/rows.h"
 
 #include "data/bits_internal.h"
@@ -19,7 +20,8 @@ static void begin(struct fixture *f, uint64_t seed)
     f->blocks = weir_allocated_blocks();
     f->r = (struct weir_random){seed};
     f->pool = seed % 3 ? weir_pool_create() : NULL;
-    f->t = random_table(&f->r, schema_of_all_types(), lengths[seed % WEIR_LEN(lengths)], nulls[weir_random_below(&f->r, WEIR_LEN(nulls))]);
+    f->t = random_table(&f->r, schema_of_all_types(), lengths[seed % WEIR_LEN(lengths)],
+                        nulls[weir_random_below(&f->r, WEIR_LEN(nulls))]);
     f->rows = rows_of(f->pool, &f->t);
     f->rows->split = seed;
 }
@@ -169,14 +171,19 @@ static void handles_bits(void)
     for (int k = 0; k < 2000; k++) {
         uint8_t a[40], b[40], before[40];
         uint32_t indexes[320];
-        for (int i = 0; i < 40; i++) a[i] = k % 4 ? (uint8_t)weir_random_next(&r) : 0xff, b[i] = before[i] = (uint8_t)weir_random_next(&r);
-        int64_t from = (int64_t)weir_random_below(&r, 90), to = (int64_t)weir_random_below(&r, 90), n = (int64_t)weir_random_below(&r, 200), count = 0;
+        for (int i = 0; i < 40; i++) {
+            a[i] = k % 4 ? (uint8_t)weir_random_next(&r) : 0xff, b[i] = before[i] = (uint8_t)weir_random_next(&r);
+        }
+        int64_t from = (int64_t)weir_random_below(&r, 90), to = (int64_t)weir_random_below(&r, 90),
+                n = (int64_t)weir_random_below(&r, 200), count = 0;
         bool fine = true;
         for (int64_t i = 0; i < n; i++) count += weir_bit(a, from + i);
         CU_ASSERT_EQUAL(weir__bits_count(a, from, n), count);
         CU_ASSERT_EQUAL(weir__bits_all(a, from, n), count == n);
         weir__bits_copy(b, to, a, from, n);
-        for (int64_t i = 0; i < 320; i++) fine &= weir_bit(b, i) == (i >= to && i < to + n ? weir_bit(a, from + i - to) : weir_bit(before, i));
+        for (int64_t i = 0; i < 320; i++) {
+            fine &= weir_bit(b, i) == (i >= to && i < to + n ? weir_bit(a, from + i - to) : weir_bit(before, i));
+        }
         CU_ASSERT_TRUE(fine);
         int64_t found = weir__bits_indexes(a, n, indexes), at = 0;
         for (int64_t i = 0; i < n; i++) {

@@ -1,3 +1,4 @@
+/* test_schema.c - schemas, types and schema text. */
 #include "data/schema.h"
 
 #include "base/alloc.h"
@@ -67,9 +68,10 @@ static void describe(const struct weir_schema_text *s, struct weir_text *t)
         weir_text_add(t, "%s%s", i ? " " : "", kinds[it->kind]);
         if (it->kind == WEIR_ITEM_OPTION) weir_text_add(t, "%s", it->name);
         if (it->kind != WEIR_ITEM_FIELD) continue;
-        weir_text_add(t, "[%s%s%s %s%s%s%s]", it->name ? it->name : "{", it->name_option ? it->name_option : "", it->name_option ? "}" : "",
-                      it->type_kind == WEIR_ITEM_PLAIN ? weir_type_name(it->type) : words[it->type_kind], it->of ? " of " : "", it->of ? it->of : "",
-                      it->nullable ? " ?" : "");
+        weir_text_add(t, "[%s%s%s %s%s%s%s]", it->name ? it->name : "{", it->name_option ? it->name_option : "",
+                      it->name_option ? "}" : "",
+                      it->type_kind == WEIR_ITEM_PLAIN ? weir_type_name(it->type) : words[it->type_kind],
+                      it->of ? " of " : "", it->of ? it->of : "", it->nullable ? " ?" : "");
     }
 }
 
@@ -147,8 +149,12 @@ static void reads_side_outputs(void)
     weir_sides_finish(sides, n);
     CU_ASSERT_EQUAL(weir_sides_parse(NULL, &sides, &n, &e), WEIR_OK);
     CU_ASSERT_EQUAL(n, 0);
-    static const char *const bad[][2] = {{"late", "expected '('"}, {"late(*", "expected ')'"}, {"late(*),late(*)", "'late' stands here twice"},
-                                         {"late(*) x", "expected ',' or the end, found 'x'"}, {"late(a:i65)", "unknown type"}, {"late(*),", "found the end"}};
+    static const char *const bad[][2] = {{"late", "expected '('"},
+                                         {"late(*", "expected ')'"},
+                                         {"late(*),late(*)", "'late' stands here twice"},
+                                         {"late(*) x", "expected ',' or the end, found 'x'"},
+                                         {"late(a:i65)", "unknown type"},
+                                         {"late(*),", "found the end"}};
     for (size_t i = 0; i < WEIR_LEN(bad); i++) {
         CU_ASSERT_EQUAL(weir_sides_parse(bad[i][0], &sides, &n, &e), WEIR_E_PLUGIN);
         WEIR_ASSERT_CONTAINS(e.text, bad[i][1]);
