@@ -237,6 +237,19 @@ static void overrides_that_lead_nowhere_are_problems(void)
     done(&r);
 }
 
+static void an_override_cannot_nest_without_end(void)
+{
+    char *path = weir_alloc(2 * 50000 + 2);
+    for (size_t i = 0; i < 50000; i++) memcpy(path + 2 * i, "a.", 2);
+    path[2 * 50000] = 'a';
+    const struct weir_assignment overrides[] = {{path, "1"}};
+    struct read r = read_with("job: shop\n", NULL, 0, overrides, 1);
+    CU_ASSERT_EQUAL(r.problems.n, 1);
+    WEIR_ASSERT_CONTAINS(weir_text_get(&r.printed), "the path has more than 64 names");
+    done(&r);
+    weir_free(path);
+}
+
 /* ---- variables
  * ------------------------------------------------------------------------------------------------------------- */
 
@@ -366,6 +379,7 @@ WEIR_SUITE(document) = {{"reads a tree", reads_a_tree},
                         {"sorts problems by place and says each once", sorts_problems_by_place_and_says_each_once},
                         {"overrides change the tree", overrides_change_the_tree},
                         {"overrides that lead nowhere are problems", overrides_that_lead_nowhere_are_problems},
+                        {"an override cannot nest without end", an_override_cannot_nest_without_end},
                         {"replaces variables", replaces_variables},
                         {"says what is wrong with variables", says_what_is_wrong_with_variables},
                         {"secrets are marked wherever they go", secrets_are_marked_wherever_they_go},
