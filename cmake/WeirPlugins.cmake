@@ -15,6 +15,8 @@ function(weir_plugin name)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_LINKS})
+  # Hosts refuse files that others can change, whatever the umask was.
+  add_custom_command(TARGET ${name} POST_BUILD COMMAND chmod go-w $<TARGET_FILE:${name}> VERBATIM)
   if(NOT arg_NO_MANIFEST)
     # The stamp depends on weir only by order, so a change of the runtime does not describe every plugin anew.
     add_custom_command(TARGET ${name} POST_BUILD

@@ -18,9 +18,6 @@
 #include "channel/writer.h"
 #include "operator/op.h"
 
-#define WEIR_END_OF_INPUT 0 /* value of an END element: the input is complete */
-#define WEIR_END_STOPPED  1 /* the job was stopped: operators do not finish, sinks do */
-
 struct weir_chain_target {
     uint32_t port;
     struct weir_writer *writer; /* NULL: a member */

@@ -49,7 +49,7 @@ typedef enum weir_kind {
 #define WEIR_BLOCKING (1u << 2)          /* its callbacks may wait: it gets a thread of its own */
 #define WEIR_NONDETERMINISTIC (1u << 3)  /* the same input may give another output */
 #define WEIR_ACCEPTS_SELECTION (1u << 4) /* looks at weir_batch.selection; other components get compacted batches */
-#define WEIR_MERGEABLE (1u << 5)         /* aggregate: has merge, and merging parts equals adding all rows in order */
+#define WEIR_MERGEABLE (1u << 5)         /* aggregate: merging parts, in any order, is exactly adding all rows in order */
 #define WEIR_INVERTIBLE (1u << 6)        /* aggregate: has subtract, and it is exact */
 #define WEIR_UNBOUNDED (1u << 7)         /* source: does not end by itself (reported by `weir plan` and `weir inspect`) */
 

@@ -13,6 +13,7 @@ typedef struct weir_stream {
     weir_str head;    /* when offset > 0: the first bytes (up to 64 KiB) of the stream, for formats with a header */
 } weir_stream;
 
+/* Required: begin, decode. The others may be NULL. */
 typedef struct weir_decoder {
     uint32_t struct_size, flags;
     weir_status (*open)(void *self, weir_ctx *); /* [task] may be NULL */
@@ -35,6 +36,7 @@ typedef struct weir_decoder {
     void (*close)(void *self, weir_ctx *); /* may be NULL */
 } weir_decoder;
 
+/* Required: encode. The others may be NULL. */
 typedef struct weir_encoder {
     uint32_t struct_size, flags;
     /* [task] The schema is input_schema(cx, 0) of the sink that owns it. */

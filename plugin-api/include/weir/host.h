@@ -127,7 +127,7 @@ typedef struct weir_host {
     const void *(*extension)(weir_ctx *, const char *id); /* [any] "weir.io/1"; NULL when the host has none */
 } weir_host;
 
-/* Host-owned. `full` is not zero while some output has no room: a callback that loops over rows stops between two rows
+/* Host-owned; it lives as long as the instance, at the same address. `full` is not zero while some output has no room: a callback that loops over rows stops between two rows
  * and returns WEIR_MORE. `row` is the input row that emitted rows come from. */
 struct weir_ctx {
     const weir_host *host;

@@ -4,6 +4,7 @@
 
 #include <weir/host.h>
 
+/* Required: write. The others may be NULL. close is called also when open failed. */
 typedef struct weir_sink {
     uint32_t struct_size, flags; /* flags: 0 */
     weir_status (*open)(void *self, weir_ctx *); /* [task] */

@@ -11,12 +11,16 @@
 
 typedef struct weir_split {
     uint32_t struct_size, reserved;
-    uint64_t id;          /* unique in the source, the same at every start: assigned by the source */
+    /* Unique in the source, and the same for the same piece of work at every start: made from what it describes, not from a
+     * count, since how the work is cut may change with the parallelism. A restored job reads the splits it had, by their
+     * stored descriptions, before it asks for new ones. */
+    uint64_t id;
     weir_str description; /* the source's own words: what to read; printable */
 } weir_split;
 
 typedef weir_status weir_add_split(void *to, const weir_split *); /* copies the description */
 
+/* Required: discover, add_split, poll. The others may be NULL. close is called also when open failed. */
 typedef struct weir_source {
     uint32_t struct_size, flags; /* flags: 0 */
 
