@@ -81,8 +81,7 @@ void weir__value_add_pair(struct weir_value *mapping, struct weir_value *key, st
     mapping->pairs[mapping->n++] = (struct weir_pair){key, value};
 }
 
-/* ---- trees made by calls ------------------------------------------------------------------------------------------------
- */
+/* ---- trees made by calls -------------------------------------------------------------------------------------------- */
 
 static struct weir_value *new_from(struct weir_document *d, enum weir_value_kind kind, const char *origin)
 {
@@ -125,7 +124,7 @@ void weir_document_set_root(struct weir_document *d, struct weir_value *root)
     d->root = root;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
 
 static struct weir_document *parse_taken(const struct weir_platform *platform, char *text, size_t n, const char *name,
                                          const char *base_dir, const struct weir_assignment *sets, size_t n_sets,

@@ -42,7 +42,7 @@ struct reader {
     bool failed; /* no use in reading on */
 };
 
-/* ---- places ----------------------------------------------------------------------------------------------------------- */
+/* ---- places --------------------------------------------------------------------------------------------------------- */
 
 static void index_lines(struct line_index *lines, const char *text, size_t n)
 {
@@ -109,8 +109,7 @@ static struct weir_mark event_mark(const struct reader *r, struct fy_event *even
     return mark_of(r, from, until);
 }
 
-/* ---- building the tree -------------------------------------------------------------------------------------------------
- */
+/* ---- building the tree ---------------------------------------------------------------------------------------------- */
 
 static struct level *top_level(struct reader *r)
 {
@@ -307,8 +306,7 @@ static void read_event(struct reader *r, struct fy_event *event)
     }
 }
 
-/* ---- what libfyaml says -------------------------------------------------------------------------------------------------
- */
+/* ---- what libfyaml says --------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *part, *help;

@@ -16,8 +16,7 @@ uint32_t *weir__copy_indexes(const uint32_t *from, size_t n)
     return to;
 }
 
-/* ---- what comes in ------------------------------------------------------------------------------------------------------
- */
+/* ---- what comes in -------------------------------------------------------------------------------------------------- */
 
 static void say_no_port(struct weir__job *job, const struct weir__input *input)
 {
@@ -136,8 +135,7 @@ void weir__flow_becomes(struct weir__flow *flow, struct weir_schema *schema)
     flow->name = weir_format("what '%s' gives", flow->step);
 }
 
-/* ---- edges --------------------------------------------------------------------------------------------------------------
- */
+/* ---- edges ---------------------------------------------------------------------------------------------------------- */
 
 static void set_key(struct weir_stream_edge *edge, const struct weir__flow *flow)
 {

@@ -71,7 +71,7 @@ struct weir__job_node {
     struct weir_map input_names; /* of its components: what `args` may bind */
 };
 
-/* ---- job_read.c ------------------------------------------------------------------------------------------------------- */
+/* ---- job_read.c ----------------------------------------------------------------------------------------------------- */
 
 /* Adds a problem at `at`, unless it is broken. help: freed here; may be NULL. */
 void weir__say(struct weir__job *, const struct weir_value *at, char *help, const char *format, ...) WEIR_PRINTF(4, 5);
@@ -100,14 +100,14 @@ int weir__read_choice(struct weir__job *, const struct weir_value *, const char 
 bool weir__is_expression(const char *text);
 void weir__say_expression(struct weir__job *, const struct weir_value *);
 
-/* ---- job_nodes.c ------------------------------------------------------------------------------------------------------ */
+/* ---- job_nodes.c ---------------------------------------------------------------------------------------------------- */
 
 void weir__read_nodes(struct weir__job *); /* job->nodes and job->order */
 void weir__free_nodes(struct weir__job *);
 void weir__add_output(struct weir__job_node *, const char *port, struct weir_schema *, uint32_t stream_node,
                       uint32_t stream_port);
 
-/* ---- job_parts.c ------------------------------------------------------------------------------------------------------ */
+/* ---- job_parts.c ---------------------------------------------------------------------------------------------------- */
 
 /* A component where a manifest names it. */
 struct weir__use {
@@ -136,7 +136,7 @@ const struct weir_component_info *weir__peek_component(const struct weir__job *,
 bool weir__part_is_blocking(const struct weir_part_spec *); /* itself or a nested one */
 bool weir__needs_key(const struct weir_component_info *);   /* operators */
 
-/* ---- job_schema.c ----------------------------------------------------------------------------------------------------- */
+/* ---- job_schema.c --------------------------------------------------------------------------------------------------- */
 
 /* Where a component's inputs come from. */
 struct weir__binding {
@@ -181,8 +181,7 @@ int32_t weir__find_field(struct weir__job *, const struct weir_value *, const ch
                          const char *stream);
 char *weir__field_help(const char *name, const struct weir_schema *);
 
-/* ---- job_flow.c, job_steps.c, job_time.c, job_window.c
- * -------------------------------------------------------------------------------- */
+/* ---- job_flow.c, job_steps.c, job_time.c, job_window.c -------------------------------------------------------------- */
 
 /* What flows at a point inside a manifest node. */
 struct weir__flow {

@@ -34,8 +34,7 @@ static bool is_id(const char *text)
     return n > 0 && text[n] == '\0' && text[0] >= 'a' && text[0] <= 'z';
 }
 
-/* ---- settings that every node has ----------------------------------------------------------------------------------------
- */
+/* ---- settings that every node has ----------------------------------------------------------------------------------- */
 
 /* Node, command line, manifest default, configuration file, 1. */
 static uint32_t inherited_parallelism(const struct weir__job *job)
@@ -78,7 +77,7 @@ static void read_settings(struct weir__job *job, struct weir__job_node *node)
     if (group) (void)weir__read_text(job, group, "slot_group", &node->slot_group);
 }
 
-/* ---- what a node is --------------------------------------------------------------------------------------------------- */
+/* ---- what a node is ------------------------------------------------------------------------------------------------- */
 
 static void say_foreign_keys(struct weir__job *job, struct weir__job_node *node, const char *const *own, const char *what)
 {
@@ -147,8 +146,7 @@ static bool read_id(struct weir__job *job, struct weir__job_node *node)
     return true;
 }
 
-/* ---- from ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- from ----------------------------------------------------------------------------------------------------------- */
 
 static void read_partition(struct weir__input *input, const struct weir_value *value)
 {
@@ -216,8 +214,7 @@ static void read_from(struct weir__job *job, struct weir__job_node *node)
     }
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the list ------------------------------------------------------------------------------------------------------- */
 
 static void read_node(struct weir__job *job, const struct weir_value *value, struct weir_map *ids)
 {
@@ -276,8 +273,7 @@ static void check_ends(struct weir__job *job, const struct weir_value *nodes)
                   "the job has no sink: nothing would come out of it");
 }
 
-/* ---- order
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- order ---------------------------------------------------------------------------------------------------------- */
 
 /* Kahn's algorithm, always taking the first node in the author's order that is ready, so that the graph reads like the
  * manifest. */

@@ -5,8 +5,7 @@
 #include "base/path.h"
 #include "loader/job_internal.h"
 
-/* ---- which component -----------------------------------------------------------------------------------------------------
- */
+/* ---- which component ------------------------------------------------------------------------------------------------ */
 
 /* "an operator", "a source" */
 static char *with_article(const char *kind)
@@ -130,8 +129,7 @@ const struct weir_component_info *weir__peek_component(const struct weir__job *j
     return name && !value->broken ? weir_registry_find(job->registry, kind, name, &error) : NULL;
 }
 
-/* ---- options -------------------------------------------------------------------------------------------------------------
- */
+/* ---- options -------------------------------------------------------------------------------------------------------- */
 
 static int32_t find_option(const struct weir_component_info *info, const char *name)
 {
@@ -374,8 +372,7 @@ void weir__use_named(struct weir__job *job, const struct weir_value *at, const c
     if (use->options == &alone) use->options = NULL;
 }
 
-/* ---- facts ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- facts ---------------------------------------------------------------------------------------------------------- */
 
 bool weir__part_is_blocking(const struct weir_part_spec *part)
 {

@@ -9,8 +9,7 @@
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-/* ---- fields
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- fields --------------------------------------------------------------------------------------------------------- */
 
 char *weir__field_help(const char *name, const struct weir_schema *schema)
 {
@@ -43,8 +42,7 @@ int32_t weir__find_field(struct weir__job *job, const struct weir_value *at, con
     return -1;
 }
 
-/* ---- the node's own schema
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the node's own schema ------------------------------------------------------------------------------------------ */
 
 static bool read_type(struct weir__job *job, const struct weir_value *key, const struct weir_value *value, weir_type *type,
                       bool *nullable)
@@ -100,8 +98,7 @@ struct weir_schema *weir__read_schema(struct weir__job *job, const struct weir_v
     return schema;
 }
 
-/* ---- inputs
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- inputs --------------------------------------------------------------------------------------------------------- */
 
 static const char *type_class(const struct weir_item *item)
 {
@@ -338,8 +335,7 @@ void weir__binding_finish(struct weir__binding *binding)
     *binding = (struct weir__binding){0};
 }
 
-/* ---- outputs
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- outputs -------------------------------------------------------------------------------------------------------- */
 
 struct writer {
     struct weir__job *job;

@@ -12,8 +12,7 @@
 static const char *const main_steps[] = {"map", "flat_map", "process", "reduce", "sum",    "min",
                                          "max", "min_by",   "max_by",  "count",  "window", NULL};
 
-/* ---- components as operators
- * ------------------------------------------------------------------------------------------------ */
+/* ---- components as operators ---------------------------------------------------------------------------------------- */
 
 static bool writes_key(const struct weir_component_info *info)
 {
@@ -176,8 +175,7 @@ static void build_reduce(struct weir__job *job, struct weir__flow *flow, const s
     finish_step(&s);
 }
 
-/* ---- time, select
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- time, select --------------------------------------------------------------------------------------------------- */
 
 static void build_time(struct weir__job *job, struct weir__flow *flow, const struct weir_value *time)
 {
@@ -266,8 +264,7 @@ static void build_nothing(struct weir__job *job, struct weir__flow *flow)
     weir__flow_becomes(flow, flow->schema ? weir_schema_retain(flow->schema) : NULL);
 }
 
-/* ---- key_by
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- key_by --------------------------------------------------------------------------------------------------------- */
 
 static void add_key(struct weir__job *job, struct weir__flow *flow, const struct weir_value *value)
 {
@@ -342,8 +339,7 @@ static void build_key(struct weir__job *job, struct weir__flow *flow, const stru
     flow->key_edge = true;
 }
 
-/* ---- the node
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the node ------------------------------------------------------------------------------------------------------- */
 
 /* The main step, "" when there is none; a second one is a problem. */
 static const char *find_main_step(struct weir__job *job, const struct weir__job_node *node)
@@ -421,8 +417,7 @@ static void check_args(struct weir__job *job, const struct weir__job_node *node)
     weir_free(names);
 }
 
-/* ---- sources and sinks
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- sources and sinks ---------------------------------------------------------------------------------------------- */
 
 static struct weir_schema *malformed_schema(void)
 {

@@ -8,8 +8,7 @@
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-/* ---- the window ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the window ----------------------------------------------------------------------------------------------------- */
 
 static bool read_part(struct weir__job *job, const struct weir_value *of, const char *key, bool required, int64_t *ms)
 {
@@ -87,8 +86,7 @@ static void read_window(struct weir__job *job, const struct weir_value *window, 
     if (late) to->late_output = weir__read_choice(job, late, "late", lates) == 0;
 }
 
-/* ---- aggregates ----------------------------------------------------------------------------------------------------------
- */
+/* ---- aggregates ----------------------------------------------------------------------------------------------------- */
 
 /* "sum(amount)" taken apart. */
 struct call {

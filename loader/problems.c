@@ -68,7 +68,7 @@ void weir_problems_finish(struct weir_problems *problems)
     memset(problems, 0, sizeof *problems);
 }
 
-/* ---- order: by place in the file; what has no place in a file comes after it, as found ------------------------------- */
+/* ---- order: by place in the file; what has no place in a file comes after it, as found ------------------------------ */
 
 static bool comes_after(const struct weir_problem *a, const struct weir_problem *b)
 {
@@ -89,7 +89,7 @@ static const struct weir_problem **in_order(const struct weir_problems *problems
     return order;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------------------------------------------------------- */
 
 /* The first character to show, 0-based: 0 unless the place lies beyond what is shown. */
 static uint32_t first_shown(const struct weir_mark *mark)

@@ -29,8 +29,7 @@ static void say(struct substitution *s, struct weir_value *value, const char *re
     value->broken = true;
 }
 
-/* ---- the three kinds of reference ---------------------------------------------------------------------------------------
- */
+/* ---- the three kinds of reference ----------------------------------------------------------------------------------- */
 
 static void add_environment(struct substitution *s, struct weir_value *value, const char *reference, struct weir_text *out)
 {
@@ -98,8 +97,7 @@ static void add_reference(struct substitution *s, struct weir_value *value, cons
         add_variable(s, value, reference, out);
 }
 
-/* ---- a scalar, a tree ---------------------------------------------------------------------------------------------------
- */
+/* ---- a scalar, a tree ----------------------------------------------------------------------------------------------- */
 
 static void replace_in_scalar(struct substitution *s, struct weir_value *value)
 {
@@ -146,8 +144,7 @@ static void replace_in_tree(struct substitution *s, struct weir_value *value, co
     }
 }
 
-/* ---- the variables
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the variables -------------------------------------------------------------------------------------------------- */
 
 static struct weir_value *set_value(struct weir_document *d, const char *name, const struct weir_assignment *sets, size_t n)
 {

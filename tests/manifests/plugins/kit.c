@@ -2,8 +2,7 @@
  * can meet. The functions are the least that a component can do. */
 #include <weir/udf.h>
 
-/* ---- sources, decoders --------------------------------------------------------------------------------------------------
- */
+/* ---- sources, decoders ---------------------------------------------------------------------------------------------- */
 
 static weir_status no_splits(void *self, weir_ctx *cx, weir_add_split *add, void *to)
 {
@@ -97,8 +96,7 @@ typedef struct text {
 } text;
 WEIR_COMPONENT(text, WEIR_DECODER, decoder_vtable, .id = "text", .doc = "lines as they are", .out = "line:string");
 
-/* ---- maps, filters
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- maps, filters -------------------------------------------------------------------------------------------------- */
 
 typedef struct vat {
     double rate;
@@ -148,8 +146,7 @@ static bool fresh_keep(fresh *me, weir_ctx *cx, weir_row in)
 }
 WEIR_KEYED_FILTER(fresh, .id = "fresh", .doc = "the first record of each key", .in = "*", WEIR_STATES(seen_states));
 
-/* ---- process
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- process -------------------------------------------------------------------------------------------------------- */
 
 typedef struct words {
     int64_t unused;
@@ -248,8 +245,7 @@ static weir_status reduce(void *self, weir_ctx *cx, weir_row so_far, weir_row ne
 static const weir_reducer reducer_vtable = {.struct_size = sizeof(weir_reducer), .reduce = reduce};
 WEIR_COMPONENT(latest, WEIR_REDUCER, reducer_vtable, .id = "latest", .doc = "the later one", .in = "*", .out = "@in");
 
-/* ---- aggregates, generators, partitioners
- * ----------------------------------------------------------------------------------- */
+/* ---- aggregates, generators, partitioners --------------------------------------------------------------------------- */
 
 static weir_status add(void *self, weir_ctx *cx, void *acc, weir_row in)
 {
@@ -313,7 +309,7 @@ static weir_status partition(void *self, weir_ctx *cx, const weir_batch *b, uint
 static const weir_partitioner partitioner_vtable = {.struct_size = sizeof(weir_partitioner), .partition = partition};
 WEIR_COMPONENT(by_user, WEIR_PARTITIONER, partitioner_vtable, .id = "by_user", .doc = "by user", .in = "user:string");
 
-/* ---- sinks -------------------------------------------------------------------------------------------------------- */
+/* ---- sinks ---------------------------------------------------------------------------------------------------------- */
 
 static weir_status write_all(void *self, weir_ctx *cx, const weir_batch *b, int64_t *row)
 {

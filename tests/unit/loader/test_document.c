@@ -138,8 +138,7 @@ static void an_empty_file_is_an_empty_document(void)
     done(&r);
 }
 
-/* ---- what is wrong -------------------------------------------------------------------------------------------------------
- */
+/* ---- what is wrong -------------------------------------------------------------------------------------------------- */
 
 static void shows_the_line_and_a_caret(void)
 {
@@ -204,8 +203,7 @@ static void sorts_problems_by_place_and_says_each_once(void)
     weir_problems_finish(&problems);
 }
 
-/* ---- -D
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- -D ------------------------------------------------------------------------------------------------------------- */
 
 static void overrides_change_the_tree(void)
 {
@@ -250,8 +248,7 @@ static void an_override_cannot_nest_without_end(void)
     weir_free(path);
 }
 
-/* ---- variables
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------------------------------------------------ */
 
 static void replaces_variables(void)
 {
@@ -313,8 +310,7 @@ static void secrets_are_marked_wherever_they_go(void)
     remove(WEIR_BUILD_DIR "/secret.txt");
 }
 
-/* ---- files and calls
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- files and calls ------------------------------------------------------------------------------------------------ */
 
 static void reads_a_file_through_the_platform(void)
 {

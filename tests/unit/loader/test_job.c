@@ -96,8 +96,7 @@ static void expect_schema(const struct weir_schema *schema, const char *expected
 
 #define CLICKS "user: string, page: string, amount: f64, tip: f64?, n: i32, at: timestamp, raw: bytes, extra: any?"
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------------------------------ */
 
 static void defaults_reach_the_graph(void)
 {
@@ -151,8 +150,7 @@ static void steps_become_nodes_that_share_the_uid(void)
     done(g);
 }
 
-/* ---- sources -------------------------------------------------------------------------------------------------------------
- */
+/* ---- sources -------------------------------------------------------------------------------------------------------- */
 
 static void a_source_has_its_schema_time_and_rejects(void)
 {
@@ -220,8 +218,7 @@ static void paths_are_relative_to_where_they_are_written(void)
     done(g);
 }
 
-/* ---- schemas, arguments
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- schemas, arguments --------------------------------------------------------------------------------------------- */
 
 static void schemas_are_inferred(void)
 {
@@ -311,8 +308,7 @@ static void select_picks_orders_and_renames(void)
     done(g);
 }
 
-/* ---- keys, windows
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- keys, windows -------------------------------------------------------------------------------------------------- */
 
 static void key_by_partitions_the_edge_before_the_keyed_step(void)
 {
@@ -367,8 +363,7 @@ static void windows_are_read(void)
     done(g);
 }
 
-/* ---- edges, parallelism
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- edges, parallelism --------------------------------------------------------------------------------------------- */
 
 static void default_edges_follow_parallelism(void)
 {
