@@ -96,6 +96,7 @@ static void sleep_now(struct weir_worker *w, int64_t now_ms, int64_t pause_ms)
 static bool open_all(struct weir_worker *w)
 {
     for (uint32_t i = 0; i < w->n_subtasks; i++) {
+        weir_pool_adopt(w->subtasks[i]->chain.pool);
         if (weir_subtask_open(w->subtasks[i]) == WEIR_OK) continue;
         w->failed(w->failed_arg, w->subtasks[i]);
         return false;

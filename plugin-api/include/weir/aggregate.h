@@ -9,8 +9,9 @@
 
 #include <weir/host.h>
 
-/* Required: add, result. merge may be there without WEIR_MERGEABLE: windows that merge need only that it exists; WEIR_MERGEABLE says
- * more: that merging parts in any order gives exactly what adding all rows in order gives, so that work may be shared by slices. */
+/* Required: add, result. merge may be there without WEIR_MERGEABLE: windows that merge need only that it exists;
+ * WEIR_MERGEABLE says more: that merging parts in any order gives exactly what adding all rows in order gives, so that work
+ * may be shared by slices. */
 typedef struct weir_aggregate {
     uint32_t struct_size, flags; /* flags: 0; WEIR_MERGEABLE and WEIR_INVERTIBLE are flags of the component */
     weir_status (*open)(void *self, weir_ctx *);             /* [task] may be NULL */

@@ -53,7 +53,7 @@ typedef enum weir_kind {
 #define WEIR_INVERTIBLE (1u << 6)        /* aggregate: has subtract, and it is exact */
 #define WEIR_UNBOUNDED (1u << 7)         /* source: does not end by itself (reported by `weir plan` and `weir inspect`) */
 
-/* ---- options --------------------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 /* How the host stores the parsed value at (instance + offset). Strings live as long as the instance. */
 typedef enum weir_option_type {
@@ -87,7 +87,8 @@ typedef struct weir_part {
 #define WEIR_NUMERIC (1u << 1)  /* WEIR_OPT_FIELD: the field must be a number */
 #define WEIR_ORDERED (1u << 2)  /* WEIR_OPT_FIELD: the field's type must have an order */
 #define WEIR_PATH (1u << 3)     /* WEIR_OPT_STRING: a file path, relative to the manifest's folder where it is relative */
-#define WEIR_ONE_FILE (1u << 4) /* with WEIR_PATH, of a sink: a path without a final '/' is one file: the node has parallelism 1 */
+/* With WEIR_PATH, of a sink: a path without a final '/' is one file: the node has parallelism 1 */
+#define WEIR_ONE_FILE (1u << 4)
 
 typedef struct weir_option { /* array element: the stride is in weir_component */
     const char *name, *doc;
@@ -99,7 +100,7 @@ typedef struct weir_option { /* array element: the stride is in weir_component *
     uint32_t accepts, reserved;  /* WEIR_OPT_COMPONENT: enum weir_kind */
 } weir_option;
 
-/* ---- states ---------------------------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------------------------------ */
 
 typedef enum weir_state_kind {
     WEIR_VALUE = 1, /* one struct per key */
@@ -127,7 +128,7 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     uint32_t field_stride, reserved;
 } weir_state;
 
-/* ---- component and plugin -------------------------------------------------------------------------------------- */
+/* ---- component and plugin ---------------------------------------------------------------------------------------- */
 
 typedef struct weir_component {
     uint32_t struct_size, kind; /* enum weir_kind */

@@ -87,7 +87,8 @@ typedef struct weir_host {
     void *(*map_edit)(weir_ctx *, uint32_t state, const void *key);
     weir_status (*map_remove)(weir_ctx *, uint32_t state, const void *key); /* WEIR_OK when absent */
     size_t (*map_size)(weir_ctx *, uint32_t state);
-    bool (*map_next)(weir_ctx *, uint32_t state, weir_cursor *, const void **key, const void **value); /* no edits meanwhile */
+    /* No edits meanwhile. */
+    bool (*map_next)(weir_ctx *, uint32_t state, weir_cursor *, const void **key, const void **value);
     /* Sets a weir_str member of a struct that value_edit, map_edit or an aggregate's `acc` gave: the host frees the old
      * bytes and keeps a copy of `bytes`. resize_bytes does the same for a member used as a buffer: old bytes are kept up
      * to the smaller size, new ones are zero, the result is writable; NULL after fail. */
@@ -121,14 +122,15 @@ typedef struct weir_host {
     const weir_schema_view *(*input_schema)(weir_ctx *, uint32_t port);  /* [any] the columns of input batches */
     const weir_schema_view *(*output_schema)(weir_ctx *, uint32_t port); /* [any] the columns the component writes */
 
-    /* A batch as Arrow arrays (a struct array of its columns). The result owns its memory; release it as Arrow says. [task] */
+    /* A batch as an Arrow struct array of its columns. The result owns its memory; release it as Arrow says. [task] */
     weir_status (*export_arrow)(weir_ctx *, const weir_batch *, struct ArrowSchema *, struct ArrowArray *);
 
     const void *(*extension)(weir_ctx *, const char *id); /* [any] "weir.io/1"; NULL when the host has none */
 } weir_host;
 
-/* Host-owned; it lives as long as the instance, at the same address. `full` is not zero while some output has no room: a callback that loops over rows stops between two rows
- * and returns WEIR_MORE. `row` is the input row that emitted rows come from. */
+/* Host-owned; it lives as long as the instance, at the same address. `full` is not zero while some output has no room: a
+ * callback that loops over rows stops between two rows and returns WEIR_MORE. `row` is the input row that emitted rows come
+ * from. */
 struct weir_ctx {
     const weir_host *host;
     weir_out *const *out; /* by port */
@@ -137,7 +139,7 @@ struct weir_ctx {
     void *host_data;
 };
 
-/* ---- output ----------------------------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------------------------------ */
 
 static inline bool weir_full(const weir_ctx *cx)
 {
@@ -216,7 +218,7 @@ static inline weir_status weir_emit(weir_ctx *cx, uint32_t port, int64_t time)
     return ++o->length < o->capacity ? WEIR_OK : cx->host->flush(cx, port);
 }
 
-/* ---- keyed state, timers and the rest, in the words components use ------------------------------------------------ */
+/* ---- keyed state, timers and the rest, in the words components use ----------------------------------------------- */
 
 static inline weir_row weir_key(weir_ctx *cx)
 {

@@ -44,7 +44,8 @@ typedef struct weir_io {
     weir_status (*print)(weir_ctx *, int stream, const void *buf, size_t n, weir_io_error *);
 
     /* TCP client; for WEIR_BLOCKING components only. wait_ms < 0: for ever. Both calls end early with *got = 0 and
-     * WEIR_E_CANCELLED after wake(). receive: *got = 0 and WEIR_OK means that the peer closed, WEIR_MORE that wait_ms passed. */
+     * WEIR_E_CANCELLED after wake(). receive: *got = 0 and WEIR_OK means that the peer closed, WEIR_MORE that wait_ms
+     * passed. */
     weir_status (*connect)(weir_ctx *, const char *host, uint16_t port, int64_t wait_ms, weir_socket **, weir_io_error *);
     weir_status (*receive)(weir_ctx *, weir_socket *, void *buf, size_t n, int64_t wait_ms, size_t *got, weir_io_error *);
     weir_status (*close_socket)(weir_ctx *, weir_socket *, weir_io_error *);
