@@ -142,7 +142,9 @@ int main(int argc, char **argv)
     struct options o = {.repeats = 5};
     static struct weir_error_text error;
     struct weir_runtime *runtime;
-    char folder[] = "/tmp/weir-bench-XXXXXX";
+    char folder[4000];
+    const char *temporary = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/weir-bench-XXXXXX", temporary ? temporary : P_tmpdir);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) o.is_short = true;
         if (strcmp(argv[i], "--json") == 0) o.json = true;

@@ -1,5 +1,5 @@
-/* rows.c - headers of batches, and the ways to make new rows of old ones without copying: slice, project. rows_gather.c
- * copies.
+/* rows.c - headers of batches, and the ways to make new rows of old ones without copying: slice, select, project.
+ * rows_gather.c copies.
  *
  * A header is one buffer: struct weir_rows, its columns, its list of owned buffers. Sharing retains every buffer of the
  * source, also those that a projection no longer points into: batches live briefly, and finding out would cost more than
@@ -94,6 +94,20 @@ struct weir_rows *weir_rows_slice(struct weir_pool *pool, struct weir_rows *rows
     if (slice->keys.hash) slice->keys.hash += from;
     if (slice->keys.key_group) slice->keys.key_group += from;
     return slice;
+}
+
+struct weir_rows *weir_rows_select(struct weir_pool *pool, struct weir_rows *rows, struct weir_buffer *bits, int64_t selected)
+{
+    struct weir_rows *some = weir__rows_share(pool, rows, rows->view.n_columns, 1);
+    if (!some) {
+        weir_buffer_release(bits);
+        return NULL;
+    }
+    memcpy(some->columns, rows->columns, rows->view.n_columns * sizeof *some->columns);
+    weir_rows_own(some, bits);
+    some->view.selection = bits->bytes;
+    some->view.selected = selected;
+    return some;
 }
 
 struct weir_rows *weir_rows_project(struct weir_pool *pool, struct weir_rows *rows, const uint32_t *picks, uint32_t n)

@@ -48,6 +48,9 @@ void weir_rows_release(struct weir_rows *); /* NULL is fine */
 struct weir_rows *weir_rows_slice(struct weir_pool *, struct weir_rows *, int64_t from, int64_t n);
 /* The columns `picks[0..n)` of rows, as new rows that share the buffers. Keeps time, keys, selection. */
 struct weir_rows *weir_rows_project(struct weir_pool *, struct weir_rows *, const uint32_t *picks, uint32_t n);
+/* The same rows, of which only those exist whose bit is set in `bits` (a reference of the caller's, taken also on failure);
+ * `selected` is how many. `rows` has no selection, or one that `bits` lies within. */
+struct weir_rows *weir_rows_select(struct weir_pool *, struct weir_rows *, struct weir_buffer *bits, int64_t selected);
 /* The rows whose selection bit is set, copied together; rows itself (retained) when there is no selection. */
 struct weir_rows *weir_rows_compact(struct weir_pool *, struct weir_rows *);
 /* Rows origin[0..n) of `rows`, copied, in that order (duplicates fine). */

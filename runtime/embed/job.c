@@ -2,17 +2,30 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/process.h"
 #include "embed/embed_internal.h"
 #include "graph/print.h"
 #include "loader/job.h"
 
 /* ---- checking ---------------------------------------------------------------------------------------------------- */
 
+/* Components are promised an absolute base_dir (weir/host.h). */
+static void make_base_dir_absolute(struct weir_stream_graph *graph)
+{
+    struct weir_error ignored;
+    char *real;
+    if (weir_path_resolve(graph->base_dir, &real, &ignored) != WEIR_OK) return;
+    weir_free(graph->base_dir);
+    graph->base_dir = real;
+}
+
 static weir_status compile(struct weir_job *job, struct weir_problems *problems)
 {
     const struct weir_job_settings settings = {.parallelism = job->parallelism,
                                                .default_parallelism = job->runtime->config.parallelism};
-    return weir_job_compile(job->document, &settings, job->runtime->registry, &job->graph, problems);
+    weir_status s = weir_job_compile(job->document, &settings, job->runtime->registry, &job->graph, problems);
+    if (s == WEIR_OK) make_base_dir_absolute(job->graph);
+    return s;
 }
 
 static weir_status check(struct weir_job *job, struct weir_problems *problems, struct weir_error_text *error)

@@ -165,7 +165,7 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     return m->stalled ? WEIR_NONE : WEIR_MADE;
 }
 
-/* MORE: the same call again once the outbox is empty, whatever the clock says by then; the member takes nothing meanwhile. */
+/* MORE: the same call again once the outbox is empty, whatever the clock says by then; it takes nothing meanwhile. */
 static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     if (m->firing) {

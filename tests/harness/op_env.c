@@ -37,10 +37,18 @@ void weir_op_stage_init(struct weir_op_stage *s)
     s->platform.wall_ms = wall_ms;
     s->platform.monotonic_ns = monotonic_ns;
     s->platform.random = no_random;
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories, .helper = WEIR_BUILD_DIR "/bin/weir"};
+    struct weir_registry_options o = {
+        .platform = weir_platform_os(), .directories = directories, .helper = WEIR_BUILD_DIR "/bin/weir"};
     must(weir_registry_create(&o, &s->registry, &error), &error);
-    s->env = (struct weir_op_env){.platform = &s->platform, .pool = weir_pool_create(), .job = "test", .node = "node", .base_dir = ".", .parallelism = 1,
-                                  .max_parallelism = 128, .batch_rows = 1024, .overflow_bytes = (size_t)64 << 20};
+    s->env = (struct weir_op_env){.platform = &s->platform,
+                                  .pool = weir_pool_create(),
+                                  .job = "test",
+                                  .node = "node",
+                                  .base_dir = ".",
+                                  .parallelism = 1,
+                                  .max_parallelism = 128,
+                                  .batch_rows = 1024,
+                                  .overflow_bytes = (size_t)64 << 20};
 }
 
 void weir_op_stage_finish(struct weir_op_stage *s)

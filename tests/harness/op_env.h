@@ -1,4 +1,5 @@
-/* harness/op_env.h - what an operator under test needs around it: environment, registry of the build's plugins, nodes by hand. */
+/* harness/op_env.h - what an operator under test needs around it: environment, registry of the build's plugins, nodes by
+ * hand. */
 #ifndef WEIR_HARNESS_OP_ENV_H
 #define WEIR_HARNESS_OP_ENV_H
 

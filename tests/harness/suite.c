@@ -1,3 +1,4 @@
+/* suite.c - runs the suites of one test program; see the header. */
 #include "harness/suite.h"
 
 #include <CUnit/Basic.h>
