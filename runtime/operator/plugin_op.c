@@ -57,15 +57,8 @@ static weir_status emit_kept(struct plugin_op *p, struct weir_rows *rows, struct
         weir_buffer_release(keep);
         return weir_op_emit(&p->op, 0, weir_rows_retain(rows));
     }
-    struct weir_rows *kept = weir_rows_slice(p->op.env->pool, rows, 0, n);
-    if (!kept) {
-        weir_buffer_release(keep);
-        return weir_op_fail(&p->op, WEIR_E_MEMORY, "no memory for a selection");
-    }
-    weir_rows_own(kept, keep);
-    kept->view.selection = keep->bytes;
-    kept->view.selected = selected;
-    return weir_op_emit(&p->op, 0, kept);
+    struct weir_rows *kept = weir_rows_select(p->op.env->pool, rows, keep, selected);
+    return kept ? weir_op_emit(&p->op, 0, kept) : weir_op_fail(&p->op, WEIR_E_MEMORY, "no memory for a selection");
 }
 
 static weir_status filter_rows(struct plugin_op *p, struct weir_rows *rows, int64_t *row)

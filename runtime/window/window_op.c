@@ -117,26 +117,31 @@ static weir_status add_run_to_window(struct window_op *w, struct weir_rows *run,
     return s;
 }
 
-static weir_status drop_late(struct window_op *w, struct weir_rows *late)
+/* Rows that no window takes are late, or lie between windows. The late ones leave as one selection of the run. */
+static weir_status drop_late(struct window_op *w, struct weir_rows *run, struct weir_buffer *bits)
 {
-    weir_count(&w->op.counters.late, (uint64_t)late->view.length);
-    return w->config->late_output ? weir_op_emit(&w->op, 1, weir_rows_retain(late)) : WEIR_OK;
-}
-
-/* Rows that no window takes: late, or between windows. */
-static weir_status refuse_rows(struct window_op *w, struct weir_rows *run)
-{
-    weir_status s = WEIR_OK;
-    for (int64_t i = 0; s == WEIR_OK && i < run->view.length; i++) {
+    int64_t late = 0;
+    memset(bits->bytes, 0, (size_t)(run->view.length + 7) / 8);
+    for (int64_t i = 0; i < run->view.length; i++) {
         int64_t last;
         if (__builtin_add_overflow(run->view.time[i], w->config->lateness_ms, &last)) last = INT64_MAX;
         if (last > w->op.watermark) continue;
-        struct weir_rows *row = weir_rows_slice(w->op.env->pool, run, i, 1);
-        if (!row) return no_memory(w);
-        s = drop_late(w, row);
-        weir_rows_release(row);
+        bits->bytes[i >> 3] |= (uint8_t)(1u << (i & 7));
+        late++;
     }
-    return s;
+    weir_count(&w->op.counters.late, (uint64_t)late);
+    if (late == 0 || !w->config->late_output) {
+        weir_buffer_release(bits);
+        return WEIR_OK;
+    }
+    struct weir_rows *rows = weir_rows_select(w->op.env->pool, run, bits, late);
+    return rows ? weir_op_emit(&w->op, 1, rows) : no_memory(w);
+}
+
+static weir_status refuse_rows(struct window_op *w, struct weir_rows *run)
+{
+    struct weir_buffer *bits = weir_pool_take(w->op.env->pool, (size_t)(run->view.length + 63) / 64 * 8);
+    return bits ? drop_late(w, run, bits) : no_memory(w);
 }
 
 /* All windows of the run are still to fire, or gone. */
@@ -325,6 +330,8 @@ static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct window_op *w = window_of(op);
     weir_status s = fire_due(w, watermark);
+    weir_status ended = weir_aggregates_end(&w->aggregates);
+    if (s >= 0 && ended < 0) s = ended;
     if (s != WEIR_OK) return s;
     while (w->open.n > 0 && weir_window_cleanup_time(w->config, w->open.windows[0].start) <= watermark) {
         w->aggregates.state->ops->drop_namespace(w->aggregates.state, 0, w->open.windows[0].start);

@@ -112,6 +112,31 @@ static void a_filter_selects(void)
     stage_end(&g);
 }
 
+/* A batch's header is a buffer of 256, 512, ... bytes: with any number of columns there must be room for the selection. */
+static void a_filter_selects_from_any_number_of_columns(void)
+{
+    for (int nullable = 0; nullable < 2; nullable++) {
+        for (int n = 0; n < 20; n++) {
+            struct stage g;
+            struct weir_text schema = {0}, rows = {0};
+            weir_text_add(&schema, "n: i64");
+            for (int i = 0; i < n; i++) weir_text_add(&schema, ", s%d: string%s", i, nullable ? "?" : "");
+            for (int row = 1; row <= 3; row++) {
+                weir_text_add(&rows, "1 | %d", row);
+                for (int i = 0; i < n; i++) weir_text_add(&rows, nullable ? ", null" : ", x");
+                weir_text_add(&rows, "\n");
+            }
+            set_up(&g, "even", weir_text_get(&schema), weir_text_get(&schema));
+            stage_start(&g);
+            stage_feed(&g, weir_text_get(&rows));
+            CU_ASSERT_EQUAL(g.op->counters.rows_out, 1);
+            stage_end(&g);
+            weir_text_finish(&schema);
+            weir_text_finish(&rows);
+        }
+    }
+}
+
 static void a_filter_brings_no_dropped_row_back(void)
 {
     struct stage g;
@@ -344,6 +369,7 @@ WEIR_SUITE(plugin_op) = {
     {"a map that miscounts is refused", a_map_that_miscounts_is_refused},
     {"the columns of a map that passes all are not copied", the_columns_of_a_map_that_passes_all_are_not_copied},
     {"a filter selects", a_filter_selects},
+    {"a filter selects from any number of columns", a_filter_selects_from_any_number_of_columns},
     {"a filter brings no dropped row back", a_filter_brings_no_dropped_row_back},
     {"a null in a row that was dropped disturbs nobody", a_null_in_a_row_that_was_dropped_disturbs_nobody},
     {"a flat map emits in order and passes fields through", a_flat_map_emits_in_order_and_passes_fields_through},

@@ -189,6 +189,64 @@ static void a_row_without_time_is_refused(void)
     tear_down(&g);
 }
 
+/* Late rows leave as slices of their batch: what the overflow limit counts must not grow with the number of rows. */
+static void a_batch_of_late_rows_fits_into_the_overflow(void)
+{
+    struct stage g;
+    struct weir_text rows = {0};
+    set_up(&g, 10, 10, 0, true, 1024);
+    g.op->outbox.limit_bytes = 1 << 20;
+    for (int i = 0; i < 1000; i++) weir_text_add(&rows, "%d | somebody with quite a long name, 5\n", i % 10);
+    watermark(&g, 100);
+    feed(&g, weir_text_get(&rows));
+    CU_ASSERT_EQUAL(g.op->counters.late, 1000);
+    CU_ASSERT_EQUAL(g.op->counters.rows_out, 1000);
+    weir_text_finish(&rows);
+    tear_down(&g);
+}
+
+static void rows_in_a_gap_are_late_by_their_own_time(void)
+{
+    struct stage g;
+    set_up(&g, 10, 100, 5, true, 1024); /* windows [0,10), [100,110) */
+    watermark(&g, 50);
+    feed(&g, "20 | ann, 1\n60 | ann, 2\n45 | ann, 3\n44 | ann, 4\n46 | ann, 5\n30 | bob, 6");
+    expect(&g, "1> 20 | ann, 1\n1> 45 | ann, 3\n1> 44 | ann, 4\n1> 30 | bob, 6\n");
+    CU_ASSERT_EQUAL(g.op->counters.late, 4);
+    CU_ASSERT_EQUAL(g.op->counters.accepted, 0);
+    tear_down(&g);
+}
+
+/* 60 kB of scratch for each of 1,000 results: what a call took is given back when it is over. */
+static void scratch_of_results_is_given_back(void)
+{
+    struct stage g;
+    struct weir_error error = {0};
+    struct weir_text rows = {0};
+    set_up(&g, 10, 10, 0, false, 10);
+    g.op->class->close(g.op);
+    g.op->class->destroy(g.op);
+    weir_part_spec_destroy(g.node->window.aggregates[0].part);
+    g.node->window.aggregates[0].part = weir_op_stage_part(&g.s, WEIR_AGGREGATE, "wasteful");
+    g.node->window.aggregates[0].args = weir_alloc_array(1, sizeof(uint32_t));
+    g.node->window.aggregates[0].args[0] = 1;
+    g.node->window.aggregates[0].n_args = 1;
+    g.op = weir_window_op_create(g.node, &g.s.env, g.s.registry, "node 'w'", &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g.op);
+    CU_ASSERT_EQUAL(g.op->class->open(g.op), WEIR_OK);
+    for (int i = 0; i < 1000; i++) weir_text_add(&rows, "5 | u%d, 5\n", i);
+    feed(&g, weir_text_get(&rows));
+    uint64_t most = 0, before = weir_allocated_blocks();
+    for (weir_status s = WEIR_MORE; s == WEIR_MORE; drain(&g)) {
+        s = g.op->class->watermark(g.op, 9);
+        if (weir_allocated_blocks() > most) most = weir_allocated_blocks();
+    }
+    CU_ASSERT_EQUAL(g.op->counters.rows_out, 1000);
+    CU_ASSERT(most < before + 100);
+    weir_text_finish(&rows);
+    tear_down(&g);
+}
+
 /* Many keys and windows through one-row outputs and one big batch: the same results, and never more than one batch waits. */
 static void results_do_not_depend_on_the_size_of_batches(void)
 {
@@ -229,5 +287,8 @@ WEIR_SUITE(window_op) = {
      TRAP_b_late_elements_within_the_lateness_fire_again_with_everything},
     {"without a late output late rows are counted", without_a_late_output_late_rows_are_counted},
     {"a row without time is refused", a_row_without_time_is_refused},
+    {"a batch of late rows fits into the overflow", a_batch_of_late_rows_fits_into_the_overflow},
+    {"rows in a gap are late by their own time", rows_in_a_gap_are_late_by_their_own_time},
+    {"scratch of results is given back", scratch_of_results_is_given_back},
     {"results do not depend on the size of batches", results_do_not_depend_on_the_size_of_batches},
     {NULL, NULL}};
