@@ -44,6 +44,16 @@ static void on_crash(int number)
     raise(number);
 }
 
+/* A component that calls exit() must not look like a job that finished. */
+static void on_exit_call(void)
+{
+    const char *running = weir_running_now();
+    if (!running) return;
+    if (report_fd >= 0 && write(report_fd, running, strlen(running)) < 0) { /* nobody is left to be told */
+    }
+    _exit(WEIR_EXIT_JOB);
+}
+
 static void set_handler(int number, void (*handler)(int), int flags)
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
@@ -60,6 +70,7 @@ bool weir_supervised_child(void)
     fcntl(report_fd, F_SETFD, FD_CLOEXEC);
     unsetenv(REPORT_FD_VARIABLE);
     weir_process_die_with_parent();
+    atexit(on_exit_call);
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) set_handler(crashes[i], on_crash, 0);
     set_handler(SIGINT, on_interrupt, SA_RESTART);
     set_handler(SIGTERM, on_interrupt, SA_RESTART);
@@ -102,22 +113,29 @@ static int spawn(char **argv, int write_fd, pid_t *pid)
     return failed;
 }
 
-static int tell_crash(int read_fd, int status)
+static int tell_crash(const char *running, int number)
 {
-    char running[MOST_REPORT + 1];
-    ssize_t n = read(read_fd, running, MOST_REPORT);
-    int number = WTERMSIG(status);
-    running[n > 0 ? n : 0] = '\0';
     fprintf(stderr, "weir: the job crashed: signal %d (%s)\n", number, strsignal(number));
-    if (n > 0)
+    if (*running) {
         fprintf(stderr,
                 "  while it ran %s\n  Its plugin is the first suspect: run it under a debugger, or built with "
                 "-fsanitize=address.\n",
                 running);
-    else if (number == SIGKILL)
+    } else if (number == SIGKILL) {
         fprintf(stderr, "  It was killed from outside; the kernel does that when memory runs out (see dmesg).\n");
-    else
+    } else {
         fprintf(stderr, "  outside of any component: please report this as a defect of weir.\n");
+    }
+    return WEIR_EXIT_JOB;
+}
+
+static int tell_exit(const char *running, int code)
+{
+    if (!*running) return code;
+    fprintf(stderr,
+            "weir: the job's process called exit()\n  while it ran %s\n  A component returns a status; it must not end the "
+            "process.\n",
+            running);
     return WEIR_EXIT_JOB;
 }
 
@@ -127,7 +145,10 @@ static int wait_for(pid_t pid, int read_fd)
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR) return WEIR_EXIT_JOB;
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : tell_crash(read_fd, status);
+    char running[MOST_REPORT + 1];
+    ssize_t n = read(read_fd, running, MOST_REPORT);
+    running[n > 0 ? n : 0] = '\0';
+    return WIFEXITED(status) ? tell_exit(running, WEXITSTATUS(status)) : tell_crash(running, WTERMSIG(status));
 }
 
 int weir_supervise(int argc, char **argv)

@@ -395,3 +395,17 @@ weir_status weir_instance_failed(struct weir_instance *in, weir_status status, c
     weir_text_finish(&record);
     return status;
 }
+
+weir_status weir_instance_check_row(struct weir_instance *in, weir_status status, const char *callback, int64_t before,
+                                    int64_t row)
+{
+    int64_t length = in->view.length;
+    bool right = status == WEIR_MORE ? row >= before && row < length : row == length;
+    if (right) return status;
+    in->cx.row = (uint32_t)length; /* no record is to blame */
+    return weir_op_fail(in->op, WEIR_E_PLUGIN,
+                        "%s was given rows %lld to %lld, returned %s and left its row at %lld; it must be at the end when "
+                        "all is done, and at the row to go on with for WEIR_MORE",
+                        callback, (long long)before, (long long)length - 1, status == WEIR_MORE ? "WEIR_MORE" : "WEIR_OK",
+                        (long long)row);
+}

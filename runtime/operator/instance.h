@@ -125,6 +125,10 @@ WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const str
  * returns status; a callback that
  * failed without fail() is named as such. */
 weir_status weir_instance_failed(struct weir_instance *, weir_status status, const char *callback);
+/* What process and write promise about their row: done means all rows, MORE means that some are left, and it never goes
+ * back. */
+WEIR_CHECKED weir_status weir_instance_check_row(struct weir_instance *, weir_status, const char *callback, int64_t before,
+                                                 int64_t row);
 static inline struct weir_instance *weir_instance_of(weir_ctx *cx)
 {
     return (struct weir_instance *)(void *)cx;

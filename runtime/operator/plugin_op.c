@@ -88,7 +88,9 @@ static weir_status process_rows(struct weir_op *op, uint32_t input, struct weir_
     if (p->vtable->filter) {
         s = filter_rows(p, rows, row);
     } else {
+        int64_t before = *row;
         s = p->vtable->process(in->part.self, &in->cx, input, &in->view, row);
+        if (s >= 0) s = weir_instance_check_row(in, s, "process", before, *row);
         if (s < 0) return weir_instance_failed(in, s, "process");
     }
     if (s < 0) return s;

@@ -38,6 +38,7 @@ static weir_status write_rows(struct weir_op *op, uint32_t input, struct weir_ro
     }
     int64_t before = *row;
     weir_status s = k->vtable->write(k->instance->part.self, &k->instance->cx, &k->instance->view, row);
+    if (s >= 0) s = weir_instance_check_row(k->instance, s, "write", before, *row);
     if (s >= 0 && *row > before) weir_count(&op->counters.rows_out, (uint64_t)(*row - before));
     return after(k, s, "write", s == WEIR_OK);
 }
