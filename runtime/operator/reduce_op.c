@@ -49,14 +49,20 @@ static weir_status emit_out(struct reduce_op *r)
     int32_t forgotten;
     if (r->out.out.length == 0) return WEIR_OK;
     struct weir_rows *rows = weir_builder_take(&r->out, 0, NULL, &forgotten);
-    if (!rows) return no_memory(r);
-    if (forgotten >= 0) {
-        weir_rows_release(rows);
+    return rows ? weir_op_emit(&r->op, 0, rows) : no_memory(r);
+}
+
+/* Before it is stored: the reducer has put every column of the row being written, as far as that shows (data/builder.h). */
+static weir_status check_written(struct reduce_op *r)
+{
+    for (uint32_t c = 0; c < r->out.n_written; c++) {
+        const int32_t *offsets = r->out.columns[c].offsets;
+        if (!offsets || offsets[r->out.out.length + 1] >= 0) continue;
         weir_op_fail(&r->op, WEIR_E_PLUGIN, "reduce left column '%s' of its result unwritten",
-                     weir_schema_field_at(r->out.schema, (uint32_t)forgotten)->name);
+                     weir_schema_field_at(r->out.schema, c)->name);
         return weir_instance_failed(r->instance, WEIR_E_PLUGIN, "reduce");
     }
-    return weir_op_emit(&r->op, 0, rows);
+    return WEIR_OK;
 }
 
 /* The stored record and the next one into the row being written in `out`. */
@@ -72,7 +78,7 @@ static weir_status combine(struct reduce_op *r, const struct stored *stored, int
     s = r->vtable->reduce(r->instance->part.self, &r->instance->cx, (weir_row){&acc->view, 0},
                           (weir_row){&r->instance->view, i});
     weir_rows_release(acc);
-    return s < 0 ? weir_instance_failed(r->instance, s, "reduce") : WEIR_OK;
+    return s < 0 ? weir_instance_failed(r->instance, s, "reduce") : check_written(r);
 }
 
 /* The row just written in `out` becomes the stored record. */
