@@ -45,6 +45,13 @@ static void add_rate(struct weir_text *t, uint64_t now, uint64_t before, int64_t
         weir_text_add(t, "%.0f/s", rate);
 }
 
+/* To seconds, or hours beyond a day: nobody reads more. */
+static int64_t rounded(int64_t ms)
+{
+    int64_t unit = ms < 86400000 ? 1000 : 3600000;
+    return ms / unit * unit;
+}
+
 /* How far the watermark is behind the wall clock, where that means something. */
 static void add_lag(struct weir_text *t, int64_t watermark)
 {

@@ -78,6 +78,7 @@ weir_status weir_op_emit(struct weir_op *op, uint32_t port, struct weir_rows *ro
 
 weir_status weir_op_emit_mark(struct weir_op *op, enum weir_element_kind kind, int64_t value)
 {
+    if (kind == WEIR_ELEMENT_WATERMARK) atomic_store_explicit(&op->counters.watermark, value, memory_order_relaxed);
     outbox_push(&op->outbox, (struct weir_element){.kind = kind, .port = WEIR_ALL_PORTS, .value = value});
     return WEIR_OK;
 }
