@@ -61,7 +61,7 @@ static void add_lag(struct weir_text *t, int64_t watermark)
     else if (watermark == INT64_MIN)
         weir_text_add(t, "-");
     else
-        weir_text_add_duration(t, now > watermark ? (now - watermark) / 1000 * 1000 : 0);
+        weir_text_add_duration(t, rounded(now > watermark ? now - watermark : 0));
 }
 
 static void add_node(struct weir_text *t, const struct weir_job_node_status *n, const struct weir_job_node_status *before,
