@@ -18,15 +18,28 @@ struct weir_job_args {
     const char *graph, *format; /* plan */
 };
 
-#define WEIR_JOB_ARGS_HELP                                                                                                 \
-    "  --set NAME=VALUE      give a variable of the manifest's `vars:` another value\n"                                    \
-    "  -D PATH=VALUE         override any key: -D defaults.batch_rows=64, -D nodes.out.parallelism=2\n"                    \
-    "  -p, --parallelism N   default parallelism; a node's own `parallelism:` beats it, it beats the manifest's default\n" \
-    "  --plugins DIR         one more plugin directory, searched last; may be repeated\n"                                  \
-    "  --config FILE         configuration file; default: $WEIR_CONFIG, $XDG_CONFIG_HOME/weir/weir.yaml, "                 \
-    "/etc/weir/weir.yaml\n"                                                                                                \
-    "  --log SPEC            log levels, as $WEIR_LOG: \"warn,task:debug\"\n"                                              \
-    "  --output text|json    how results and problems are printed\n"
+#define WEIR_JOB_ARGS_HELP                                                                   \
+    "  --set NAME=VALUE        give a variable of the manifest's `vars:` another value\n"    \
+    "  -D PATH=VALUE           override any key: -D defaults.batch_rows=64,\n"               \
+    "                          -D nodes.out.parallelism=2\n"                                 \
+    "  -p, --parallelism N     parallelism of nodes that do not say; beats the manifest's\n" \
+    "                          default, a node's own `parallelism:` beats it\n"              \
+    "  --plugins DIR           one more plugin directory, searched last; may be repeated\n"  \
+    "  --config FILE           configuration file (see FILES)\n"                             \
+    "  --log SPEC              log levels: \"info\", \"warn,task:debug\"; as $WEIR_LOG\n"    \
+    "  --output text|json      how results and problems are printed; text is the default\n"
+
+#define WEIR_JOB_PLACES_HELP                                                                  \
+    "ENVIRONMENT\n"                                                                           \
+    "  WEIR_LOG                log levels, per subsystem if wanted: warn,task:debug\n"        \
+    "  WEIR_CONFIG             configuration file\n"                                          \
+    "  WEIR_PLUGIN_PATH        more plugin directories, separated by colons\n"                \
+    "  WEIR_PLUGINS            directory of the built-in plugins, instead of the installed\n" \
+    "\n"                                                                                      \
+    "FILES\n"                                                                                 \
+    "  The first of $WEIR_CONFIG, $XDG_CONFIG_HOME/weir/weir.yaml (~/.config by default)\n"   \
+    "  and /etc/weir/weir.yaml that is there: slots, parallelism and plugin directories\n"    \
+    "  of this machine.\n"
 
 /* extra: letters of further options that the command takes ("gfq": --graph, --format, --quiet). Prints what is wrong, or
  * `help` for --help, and returns an exit code >= 0 then; -1: go on. */

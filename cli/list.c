@@ -5,20 +5,29 @@
 #include "cli/command.h"
 #include "cli/job_args.h"
 
-static const char help[] = "usage: weir list [OPTION...] [KIND]\n"
-                           "\n"
-                           "Lists the components of the built-in plugins and of the plugin directories: source, operator, "
-                           "reducer, aggregate, watermark_generator,\n"
-                           "partitioner, decoder, encoder, sink; with KIND only those. Plugin files that cannot be used are "
-                           "listed with the reason.\n"
-                           "\n"
-                           "  --plugins DIR         one more plugin directory; may be repeated\n"
-                           "  --config FILE         configuration file\n"
-                           "  --output text|json    how to print; text is the default\n"
-                           "  --format markdown     the whole reference with all options, as a page of documentation\n"
-                           "  --help                this text\n"
-                           "\n"
-                           "exit codes: 0 printed, 2 wrong usage\n";
+static const char help[] =
+    "weir list - list the components that jobs can name\n"
+    "\n"
+    "USAGE\n"
+    "  weir list [OPTION...] [KIND]\n"
+    "\n"
+    "DESCRIPTION\n"
+    "  Lists the components of the built-in plugins and of the plugin directories; with\n"
+    "  a KIND only those: source, operator, reducer, aggregate, watermark_generator,\n"
+    "  partitioner, decoder, encoder, sink. Plugin files that cannot be used are listed\n"
+    "  with the reason.\n"
+    "\n"
+    "OPTIONS\n"
+    "  --plugins DIR           one more plugin directory; may be repeated\n"
+    "  --config FILE           configuration file (see FILES)\n"
+    "  --output text|json      how to print; text is the default\n"
+    "  --format markdown       the reference of the built-in components with all options\n"
+    "  --help                  this text\n"
+    "\n"
+    WEIR_JOB_PLACES_HELP
+    "\n"
+    "EXIT CODES\n"
+    "  0 printed   2 the command line is wrong\n";
 
 static weir_status print(struct weir_runtime *runtime, const char *kind, const struct weir_job_args *args,
                          struct weir_error_text *error)

@@ -5,17 +5,30 @@
 #include "cli/job_args.h"
 
 static const char help[] =
-    "usage: weir plan [OPTION...] JOB.yaml\n"
+    "weir plan - print the graphs that a job becomes\n"
     "\n"
-    "Prints what the runtime makes of a job. The stream graph is the job as written, with schemas and partitioners; the job "
-    "graph shows which nodes are\n"
-    "chained, and why the others are not; the execution graph shows subtasks, slots, channels and the memory that channels "
-    "may take.\n"
+    "USAGE\n"
+    "  weir plan [OPTION...] JOB.yaml\n"
     "\n"
-    "  --graph stream|job|execution       default: job\n"
-    "  --format text|dot|mermaid|json     default: text\n" WEIR_JOB_ARGS_HELP "  --help                this text\n"
+    "DESCRIPTION\n"
+    "  stream      the job as it is written, with schemas and partitioners on the edges\n"
+    "  job         which nodes are chained, and why the others are not\n"
+    "  execution   subtasks, slots, channels, and the memory that channels may take\n"
     "\n"
-    "exit codes: 0 printed, 2 the job is wrong, or wrong usage, 3 a plugin cannot be used\n";
+    "OPTIONS\n"
+    "  --graph stream|job|execution          default: job\n"
+    "  --format text|dot|mermaid|json        default: text\n"
+    WEIR_JOB_ARGS_HELP
+    "  --help                  this text\n"
+    "\n"
+    WEIR_JOB_PLACES_HELP
+    "\n"
+    "EXIT CODES\n"
+    "  0 printed   2 the job or the command line is wrong   3 a plugin cannot be used\n"
+    "\n"
+    "EXAMPLES\n"
+    "  weir plan job.yaml -p 4 --graph execution\n"
+    "  weir plan job.yaml --format dot | dot -Tsvg > job.svg\n";
 
 static int print(const struct weir_job_args *args, struct weir_job *job)
 {

@@ -4,14 +4,30 @@
 #include "cli/command.h"
 #include "cli/job_args.h"
 
-static const char help[] = "usage: weir validate [OPTION...] JOB.yaml\n"
-                           "\n"
-                           "Checks a job manifest: keys, components, options, fields, types, graph. All problems are "
-                           "printed, each with file, line, column and what to do. No\n"
-                           "plugin code runs.\n"
-                           "\n" WEIR_JOB_ARGS_HELP "  --help                this text\n"
-                           "\n"
-                           "exit codes: 0 the job is right, 2 it is not, or wrong usage, 3 a plugin cannot be used\n";
+static const char help[] =
+    "weir validate - check a job manifest; nothing of it runs\n"
+    "\n"
+    "USAGE\n"
+    "  weir validate [OPTION...] JOB.yaml\n"
+    "\n"
+    "DESCRIPTION\n"
+    "  Checks keys, components, options, fields, types and the graph, from the plugins'\n"
+    "  manifests: no plugin code runs. All problems are printed in one go, each with\n"
+    "  file, line and column, the line itself, and what to do.\n"
+    "\n"
+    "OPTIONS\n"
+    WEIR_JOB_ARGS_HELP
+    "  --help                  this text\n"
+    "\n"
+    WEIR_JOB_PLACES_HELP
+    "\n"
+    "EXIT CODES\n"
+    "  0 the job is right   2 it is not, or the command line is wrong\n"
+    "  3 a plugin cannot be used\n"
+    "\n"
+    "EXAMPLES\n"
+    "  weir validate job.yaml --set input=today.log\n"
+    "  weir validate job.yaml --output json      problems for an editor\n";
 
 int weir_validate_main(int argc, char **argv)
 {
