@@ -44,10 +44,13 @@ static weir_status emit_kept(struct plugin_op *p, struct weir_rows *rows, struct
 {
     int64_t n = rows->view.length, selected = 0;
     const uint8_t *null_rows = p->instance->view.null_rows, *selection = rows->view.selection;
-    for (int64_t i = 0; i < (n + 7) / 8; i++) {
-        if (null_rows) keep->bytes[i] &= (uint8_t)~null_rows[i];
-        if (selection) keep->bytes[i] &= selection[i];
-        selected += __builtin_popcount(keep->bytes[i]);
+    for (int64_t i = 0; null_rows && i < (n + 7) / 8; i++) keep->bytes[i] &= (uint8_t)~null_rows[i];
+    for (int64_t i = 0; selection && i < (n + 7) / 8; i++) keep->bytes[i] &= selection[i];
+    if (n % 8) keep->bytes[n / 8] &= (uint8_t)((1u << n % 8) - 1); /* whatever the component did beyond its rows */
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t word; /* the buffer is zeroed up to a whole one */
+        memcpy(&word, keep->bytes + i / 8, sizeof word);
+        selected += __builtin_popcountll(word);
     }
     if (selected == 0) {
         weir_buffer_release(keep);
