@@ -199,6 +199,33 @@ static weir_status tally_row(tally *me, weir_ctx *cx, weir_row in)
 WEIR_KEYED_PROCESS(tally, .id = "tally", .doc = "counts with all kinds of state", .in = "n:i64, word:string",
                    .out = "@key, rows:i64, sum:i64, before:string, listed:i64, distinct:i64, times:i64", WEIR_STATES(tally_states));
 
+/* Passes a row on when its key comes the second time. */
+typedef nothing second;
+static const weir_state second_states[] = {WEIR_VALUE_STATE("came", item, item_members)};
+static weir_status second_row(second *me, weir_ctx *cx, weir_row in)
+{
+    (void)me;
+    item *came = weir_edit(cx, 0);
+    if (!came) return WEIR_E_MEMORY;
+    return ++came->n == 2 ? weir_emit(cx, 0, weir_time(in)) : WEIR_OK;
+}
+WEIR_KEYED_PROCESS(second, .id = "second", .doc = "what comes the second time", .in = "n:i64", .out = "*", WEIR_STATES(second_states));
+
+/* Passes rows on; has a processing timer every millisecond. */
+typedef nothing ticking;
+static weir_status ticking_row(ticking *me, weir_ctx *cx, weir_row in)
+{
+    (void)me;
+    weir_status s = weir_set_timer(cx, WEIR_PROCESSING_TIME, 0, weir_now(cx) + 1);
+    return s == WEIR_OK ? weir_emit(cx, 0, weir_time(in)) : s;
+}
+static weir_status ticking_timer(ticking *me, weir_ctx *cx, const weir_timer *t)
+{
+    (void)me;
+    return weir_set_timer(cx, WEIR_PROCESSING_TIME, 0, t->at + 1);
+}
+WEIR_KEYED(ticking, .id = "ticking", .doc = "always has a timer that is due soon", .in = "n:i64", .out = "*");
+
 /* Does with timers what its input says; tells every one that fires. A timer with ns > 0 sets (ns - 1, at - 1) when it fires. */
 typedef struct alarm {
     bool twice; /* every timer needs two calls */
@@ -291,6 +318,28 @@ static const weir_option fails_options[] = {
 WEIR_PROCESS(fails, .id = "fails", .doc = "goes wrong at one record", .in = "n:i64, word:string?", .out = "word:string",
              WEIR_OPTIONS(fails_options));
 
+typedef struct fails_at {
+    int64_t at;
+} fails_at;
+static weir_status fails_at_row(fails_at *me, weir_ctx *cx, weir_row in)
+{
+    int64_t n = weir_i64(in, 0);
+    return n == me->at ? weir_fail(cx, WEIR_E_DATA, "expected anything but %lld", (long long)n) : weir_emit(cx, 0, weir_time(in));
+}
+static const weir_option fails_at_options[] = {WEIR_OPTION(fails_at, at, .doc = "the n that it cannot take")};
+WEIR_PROCESS(fails_at, .id = "fails_at", .doc = "passes rows on until it goes wrong", .in = "n:i64", .out = "*",
+             WEIR_OPTIONS(fails_at_options));
+
+typedef nothing unopenable;
+static weir_status unopenable_open(void *me, weir_ctx *cx)
+{
+    (void)me;
+    return weir_fail(cx, WEIR_E_IO, "will not open");
+}
+static const weir_operator unopenable_vtable = {.struct_size = sizeof(weir_operator), .open = unopenable_open,
+                                                .process = pass_selected_process};
+WEIR_COMPONENT(unopenable, WEIR_OPERATOR, unopenable_vtable, .id = "unopenable", .doc = "fails in open", .in = "n:i64", .out = "*");
+
 WEIR_PLUGIN("test.toys", "1.0.0", &negate_component, &negate_selected_component, &miscount_component, &even_component,
             &everything_component, &pass_selected_component, &repeat_component, &split_sign_component, &counter_component, &tally_component, &alarm_component,
-            &keyless_component, &fails_component);
+            &keyless_component, &second_component, &ticking_component, &fails_component, &fails_at_component, &unopenable_component);
