@@ -18,20 +18,31 @@
 
 enum form { TEXT, JSON, MANIFEST, WRITE, PROBE };
 
-static const char help[] =
-    "usage: weir inspect [OPTION...] FILE...\n"
-    "\n"
-    "Describes plugin files (X.so): id, version, components with their inputs, outputs, options and states. A file is "
-    "checked before it is opened\n"
-    "and opened in another process, so that a broken one cannot do harm.\n"
-    "\n"
-    "  --output text|json  how to describe it; text is the default\n"
-    "  --manifest          print its manifest (YAML) instead\n"
-    "  --manifest --write  write the manifest to X.weir.yaml beside X.so: jobs are checked against that file, and\n"
-    "                      it has to be written anew whenever X.so is built\n"
-    "  --help              this text\n"
-    "\n"
-    "exit codes: 0 all files are usable, 2 wrong usage, 3 a file cannot be used; the reason is on standard error\n";
+static const char help[] = "weir inspect - describe plugin files\n"
+                           "\n"
+                           "USAGE\n"
+                           "  weir inspect [OPTION...] FILE...\n"
+                           "\n"
+                           "DESCRIPTION\n"
+                           "  Prints id, version and components of a plugin (X.so) with their inputs, outputs,\n"
+                           "  options and states. A file is checked before it is opened, and opened in another\n"
+                           "  process, so that a broken one cannot do harm.\n"
+                           "\n"
+                           "OPTIONS\n"
+                           "  --output text|json      how to describe it; text is the default\n"
+                           "  --manifest              print its manifest (YAML) instead\n"
+                           "  --manifest --write      write the manifest to X.weir.yaml beside X.so: jobs are\n"
+                           "                          checked against that file, and it has to be written anew\n"
+                           "                          whenever X.so is built\n"
+                           "  --help                  this text\n"
+                           "\n"
+                           "EXIT CODES\n"
+                           "  0 all files are usable   2 the command line is wrong\n"
+                           "  3 a file cannot be used; the reason is on standard error\n"
+                           "\n"
+                           "EXAMPLES\n"
+                           "  weir inspect ./libacme.so\n"
+                           "  weir inspect --manifest --write build/*.so\n";
 
 static int fail(const struct weir_error *error)
 {

@@ -99,6 +99,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
     }
     if (optind < argc) a->manifest = argv[optind++];
     if (optind < argc) return bad(argv[0], "one manifest is enough; there is also", argv[optind]);
+    if (strchr(extra, 'm') && !a->manifest) return bad(argv[0], "which job? name its manifest", NULL);
     return -1;
 }
 
@@ -164,4 +165,21 @@ int weir_job_args_open(const struct weir_job_args *a, struct weir_runtime **runt
     weir_runtime_destroy(*runtime);
     *runtime = NULL;
     return report(a, &error);
+}
+
+int weir_with_job(int argc, char **argv, const char *extra, const char *help,
+                  int (*use)(struct weir_job *, const struct weir_job_args *))
+{
+    struct weir_job_args args;
+    struct weir_runtime *runtime = NULL;
+    struct weir_job *job = NULL;
+    int code = weir_job_args_parse(&args, argc, argv, extra, help);
+    if (code < 0) {
+        code = weir_job_args_open(&args, &runtime, &job);
+        if (code == 0) code = use(job, &args);
+    }
+    weir_job_destroy(job);
+    weir_runtime_destroy(runtime);
+    weir_job_args_finish(&args);
+    return code;
 }

@@ -41,14 +41,17 @@ struct weir_job_args {
     "  and /etc/weir/weir.yaml that is there: slots, parallelism and plugin directories\n"    \
     "  of this machine.\n"
 
-/* extra: letters of further options that the command takes ("gfq": --graph, --format, --quiet). Prints what is wrong, or
- * `help` for --help, and returns an exit code >= 0 then; -1: go on. */
+/* extra: letters of further options that the command takes: g --graph, f --format, q --quiet; and m: a manifest must be
+ * named. Prints what is wrong, or `help` for --help, and returns an exit code >= 0 then; -1: go on. */
 int weir_job_args_parse(struct weir_job_args *, int argc, char **argv, const char *extra, const char *help);
 void weir_job_args_finish(struct weir_job_args *);
 
 /* The runtime and, unless the manifest is NULL, the job. Prints what is wrong and returns an exit code > 0; 0: both are
  * there. */
 int weir_job_args_open(const struct weir_job_args *, struct weir_runtime **, struct weir_job **);
+/* All of it: parses, opens the job, and returns what `use` makes of it. */
+int weir_with_job(int argc, char **argv, const char *extra, const char *help,
+                  int (*use)(struct weir_job *, const struct weir_job_args *));
 int weir_exit_code_of(weir_status status); /* of a failure before the job runs */
 
 #endif

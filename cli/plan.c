@@ -17,12 +17,8 @@ static const char help[] =
     "\n"
     "OPTIONS\n"
     "  --graph stream|job|execution          default: job\n"
-    "  --format text|dot|mermaid|json        default: text\n"
-    WEIR_JOB_ARGS_HELP
-    "  --help                  this text\n"
-    "\n"
-    WEIR_JOB_PLACES_HELP
-    "\n"
+    "  --format text|dot|mermaid|json        default: text\n" WEIR_JOB_ARGS_HELP "  --help                  this text\n"
+    "\n" WEIR_JOB_PLACES_HELP "\n"
     "EXIT CODES\n"
     "  0 printed   2 the job or the command line is wrong   3 a plugin cannot be used\n"
     "\n"
@@ -30,7 +26,7 @@ static const char help[] =
     "  weir plan job.yaml -p 4 --graph execution\n"
     "  weir plan job.yaml --format dot | dot -Tsvg > job.svg\n";
 
-static int print(const struct weir_job_args *args, struct weir_job *job)
+static int print(struct weir_job *job, const struct weir_job_args *args)
 {
     static struct weir_error_text error;
     char *text;
@@ -46,18 +42,5 @@ static int print(const struct weir_job_args *args, struct weir_job *job)
 
 int weir_plan_main(int argc, char **argv)
 {
-    struct weir_job_args args;
-    struct weir_runtime *runtime = NULL;
-    struct weir_job *job = NULL;
-    int code = weir_job_args_parse(&args, argc, argv, "gf", help);
-    if (code < 0 && !args.manifest) {
-        fprintf(stderr, "weir plan: which job? usage: weir plan JOB.yaml\n");
-        code = WEIR_EXIT_USAGE;
-    }
-    if (code < 0) code = weir_job_args_open(&args, &runtime, &job);
-    if (code == 0 && job) code = print(&args, job);
-    weir_job_destroy(job);
-    weir_runtime_destroy(runtime);
-    weir_job_args_finish(&args);
-    return code;
+    return weir_with_job(argc, argv, "mgf", help, print);
 }

@@ -10,39 +10,34 @@
 
 #define LOOK_MS 100 /* how often signals and the display are looked at; the end of the job is noticed at once */
 
-static const char help[] =
-    "weir run - run a job until its input ends or somebody stops it\n"
-    "\n"
-    "USAGE\n"
-    "  weir run [OPTION...] JOB.yaml\n"
-    "\n"
-    "DESCRIPTION\n"
-    "  Checks the job as `weir validate` does, and runs it in a child process. When a\n"
-    "  plugin crashes, the child dies with it and this command says what was running.\n"
-    "\n"
-    "  On a terminal the progress is drawn twice a second: records in and out per\n"
-    "  second, how far the watermark is behind the clock, the share of the time that a\n"
-    "  node was busy, and that it could not go on because its output was full.\n"
-    "  Otherwise there is a line every ten seconds. The last line says how many records\n"
-    "  were read, written, rejected (malformed) and late, and how fast.\n"
-    "\n"
-    "  Ctrl-C, or SIGTERM, stops in order: sources stop, what is in flight arrives,\n"
-    "  sinks flush and finish. A second one ends the job at once.\n"
-    "\n"
-    "OPTIONS\n"
-    WEIR_JOB_ARGS_HELP
-    "  --quiet                 no progress and no last line\n"
-    "  --help                  this text\n"
-    "\n"
-    WEIR_JOB_PLACES_HELP
-    "\n"
-    "EXIT CODES\n"
-    "  0 the job finished   1 it failed   2 the manifest or the command line is wrong\n"
-    "  3 a plugin cannot be used   130 interrupted\n"
-    "\n"
-    "EXAMPLES\n"
-    "  weir run job.yaml --set input=today.log -p 4\n"
-    "  weir run job.yaml -D nodes.out.sink=print --output json\n";
+static const char help[] = "weir run - run a job until its input ends or somebody stops it\n"
+                           "\n"
+                           "USAGE\n"
+                           "  weir run [OPTION...] JOB.yaml\n"
+                           "\n"
+                           "DESCRIPTION\n"
+                           "  Checks the job as `weir validate` does, and runs it in a child process. When a\n"
+                           "  plugin crashes, the child dies with it and this command says what was running.\n"
+                           "\n"
+                           "  On a terminal the progress is drawn twice a second: records in and out per\n"
+                           "  second, how far the watermark is behind the clock, the share of the time that a\n"
+                           "  node was busy, and that it could not go on because its output was full.\n"
+                           "  Otherwise there is a line every ten seconds. The last line says how many records\n"
+                           "  were read, written, rejected (malformed) and late, and how fast.\n"
+                           "\n"
+                           "  Ctrl-C, or SIGTERM, stops in order: sources stop, what is in flight arrives,\n"
+                           "  sinks flush and finish. A second one ends the job at once.\n"
+                           "\n"
+                           "OPTIONS\n" WEIR_JOB_ARGS_HELP "  --quiet                 no progress and no last line\n"
+                           "  --help                  this text\n"
+                           "\n" WEIR_JOB_PLACES_HELP "\n"
+                           "EXIT CODES\n"
+                           "  0 the job finished   1 it failed   2 the manifest or the command line is wrong\n"
+                           "  3 a plugin cannot be used   130 interrupted\n"
+                           "\n"
+                           "EXAMPLES\n"
+                           "  weir run job.yaml --set input=today.log -p 4\n"
+                           "  weir run job.yaml -D nodes.out.sink=print --output json\n";
 
 static void heed_interrupts(struct weir_job *job, struct weir_progress_view *view, int *heeded)
 {
@@ -105,27 +100,19 @@ static void free_arguments(char **copies)
     free(copies);
 }
 
-int weir_run_main(int argc, char **argv)
+/* The supervisor finds mistakes of the command line itself; the job is the child's business. */
+static int supervise(int argc, char **argv)
 {
     struct weir_job_args args;
-    struct weir_runtime *runtime = NULL;
-    struct weir_job *job = NULL;
-    bool child = weir_supervised_child();
     char **copies = copy_arguments(argc, argv);
-    int code = weir_job_args_parse(&args, argc, argv, "q", help);
-    if (code < 0 && !args.manifest) {
-        fprintf(stderr, "weir run: which job? usage: weir run JOB.yaml\n");
-        code = WEIR_EXIT_USAGE;
-    }
-    if (code < 0 && !child) {
-        code = weir_supervise(argc, copies);
-    } else if (code < 0) {
-        code = weir_job_args_open(&args, &runtime, &job);
-        if (code == 0) code = run(job, &args);
-    }
-    weir_job_destroy(job);
-    weir_runtime_destroy(runtime);
+    int code = weir_job_args_parse(&args, argc, argv, "mq", help);
+    if (code < 0) code = weir_supervise(argc, copies);
     weir_job_args_finish(&args);
     free_arguments(copies);
     return code;
+}
+
+int weir_run_main(int argc, char **argv)
+{
+    return weir_supervised_child() ? weir_with_job(argc, argv, "mq", help, run) : supervise(argc, argv);
 }
