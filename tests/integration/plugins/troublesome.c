@@ -30,7 +30,7 @@ static volatile int *volatile nowhere = (volatile int *)4096;
 
 TROUBLE_AT_ROW(row_fails, "refuses a record", return weir_fail(cx, WEIR_E_DATA, "I do not like %d", (int)me->at););
 TROUBLE_AT_ROW(row_says_nothing, "fails without a word", return WEIR_E_DATA;);
-TROUBLE_AT_ROW(row_crashes, "writes to address 0", *nowhere = 1;);
+TROUBLE_AT_ROW(row_crashes, "writes where nothing is", *nowhere = 1;);
 TROUBLE_AT_ROW(row_aborts, "calls abort", abort(););
 TROUBLE_AT_ROW(row_exits, "calls exit, with a code that means success", exit(0););
 TROUBLE_AT_ROW(row_floods, "emits without an end and never looks whether there is room", for (;;) {
