@@ -1,0 +1,185 @@
+/* A subtask stepped by hand: input, backpressure, pauses, the end. */
+#include "unit/task/task_stage.h"
+
+static weir_progress run(struct task_stage *g)
+{
+    weir_progress p = WEIR_MADE;
+    for (int i = 0; p == WEIR_MADE && i < 1000; i++) p = weir_subtask_step(&g->task, g->s.now_ms);
+    return p;
+}
+
+/* The rows that wait in the ring behind the subtask. */
+static int64_t pop_rows(struct task_stage *g, int64_t next)
+{
+    struct weir_element e;
+    while (weir_ring_pop(&g->out, &e)) {
+        if (e.kind != WEIR_ELEMENT_ROWS) continue;
+        for (int64_t i = 0; i < e.rows->view.length; i++) CU_ASSERT_EQUAL(weir_i64((weir_row){&e.rows->view, i}, 0), next++);
+        weir_rows_release(e.rows);
+    }
+    return next;
+}
+
+static void channels_are_read_to_their_ends(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, NULL, 2, 0);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    CU_ASSERT_EQUAL(g.task.state, WEIR_SUBTASK_RUNNING);
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    push_rows(&g, 0, "1 | 10");
+    push_mark(&g, 0, WEIR_ELEMENT_WATERMARK, 50);
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    expect_log(&g, "1 | 10\nflush\n"); /* one channel has said nothing about the time */
+    push_mark(&g, 1, WEIR_ELEMENT_WATERMARK, 40);
+    push_rows(&g, 1, "2 | 20");
+    push_mark(&g, 1, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    expect_log(&g, "watermark 40\n2 | 20\nwatermark 50\nflush\n");
+    CU_ASSERT_EQUAL(g.task.state, WEIR_SUBTASK_RUNNING);
+    push_mark(&g, 0, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
+    CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
+    expect_log(&g, "watermark 9223372036854775807\nfinish\n");
+    CU_ASSERT_EQUAL(g.task.state, WEIR_SUBTASK_DONE);
+    task_stage_end(&g);
+    CU_ASSERT_EQUAL(g.actor.closes, 1);
+}
+
+static void a_stopped_input_does_not_end_time(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, NULL, 1, 0);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    push_mark(&g, 0, WEIR_ELEMENT_WATERMARK, 40);
+    push_mark(&g, 0, WEIR_ELEMENT_END, WEIR_END_STOPPED);
+    CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
+    expect_log(&g, "watermark 40\n"); /* and no finish */
+    task_stage_end(&g);
+}
+
+static void a_step_is_a_bounded_amount_of_work(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, "r", 0, 0);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    for (int i = 0; i < 10; i++) {
+        int before = g.actor.polls;
+        CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+        CU_ASSERT(g.actor.polls - before >= 1 && g.actor.polls - before <= 16);
+    }
+    task_stage_end(&g);
+}
+
+static void a_source_ends(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, "rrnrd", 0, 10);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
+    CU_ASSERT_EQUAL(g.actor.polls, 5);
+    CU_ASSERT_FALSE(g.task.nothing_polled);
+    CU_ASSERT_EQUAL(g.task.state, WEIR_SUBTASK_DONE);
+    CU_ASSERT_EQUAL(pop_rows(&g, 1), 4);
+    task_stage_end(&g);
+}
+
+static void a_source_stops(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, "r", 0, 1000);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+    int polls = g.actor.polls;
+    atomic_store(&g.stop, 1);
+    CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
+    CU_ASSERT_EQUAL(g.actor.polls, polls);
+    CU_ASSERT_EQUAL(pop_rows(&g, 1), g.actor.n + 1);
+    task_stage_end(&g);
+}
+
+static void a_full_ring_stops_the_source_and_room_lets_it_go_on(void)
+{
+    struct task_stage g;
+    int64_t next = 1;
+    task_stage_init(&g, "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrd", 0, 2);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    g.s.now_ms = 1000;
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    CU_ASSERT(weir_chain_is_blocked(&g.task.chain));
+    int polls = g.actor.polls;
+    CU_ASSERT(polls <= 5); /* two in the ring, one parked, one in the outbox */
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    CU_ASSERT_EQUAL(g.actor.polls, polls);
+    g.s.now_ms = 1600;
+    weir_progress p;
+    do {
+        next = pop_rows(&g, next);
+        p = run(&g);
+    } while (p == WEIR_NONE);
+    CU_ASSERT_EQUAL(p, WEIR_DONE);
+    CU_ASSERT_EQUAL(pop_rows(&g, next), 41);
+    CU_ASSERT(g.actor.op.backpressured_ms >= 600); /* which is no silence of the source */
+    task_stage_end(&g);
+}
+
+static void a_pause_flushes_once(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, NULL, 1, 0);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    push_rows(&g, 0, "1 | 10");
+    push_rows(&g, 0, "1 | 11");
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    expect_log(&g, "1 | 10\n1 | 11\nflush\n");
+    task_stage_end(&g);
+}
+
+static void what_is_due_fires(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, NULL, 1, 0);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_subtask_next_due_ms(&g.task), INT64_MAX);
+    g.actor.op.next_due_ms = 500;
+    CU_ASSERT_EQUAL(weir_subtask_next_due_ms(&g.task), 500);
+    g.s.now_ms = 499;
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    g.s.now_ms = 512;
+    CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
+    expect_log(&g, "due 512\n");
+    task_stage_end(&g);
+}
+
+static void a_failure_names_the_node(void)
+{
+    struct task_stage g;
+    task_stage_init(&g, "rf", 0, 0);
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    CU_ASSERT_EQUAL(run(&g), WEIR_FAILED);
+    CU_ASSERT_EQUAL(g.task.state, WEIR_SUBTASK_FAILED);
+    CU_ASSERT_EQUAL(g.task.error.status, WEIR_E_IO);
+    CU_ASSERT_STRING_EQUAL(g.task.error.text, "node 'x': the well is dry");
+    task_stage_end(&g);
+    CU_ASSERT_EQUAL(g.actor.closes, 1);
+
+    task_stage_init(&g, "r", 0, 0);
+    g.actor.fails_to_open = true;
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_E_IO);
+    CU_ASSERT_STRING_EQUAL(g.task.error.text, "node 'x': it is locked");
+    CU_ASSERT_EQUAL(g.task.state, WEIR_SUBTASK_FAILED);
+    task_stage_end(&g);
+    CU_ASSERT_EQUAL(g.actor.closes, 1); /* close is called also when open failed */
+}
+
+WEIR_SUITE(subtask) = {
+    {"channels are read to their ends", channels_are_read_to_their_ends},
+    {"a stopped input does not end time", a_stopped_input_does_not_end_time},
+    {"a step is a bounded amount of work", a_step_is_a_bounded_amount_of_work},
+    {"a source ends", a_source_ends},
+    {"a source stops", a_source_stops},
+    {"a full ring stops the source, and room lets it go on", a_full_ring_stops_the_source_and_room_lets_it_go_on},
+    {"a pause flushes once", a_pause_flushes_once},
+    {"what is due fires", what_is_due_fires},
+    {"a failure names the node", a_failure_names_the_node},
+    {NULL, NULL}};
