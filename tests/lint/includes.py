@@ -17,6 +17,7 @@ FLOORS = {
     "channel": 3,
     "time": 3,
     "state": 3,
+    "expr": 3,
     "loader": 4,
     "operator": 5,
     "window": 6,
