@@ -17,6 +17,7 @@ struct toy {
     int copies, done; /* copies of the rows at hand that were emitted */
     int refuse;       /* say MORE that many times before taking rows: a sink without room */
     int due_calls;    /* what is due takes that many calls; each emits a row */
+    bool speaks;      /* emits a row at every watermark */
     int unfinished;   /* finish says MORE that many times */
     bool opened, closed;
 };
@@ -50,7 +51,7 @@ static weir_status toy_rows(struct weir_op *op, uint32_t input, struct weir_rows
 static weir_status toy_watermark(struct weir_op *op, int64_t w)
 {
     weir_text_add(toy_of(op)->log, "%s: watermark %lld\n", toy_of(op)->name, (long long)w);
-    return WEIR_OK;
+    return toy_of(op)->speaks ? weir_op_emit(op, 0, weir_test_rows(op->env->pool, toy_of(op)->schema, "7 | 77")) : WEIR_OK;
 }
 static weir_status toy_finish(struct weir_op *op)
 {
@@ -164,6 +165,17 @@ static void rows_and_marks_pass_in_order(void)
     expect(&g, "a: 1 | 10\n2 | 20\nb: 1 | 10\n2 | 20\nc: 1 | 10\n2 | 20\n"
                "a: watermark 5\nb: watermark 5\nc: watermark 5\na: finish\nb: finish\nc: finish\n");
     CU_ASSERT(weir_chain_is_ended(&g.chain));
+    tear_down(&g);
+}
+
+static void what_a_watermark_sets_off_goes_before_it(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[0].speaks = true;
+    take_mark(&g, WEIR_ELEMENT_WATERMARK, 9);
+    run(&g);
+    expect(&g, "a: watermark 9\nb: 7 | 77\nc: 7 | 77\nb: watermark 9\nc: watermark 9\n");
     tear_down(&g);
 }
 
@@ -352,6 +364,7 @@ static void the_overflow_limit_fails_the_operator(void)
 
 WEIR_SUITE(chain) = {
     {"rows and marks pass in order", rows_and_marks_pass_in_order},
+    {"what a watermark sets off goes before it", what_a_watermark_sets_off_goes_before_it},
     {"the deepest member runs first", the_deepest_member_runs_first},
     {"a full sink holds the chain back", a_full_sink_holds_the_chain_back},
     {"every target gets every mark, and rows of its own port", every_target_gets_every_mark_and_its_own_ports},
