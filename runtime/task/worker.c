@@ -58,8 +58,7 @@ weir_progress weir_worker_round(struct weir_worker *w, int64_t now_ms, const uin
 
 void weir_worker_wake(struct weir_worker *w)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&w->sleeping, memory_order_relaxed)) return;
+    if (!atomic_fetch_or_explicit(&w->sleeping, 0, memory_order_acq_rel)) return;
     w->platform->unpark(w->platform->self, &w->parker);
 }
 
@@ -118,8 +117,7 @@ static void run_until_over(struct weir_worker *w)
             continue;
         }
         if (!atomic_load_explicit(&w->sleeping, memory_order_relaxed)) { /* say so first, then look once more */
-            atomic_store_explicit(&w->sleeping, 1, memory_order_relaxed);
-            atomic_thread_fence(memory_order_seq_cst);
+            atomic_exchange_explicit(&w->sleeping, 1, memory_order_acq_rel);
             continue;
         }
         sleep_now(w, now_ms, pause_ms);

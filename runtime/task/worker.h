@@ -2,8 +2,9 @@
  *
  * Floor 7. Sleeping: the worker sets `sleeping`, steps every subtask once more, and parks only if still nothing was done.
  * Whoever gives it work (a producer that pushed, a consumer that made room, wake() of a component, stop, cancel) calls
- * weir_worker_wake, which makes a system call only when the flag is set. The flag and the ring indexes are ordered by
- * sequentially consistent fences on both sides, so no wake-up is lost.
+ * weir_worker_wake, which makes a system call only when the flag is set. Both sides touch the flag by a
+ * read-modify-write: either the waker's comes first, and the worker that sets the flag afterwards sees what was pushed
+ * before it; or it comes second, and finds the flag set. No wake-up is lost.
  *
  * A component that blocks has a worker of its own with that one subtask.
  */
