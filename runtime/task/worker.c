@@ -113,7 +113,7 @@ static void run_until_over(struct weir_worker *w)
         if (p == WEIR_MADE) {
             pause_ms = 1;
             if (atomic_load_explicit(&w->sleeping, memory_order_relaxed))
-                atomic_store_explicit(&w->sleeping, 0, memory_order_relaxed);
+                atomic_exchange_explicit(&w->sleeping, 0, memory_order_acq_rel);
             continue;
         }
         if (!atomic_load_explicit(&w->sleeping, memory_order_relaxed)) { /* say so first, then look once more */
