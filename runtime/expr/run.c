@@ -108,7 +108,7 @@ static bool needs_values(const struct weir__register *r)
 static bool make_room(struct weir_expr_run *run, int64_t n)
 {
     int64_t rows = run->capacity ? run->capacity : LEAST_ROWS;
-    if (n <= run->capacity) return true;
+    if (run->capacity && n <= run->capacity) return true;
     while (rows < n) rows *= 2;
     run->capacity = 0;
     for (size_t i = 0; i < run->program->n_registers; i++) {
