@@ -12,6 +12,9 @@
 
 #include "graph/stream_graph.h"
 
+/* Times, sizes and slides lie within this, either way, so that their sums fit; the operator sees to it. */
+#define WEIR_WINDOW_MOST_MS ((int64_t)1 << 61)
+
 /* The start of the last slide bucket at or before ts; C's remainder truncates, so a negative one moves back a bucket. */
 static inline int64_t weir_window_start(int64_t ts, int64_t offset, int64_t slide)
 {

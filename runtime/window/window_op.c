@@ -24,6 +24,8 @@
 #include "window/aggregates.h"
 #include "window/time_windows.h"
 
+#define MOST_WINDOWS (1 << 20) /* of one record */
+
 struct window_op {
     struct weir_op op;
     const struct weir_stream_node *node;
@@ -222,13 +224,22 @@ static int64_t run_length(struct window_op *w, const weir_batch *b, int64_t from
     return until - from;
 }
 
-static weir_status check_times(struct window_op *w, const weir_batch *b)
+static weir_status refuse_time(struct window_op *w, int64_t time)
 {
-    for (int64_t i = 0; i < b->length; i++) {
-        if (b->time[i] != WEIR_NO_TIME) continue;
+    if (time == WEIR_NO_TIME) {
         return weir_op_fail(&w->op, WEIR_E_DATA,
                             "a record without an event time came to an event-time window; give its source, or a node before "
                             "the window, a `time:` step");
+    }
+    return weir_op_fail(&w->op, WEIR_E_DATA,
+                        "the event time %lld ms of a record is more than 73 million years from the epoch; is the field in "
+                        "milliseconds?", (long long)time);
+}
+
+static weir_status check_times(struct window_op *w, const weir_batch *b)
+{
+    for (int64_t i = 0; i < b->length; i++) {
+        if (b->time[i] < -WEIR_WINDOW_MOST_MS || b->time[i] > WEIR_WINDOW_MOST_MS) return refuse_time(w, b->time[i]);
     }
     return WEIR_OK;
 }
@@ -382,6 +393,18 @@ static weir_status make_keys(struct window_op *w, struct weir_error *error)
     return s;
 }
 
+static weir_status check_config(const struct weir_window_config *c, struct weir_error *error)
+{
+    int64_t windows = c->size_ms / c->slide_ms;
+    if (c->size_ms > WEIR_WINDOW_MOST_MS || c->slide_ms > WEIR_WINDOW_MOST_MS) {
+        return weir_error_set(error, WEIR_E_CONFIG, "the size and slide of a window are at most %lldd",
+                              (long long)(WEIR_WINDOW_MOST_MS / 86400000));
+    }
+    if (windows <= MOST_WINDOWS) return WEIR_OK;
+    return weir_error_set(error, WEIR_E_CONFIG, "each record would be in %lld windows, and more than %d are not sensible; make the "
+                          "slide longer", (long long)windows, MOST_WINDOWS);
+}
+
 struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
                                       struct weir_registry *registry, const char *where, struct weir_error *error)
 {
@@ -390,7 +413,8 @@ struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const
     w->node = node;
     w->config = &node->window;
     weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &w->first_group, &w->last_group);
-    weir_status s = make_keys(w, error);
+    weir_status s = check_config(w->config, error);
+    if (s == WEIR_OK) s = make_keys(w, error);
     if (s == WEIR_OK) s = weir_aggregates_init(&w->aggregates, node, &w->op, registry, error);
     if (s == WEIR_OK) return &w->op;
     destroy_op(&w->op);

@@ -189,6 +189,48 @@ static void a_row_without_time_is_refused(void)
     tear_down(&g);
 }
 
+/* Sums of times and sizes stay within 64 bits: what is too far from the epoch, and a mistake, is refused. */
+static void times_far_from_the_epoch_are_refused(void)
+{
+    static const char *const times[] = {"9223372036854775807 | ann, 1", "-9223372036854775807 | ann, 1", "2305843009213693953 | ann, 1"};
+    static const uint32_t key[] = {0};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        struct stage g;
+        int64_t row = 0;
+        set_up(&g, 3600000, 60000, 0, false, 1024);
+        struct weir_rows *rows = weir_test_keyed_rows(g.s.env.pool, g.in, times[i], key, 1, 128);
+        CU_ASSERT_EQUAL(g.op->class->rows(g.op, 0, rows, &row), WEIR_E_DATA);
+        WEIR_ASSERT_CONTAINS(g.op->error.text, "is the field in milliseconds?");
+        weir_rows_release(rows);
+        tear_down(&g);
+    }
+    struct stage g;
+    set_up(&g, 10, 10, INT64_MAX, false, 1024);
+    feed(&g, "2305843009213693950 | ann, 1\n-2305843009213693950 | ann, 2");
+    watermark(&g, INT64_MAX);
+    expect(&g, "-2305843009213693941 | ann, 1, 2, -2305843009213693940\n2305843009213693959 | ann, 1, 1, 2305843009213693960\n");
+    tear_down(&g);
+}
+
+static void expect_refused(int64_t size, int64_t slide, const char *words)
+{
+    struct stage g;
+    struct weir_error error = {0};
+    set_up(&g, 10, 10, 0, false, 1024);
+    g.node->window.size_ms = size;
+    g.node->window.slide_ms = slide;
+    CU_ASSERT_PTR_NULL(weir_window_op_create(g.node, &g.s.env, g.s.registry, "node 'w'", &error));
+    CU_ASSERT_EQUAL(error.status, WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(error.text, words);
+    tear_down(&g);
+}
+static void windows_of_no_sensible_size_are_refused(void)
+{
+    expect_refused(INT64_MAX, INT64_MAX, "at most 26687997791d");
+    expect_refused(10, INT64_MAX, "at most 26687997791d");
+    expect_refused(86400000, 1, "86400000 windows");
+}
+
 /* Late rows leave as slices of their batch: what the overflow limit counts must not grow with the number of rows. */
 static void a_batch_of_late_rows_fits_into_the_overflow(void)
 {
@@ -287,6 +329,8 @@ WEIR_SUITE(window_op) = {
      TRAP_b_late_elements_within_the_lateness_fire_again_with_everything},
     {"without a late output late rows are counted", without_a_late_output_late_rows_are_counted},
     {"a row without time is refused", a_row_without_time_is_refused},
+    {"times far from the epoch are refused", times_far_from_the_epoch_are_refused},
+    {"windows of no sensible size are refused", windows_of_no_sensible_size_are_refused},
     {"a batch of late rows fits into the overflow", a_batch_of_late_rows_fits_into_the_overflow},
     {"rows in a gap are late by their own time", rows_in_a_gap_are_late_by_their_own_time},
     {"scratch of results is given back", scratch_of_results_is_given_back},
