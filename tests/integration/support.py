@@ -1,6 +1,7 @@
 """What the integration tests share: the weir program of a build folder, jobs in a folder of their own, the oracles, a
 TCP server."""
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -49,6 +50,8 @@ class Server:
 
     def close(self):
         self.finish.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # ends an accept that is still waiting
         self.listener.close()
         self.thread.join()
 
