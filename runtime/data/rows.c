@@ -110,6 +110,11 @@ struct weir_rows *weir_rows_select(struct weir_pool *pool, struct weir_rows *row
     return some;
 }
 
+struct weir_rows *weir_rows_derive(struct weir_pool *pool, struct weir_rows *rows, uint32_t n_columns, uint32_t n_owned)
+{
+    return weir__rows_share(pool, rows, n_columns, n_owned);
+}
+
 struct weir_rows *weir_rows_project(struct weir_pool *pool, struct weir_rows *rows, const uint32_t *picks, uint32_t n)
 {
     struct weir_rows *projected = weir__rows_share(pool, rows, n, 0);

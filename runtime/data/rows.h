@@ -46,6 +46,9 @@ void weir_rows_release(struct weir_rows *); /* NULL is fine */
 /* Rows [from, from + n) as new rows that share the buffers. Only a slice that is the whole may have a selection, and
  * keeps it. */
 struct weir_rows *weir_rows_slice(struct weir_pool *, struct weir_rows *, int64_t from, int64_t n);
+/* A header for n_columns columns, which the caller sets, that shares the buffers of rows and may own n_owned more.
+ * Keeps length, time, keys, selection. */
+struct weir_rows *weir_rows_derive(struct weir_pool *, struct weir_rows *, uint32_t n_columns, uint32_t n_owned);
 /* The columns `picks[0..n)` of rows, as new rows that share the buffers. Keeps time, keys, selection. */
 struct weir_rows *weir_rows_project(struct weir_pool *, struct weir_rows *, const uint32_t *picks, uint32_t n);
 /* The same rows, of which only those exist whose bit is set in `bits` (a reference of the caller's, taken also on failure);

@@ -96,6 +96,9 @@ static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct
     weir_free(node->args);
     weir_free(node->key_fields);
     weir_free(node->picks);
+    for (uint32_t i = 0; i < node->n_computed; i++) weir_free(node->computed[i].expression);
+    weir_free(node->computed);
+    weir_free(node->condition);
     weir_free(node->slot_group);
     weir_free(node->place);
     weir_free(node);
@@ -143,8 +146,8 @@ const char *weir_node_kind_name(enum weir_node_kind kind)
 {
     static const char *const names[] = {
         [WEIR_NODE_SOURCE] = "source", [WEIR_NODE_OPERATOR] = "operator", [WEIR_NODE_REDUCE] = "reduce",
-        [WEIR_NODE_TIME] = "time",     [WEIR_NODE_SELECT] = "select",     [WEIR_NODE_WINDOW] = "window",
-        [WEIR_NODE_SINK] = "sink",
+        [WEIR_NODE_TIME] = "time",     [WEIR_NODE_SELECT] = "select",     [WEIR_NODE_EXPR] = "expression",
+        [WEIR_NODE_WINDOW] = "window", [WEIR_NODE_SINK] = "sink",
     };
     WEIR_ASSERT((unsigned)kind < sizeof names / sizeof *names && names[kind]);
     return names[kind];

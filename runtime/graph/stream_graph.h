@@ -23,6 +23,7 @@ enum weir_node_kind {
     WEIR_NODE_REDUCE,     /* part: reducer component, keyed rolling reduce */
     WEIR_NODE_TIME,       /* assigns timestamps and watermarks in mid-stream */
     WEIR_NODE_SELECT,     /* keeps, drops, reorders, renames fields */
+    WEIR_NODE_EXPR,       /* keeps rows by an expression, computes fields by others */
     WEIR_NODE_WINDOW,     /* keyed window with aggregates */
     WEIR_NODE_SINK        /* part: sink component */
 };
@@ -70,8 +71,14 @@ struct weir_window_config {
     uint32_t n_aggregates;
 };
 
+/* One field that comes out of an EXPR node: a field of the input, or an expression over them. */
+struct weir_computed_field {
+    int32_t field;    /* -1: computed */
+    char *expression; /* NULL: a field */
+};
+
 struct weir_output_port {
-    char *name; /* "" for port 0; "late", "malformed", or a component's side output */
+    char *name; /* "" for port 0; "late", "malformed", "errors", or a component's side output */
     struct weir_schema *schema;
 };
 
@@ -87,7 +94,10 @@ struct weir_stream_node {
     uint32_t n_outputs;
     uint32_t *key_fields, n_key_fields; /* of `in`; n 0: not keyed */
     struct weir_time_config time;       /* SOURCE, TIME */
-    enum weir_malformed malformed;      /* SOURCE: port 1 is "malformed" when SIDE_OUTPUT */
+    enum weir_malformed malformed;      /* SOURCE, EXPR: port 1 is "malformed", "errors" when SIDE_OUTPUT */
+    char *condition;                    /* EXPR: rows where it is true stay; NULL: all */
+    struct weir_computed_field *computed; /* EXPR: the fields of port 0, in order; none: those of the input */
+    uint32_t n_computed;
     struct weir_window_config window;   /* WINDOW */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;

@@ -54,7 +54,7 @@ struct weir_op_counters {
     _Atomic uint64_t rows_in, rows_out, batches_in, batches_out;
     _Atomic uint64_t late;     /* rows late for every window of theirs */
     _Atomic uint64_t accepted; /* window: rows accepted by some window */
-    _Atomic uint64_t rejected; /* source: malformed records */
+    _Atomic uint64_t rejected; /* source: malformed records; expressions: record errors */
     _Atomic uint64_t bytes;    /* source: bytes read; sink: bytes written */
     _Atomic uint64_t timers_fired;
     _Atomic int64_t watermark; /* last one seen; INT64_MIN at first */

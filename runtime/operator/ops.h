@@ -23,6 +23,9 @@ struct weir_op *weir_time_op_create(const struct weir_stream_node *, const struc
 struct weir_op *weir_select_op_create(const struct weir_stream_node *, const struct weir_op_env *, const char *where,
                                       struct weir_error *);
 
+struct weir_op *weir_expr_op_create(const struct weir_stream_node *, const struct weir_op_env *, const char *where,
+                                    struct weir_error *);
+
 /* A source gets its splits after creation and before open. */
 struct weir_op_split {
     uint64_t id;
