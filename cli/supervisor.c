@@ -61,6 +61,17 @@ static void set_handler(int number, void (*handler)(int), int flags)
     sigaction(number, &action, NULL);
 }
 
+/* What people send to end a job. Blocked while the child is started, so that none gets lost on the way; the child inherits the
+ * mask, and lets them in once it heeds them. */
+static void block_interrupts(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(how, &set, NULL);
+}
+
 bool weir_supervised_child(void)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
@@ -75,6 +86,7 @@ bool weir_supervised_child(void)
     set_handler(SIGINT, on_interrupt, SA_RESTART);
     set_handler(SIGTERM, on_interrupt, SA_RESTART);
     set_handler(SIGPIPE, SIG_IGN, 0); /* a reader that went away is an error of the write */
+    block_interrupts(SIG_UNBLOCK);
     return true;
 }
 
@@ -164,11 +176,13 @@ int weir_supervise(int argc, char **argv)
     arguments[0] = name;
     memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
     fcntl(ends[1], F_SETFD, 0);
+    block_interrupts(SIG_BLOCK);
     set_handler(SIGINT, pass_on, SA_RESTART);
     set_handler(SIGTERM, pass_on, SA_RESTART);
     pid_t pid = 0;
     int failed = spawn(arguments, ends[1], &pid), code = WEIR_EXIT_JOB;
     child_pid = pid;
+    block_interrupts(SIG_UNBLOCK);
     close(ends[1]);
     if (failed)
         fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(failed));
