@@ -72,7 +72,10 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     static struct weir_error_text error;
     struct weir_progress_view view;
     int heeded = 0;
-    if (weir_job_start(job, &error) != WEIR_OK) {
+    weir_hold_interrupts(true);
+    weir_status started = weir_job_start(job, &error);
+    weir_hold_interrupts(false);
+    if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
         return weir_exit_code_of(error.status);
     }

@@ -90,6 +90,15 @@ bool weir_supervised_child(void)
     return true;
 }
 
+void weir_hold_interrupts(bool held)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 int weir_interrupts(void)
 {
     return interrupts;

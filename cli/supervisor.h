@@ -14,6 +14,8 @@ int weir_supervise(int argc, char **argv);
 
 /* Child: is this process one? Then the signals are set up: crash handlers, and the counter below. */
 bool weir_supervised_child(void);
+/* Held while threads are started, so that they never take an interrupt and the main thread does. */
+void weir_hold_interrupts(bool held);
 int weir_interrupts(void); /* how often the child was asked to stop: SIGINT, SIGTERM */
 
 #endif
