@@ -61,8 +61,8 @@ static void set_handler(int number, void (*handler)(int), int flags)
     sigaction(number, &action, NULL);
 }
 
-/* What people send to end a job. Blocked while the child is started, so that none gets lost on the way; the child inherits the
- * mask, and lets them in once it heeds them. */
+/* What people send to end a job. Blocked while the child is started, so that none gets lost on the way; the child inherits
+ * the mask, and lets them in once it heeds them. */
 static void block_interrupts(int how)
 {
     sigset_t set;

@@ -2,8 +2,8 @@
  *
  *   hot_pages ACCESS.log OUT.csv
  *
- * weir_job_add_node and weir_node_set say what the manifest says: a path of keys, and a value as the manifest would write it.
- * Everything is checked at once when the job starts, and every mistake is told with its node.
+ * weir_job_add_node and weir_node_set say what the manifest says: a path of keys, and a value as the manifest would
+ * write it. Everything is checked at once when the job starts, and every mistake is told with its node.
  */
 #include <stdio.h>
 

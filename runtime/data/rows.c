@@ -74,8 +74,10 @@ static weir_column column_from(const weir_column *column, int64_t from, int64_t 
     weir_column c = *column;
     uint32_t size = weir_type_size((weir_type)c.type);
     c.bit_offset += from;
-    if (c.offsets) c.offsets += from;
-    else if (size) c.data = (const uint8_t *)c.data + from * size;
+    if (c.offsets)
+        c.offsets += from;
+    else if (size)
+        c.data = (const uint8_t *)c.data + from * size;
     if (c.validity && weir__bits_all(c.validity, c.bit_offset, n)) c.validity = NULL;
     return c;
 }
@@ -96,7 +98,8 @@ struct weir_rows *weir_rows_slice(struct weir_pool *pool, struct weir_rows *rows
     return slice;
 }
 
-struct weir_rows *weir_rows_select(struct weir_pool *pool, struct weir_rows *rows, struct weir_buffer *bits, int64_t selected)
+struct weir_rows *weir_rows_select(struct weir_pool *pool, struct weir_rows *rows, struct weir_buffer *bits,
+                                   int64_t selected)
 {
     struct weir_rows *some = weir__rows_share(pool, rows, rows->view.n_columns, 1);
     if (!some) {

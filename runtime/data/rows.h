@@ -21,8 +21,8 @@
 
 /* Hash and key group of each row's key, computed once at key_by and carried along. */
 struct weir_row_keys {
-    const uint64_t *hash;      /* NULL: the stream is not keyed */
-    const uint16_t *key_group; /* 0 .. max_parallelism-1 */
+    const uint64_t *hash;       /* NULL: the stream is not keyed */
+    const uint16_t *key_group;  /* 0 .. max_parallelism-1 */
     struct weir_buffer *buffer; /* owns both */
 };
 
@@ -30,11 +30,11 @@ struct weir_rows {
     _Atomic uint32_t refs;
     uint32_t n_owned;
     weir_batch view;
-    weir_column *columns;            /* view.columns */
-    struct weir_buffer **owned;      /* each with a reference of ours */
+    weir_column *columns;       /* view.columns */
+    struct weir_buffer **owned; /* each with a reference of ours */
     struct weir_row_keys keys;
-    uint64_t split;                  /* source split the rows came from, while they are in the source's chain */
-    struct weir_buffer *header;      /* the memory of this struct */
+    uint64_t split;             /* source split the rows came from, while they are in the source's chain */
+    struct weir_buffer *header; /* the memory of this struct */
 };
 
 /* A header for n_columns columns and up to n_owned buffers; length 0, columns zeroed. NULL: no memory. pool may be NULL. */

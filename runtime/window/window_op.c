@@ -233,7 +233,8 @@ static weir_status refuse_time(struct window_op *w, int64_t time)
     }
     return weir_op_fail(&w->op, WEIR_E_DATA,
                         "the event time %lld ms of a record is more than 73 million years from the epoch; is the field in "
-                        "milliseconds?", (long long)time);
+                        "milliseconds?",
+                        (long long)time);
 }
 
 static weir_status check_times(struct window_op *w, const weir_batch *b)
@@ -401,8 +402,10 @@ static weir_status check_config(const struct weir_window_config *c, struct weir_
                               (long long)(WEIR_WINDOW_MOST_MS / 86400000));
     }
     if (windows <= MOST_WINDOWS) return WEIR_OK;
-    return weir_error_set(error, WEIR_E_CONFIG, "each record would be in %lld windows, and more than %d are not sensible; make the "
-                          "slide longer", (long long)windows, MOST_WINDOWS);
+    return weir_error_set(error, WEIR_E_CONFIG,
+                          "each record would be in %lld windows, and more than %d are not sensible; make the "
+                          "slide longer",
+                          (long long)windows, MOST_WINDOWS);
 }
 
 struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,

@@ -9,9 +9,9 @@
 #include "operator/op.h"
 
 struct weir_op_stage {
-    struct weir_op_env env;          /* change batch_rows and the like before creating an operator */
-    struct weir_registry *registry;  /* of WEIR_BUILD_DIR/plugins and tests/plugins/toys */
-    struct weir_platform platform;   /* the system's, with a clock that stands at now_ms */
+    struct weir_op_env env;         /* change batch_rows and the like before creating an operator */
+    struct weir_registry *registry; /* of WEIR_BUILD_DIR/plugins and tests/plugins/toys */
+    struct weir_platform platform;  /* the system's, with a clock that stands at now_ms */
     int64_t now_ms;
     struct weir_stream_graph *graph;
 };

@@ -1,5 +1,5 @@
-/* Every example job under the seeded scheduler (harness/sim.h): whatever the order in which subtasks run, the parallelism, the
- * size of batches and channels, the sorted output is that of the plain run.
+/* Every example job under the seeded scheduler (harness/sim.h): whatever the order in which subtasks run, the
+ * parallelism, the size of batches and channels, the sorted output is that of the plain run.
  *
  *   sim_examples NAME            seeds 1 .. WEIR_SIM_SEEDS (200; 20 in a sanitizer build)
  *   sim_examples NAME SEED       that one
@@ -27,22 +27,31 @@
 
 struct example {
     const char *name, *folder;
-    const char *files[3];                    /* variables that name output files */
-    struct weir_assignment sets[4];          /* further variables */
+    const char *files[3];           /* variables that name output files */
+    struct weir_assignment sets[4]; /* further variables */
     struct weir_assignment overrides[4];
-    const char *split_size;                  /* path of the option that cuts the input file; NULL: it stays whole */
+    const char *split_size; /* path of the option that cuts the input file; NULL: it stays whole */
 };
 static const struct example examples[] = {
     {.name = "first_map", .folder = "first_map"},
     {.name = "first_keyed", .folder = "first_keyed"},
     /* Periodic watermarks come when the clock says so: nothing must be late by them. */
-    {.name = "hot_items", .folder = "hot_items", .files = {"output", "late"}, .sets = {{"delay", "3h"}},
+    {.name = "hot_items",
+     .folder = "hot_items",
+     .files = {"output", "late"},
+     .sets = {{"delay", "3h"}},
      .split_size = "nodes.behaviour.source.file.split_size"},
     /* A watermark after every record of one split: what is late is a matter of the input alone. */
-    {.name = "hot_items_late", .folder = "hot_items", .files = {"output", "late"}, .sets = {{"delay", "1min"}, {"emit", "every_record"}},
+    {.name = "hot_items_late",
+     .folder = "hot_items",
+     .files = {"output", "late"},
+     .sets = {{"delay", "1min"}, {"emit", "every_record"}},
      .overrides = {{"nodes.behaviour.source.file.whole_files", "true"}, {"nodes.behaviour.parallelism", "1"}}},
     {.name = "hot_pages", .folder = "hot_pages", .files = {"output"}, .split_size = "nodes.requests.source.file.split_size"},
-    {.name = "login_failures", .folder = "login_failures", .files = {"output"}, .split_size = "nodes.logins.source.file.split_size"},
+    {.name = "login_failures",
+     .folder = "login_failures",
+     .files = {"output"},
+     .split_size = "nodes.logins.source.file.split_size"},
     {.name = "wordcount", .folder = "wordcount", .split_size = "nodes.lines.source.file.split_size"},
     {.name = NULL},
 };
@@ -70,7 +79,7 @@ static void must(weir_status status, const struct weir_error *error)
     exit(1);
 }
 
-/* ---- a run's settings ------------------------------------------------------------------------------------------------ */
+/* ---- a run's settings ----------------------------------------------------------------------------------------- */
 
 struct settings {
     uint32_t parallelism;
@@ -93,7 +102,8 @@ static const char *draw(struct weir_random *r, const char *const *choices, uint3
 static struct settings settings_of(const struct example *e, uint64_t seed)
 {
     static const uint32_t parallelisms[] = {1, 2, 4};
-    static const char *const rows[] = {"1", "7", "1024"}, *const channels[] = {"1", "2", "8"}, *const cuts[] = {"300B", "10KiB", "64MiB"};
+    static const char *const rows[] = {"1", "7", "1024"}, *const channels[] = {"1", "2", "8"},
+                             *const cuts[] = {"300B", "10KiB", "64MiB"};
     struct settings s = {.parallelism = 1};
     struct weir_random r = {seed * 0x9e3779b97f4a7c15u};
     for (size_t i = 0; i < 4 && e->overrides[i].name; i++) override(&s, e->overrides[i].name, e->overrides[i].value);
@@ -114,7 +124,7 @@ static void describe(const struct example *e, uint64_t seed)
     fprintf(stderr, "\n  to see it again: sim_examples %s %" PRIu64 "\n", e->name, seed);
 }
 
-/* ---- a run ----------------------------------------------------------------------------------------------------------- */
+/* ---- a run ---------------------------------------------------------------------------------------------------- */
 
 static struct weir_stream_graph *compile(struct stage *g, const struct settings *settings)
 {
@@ -131,7 +141,8 @@ static struct weir_stream_graph *compile(struct stage *g, const struct settings 
 
     struct weir_problems problems = {0};
     struct weir_stream_graph *graph = NULL;
-    struct weir_document *d = weir_document_read(weir_platform_os(), manifest, sets, n, settings->overrides, settings->n, &problems);
+    struct weir_document *d =
+        weir_document_read(weir_platform_os(), manifest, sets, n, settings->overrides, settings->n, &problems);
     struct weir_job_settings job = {.parallelism = settings->parallelism};
     weir_status s = d ? weir_job_compile(d, &job, g->registry, &graph, &problems) : WEIR_E_CONFIG;
     if (s != WEIR_OK) {
@@ -204,12 +215,13 @@ static char *run(struct stage *g, uint64_t seed)
     return output;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------------------------ */
 
 static void show_first_difference(const char *expected, const char *found)
 {
     while (*expected && *expected == *found) expected++, found++;
-    fprintf(stderr, "  first difference, sorted: expected ...%.60s\n                            found ...%.60s\n", expected, found);
+    fprintf(stderr, "  first difference, sorted: expected ...%.60s\n                            found ...%.60s\n", expected,
+            found);
 }
 
 static bool same_as(struct stage *g, const char *expected, uint64_t seed)
@@ -232,7 +244,8 @@ static uint64_t number_of(const char *text, uint64_t otherwise)
 
 static int check(struct stage *g, const char *one_seed)
 {
-    uint64_t first = one_seed ? number_of(one_seed, 1) : 1, last = one_seed ? first : number_of(getenv("WEIR_SIM_SEEDS"), SEEDS);
+    uint64_t first = one_seed ? number_of(one_seed, 1) : 1,
+             last = one_seed ? first : number_of(getenv("WEIR_SIM_SEEDS"), SEEDS);
     unsigned failures = 0;
     size_t blocks = weir_allocated_blocks();
     char *expected = run(g, 0);
@@ -242,7 +255,8 @@ static int check(struct stage *g, const char *one_seed)
             failures ? "FAILED" : "all the same", strlen(expected));
     weir_free(expected);
     if (weir_allocated_blocks() == blocks) return failures > 0;
-    fprintf(stderr, "%s: %zd blocks of memory were not given back\n", g->example->name, (ssize_t)(weir_allocated_blocks() - blocks));
+    fprintf(stderr, "%s: %zd blocks of memory were not given back\n", g->example->name,
+            (ssize_t)(weir_allocated_blocks() - blocks));
     return 1;
 }
 

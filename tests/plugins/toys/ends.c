@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <weir/udf.h>
 
-/* ---- a source that does what it is told --------------------------------------------------------------------------------
- * Words: b1 begins split 1, r5@100 emits n 5 at 100, w1:50 says split 1's watermark, i1 it is idle, a1 it is active again, d1 it
- * is done, x rejects a record, n ends the poll with NONE, | ends it with MADE, ! fails. After the last word: DONE. */
+/* ---- a source that does what it is told -------------------------------------------------------------------------
+ *
+ * Words: b1 begins split 1, r5@100 emits n 5 at 100 (-1: null), w1:50 says split 1's watermark, i1 it is idle, a1 it is
+ * active again, d1 it is done, x7 rejects a record at byte 7, n ends the poll with NONE, | ends it with MADE, ! fails.
+ * After the last word: DONE. */
 
 typedef struct script {
     const char *script;
@@ -39,8 +41,10 @@ static weir_status script_add_split(void *self, weir_ctx *cx, const weir_split *
 static weir_status script_row(weir_ctx *cx, int64_t n, int64_t at)
 {
     weir_put_i64(cx, 0, 0, n);
-    if (at < 0) weir_put_null(cx, 0, 1);
-    else weir_put_i64(cx, 0, 1, at);
+    if (at < 0)
+        weir_put_null(cx, 0, 1);
+    else
+        weir_put_i64(cx, 0, 1, at);
     return weir_emit(cx, 0, WEIR_NO_TIME);
 }
 static weir_status script_word(weir_ctx *cx, char word, int64_t first, int64_t second)
@@ -53,7 +57,8 @@ static weir_status script_word(weir_ctx *cx, char word, int64_t first, int64_t s
     case 'i': return cx->host->split_idle(cx, split, true);
     case 'a': return cx->host->split_idle(cx, split, false);
     case 'd': return cx->host->split_done(cx, split);
-    case 'x': return cx->host->reject(cx, (weir_str){"b\0d", 3}, "script", first, "not what record %d should be", (int)first);
+    case 'x':
+        return cx->host->reject(cx, (weir_str){"b\0d", 3}, "script", first, "not what record %d should be", (int)first);
     case '!': return weir_fail(cx, WEIR_E_IO, "the script says so");
     default: return weir_fail(cx, WEIR_E_BUG, "no such word: %c", word);
     }
@@ -75,16 +80,16 @@ static weir_progress script_poll(void *self, weir_ctx *cx, int64_t max_rows)
     }
     return WEIR_DONE;
 }
-static const weir_source script_vtable = {.struct_size = sizeof(weir_source), .discover = script_discover,
-                                          .add_split = script_add_split, .poll = script_poll};
+static const weir_source script_vtable = {
+    .struct_size = sizeof(weir_source), .discover = script_discover, .add_split = script_add_split, .poll = script_poll};
 static const weir_option script_options[] = {
     WEIR_OPTION(script, script, .doc = "what to do"),
     WEIR_OPTION(script, splits, .def = "1", .doc = "how many splits there are"),
 };
-WEIR_COMPONENT(script, WEIR_SOURCE, script_vtable, .id = "script", .doc = "does what it is told", .out = "n:i64, at:timestamp?",
-               WEIR_OPTIONS(script_options));
+WEIR_COMPONENT(script, WEIR_SOURCE, script_vtable, .id = "script", .doc = "does what it is told",
+               .out = "n:i64, at:timestamp?", WEIR_OPTIONS(script_options));
 
-/* ---- a source that never ends ------------------------------------------------------------------------------------------ */
+/* ---- a source that never ends --------------------------------------------------------------------------------- */
 
 typedef struct endless {
     bool silent;
@@ -116,13 +121,13 @@ static weir_progress endless_poll(void *self, weir_ctx *cx, int64_t max_rows)
     }
     return WEIR_MADE;
 }
-static const weir_source endless_vtable = {.struct_size = sizeof(weir_source), .discover = endless_discover,
-                                           .add_split = endless_add_split, .poll = endless_poll};
+static const weir_source endless_vtable = {
+    .struct_size = sizeof(weir_source), .discover = endless_discover, .add_split = endless_add_split, .poll = endless_poll};
 static const weir_option endless_options[] = {WEIR_OPTION(endless, silent, .def = "false", .doc = "gives nothing at all")};
-WEIR_COMPONENT(endless, WEIR_SOURCE, endless_vtable, .id = "endless", .doc = "never ends", .out = "n:i64", .flags = WEIR_UNBOUNDED,
-               WEIR_OPTIONS(endless_options));
+WEIR_COMPONENT(endless, WEIR_SOURCE, endless_vtable, .id = "endless", .doc = "never ends", .out = "n:i64",
+               .flags = WEIR_UNBOUNDED, WEIR_OPTIONS(endless_options));
 
-/* ---- a sink that tells everything -------------------------------------------------------------------------------------- */
+/* ---- a sink that tells everything ----------------------------------------------------------------------------- */
 
 typedef struct teller {
     int64_t room;   /* rows per call; 0: all */
@@ -169,8 +174,12 @@ static void teller_close(void *self, weir_ctx *cx)
     (void)self;
     (void)tell(cx, "close", -1);
 }
-static const weir_sink teller_vtable = {.struct_size = sizeof(weir_sink), .open = teller_open, .write = teller_write,
-                                        .flush = teller_flush, .finish = teller_finish, .close = teller_close};
+static const weir_sink teller_vtable = {.struct_size = sizeof(weir_sink),
+                                        .open = teller_open,
+                                        .write = teller_write,
+                                        .flush = teller_flush,
+                                        .finish = teller_finish,
+                                        .close = teller_close};
 static const weir_option teller_options[] = {
     WEIR_OPTION(teller, room, .def = "0", .doc = "rows per call; 0: all"),
     WEIR_OPTION(teller, refuse, .def = "0", .doc = "calls per batch that take nothing"),
@@ -179,7 +188,7 @@ static const weir_option teller_options[] = {
 WEIR_COMPONENT(teller, WEIR_SINK, teller_vtable, .id = "teller", .doc = "prints every call", .in = "n:i64",
                WEIR_OPTIONS(teller_options));
 
-/* ---- the rest ---------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------------------------- */
 
 /* A timestamp that ends in 0 is a punctuation: the watermark is that time. */
 typedef struct punctuated {
@@ -200,7 +209,8 @@ static weir_status punctuated_on_rows(void *self, weir_ctx *cx, const weir_batch
 }
 static const weir_watermark_generator punctuated_vtable = {.struct_size = sizeof(weir_watermark_generator),
                                                            .on_rows = punctuated_on_rows};
-WEIR_COMPONENT(punctuated, WEIR_WATERMARK_GENERATOR, punctuated_vtable, .id = "punctuated", .doc = "watermarks at round times");
+WEIR_COMPONENT(punctuated, WEIR_WATERMARK_GENERATOR, punctuated_vtable, .id = "punctuated",
+               .doc = "watermarks at round times");
 
 typedef struct stuck {
     char unused;
@@ -214,7 +224,8 @@ static weir_status stuck_on_rows(void *self, weir_ctx *cx, const weir_batch *b, 
     (void)watermark;
     return WEIR_OK;
 }
-static const weir_watermark_generator stuck_vtable = {.struct_size = sizeof(weir_watermark_generator), .on_rows = stuck_on_rows};
+static const weir_watermark_generator stuck_vtable = {.struct_size = sizeof(weir_watermark_generator),
+                                                      .on_rows = stuck_on_rows};
 WEIR_COMPONENT(stuck, WEIR_WATERMARK_GENERATOR, stuck_vtable, .id = "stuck", .doc = "never looks at a row");
 
 /* The first field decides: n modulo the targets; a negative n goes wrong. */
@@ -273,9 +284,10 @@ static weir_status wasteful_result(void *self, weir_ctx *cx, const void *acc, ui
     weir_put_i64(cx, 0, column, ((const total *)acc)->n);
     return WEIR_OK;
 }
-static const weir_aggregate wasteful_vtable = {.struct_size = sizeof(weir_aggregate), .add = wasteful_add, .result = wasteful_result};
-WEIR_COMPONENT(wasteful, WEIR_AGGREGATE, wasteful_vtable, .id = "wasteful", .doc = "a sum that wastes scratch memory", .in = "n:i64",
-               .out = "result:i64", WEIR_STATES(total_states));
+static const weir_aggregate wasteful_vtable = {
+    .struct_size = sizeof(weir_aggregate), .add = wasteful_add, .result = wasteful_result};
+WEIR_COMPONENT(wasteful, WEIR_AGGREGATE, wasteful_vtable, .id = "wasteful", .doc = "a sum that wastes scratch memory",
+               .in = "n:i64", .out = "result:i64", WEIR_STATES(total_states));
 
-WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &punctuated_component, &stuck_component,
-            &by_n_component, &add_up_component, &wasteful_component);
+WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &punctuated_component,
+            &stuck_component, &by_n_component, &add_up_component, &wasteful_component);

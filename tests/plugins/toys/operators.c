@@ -5,7 +5,7 @@ typedef struct nothing {
     char unused;
 } nothing;
 
-/* ---- maps and filters -------------------------------------------------------------------------------------------------- */
+/* ---- maps and filters ----------------------------------------------------------------------------------------- */
 
 typedef nothing negate;
 static weir_status negate_row(negate *me, weir_ctx *cx, weir_row in)
@@ -27,8 +27,9 @@ static weir_status negate_all(void *me, weir_ctx *cx, uint32_t port, const weir_
 }
 static const weir_operator negate_all_vtable = {.struct_size = sizeof(weir_operator), .process = negate_all};
 typedef nothing negate_selected;
-WEIR_COMPONENT(negate_selected, WEIR_OPERATOR, negate_all_vtable, .id = "negate_selected", .doc = "adds -n; accepts selections",
-               .in = "n:i64", .out = "*, neg:i64", .flags = WEIR_ONE_TO_ONE | WEIR_ACCEPTS_SELECTION);
+WEIR_COMPONENT(negate_selected, WEIR_OPERATOR, negate_all_vtable, .id = "negate_selected",
+               .doc = "adds -n; accepts selections", .in = "n:i64", .out = "*, neg:i64",
+               .flags = WEIR_ONE_TO_ONE | WEIR_ACCEPTS_SELECTION);
 
 typedef nothing miscount;
 static weir_status write_one(void *me, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)
@@ -41,8 +42,9 @@ static weir_status write_one(void *me, weir_ctx *cx, uint32_t port, const weir_b
     return WEIR_OK;
 }
 static const weir_operator miscount_vtable = {.struct_size = sizeof(weir_operator), .process = write_one};
-WEIR_COMPONENT(miscount, WEIR_OPERATOR, miscount_vtable, .id = "miscount", .doc = "a map that writes one row, however many came",
-               .in = "n:i64", .out = "*, neg:i64", .flags = WEIR_ONE_TO_ONE);
+WEIR_COMPONENT(miscount, WEIR_OPERATOR, miscount_vtable, .id = "miscount",
+               .doc = "a map that writes one row, however many came", .in = "n:i64", .out = "*, neg:i64",
+               .flags = WEIR_ONE_TO_ONE);
 
 typedef nothing even;
 static bool even_keep(even *me, weir_ctx *cx, weir_row in)
@@ -62,8 +64,8 @@ static weir_status keep_all(void *me, weir_ctx *cx, const weir_batch *b, uint8_t
     return WEIR_OK;
 }
 static const weir_operator keep_all_vtable = {.struct_size = sizeof(weir_operator), .filter = keep_all};
-WEIR_COMPONENT(everything, WEIR_OPERATOR, keep_all_vtable, .id = "everything", .doc = "a filter that keeps every row there is",
-               .in = "n:i64", .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
+WEIR_COMPONENT(everything, WEIR_OPERATOR, keep_all_vtable, .id = "everything",
+               .doc = "a filter that keeps every row there is", .in = "n:i64", .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
 
 typedef nothing pass_selected;
 static weir_status pass_selected_process(void *me, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)
@@ -80,10 +82,10 @@ static weir_status pass_selected_process(void *me, weir_ctx *cx, uint32_t port, 
     return WEIR_OK;
 }
 static const weir_operator pass_selected_vtable = {.struct_size = sizeof(weir_operator), .process = pass_selected_process};
-WEIR_COMPONENT(pass_selected, WEIR_OPERATOR, pass_selected_vtable, .id = "pass_selected", .doc = "passes the rows that exist",
-               .in = "n:i64", .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
+WEIR_COMPONENT(pass_selected, WEIR_OPERATOR, pass_selected_vtable, .id = "pass_selected",
+               .doc = "passes the rows that exist", .in = "n:i64", .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
 
-/* ---- any number of rows ------------------------------------------------------------------------------------------------ */
+/* ---- any number of rows --------------------------------------------------------------------------------------- */
 
 typedef struct repeat {
     bool polite; /* says MORE when output is full */
@@ -102,7 +104,8 @@ static weir_status repeat_row(repeat *me, weir_ctx *cx, weir_row in)
     return WEIR_OK;
 }
 static const weir_option repeat_options[] = {WEIR_OPTION(repeat, polite, .def = "true", .doc = "heed a full output")};
-WEIR_PROCESS(repeat, .id = "repeat", .doc = "n rows for n", .in = "n:i64", .out = "*, copy:i64", WEIR_OPTIONS(repeat_options));
+WEIR_PROCESS(repeat, .id = "repeat", .doc = "n rows for n", .in = "n:i64", .out = "*, copy:i64",
+             WEIR_OPTIONS(repeat_options));
 
 typedef nothing split_sign;
 static weir_status split_sign_row(split_sign *me, weir_ctx *cx, weir_row in)
@@ -144,12 +147,14 @@ static weir_status counter_finish(void *self, weir_ctx *cx)
     weir_status s = tell_count(me, cx, me->told ? "end" : "almost");
     return s != WEIR_OK || me->told++ ? s : WEIR_MORE;
 }
-static const weir_operator counter_vtable = {.struct_size = sizeof(weir_operator), .process = counter_process,
-                                             .on_watermark = counter_watermark, .finish = counter_finish};
+static const weir_operator counter_vtable = {.struct_size = sizeof(weir_operator),
+                                             .process = counter_process,
+                                             .on_watermark = counter_watermark,
+                                             .finish = counter_finish};
 WEIR_COMPONENT(counter, WEIR_OPERATOR, counter_vtable, .id = "counter", .doc = "counts rows", .in = "*",
                .out = "when:string, rows:i64");
 
-/* ---- keyed ------------------------------------------------------------------------------------------------------------- */
+/* ---- keyed ---------------------------------------------------------------------------------------------------- */
 
 typedef struct seen {
     int64_t rows, sum;
@@ -197,7 +202,8 @@ static weir_status tally_row(tally *me, weir_ctx *cx, weir_row in)
     return s == WEIR_OK ? weir_emit(cx, 0, weir_time(in)) : s;
 }
 WEIR_KEYED_PROCESS(tally, .id = "tally", .doc = "counts with all kinds of state", .in = "n:i64, word:string",
-                   .out = "@key, rows:i64, sum:i64, before:string, listed:i64, distinct:i64, times:i64", WEIR_STATES(tally_states));
+                   .out = "@key, rows:i64, sum:i64, before:string, listed:i64, distinct:i64, times:i64",
+                   WEIR_STATES(tally_states));
 
 /* Passes a row on when its key comes the second time. */
 typedef nothing second;
@@ -209,7 +215,8 @@ static weir_status second_row(second *me, weir_ctx *cx, weir_row in)
     if (!came) return WEIR_E_MEMORY;
     return ++came->n == 2 ? weir_emit(cx, 0, weir_time(in)) : WEIR_OK;
 }
-WEIR_KEYED_PROCESS(second, .id = "second", .doc = "what comes the second time", .in = "n:i64", .out = "*", WEIR_STATES(second_states));
+WEIR_KEYED_PROCESS(second, .id = "second", .doc = "what comes the second time", .in = "n:i64", .out = "*",
+                   WEIR_STATES(second_states));
 
 /* Passes rows on; has a processing timer every millisecond. */
 typedef nothing ticking;
@@ -226,7 +233,8 @@ static weir_status ticking_timer(ticking *me, weir_ctx *cx, const weir_timer *t)
 }
 WEIR_KEYED(ticking, .id = "ticking", .doc = "always has a timer that is due soon", .in = "n:i64", .out = "*");
 
-/* Does with timers what its input says; tells every one that fires. A timer with ns > 0 sets (ns - 1, at - 1) when it fires. */
+/* Does with timers what its input says; tells every one that fires. A timer with ns > 0 sets (ns - 1, at - 1) when it
+ * fires. */
 typedef struct alarm {
     bool twice; /* every timer needs two calls */
     bool half;
@@ -247,7 +255,8 @@ static weir_status alarm_row(alarm *me, weir_ctx *cx, weir_row in)
 }
 static weir_status alarm_timer(alarm *me, weir_ctx *cx, const weir_timer *t)
 {
-    weir_status s = weir_put_text(cx, 0, 0, t->clock == WEIR_EVENT_TIME ? (weir_str){"event", 5} : (weir_str){"processing", 10});
+    weir_status s =
+        weir_put_text(cx, 0, 0, t->clock == WEIR_EVENT_TIME ? (weir_str){"event", 5} : (weir_str){"processing", 10});
     weir_put_i64(cx, 0, 1, (int64_t)t->ns);
     weir_put_i64(cx, 0, 2, t->at);
     weir_put_i64(cx, 0, 3, weir_watermark(cx));
@@ -287,12 +296,15 @@ static weir_status keyless_finish(void *me, weir_ctx *cx)
     (void)me;
     return weir_key(cx).batch ? WEIR_OK : WEIR_E_PLUGIN;
 }
-static const weir_operator keyless_vtable = {.struct_size = sizeof(weir_operator), .process = keyless_process,
-                                             .on_timer = keyless_timer, .on_watermark = keyless_watermark, .finish = keyless_finish};
-WEIR_COMPONENT(keyless, WEIR_OPERATOR, keyless_vtable, .id = "keyless", .doc = "asks for the key at the end of input", .in = "*",
-               .out = "n:i64", .flags = WEIR_NEEDS_KEY);
+static const weir_operator keyless_vtable = {.struct_size = sizeof(weir_operator),
+                                             .process = keyless_process,
+                                             .on_timer = keyless_timer,
+                                             .on_watermark = keyless_watermark,
+                                             .finish = keyless_finish};
+WEIR_COMPONENT(keyless, WEIR_OPERATOR, keyless_vtable, .id = "keyless", .doc = "asks for the key at the end of input",
+               .in = "*", .out = "n:i64", .flags = WEIR_NEEDS_KEY);
 
-/* ---- trouble ----------------------------------------------------------------------------------------------------------- */
+/* ---- trouble -------------------------------------------------------------------------------------------------- */
 
 typedef struct fails {
     int64_t at;
@@ -324,7 +336,8 @@ typedef struct fails_at {
 static weir_status fails_at_row(fails_at *me, weir_ctx *cx, weir_row in)
 {
     int64_t n = weir_i64(in, 0);
-    return n == me->at ? weir_fail(cx, WEIR_E_DATA, "expected anything but %lld", (long long)n) : weir_emit(cx, 0, weir_time(in));
+    return n == me->at ? weir_fail(cx, WEIR_E_DATA, "expected anything but %lld", (long long)n)
+                       : weir_emit(cx, 0, weir_time(in));
 }
 static const weir_option fails_at_options[] = {WEIR_OPTION(fails_at, at, .doc = "the n that it cannot take")};
 WEIR_PROCESS(fails_at, .id = "fails_at", .doc = "passes rows on until it goes wrong", .in = "n:i64", .out = "*",
@@ -336,10 +349,12 @@ static weir_status unopenable_open(void *me, weir_ctx *cx)
     (void)me;
     return weir_fail(cx, WEIR_E_IO, "will not open");
 }
-static const weir_operator unopenable_vtable = {.struct_size = sizeof(weir_operator), .open = unopenable_open,
-                                                .process = pass_selected_process};
-WEIR_COMPONENT(unopenable, WEIR_OPERATOR, unopenable_vtable, .id = "unopenable", .doc = "fails in open", .in = "n:i64", .out = "*");
+static const weir_operator unopenable_vtable = {
+    .struct_size = sizeof(weir_operator), .open = unopenable_open, .process = pass_selected_process};
+WEIR_COMPONENT(unopenable, WEIR_OPERATOR, unopenable_vtable, .id = "unopenable", .doc = "fails in open", .in = "n:i64",
+               .out = "*");
 
 WEIR_PLUGIN("test.toys", "1.0.0", &negate_component, &negate_selected_component, &miscount_component, &even_component,
-            &everything_component, &pass_selected_component, &repeat_component, &split_sign_component, &counter_component, &tally_component, &alarm_component,
-            &keyless_component, &second_component, &ticking_component, &fails_component, &fails_at_component, &unopenable_component);
+            &everything_component, &pass_selected_component, &repeat_component, &split_sign_component, &counter_component,
+            &tally_component, &alarm_component, &keyless_component, &second_component, &ticking_component, &fails_component,
+            &fails_at_component, &unopenable_component);

@@ -28,7 +28,9 @@ static inline void stage_init(struct stage *g, const char *config)
 {
     static const char *const plugins[] = {TOYS, NULL};
     memset(g, 0, sizeof *g);
-    struct weir_runtime_options o = {.struct_size = sizeof o, .config = config ? config : "/dev/null", .plugins = plugins,
+    struct weir_runtime_options o = {.struct_size = sizeof o,
+                                     .config = config ? config : "/dev/null",
+                                     .plugins = plugins,
                                      .builtin = WEIR_BUILD_DIR "/plugins"};
     expect_ok(g, weir_runtime_create(&o, &g->runtime, &g->error));
 }
@@ -62,7 +64,8 @@ static inline void window_job(struct stage *g, const char *parallelism)
     CU_ASSERT_EQUAL(weir_job_set(g->job, "defaults.parallelism", parallelism), WEIR_OK);
     NODE(g, "in", "source.script.script=b1 r1@1000 r2@2000 r1@3000 | r1@61000 d1", "time.field=at", "time.monotonous=true");
     NODE(g, "even", "from=in", "map=negate", "parallelism=1");
-    NODE(g, "counts", "from=even", "key_by+=n", "window.tumbling.size=1min", "aggregate.c=count", "aggregate.end=window_end");
+    NODE(g, "counts", "from=even", "key_by+=n", "window.tumbling.size=1min", "aggregate.c=count",
+         "aggregate.end=window_end");
     NODE(g, "out", "from=counts", "sink=discard");
 }
 

@@ -98,7 +98,8 @@ static uint32_t parallelism_of(struct stage *g, uint32_t node)
 static void load(struct stage *g, const char *defaults, const char *node, uint32_t parallelism)
 {
     char text[512];
-    snprintf(text, sizeof text, "job: p\n%snodes:\n  - {id: in, source: {sequence: {to: 3}}%s}\n  - {id: out, from: in, sink: discard}\n",
+    snprintf(text, sizeof text,
+             "job: p\n%snodes:\n  - {id: in, source: {sequence: {to: 3}}%s}\n  - {id: out, from: in, sink: discard}\n",
              defaults, node);
     const struct weir_job_options o = {.struct_size = sizeof o, .parallelism = parallelism};
     expect_ok(g, weir_job_load(g->runtime, write_file("p.yaml", text), &o, &g->job, &g->error));
@@ -135,11 +136,10 @@ static void a_job_that_needs_more_slots_does_not_start(void)
     stage_end(&g);
 }
 
-WEIR_SUITE(config) = {
-    {"it says what this machine gives", it_says_what_this_machine_gives},
-    {"mistakes in it are told", mistakes_in_it_are_told},
-    {"the usual places, in order", the_usual_places_in_order},
-    {"parallelism: node, then command, then manifest, then configuration",
-     parallelism_node_then_command_then_manifest_then_configuration},
-    {"a job that needs more slots does not start", a_job_that_needs_more_slots_does_not_start},
-    {NULL, NULL}};
+WEIR_SUITE(config) = {{"it says what this machine gives", it_says_what_this_machine_gives},
+                      {"mistakes in it are told", mistakes_in_it_are_told},
+                      {"the usual places, in order", the_usual_places_in_order},
+                      {"parallelism: node, then command, then manifest, then configuration",
+                       parallelism_node_then_command_then_manifest_then_configuration},
+                      {"a job that needs more slots does not start", a_job_that_needs_more_slots_does_not_start},
+                      {NULL, NULL}};

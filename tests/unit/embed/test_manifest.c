@@ -18,8 +18,8 @@ static void a_manifest_runs_with_settings(void)
     struct stage g;
     struct weir_job_status s;
     const struct weir_setting sets[] = {{"to", "25"}}, overrides[] = {{"defaults.batch_rows", "3"}};
-    const struct weir_job_options o = {.struct_size = sizeof o, .parallelism = 2, .sets = sets, .n_sets = 1, .overrides = overrides,
-                                       .n_overrides = 1};
+    const struct weir_job_options o = {
+        .struct_size = sizeof o, .parallelism = 2, .sets = sets, .n_sets = 1, .overrides = overrides, .n_overrides = 1};
     stage_init(&g, NULL);
     load(&g, numbers, &o);
     CU_ASSERT_STRING_EQUAL(weir_job_name(g.job), "numbers");
@@ -59,7 +59,8 @@ static void problems_say_where(void)
 
 static void every_graph_is_printed_in_every_format(void)
 {
-    static const char *const graphs[] = {"stream", "job", "execution"}, *const formats[] = {"text", "dot", "mermaid", "json"};
+    static const char *const graphs[] = {"stream", "job", "execution"}, *const formats[] = {"text", "dot", "mermaid",
+                                                                                            "json"};
     struct stage g;
     char *text;
     stage_init(&g, NULL);
@@ -81,9 +82,11 @@ static void every_graph_is_printed_in_every_format(void)
 
 static void stop_cancel_and_failure_are_told_apart(void)
 {
-    static const char endless[] = "job: endless\nnodes:\n  - {id: in, source: endless}\n  - {id: out, from: in, sink: discard}\n";
-    static const char failing[] = "job: failing\nnodes:\n  - {id: in, source: endless}\n"
-                                  "  - {id: bad, from: in, process: {fails_at: {at: 5}}}\n  - {id: out, from: bad, sink: discard}\n";
+    static const char endless[] =
+        "job: endless\nnodes:\n  - {id: in, source: endless}\n  - {id: out, from: in, sink: discard}\n";
+    static const char failing[] =
+        "job: failing\nnodes:\n  - {id: in, source: endless}\n"
+        "  - {id: bad, from: in, process: {fails_at: {at: 5}}}\n  - {id: out, from: bad, sink: discard}\n";
     struct stage g;
     for (int cancel = 0; cancel < 2; cancel++) {
         stage_init(&g, NULL);
@@ -91,8 +94,10 @@ static void stop_cancel_and_failure_are_told_apart(void)
         expect_ok(&g, weir_job_start(g.job, &g.error));
         CU_ASSERT_FALSE(weir_job_wait(g.job, 0));
         CU_ASSERT_EQUAL(weir_job_state(g.job), WEIR_JOB_RUNNING);
-        if (cancel) weir_job_cancel(g.job);
-        else weir_job_stop(g.job);
+        if (cancel)
+            weir_job_cancel(g.job);
+        else
+            weir_job_stop(g.job);
         CU_ASSERT(weir_job_wait(g.job, -1));
         CU_ASSERT_EQUAL(weir_job_state(g.job), cancel ? WEIR_JOB_CANCELLED : WEIR_JOB_STOPPED);
         CU_ASSERT_EQUAL(weir_job_failure(g.job, &g.error), WEIR_OK);
@@ -129,10 +134,9 @@ static void components_are_listed(void)
     stage_end(&g);
 }
 
-WEIR_SUITE(manifest) = {
-    {"a manifest runs with settings", a_manifest_runs_with_settings},
-    {"problems say where", problems_say_where},
-    {"every graph is printed in every format", every_graph_is_printed_in_every_format},
-    {"stop, cancel and failure are told apart", stop_cancel_and_failure_are_told_apart},
-    {"components are listed", components_are_listed},
-    {NULL, NULL}};
+WEIR_SUITE(manifest) = {{"a manifest runs with settings", a_manifest_runs_with_settings},
+                        {"problems say where", problems_say_where},
+                        {"every graph is printed in every format", every_graph_is_printed_in_every_format},
+                        {"stop, cancel and failure are told apart", stop_cancel_and_failure_are_told_apart},
+                        {"components are listed", components_are_listed},
+                        {NULL, NULL}};

@@ -67,7 +67,8 @@ static void compile(struct stage *g, const char *yaml, uint32_t parallelism)
     struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
     CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &g->error), WEIR_OK);
     struct weir_problems problems = {0};
-    struct weir_document *d = weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", ".", NULL, 0, NULL, 0, &problems);
+    struct weir_document *d =
+        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", ".", NULL, 0, NULL, 0, &problems);
     struct weir_job_settings settings = {.parallelism = parallelism};
     if (!d || weir_job_compile(d, &settings, g->registry, &g->graph, &problems) != WEIR_OK) {
         struct weir_text text = {0};
@@ -107,7 +108,8 @@ static void end(struct stage *g)
 
 static void expect_printed(struct stage *g, const char *text)
 {
-    if (strcmp(weir_text_get(&g->printed), text) != 0) fprintf(stderr, "\nexpected:\n%sfound:\n%s", text, weir_text_get(&g->printed));
+    if (strcmp(weir_text_get(&g->printed), text) != 0)
+        fprintf(stderr, "\nexpected:\n%sfound:\n%s", text, weir_text_get(&g->printed));
     CU_ASSERT_STRING_EQUAL(weir_text_get(&g->printed), text);
 }
 
@@ -124,7 +126,7 @@ static void wait_until_read(struct stage *g, uint64_t rows)
     while (rows_read(g) < rows && !weir_run_wait(g->run, 1)) continue;
 }
 
-/* ---- the states -------------------------------------------------------------------------------------------------------- */
+/* ---- the states ----------------------------------------------------------------------------------------------- */
 
 static void a_job_runs_to_the_end_of_its_input(void)
 {
@@ -228,7 +230,7 @@ static void a_running_job_is_cancelled_when_it_is_destroyed(void)
     end(&g);
 }
 
-/* ---- failure ----------------------------------------------------------------------------------------------------------- */
+/* ---- failure -------------------------------------------------------------------------------------------------- */
 
 static void the_first_failure_is_told_and_the_others_are_cancelled(void)
 {
@@ -319,7 +321,7 @@ static void a_thread_that_cannot_start_fails_the_job(void)
     }
 }
 
-/* ---- backpressure ------------------------------------------------------------------------------------------------------ */
+/* ---- backpressure --------------------------------------------------------------------------------------------- */
 
 /* A -> B, A -> C, both into D; a channel holds one batch, the sink is slow. */
 static const char diamond[] = "job: diamond\ndefaults: {chaining: false, channel_batches: 1, batch_rows: 16}\n"
@@ -375,7 +377,7 @@ static void nor_under_any_of_200_schedules(void)
     }
 }
 
-/* ---- sleeping and waking ----------------------------------------------------------------------------------------------- */
+/* ---- sleeping and waking -------------------------------------------------------------------------------------- */
 
 static const char idle_job[] = "job: idle\ndefaults: {chaining: false}\n"
                                "nodes:\n"

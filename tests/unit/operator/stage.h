@@ -1,4 +1,5 @@
-/* An operator on a stage: made from a component of tests/plugins/toys and a schema, stepped by hand, its outbox written as text. */
+/* An operator on a stage: made from a component of tests/plugins/toys and a schema, stepped by hand, its outbox
+ * written as text. */
 #ifndef OPERATOR_STAGE_H
 #define OPERATOR_STAGE_H
 
@@ -18,7 +19,7 @@ struct stage {
     struct weir_stream_node *node;
     struct weir_op *op;
     struct weir_text text, printed;
-    struct weir_error error; /* of creation */
+    struct weir_error error;      /* of creation */
     uint32_t calls, most_waiting; /* calls of the operator; elements in the outbox after one */
 };
 
@@ -90,8 +91,12 @@ static inline void stage_use(struct stage *g, struct weir_op *op)
 static inline void stage_start(struct stage *g)
 {
     switch (g->node->kind) {
-    case WEIR_NODE_OPERATOR: stage_use(g, weir_plugin_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error)); break;
-    case WEIR_NODE_REDUCE: stage_use(g, weir_reduce_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error)); break;
+    case WEIR_NODE_OPERATOR:
+        stage_use(g, weir_plugin_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error));
+        break;
+    case WEIR_NODE_REDUCE:
+        stage_use(g, weir_reduce_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error));
+        break;
     case WEIR_NODE_TIME: stage_use(g, weir_time_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error)); break;
     case WEIR_NODE_SELECT: stage_use(g, weir_select_op_create(g->node, &g->s.env, "node 'x'", &g->error)); break;
     case WEIR_NODE_EXPR: stage_use(g, weir_expr_op_create(g->node, &g->s.env, "node 'x'", &g->error)); break;

@@ -15,10 +15,13 @@ static void set_up(struct edge_stage *e)
 {
     stage_init(&e->g, WEIR_NODE_SELECT, "word: string, n: i64", NULL);
     e->args[0] = 1;
-    e->edge = (struct weir_stream_edge){.partition = WEIR_PARTITION_CUSTOM, .part = weir_op_stage_part(&e->g.s, WEIR_PARTITIONER, "by_n"),
-                                        .args = e->args, .n_args = 1};
-    CU_ASSERT_EQUAL_FATAL(weir_custom_partition_create(&e->edge, e->g.in, &e->g.s.env, e->g.s.registry, "node 'x'", &e->partition,
-                                                       &e->g.error), WEIR_OK);
+    e->edge = (struct weir_stream_edge){.partition = WEIR_PARTITION_CUSTOM,
+                                        .part = weir_op_stage_part(&e->g.s, WEIR_PARTITIONER, "by_n"),
+                                        .args = e->args,
+                                        .n_args = 1};
+    CU_ASSERT_EQUAL_FATAL(weir_custom_partition_create(&e->edge, e->g.in, &e->g.s.env, e->g.s.registry, "node 'x'",
+                                                       &e->partition, &e->g.error),
+                          WEIR_OK);
 }
 static void tear_down(struct edge_stage *e)
 {

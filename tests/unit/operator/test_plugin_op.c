@@ -1,4 +1,5 @@
-/* Operator components by hand: maps, filters, flat maps, keyed state, output columns, errors. Timers are in test_timer_op.c. */
+/* Operator components by hand: maps, filters, flat maps, keyed state, output columns, errors. Timers are in
+ * test_timer_op.c. */
 #include "unit/operator/stage.h"
 
 static void set_up(struct stage *g, const char *component, const char *in, const char *out)
@@ -7,7 +8,7 @@ static void set_up(struct stage *g, const char *component, const char *in, const
     stage_component(g, WEIR_OPERATOR, component);
 }
 
-/* ---- maps -------------------------------------------------------------------------------------------------------------- */
+/* ---- maps ----------------------------------------------------------------------------------------------------- */
 
 static void a_map_adds_its_column_to_the_others(void)
 {
@@ -90,7 +91,7 @@ static void the_columns_of_a_map_that_passes_all_are_not_copied(void)
     stage_end(&g);
 }
 
-/* ---- filters ----------------------------------------------------------------------------------------------------------- */
+/* ---- filters -------------------------------------------------------------------------------------------------- */
 
 static void a_filter_selects(void)
 {
@@ -162,7 +163,7 @@ static void a_null_in_a_row_that_was_dropped_disturbs_nobody(void)
     stage_end(&g);
 }
 
-/* ---- any number of rows ------------------------------------------------------------------------------------------------ */
+/* ---- any number of rows --------------------------------------------------------------------------------------- */
 
 static void a_flat_map_emits_in_order_and_passes_fields_through(void)
 {
@@ -256,11 +257,12 @@ static void a_component_may_emit_at_watermarks_and_at_the_end(void)
     stage_end(&g);
 }
 
-/* ---- keyed ------------------------------------------------------------------------------------------------------------- */
+/* ---- keyed ---------------------------------------------------------------------------------------------------- */
 
 static void set_up_tally(struct stage *g, uint32_t batch_rows)
 {
-    set_up(g, "tally", "user: string, word: string, n: i64", "user: string, rows: i64, sum: i64, before: string, listed: i64, distinct: i64, times: i64");
+    set_up(g, "tally", "user: string, word: string, n: i64",
+           "user: string, rows: i64, sum: i64, before: string, listed: i64, distinct: i64, times: i64");
     weir_op_stage_key(g->node, "user");
     g->s.env.batch_rows = batch_rows;
     stage_start(g);
@@ -271,8 +273,9 @@ static void keyed_state_belongs_to_the_key(void)
     struct stage g;
     set_up_tally(&g, 1024);
     stage_feed(&g, "1 | ann, a, 5\n2 | bob, b, 7\n3 | ann, c, 5\n4 | bob, d, 8\n5 | ann, e, 6");
-    stage_expect(&g, "1 | ann, 1, 5, , 1, 1, 1\n2 | bob, 1, 7, , 1, 1, 1\n3 | ann, 2, 10, a, 2, 1, 2\n4 | bob, 2, 15, b, 2, 2, 1\n"
-                     "5 | ann, 3, 16, c, 3, 2, 1\n");
+    stage_expect(
+        &g, "1 | ann, 1, 5, , 1, 1, 1\n2 | bob, 1, 7, , 1, 1, 1\n3 | ann, 2, 10, a, 2, 1, 2\n4 | bob, 2, 15, b, 2, 2, 1\n"
+            "5 | ann, 3, 16, c, 3, 2, 1\n");
     stage_feed(&g, "6 | ann, x, 0\n7 | ann, f, 6\n8 | bob, g, 7"); /* 0 clears */
     stage_expect(&g, "7 | ann, 1, 6, , 1, 1, 1\n8 | bob, 3, 22, d, 3, 2, 2\n");
     stage_end(&g);
@@ -280,7 +283,8 @@ static void keyed_state_belongs_to_the_key(void)
 
 static void key_columns_are_right_wherever_batches_are_cut(void)
 {
-    static const char *const rows = "1 | ann, a, 5\n2 | bob, b, 7\n3 | ann, c, 5\n4 | cat, d, 8\n5 | cat, e, 6\n6 | ann, f, 5";
+    static const char *const rows =
+        "1 | ann, a, 5\n2 | bob, b, 7\n3 | ann, c, 5\n4 | cat, d, 8\n5 | cat, e, 6\n6 | ann, f, 5";
     struct stage one, many;
     set_up_tally(&one, 1);
     set_up_tally(&many, 1024);
@@ -295,7 +299,8 @@ static void key_columns_are_right_wherever_batches_are_cut(void)
 static void a_null_key_is_refused(void)
 {
     struct stage g;
-    set_up(&g, "tally", "user: string?, word: string, n: i64", "user: string, rows: i64, sum: i64, before: string, listed: i64, distinct: i64, times: i64");
+    set_up(&g, "tally", "user: string?, word: string, n: i64",
+           "user: string, rows: i64, sum: i64, before: string, listed: i64, distinct: i64, times: i64");
     weir_op_stage_key(g.node, "user");
     stage_start(&g);
     CU_ASSERT_EQUAL(stage_try(&g, "1 | ann, a, 1\n2 | null, b, 2"), WEIR_E_DATA);
@@ -325,7 +330,7 @@ static void there_is_no_key_outside_of_records_and_timers(void)
     stage_end(&g);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------------ */
+/* ---- errors --------------------------------------------------------------------------------------------------- */
 
 static void expect_failure(const char *how, weir_status status, const char *words, bool with_record)
 {
@@ -337,8 +342,10 @@ static void expect_failure(const char *how, weir_status status, const char *word
     WEIR_ASSERT_CONTAINS(g.op->error.text, words);
     WEIR_ASSERT_CONTAINS(g.op->error.text, "component: test.toys/fails of ");
     WEIR_ASSERT_CONTAINS(g.op->error.text, "toy_operators.so");
-    if (with_record) WEIR_ASSERT_CONTAINS(g.op->error.text, "record: {n: 13, word: null}");
-    else CU_ASSERT_PTR_NULL(strstr(g.op->error.text, "record: "));
+    if (with_record)
+        WEIR_ASSERT_CONTAINS(g.op->error.text, "record: {n: 13, word: null}");
+    else
+        CU_ASSERT_PTR_NULL(strstr(g.op->error.text, "record: "));
     stage_end(&g);
 }
 static void errors_name_component_and_record(void)

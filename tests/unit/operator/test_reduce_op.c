@@ -56,10 +56,9 @@ static void a_failure_names_component_and_record(void)
     stage_end(&g);
 }
 
-WEIR_SUITE(reduce_op) = {
-    {"the first record goes on unchanged, and each next one is reduced",
-     the_first_record_goes_on_unchanged_and_each_next_one_is_reduced},
-    {"the first record keeps its nulls, and an unwritten column is refused",
-     the_first_record_keeps_its_nulls_and_an_unwritten_column_is_refused},
-    {"a failure names component and record", a_failure_names_component_and_record},
-    {NULL, NULL}};
+WEIR_SUITE(reduce_op) = {{"the first record goes on unchanged, and each next one is reduced",
+                          the_first_record_goes_on_unchanged_and_each_next_one_is_reduced},
+                         {"the first record keeps its nulls, and an unwritten column is refused",
+                          the_first_record_keeps_its_nulls_and_an_unwritten_column_is_refused},
+                         {"a failure names component and record", a_failure_names_component_and_record},
+                         {NULL, NULL}};

@@ -11,7 +11,10 @@ static void set_up(struct stage *g, const char *script)
 
 static void with_time(struct stage *g, const char *generator, int64_t interval_ms, bool every_record, int64_t idle_after_ms)
 {
-    g->node->time = (struct weir_time_config){.present = true, .field = 1, .interval_ms = interval_ms, .every_record = every_record,
+    g->node->time = (struct weir_time_config){.present = true,
+                                              .field = 1,
+                                              .interval_ms = interval_ms,
+                                              .every_record = every_record,
                                               .idle_after_ms = idle_after_ms};
     if (generator) g->node->time.generator = weir_op_stage_part(&g->s, WEIR_WATERMARK_GENERATOR, generator);
 }
@@ -37,7 +40,7 @@ static weir_progress poll(struct stage *g)
     return p;
 }
 
-/* ---- without a time step: the source's own watermarks ------------------------------------------------------------------ */
+/* ---- without a time step: the source's own watermarks --------------------------------------------------------- */
 
 static void rows_come_and_the_end_follows_the_last_watermark(void)
 {
@@ -136,7 +139,7 @@ static void what_a_script_may_not_do_is_refused(void)
     }
 }
 
-/* ---- with a time step: a generator per split --------------------------------------------------------------------------- */
+/* ---- with a time step: a generator per split ------------------------------------------------------------------ */
 
 static void timestamps_come_from_the_field(void)
 {
@@ -218,7 +221,7 @@ static void TRAP_an_idle_split_is_active_again_only_with_a_larger_watermark(void
     poll(&g);
     stage_now(&g, 200);
     stage_expect(&g, "100 | 1, 100\nwatermark 99\n");
-    stage_now(&g, 400);  /* the first probe without an event starts the clock */
+    stage_now(&g, 400); /* the first probe without an event starts the clock */
     stage_now(&g, 600);
     stage_now(&g, 800);
     stage_expect(&g, "");
@@ -263,7 +266,7 @@ static void a_generator_that_does_not_move_is_refused(void)
     stage_end(&g);
 }
 
-/* ---- malformed records ------------------------------------------------------------------------------------------------- */
+/* ---- malformed records ---------------------------------------------------------------------------------------- */
 
 static void a_malformed_record_fails_the_job_by_default(void)
 {
@@ -306,7 +309,7 @@ static void malformed_records_go_to_the_side_output(void)
     stage_end(&g);
 }
 
-/* ---- discovery --------------------------------------------------------------------------------------------------------- */
+/* ---- discovery ------------------------------------------------------------------------------------------------ */
 
 static void splits_are_discovered_in_order(void)
 {

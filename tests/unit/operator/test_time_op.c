@@ -1,10 +1,14 @@
-/* Timestamps and watermarks assigned in mid-stream: semantics A4. That upstream marks are swallowed is the chain's part (test_chain.c). */
+/* Timestamps and watermarks assigned in mid-stream: semantics A4. That upstream marks are swallowed is the chain's
+ * part (test_chain.c). */
 #include "unit/operator/stage.h"
 
 static void set_up(struct stage *g, const char *generator, int64_t interval_ms, bool every_record, int64_t idle_after_ms)
 {
     stage_init(g, WEIR_NODE_TIME, "n: i64, at: timestamp", "n: i64, at: timestamp");
-    g->node->time = (struct weir_time_config){.present = true, .field = 1, .interval_ms = interval_ms, .every_record = every_record,
+    g->node->time = (struct weir_time_config){.present = true,
+                                              .field = 1,
+                                              .interval_ms = interval_ms,
+                                              .every_record = every_record,
                                               .idle_after_ms = idle_after_ms};
     g->node->time.generator = weir_op_stage_part(&g->s, WEIR_WATERMARK_GENERATOR, generator);
     if (strcmp(generator, "bounded_out_of_orderness") == 0) weir_op_stage_option(g->node->time.generator, "delay", "2ms");

@@ -3,7 +3,8 @@
 
 static void set_up(struct stage *g, const char *twice, uint32_t batch_rows)
 {
-    stage_init(g, WEIR_NODE_OPERATOR, "user: string, what: string, ns: i64, at: i64", "user: string, clock: string, ns: i64, at: i64, wm: i64");
+    stage_init(g, WEIR_NODE_OPERATOR, "user: string, what: string, ns: i64, at: i64",
+               "user: string, clock: string, ns: i64, at: i64, wm: i64");
     stage_component(g, WEIR_OPERATOR, "alarm");
     stage_option(g, "twice", twice);
     weir_op_stage_key(g->node, "user");
@@ -44,7 +45,9 @@ static void timers_set_while_firing_with_ts_up_to_W_fire_in_the_same_loop(void)
     set_up(&g, "false", 1024);
     stage_feed(&g, "1 | ann, e, 2, 50\n1 | bob, e, 0, 49"); /* ann's sets (1, 49), which sets (0, 48) */
     stage_watermark(&g, 50);
-    stage_expect(&g, "49 | bob, event, 0, 49, 50\n50 | ann, event, 2, 50, 50\n49 | ann, event, 1, 49, 50\n48 | ann, event, 0, 48, 50\n");
+    stage_expect(
+        &g,
+        "49 | bob, event, 0, 49, 50\n50 | ann, event, 2, 50, 50\n49 | ann, event, 1, 49, 50\n48 | ann, event, 0, 48, 50\n");
     stage_watermark(&g, 60);
     stage_expect(&g, "");
     stage_end(&g);
@@ -54,12 +57,17 @@ static void a_timer_is_one_timer_however_often_it_is_set(void)
 {
     struct stage g;
     set_up(&g, "false", 1024);
-    stage_feed(&g, "1 | ann, e, 0, 5\n1 | ann, e, 0, 5\n1 | bob, e, 0, 5\n1 | cat, e, 0, 5\n1 | cat, e, 0, 6\n1 | cat, E, 0, 5\n1 | dan, E, 0, 5");
+    stage_feed(&g, "1 | ann, e, 0, 5\n1 | ann, e, 0, 5\n1 | bob, e, 0, 5\n1 | cat, e, 0, 5\n1 | cat, e, 0, 6\n1 | cat, E, "
+                   "0, 5\n1 | dan, E, 0, 5");
     stage_watermark(&g, 10);
     stage_expect(&g, "5 | ann, event, 0, 5, 10\n5 | bob, event, 0, 5, 10\n6 | cat, event, 0, 6, 10\n");
-    stage_feed(&g, "1 | ann, e, 3, 15\n1 | ann, e, 4, 15\n1 | ann, p, 3, 15\n1 | ann, E, 4, 15"); /* another namespace, another clock */
+    stage_feed(
+        &g,
+        "1 | ann, e, 3, 15\n1 | ann, e, 4, 15\n1 | ann, p, 3, 15\n1 | ann, E, 4, 15"); /* another namespace, another clock */
     stage_watermark(&g, 15);
-    stage_expect(&g, "15 | ann, event, 3, 15, 15\n14 | ann, event, 2, 14, 15\n13 | ann, event, 1, 13, 15\n12 | ann, event, 0, 12, 15\n");
+    stage_expect(
+        &g,
+        "15 | ann, event, 3, 15, 15\n14 | ann, event, 2, 14, 15\n13 | ann, event, 1, 13, 15\n12 | ann, event, 0, 12, 15\n");
     stage_end(&g);
 }
 
@@ -79,7 +87,8 @@ static void TRAP_processing_timers_fire_one_millisecond_after_their_time(void)
     stage_take(&g);
     stage_expect(&g, "");
     stage_now(&g, 1501);
-    stage_expect(&g, "- | bob, processing, 0, 1400, -9223372036854775808\n- | ann, processing, 0, 1500, -9223372036854775808\n");
+    stage_expect(&g,
+                 "- | bob, processing, 0, 1400, -9223372036854775808\n- | ann, processing, 0, 1500, -9223372036854775808\n");
     CU_ASSERT_EQUAL(g.op->next_due_ms, INT64_MAX);
     stage_end(&g);
 }
@@ -112,9 +121,11 @@ static void a_timer_that_says_MORE_is_called_again(void)
     set_up(&g, "true", 1024);
     stage_feed(&g, "1 | ann, e, 1, 5\n1 | bob, p, 0, 6\n1 | cat, p, 0, 7");
     stage_watermark(&g, 10);
-    stage_expect(&g, "5 | ann, event, 1, 5, 10\n5 | ann, event, 1, 5, 10\n4 | ann, event, 0, 4, 10\n4 | ann, event, 0, 4, 10\n");
+    stage_expect(&g,
+                 "5 | ann, event, 1, 5, 10\n5 | ann, event, 1, 5, 10\n4 | ann, event, 0, 4, 10\n4 | ann, event, 0, 4, 10\n");
     stage_now(&g, 1000);
-    stage_expect(&g, "- | bob, processing, 0, 6, 10\n- | bob, processing, 0, 6, 10\n- | cat, processing, 0, 7, 10\n- | cat, processing, 0, 7, 10\n");
+    stage_expect(&g, "- | bob, processing, 0, 6, 10\n- | bob, processing, 0, 6, 10\n- | cat, processing, 0, 7, 10\n- | cat, "
+                     "processing, 0, 7, 10\n");
     stage_end(&g);
 }
 
@@ -165,7 +176,8 @@ WEIR_SUITE(timer_op) = {
     {"event timers fire in order at their time", event_timers_fire_in_order_at_their_time},
     {"TRAP registering an event timer with ts <= currentWatermark does NOT fire now; it fires at the next wm advance",
      TRAP_a_timer_at_or_before_the_watermark_fires_at_the_next_advance},
-    {"timers registered by the callback with ts <= W fire in the same loop", timers_set_while_firing_with_ts_up_to_W_fire_in_the_same_loop},
+    {"timers registered by the callback with ts <= W fire in the same loop",
+     timers_set_while_firing_with_ts_up_to_W_fire_in_the_same_loop},
     {"a timer is one timer however often it is set", a_timer_is_one_timer_however_often_it_is_set},
     {"TRAP processing-time timers at ts + 1 ms: the extra ms means no element with processing time <= ts can follow",
      TRAP_processing_timers_fire_one_millisecond_after_their_time},

@@ -13,8 +13,8 @@
 #include "harness/suite.h"
 #include "task/worker.h"
 
-/* A source whose polls are the letters of `script`: r a row (its number counts up), n nothing, m made without a row, d done, f fails; the last letter
- * but d repeats. Or, fed by a gate, a step that logs what comes and passes it on. */
+/* A source whose polls are the letters of `script`: r a row (its number counts up), n nothing, m made without a row, d
+ * done, f fails; the last letter repeats. Or, fed by a gate, a step that logs what comes and passes it on. */
 struct actor {
     struct weir_op op;
     struct weir_schema *schema;
@@ -86,10 +86,15 @@ static inline void actor_close(struct weir_op *op)
 {
     actor_of(op)->closes++;
 }
-static const struct weir_op_class actor_source = {.name = "source", .open = actor_open, .poll = actor_poll, .processing_time = actor_due,
-                                                  .close = actor_close};
-static const struct weir_op_class actor_step = {.name = "step", .open = actor_open, .rows = actor_rows, .watermark = actor_watermark,
-                                                .processing_time = actor_due, .finish = actor_finish, .flush = actor_flush,
+static const struct weir_op_class actor_source = {
+    .name = "source", .open = actor_open, .poll = actor_poll, .processing_time = actor_due, .close = actor_close};
+static const struct weir_op_class actor_step = {.name = "step",
+                                                .open = actor_open,
+                                                .rows = actor_rows,
+                                                .watermark = actor_watermark,
+                                                .processing_time = actor_due,
+                                                .finish = actor_finish,
+                                                .flush = actor_flush,
                                                 .close = actor_close};
 
 /* A subtask of one actor: a source, or fed by `n_channels` rings; with one ring behind it when `out_capacity` is not 0. */
@@ -115,16 +120,24 @@ static inline void task_stage_init(struct task_stage *g, const char *script, uin
     g->actor.schema = g->schema;
     g->actor.script = script;
     g->member = (struct weir_chain_member){.op = &g->actor.op, .targets = &g->target, .n_targets = out_capacity > 0};
-    g->task = (struct weir_subtask){.chain = {.members = &g->member, .n_members = 1, .pool = g->s.env.pool}, .has_source = script != NULL,
-                                    .poll_rows = 10, .stop = &g->stop};
+    g->task = (struct weir_subtask){.chain = {.members = &g->member, .n_members = 1, .pool = g->s.env.pool},
+                                    .has_source = script != NULL,
+                                    .poll_rows = 10,
+                                    .stop = &g->stop};
     struct weir_gate_channel channels[2] = {{.ring = &g->in[0]}, {.ring = &g->in[1]}};
     for (uint32_t i = 0; i < n_channels; i++) CU_ASSERT_EQUAL(weir_ring_init(&g->in[i], 100, &g->error), WEIR_OK);
     if (n_channels > 0) weir_gate_init(&g->task.gate, channels, n_channels, 1);
     if (out_capacity == 0) return;
     struct weir_ring *rings[] = {&g->out};
     CU_ASSERT_EQUAL(weir_ring_init(&g->out, out_capacity, &g->error), WEIR_OK);
-    struct weir_writer_options o = {.partition = WEIR_PARTITION_FORWARD, .pool = g->s.env.pool, .schema = g->schema, .rings = rings,
-                                    .n_rings = 1, .batch_rows = 16, .receivers = 1, .where = "node 'x'"};
+    struct weir_writer_options o = {.partition = WEIR_PARTITION_FORWARD,
+                                    .pool = g->s.env.pool,
+                                    .schema = g->schema,
+                                    .rings = rings,
+                                    .n_rings = 1,
+                                    .batch_rows = 16,
+                                    .receivers = 1,
+                                    .where = "node 'x'"};
     CU_ASSERT_EQUAL(weir_writer_create(&o, &g->writer, &g->error), WEIR_OK);
     g->target.writer = g->writer;
     g->task.chain.writers = &g->writer;

@@ -1,4 +1,5 @@
-/* A slot worker on this thread: its park() is the test's, which looks at the worker and gives it something to do, or ends it. */
+/* A slot worker on this thread: its park() is the test's, which looks at the worker and gives it something to do, or
+ * ends it. */
 #include "unit/task/task_stage.h"
 
 struct worker_stage {
@@ -49,17 +50,26 @@ static void ended(void *arg)
     ((struct worker_stage *)arg)->ends++;
 }
 
-static void run(struct worker_stage *w, struct task_stage *a, struct task_stage *b, void (*on_park)(struct worker_stage *, int))
+static void run(struct worker_stage *w, struct task_stage *a, struct task_stage *b,
+                void (*on_park)(struct worker_stage *, int))
 {
     memset(w, 0, sizeof *w);
-    w->platform = (struct weir_platform){.self = w, .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .park = park, .unpark = unpark};
+    w->platform =
+        (struct weir_platform){.self = w, .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .park = park, .unpark = unpark};
     w->tasks[0] = a;
     w->tasks[1] = b;
     w->subtasks[0] = &a->task;
     if (b) w->subtasks[1] = &b->task;
     w->on_park = on_park;
-    w->worker = (struct weir_worker){.platform = &w->platform, .name = "slot-0", .subtasks = w->subtasks, .n_subtasks = b ? 2 : 1,
-                                     .cancel = &w->cancel, .failed = failed, .failed_arg = w, .ended = ended, .ended_arg = w};
+    w->worker = (struct weir_worker){.platform = &w->platform,
+                                     .name = "slot-0",
+                                     .subtasks = w->subtasks,
+                                     .n_subtasks = b ? 2 : 1,
+                                     .cancel = &w->cancel,
+                                     .failed = failed,
+                                     .failed_arg = w,
+                                     .ended = ended,
+                                     .ended_arg = w};
     weir_worker_run(&w->worker);
     CU_ASSERT_EQUAL(w->ends, 1);
 }
@@ -147,7 +157,8 @@ static void nobody_is_woken_who_does_not_sleep(void)
 
 static void set_due_then_end(struct worker_stage *w, int n)
 {
-    if (n == 0) w->tasks[0]->actor.op.next_due_ms = w->now_ms + 700; /* somebody sets a timer; the other task has one earlier */
+    if (n == 0)
+        w->tasks[0]->actor.op.next_due_ms = w->now_ms + 700; /* somebody sets a timer; the other task has one earlier */
     if (n == 0) w->tasks[1]->actor.op.next_due_ms = w->now_ms + 300;
     if (n == 3) atomic_store(&w->cancel, 1);
 }

@@ -192,7 +192,8 @@ static void a_row_without_time_is_refused(void)
 /* Sums of times and sizes stay within 64 bits: what is too far from the epoch, and a mistake, is refused. */
 static void times_far_from_the_epoch_are_refused(void)
 {
-    static const char *const times[] = {"9223372036854775807 | ann, 1", "-9223372036854775807 | ann, 1", "2305843009213693953 | ann, 1"};
+    static const char *const times[] = {"9223372036854775807 | ann, 1", "-9223372036854775807 | ann, 1",
+                                        "2305843009213693953 | ann, 1"};
     static const uint32_t key[] = {0};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         struct stage g;
@@ -208,7 +209,8 @@ static void times_far_from_the_epoch_are_refused(void)
     set_up(&g, 10, 10, INT64_MAX, false, 1024);
     feed(&g, "2305843009213693950 | ann, 1\n-2305843009213693950 | ann, 2");
     watermark(&g, INT64_MAX);
-    expect(&g, "-2305843009213693941 | ann, 1, 2, -2305843009213693940\n2305843009213693959 | ann, 1, 1, 2305843009213693960\n");
+    expect(&g,
+           "-2305843009213693941 | ann, 1, 2, -2305843009213693940\n2305843009213693959 | ann, 1, 1, 2305843009213693960\n");
     tear_down(&g);
 }
 
