@@ -63,13 +63,19 @@ static void set_handler(int number, void (*handler)(int), int flags)
 
 /* What people send to end a job. Blocked while the child is started, so that none gets lost on the way; the child inherits
  * the mask, and lets them in once it heeds them. */
-static void block_interrupts(int how)
+static sigset_t interrupt_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    sigprocmask(how, &set, NULL);
+    return set;
+}
+
+static void block_interrupts(int how)
+{
+    sigset_t set = interrupt_signals();
+    pthread_sigmask(how, &set, NULL);
 }
 
 bool weir_supervised_child(void)
@@ -92,11 +98,7 @@ bool weir_supervised_child(void)
 
 void weir_hold_interrupts(bool held)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+    block_interrupts(held ? SIG_BLOCK : SIG_UNBLOCK);
 }
 
 int weir_interrupts(void)
@@ -105,13 +107,6 @@ int weir_interrupts(void)
 }
 
 /* ---- supervisor -------------------------------------------------------------------------------------------------- */
-
-static volatile pid_t child_pid;
-
-static void pass_on(int number)
-{
-    if (child_pid > 0) kill(child_pid, number);
-}
 
 static int spawn(char **argv, int write_fd, pid_t *pid)
 {
@@ -160,12 +155,24 @@ static int tell_exit(const char *running, int code)
     return WEIR_EXIT_JOB;
 }
 
-static int wait_for(pid_t pid, int read_fd)
+/* Interrupts are passed on; no handler runs, so nothing can fall between two of its lines. */
+static int wait_for_end(pid_t pid)
 {
-    int status;
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) return WEIR_EXIT_JOB;
+    sigset_t set = interrupt_signals();
+    sigaddset(&set, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* a child that has ended already is found by the first waitpid */
+    for (int status;;) {
+        pid_t ended = waitpid(pid, &status, WNOHANG);
+        if (ended == pid) return status;
+        if (ended < 0 && errno != EINTR) return W_EXITCODE(WEIR_EXIT_JOB, 0);
+        int number = sigwaitinfo(&set, NULL);
+        if (number == SIGINT || number == SIGTERM) kill(pid, number);
     }
+}
+
+static int tell_end(pid_t pid, int read_fd)
+{
+    int status = wait_for_end(pid);
     char running[MOST_REPORT + 1];
     ssize_t n = read(read_fd, running, MOST_REPORT);
     running[n > 0 ? n : 0] = '\0';
@@ -185,18 +192,15 @@ int weir_supervise(int argc, char **argv)
     arguments[0] = name;
     memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
     fcntl(ends[1], F_SETFD, 0);
+    set_handler(SIGCHLD, SIG_DFL, 0);
     block_interrupts(SIG_BLOCK);
-    set_handler(SIGINT, pass_on, SA_RESTART);
-    set_handler(SIGTERM, pass_on, SA_RESTART);
     pid_t pid = 0;
     int failed = spawn(arguments, ends[1], &pid), code = WEIR_EXIT_JOB;
-    child_pid = pid;
-    block_interrupts(SIG_UNBLOCK);
     close(ends[1]);
     if (failed)
         fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(failed));
     else
-        code = wait_for(pid, ends[0]);
+        code = tell_end(pid, ends[0]);
     close(ends[0]);
     free(arguments);
     return code;
