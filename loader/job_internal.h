@@ -6,6 +6,7 @@
  *   job_steps.c    the steps of a node, each a stream node; job_flow.c: how they are joined
  *   job_parts.c    components and their options
  *   job_schema.c   binding inputs to fields, and what comes out
+ *   job_expr.c     expressions: filter, set, select, key_by, arguments of aggregates
  *   job_time.c     `time:`; job_window.c: `window:` and `aggregate:`
  *
  * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about
@@ -96,9 +97,11 @@ bool weir__read_duration(struct weir__job *, const struct weir_value *, const ch
 bool weir__read_bool(struct weir__job *, const struct weir_value *, const char *what, bool *value);
 /* Index of the choice (NULL-terminated); -1 after a problem. */
 int weir__read_choice(struct weir__job *, const struct weir_value *, const char *what, const char *const *choices);
-/* A text that can only be an expression: "amount >= 100", "round(x)". Says that they come later. */
+/* The same at another mark inside it. */
+void weir__say_at(struct weir__job *, const struct weir_value *at, const struct weir_mark *, char *help, const char *format,
+                  ...) WEIR_PRINTF(5, 6);
+/* A text that can only be an expression: "amount >= 100", "round(x)". */
 bool weir__is_expression(const char *text);
-void weir__say_expression(struct weir__job *, const struct weir_value *);
 
 /* ---- job_nodes.c ---------------------------------------------------------------------------------------------------- */
 
@@ -180,6 +183,26 @@ bool weir__check_field_name(struct weir__job *, const struct weir_value *name);
 int32_t weir__find_field(struct weir__job *, const struct weir_value *, const char *name, struct weir_schema *,
                          const char *stream);
 char *weir__field_help(const char *name, const struct weir_schema *);
+
+/* ---- job_expr.c ----------------------------------------------------------------------------------------------------- */
+
+struct weir__flow;
+bool weir__is_plain_name(const char *text);                /* of a field or component: "amount", "left.order" */
+bool weir__is_expression_value(const struct weir_value *); /* a scalar that is no plain name */
+/* The type of text, which is the scalar or a part of it. False: problems were said, or the schema is NULL (unknown). */
+bool weir__check_expression(struct weir__job *, const struct weir_value *, const char *text, const struct weir_schema *,
+                            weir_type *type, bool *nullable);
+/* One stream node for both; either may be NULL. */
+void weir__build_filter_and_set(struct weir__job *, struct weir__flow *, const struct weir_value *filter,
+                                const struct weir_value *set);
+bool weir__select_computes(const struct weir__flow *, const struct weir_value *select); /* a mapping with an expression */
+void weir__build_computed_select(struct weir__job *, struct weir__flow *, const struct weir_value *select);
+bool weir__key_computes(const struct weir__job *, const struct weir__flow *, const struct weir_value *key);
+void weir__build_computed_key(struct weir__job *, struct weir__flow *,
+                              const struct weir_value *key); /* adds to flow->keys */
+/* Fields of which the expressions are the names, for a window to aggregate; values[i] is the scalar that holds texts[i]. */
+void weir__build_arguments(struct weir__job *, struct weir__flow *, const struct weir_value *const *values,
+                           char *const *texts, size_t n);
 
 /* ---- job_flow.c, job_steps.c, job_time.c, job_window.c -------------------------------------------------------------- */
 

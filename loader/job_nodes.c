@@ -7,15 +7,14 @@
 #include "data/key.h"
 #include "loader/job_internal.h"
 
-static const char *const node_keys[] = {"id",         "source", "sink",   "from",        "schema",
-                                        "malformed",  "time",   "filter", "map",         "flat_map",
-                                        "process",    "key_by", "reduce", "sum",         "min",
-                                        "max",        "min_by", "max_by", "count",       "window",
-                                        "aggregate",  "select", "args",   "parallelism", "max_parallelism",
-                                        "slot_group", "chain",  NULL};
-static const char *const later_node_keys[] = {"set",        "join",      "state", "trigger",    "evictor", "connect",
-                                              "co_process", "broadcast", "async", "checkpoint", "cogroup", "iterate",
-                                              "window_all", "guarantee", "ttl",   "slots",      "restart", NULL};
+static const char *const node_keys[] = {
+    "id",         "source", "sink",     "from",    "schema",    "malformed", "time", "filter",      "set",
+    "errors",     "map",    "flat_map", "process", "key_by",    "reduce",    "sum",  "min",         "max",
+    "min_by",     "max_by", "count",    "window",  "aggregate", "select",    "args", "parallelism", "max_parallelism",
+    "slot_group", "chain",  NULL};
+static const char *const later_node_keys[] = {"join",      "state", "trigger",    "evictor", "connect", "co_process",
+                                              "broadcast", "async", "checkpoint", "cogroup", "iterate", "window_all",
+                                              "guarantee", "ttl",   "slots",      "restart", NULL};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
 static const char *const sink_keys[] = {"sink", "from", "args", NULL};
 static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};

@@ -41,6 +41,15 @@ void weir__say(struct weir__job *job, const struct weir_value *at, char *help, c
     va_end(args);
 }
 
+void weir__say_at(struct weir__job *job, const struct weir_value *at, const struct weir_mark *mark, char *help,
+                  const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(job, at, mark, help, format, args);
+    va_end(args);
+}
+
 void weir__say_part(struct weir__job *job, const struct weir_value *at, const char *part, char *help, const char *format,
                     ...)
 {
@@ -60,14 +69,11 @@ char *weir__near(const char *name, const char *const *candidates, size_t n, cons
 char *weir__found(const struct weir_value *value)
 {
     switch (value->kind) {
-    case WEIR_VALUE_SEQUENCE:
-        return weir_strdup("a list");
-    case WEIR_VALUE_MAPPING:
-        return weir_strdup("a mapping");
+    case WEIR_VALUE_SEQUENCE: return weir_strdup("a list");
+    case WEIR_VALUE_MAPPING: return weir_strdup("a mapping");
     case WEIR_VALUE_SCALAR:
         return value->secret ? weir_strdup("another value (a secret, not shown)") : weir_format("'%s'", value->text);
-    default:
-        return weir_strdup("nothing");
+    default: return weir_strdup("nothing");
     }
 }
 
@@ -227,10 +233,4 @@ int weir__read_choice(struct weir__job *job, const struct weir_value *value, con
 bool weir__is_expression(const char *text)
 {
     return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./")] != '\0';
-}
-
-void weir__say_expression(struct weir__job *job, const struct weir_value *value)
-{
-    weir__say(job, value, weir_strdup("write the rule as a component in C (see `weir list` for those that exist)"),
-              "'%s' is an expression; expressions are not supported by this version yet", value->text);
 }

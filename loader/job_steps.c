@@ -128,12 +128,7 @@ static void bind_step(struct step *s)
 static void build_operator(struct weir__job *job, struct weir__flow *flow, const char *step, const struct weir_value *value)
 {
     struct step s = {.job = job, .flow = flow};
-    if (value->kind == WEIR_VALUE_SCALAR && !value->broken && !value->secret && weir__is_expression(value->text)) {
-        weir__say_expression(job, value);
-        s.use.at = value;
-    } else {
-        weir__use_component(job, value, WEIR_OPERATOR, flow->schema, flow->name, &s.use);
-    }
+    weir__use_component(job, value, WEIR_OPERATOR, flow->schema, flow->name, &s.use);
     check_step(job, step, &s.use);
     check_key(job, flow, &s.use);
     bind_step(&s);
@@ -204,8 +199,8 @@ static void pick(struct selection *s, const struct weir_value *at, const char *n
         s->complete = false;
         return;
     }
-    if (weir__is_expression(from))
-        weir__say_expression(s->job, value);
+    if (at == value && weir__is_expression(from))
+        weir__say(s->job, value, weir_strdup("name it: select: {NAME: EXPRESSION, ...}"), "a computed field needs a name");
     else
         field = weir__find_field(s->job, value, from, s->flow->schema, s->flow->name);
     bool named = at == value || weir__check_field_name(s->job, at);
@@ -271,7 +266,8 @@ static void add_key(struct weir__job *job, struct weir__flow *flow, const struct
     const char *name;
     if (!weir__read_text(job, value, "key_by", &name)) return;
     if (weir__is_expression(name)) {
-        weir__say_expression(job, value);
+        weir__say(job, value, weir_strdup("name each part of the key: key_by: {NAME: EXPRESSION, ...}"),
+                  "a computed part of a key needs a name");
         return;
     }
     int32_t i = weir__find_field(job, value, name, flow->schema, flow->name);
@@ -331,6 +327,8 @@ static void build_key(struct weir__job *job, struct weir__flow *flow, const stru
         for (size_t i = 0; i < key->n; i++) add_key(job, flow, key->items[i]);
     } else if (key->kind == WEIR_VALUE_MAPPING && weir_value_get(key, "left")) {
         weir__say(job, key, NULL, "two named inputs (left, right) are not supported by this version yet");
+    } else if (weir__key_computes(job, flow, key)) {
+        weir__build_computed_key(job, flow, key);
     } else if (key->kind == WEIR_VALUE_MAPPING) {
         build_selector(job, flow, key);
     } else {
@@ -372,6 +370,24 @@ static void build_main(struct weir__job *job, struct weir__flow *flow, const cha
         build_rolling(job, flow, step, value);
 }
 
+/* A filter that is written out: anything but the name of a component; a plain word only when it names a field. */
+static bool is_condition(const struct weir__job *job, const struct weir__flow *flow, const struct weir_value *filter)
+{
+    if (filter->kind != WEIR_VALUE_SCALAR || filter->broken || weir__peek_component(job, filter, WEIR_OPERATOR))
+        return false;
+    if (weir__is_expression(filter->text) || !weir__is_plain_name(filter->text)) return true;
+    return flow->schema && weir_schema_find(flow->schema, filter->text) >= 0;
+}
+
+static bool has_expressions(const struct weir__job *job, const struct weir__job_node *node)
+{
+    for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
+        const struct weir_stream_node *n = job->graph->nodes[i];
+        if (n->kind == WEIR_NODE_EXPR && strcmp(n->uid, node->id) == 0) return true;
+    }
+    return false;
+}
+
 static void build_steps(struct weir__job *job, struct weir__flow *flow)
 {
     struct weir__job_node *node = flow->node;
@@ -379,15 +395,21 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     const struct weir_value *key = weir_value_get(node->value, "key_by"), *select = weir_value_get(node->value, "select");
     const struct weir_value *aggregate = weir_value_get(node->value, "aggregate");
     const struct weir_component_info *filter_info = filter ? weir__peek_component(job, filter, WEIR_OPERATOR) : NULL;
-    bool keyed_filter = filter_info && writes_key(filter_info);
+    bool keyed_filter = filter_info && writes_key(filter_info), computed_filter = filter && is_condition(job, flow, filter);
+    const struct weir_value *set = weir_value_get(node->value, "set"), *errors = weir_value_key(node->value, "errors");
+    const struct weir_value *condition = computed_filter ? filter : NULL;
+    if (condition) filter = NULL;
     const char *main_step = find_main_step(job, node);
     node->main_step = *main_step        ? main_step
                       : aggregate       ? "window"
                       : filter          ? "filter"
+                      : condition       ? "filter"
+                      : set             ? "set"
                       : time && !select ? "time"
                                         : "select";
     if (time) build_time(job, flow, time);
     if (filter && !keyed_filter) build_operator(job, flow, "filter", filter);
+    if (condition || set) weir__build_filter_and_set(job, flow, condition, set);
     if (key) build_key(job, flow, key);
     if (filter && keyed_filter) build_operator(job, flow, "filter", filter);
     if (*main_step) build_main(job, flow, main_step);
@@ -396,7 +418,13 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
         weir__say(job, weir_value_key(node->value, "key_by"),
                   weir_strdup("put key_by in the node whose process, window or reduce needs it"),
                   "nothing in this node uses the key");
-    if (select) build_select(job, flow, select);
+    if (select && weir__select_computes(flow, select))
+        weir__build_computed_select(job, flow, select);
+    else if (select)
+        build_select(job, flow, select);
+    if (errors && !has_expressions(job, node))
+        weir__say(job, errors, NULL,
+                  "nothing in this node computes: 'errors' says what becomes of records that expressions fail on");
     if (!flow->attached) build_nothing(job, flow);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }

@@ -114,7 +114,27 @@ static char *trimmed(const char *text, size_t n)
     return weir_strndup(text, n);
 }
 
-/* name | name() | name(field, field). False: it is not that. */
+/* Where the argument at p ends: at a comma outside of parentheses and quotes, or at `end`. NULL: parentheses do not match. */
+static const char *argument_end(const char *p, const char *end)
+{
+    int depth = 0;
+    char quote = 0;
+    for (; p < end; p++) {
+        if (quote)
+            quote = *p == quote ? 0 : quote;
+        else if (*p == '\'' || *p == '"' || *p == '`')
+            quote = *p;
+        else if (*p == '(')
+            depth++;
+        else if (*p == ')' && --depth < 0)
+            return NULL;
+        else if (*p == ',' && depth == 0)
+            return p;
+    }
+    return depth == 0 && !quote ? end : NULL;
+}
+
+/* name | name() | name(argument, argument), where an argument is a field or an expression. False: it is not that. */
 static bool parse_call(const char *text, struct call *call)
 {
     *call = (struct call){0};
@@ -123,7 +143,8 @@ static bool parse_call(const char *text, struct call *call)
     call->name = trimmed(text, open ? (size_t)(open - text) : (size_t)(end - text));
     if (!is_name(call->name) || (open && end[-1] != ')')) return false;
     for (const char *p = open ? open + 1 : NULL; p && p < end;) {
-        const char *comma = memchr(p, ',', (size_t)(end - p)), *stop = comma ? comma : end - 1;
+        const char *stop = argument_end(p, end - 1), *comma = stop && stop < end - 1 ? stop : NULL;
+        if (!stop) return false;
         char *field = trimmed(p, (size_t)(stop - p));
         bool none = *field == '\0' && !comma && call->n == 0;
         if (none) {
@@ -132,7 +153,6 @@ static bool parse_call(const char *text, struct call *call)
         }
         call->fields = weir_realloc_array(call->fields, call->n, call->n + 1, sizeof *call->fields);
         call->fields[call->n++] = field;
-        if (!is_name(field)) return false;
         p = comma ? comma + 1 : NULL;
     }
     return true;
@@ -184,8 +204,8 @@ static bool add_result(struct aggregates *a, const struct weir_value *key, weir_
 
 static void say_not_a_call(struct weir__job *job, const struct weir_value *value)
 {
-    weir__say(job, value, weir_strdup("write it as NAME or NAME(FIELD), and compute what it needs in a step before"),
-              "'%s' is an expression; expressions are not supported by this version yet", value->text);
+    weir__say(job, value, weir_strdup("write it as NAME or NAME(EXPRESSION), and compute with the results in a step after"),
+              "'%s' is no aggregate", value->text);
 }
 
 /* A component, with the fields in the parentheses. `at`: its name, or {name: {options}}. */
@@ -286,10 +306,37 @@ static bool check_window(struct weir__job *job, const struct weir__flow *flow, c
     return flow->schema && flow->key_value && aggregate;
 }
 
+/* The arguments that are expressions become fields in a step before the window, named by their texts. */
+static void compute_arguments(struct weir__job *job, struct weir__flow *flow, const struct weir_value *aggregate)
+{
+    const struct weir_value **values = NULL;
+    char **texts = NULL;
+    size_t n = 0;
+    for (size_t i = 0; aggregate->kind == WEIR_VALUE_MAPPING && i < aggregate->n; i++) {
+        const struct weir_value *value = aggregate->pairs[i].value;
+        struct call call;
+        if (value->kind != WEIR_VALUE_SCALAR || value->broken || value->secret) continue;
+        bool ok = parse_call(value->text, &call);
+        for (size_t k = 0; ok && k < call.n; k++) {
+            if (weir__is_plain_name(call.fields[k])) continue;
+            values = weir_realloc_array(values, n, n + 1, sizeof *values);
+            texts = weir_realloc_array(texts, n, n + 1, sizeof *texts);
+            values[n] = value;
+            texts[n++] = weir_strdup(call.fields[k]);
+        }
+        call_finish(&call);
+    }
+    if (n) weir__build_arguments(job, flow, values, texts, n);
+    for (size_t i = 0; i < n; i++) weir_free(texts[i]);
+    weir_free(values);
+    weir_free(texts);
+}
+
 void weir__build_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
                         const struct weir_value *aggregate)
 {
     const struct weir_value *at = weir_value_key(flow->node->value, window ? "window" : "aggregate");
+    if (aggregate) compute_arguments(job, flow, aggregate);
     struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_WINDOW, "window", at);
     struct aggregates a = {.job = job, .flow = flow, .window = &node->window};
     a.complete = check_window(job, flow, at, window, aggregate);
