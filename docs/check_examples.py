@@ -10,8 +10,8 @@ In each page, in order, in a folder of the page's own that has plugin-api/ and e
   .c files            are compiled without warnings; plugins among them are described by `weir inspect`
   .yaml files         must be valid for `weir validate`
   ```console          lines with "$ " are run by a shell that finds `weir`; what is printed on standard output must be the
-                      lines that follow, and the exit code 0. "$ weir ... # exit code 2" says another one, and then what is on
-                      standard error is compared too, and a .yaml block just before need not be valid
+                      lines that follow, and the exit code 0. "$ weir ... # exit code 2" says another one, and then what is
+                      on standard error is compared too, and a .yaml block just before need not be valid
 
 Links to files of the project must lead somewhere.
 """
