@@ -12,6 +12,7 @@
 #include <weir/sink.h>
 #include <weir/source.h>
 #include <weir/watermark.h>
+#include <weir/window.h>
 
 #include "base/alloc.h"
 #include "loader/plugin_info.h"
@@ -65,6 +66,16 @@ static const struct vtable_rule {
     {WEIR_DECODER, "weir_decoder", sizeof(weir_decoder), {CALLBACK(weir_decoder, begin), CALLBACK(weir_decoder, decode)}},
     {WEIR_ENCODER, "weir_encoder", sizeof(weir_encoder), {CALLBACK(weir_encoder, encode)}},
     {WEIR_SINK, "weir_sink", sizeof(weir_sink), {CALLBACK(weir_sink, write)}},
+    {WEIR_WINDOW_ASSIGNER,
+     "weir_window_assigner",
+     sizeof(weir_window_assigner),
+     {CALLBACK(weir_window_assigner, assign)}},
+    {WEIR_TRIGGER, "weir_trigger", sizeof(weir_trigger), {CALLBACK(weir_trigger, on_row), CALLBACK(weir_trigger, on_timer)}},
+    {WEIR_EVICTOR, "weir_evictor", sizeof(weir_evictor), {{NULL, 0}}},
+    {WEIR_WINDOW_FUNCTION,
+     "weir_window_function",
+     sizeof(weir_window_function),
+     {CALLBACK(weir_window_function, process)}},
 };
 struct vtable_head { /* every vtable begins like this */
     uint32_t struct_size, flags;
@@ -107,6 +118,22 @@ static weir_status check_decoder(const weir_component *c, struct weir_component_
     return WEIR_OK;
 }
 
+static weir_status check_trigger(const weir_component *c, struct weir_error *error)
+{
+    const weir_trigger *v = c->vtable;
+    if ((c->flags & WEIR_MERGEABLE) && c->n_states > 0 && !v->merge_value)
+        return weir__refuse(error, "expected merge_value in its weir_trigger, as WEIR_MERGEABLE and its states promise, "
+                                   "found NULL; write it or take the flag away");
+    return WEIR_OK;
+}
+
+static weir_status check_evictor(const weir_component *c, struct weir_error *error)
+{
+    const weir_evictor *v = c->vtable;
+    if (v->before || v->after) return WEIR_OK;
+    return weir__refuse(error, "expected before or after in its weir_evictor, found neither; set one of them");
+}
+
 static weir_status check_vtable_of(const struct vtable_rule *rule, const weir_component *c, struct weir_component_info *info,
                                    struct weir_error *error)
 {
@@ -124,6 +151,8 @@ static weir_status check_vtable_of(const struct vtable_rule *rule, const weir_co
     }
     if (rule->kind == WEIR_OPERATOR) return check_operator(c, info, error);
     if (rule->kind == WEIR_AGGREGATE) return check_aggregate(c, error);
+    if (rule->kind == WEIR_TRIGGER) return check_trigger(c, error);
+    if (rule->kind == WEIR_EVICTOR) return check_evictor(c, error);
     return rule->kind == WEIR_DECODER ? check_decoder(c, info, error) : WEIR_OK;
 }
 

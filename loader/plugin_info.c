@@ -25,6 +25,10 @@ static const struct rule {
     {WEIR_DECODER, NONE, MUST, NONE, NONE, 0},
     {WEIR_ENCODER, MAY, NONE, NONE, NONE, 0},
     {WEIR_SINK, MAY, NONE, NONE, NONE, 0},
+    {WEIR_WINDOW_ASSIGNER, MAY, NONE, NONE, NONE, WEIR_MERGING | WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS},
+    {WEIR_TRIGGER, MAY, NONE, NONE, MAY, WEIR_MERGEABLE},
+    {WEIR_EVICTOR, MAY, NONE, NONE, NONE, 0},
+    {WEIR_WINDOW_FUNCTION, MAY, MUST, MAY, MAY, 0},
 };
 #define FLAGS_OF_ALL (WEIR_BLOCKING | WEIR_NONDETERMINISTIC | WEIR_ACCEPTS_SELECTION)
 
@@ -185,6 +189,25 @@ static weir_status check_schemas(const struct weir_component_info *c, struct wei
     return s;
 }
 
+/* What runs beside a window sees whole rows: its options name the fields it wants. */
+static weir_status check_window_part(const struct weir_component_info *c, struct weir_error *error)
+{
+    bool plain = c->kind == WEIR_WINDOW_ASSIGNER || c->kind == WEIR_TRIGGER || c->kind == WEIR_EVICTOR;
+    if (plain && c->in && strcmp(c->in, "*") != 0)
+        return weir__refuse(error,
+                            ".in: expected \"*\" for a component of kind %s, found \"%s\"; fields it needs are options of "
+                            "type WEIR_OPT_FIELD",
+                            weir_kind_name(c->kind), c->in);
+    if (c->kind == WEIR_WINDOW_ASSIGNER && (c->flags & WEIR_EVENT_WINDOWS) && (c->flags & WEIR_CLOCK_WINDOWS))
+        return weir__refuse(error, "expected event_windows or clock_windows, found both; windows follow one clock");
+    for (uint32_t i = 0; c->kind == WEIR_TRIGGER && i < c->n_states; i++) {
+        if (c->states[i].kind == WEIR_VALUE) continue;
+        return weir__refuse(error, "state '%s': expected a value state for a trigger, found a %s state", c->states[i].name,
+                            weir_state_kind_name(c->states[i].kind));
+    }
+    return WEIR_OK;
+}
+
 /* ---- states and the rest ----------------------------------------------------------------------------------------- */
 
 static weir_status check_states(const struct weir_component_info *c, struct weir_error *error)
@@ -214,6 +237,7 @@ static weir_status check_component(const struct weir_component_info *c, struct w
     weir_status s = check_kind(c, error);
     if (s == WEIR_OK) s = weir__option_table_check(c, error);
     if (s == WEIR_OK) s = check_schemas(c, error);
+    if (s == WEIR_OK) s = check_window_part(c, error);
     return s == WEIR_OK ? check_states(c, error) : s;
 }
 

@@ -14,6 +14,10 @@ const struct weir__word weir__kinds[] = {
     {WEIR_DECODER, "decoder"},
     {WEIR_ENCODER, "encoder"},
     {WEIR_SINK, "sink"},
+    {WEIR_WINDOW_ASSIGNER, "window_assigner"},
+    {WEIR_TRIGGER, "trigger"},
+    {WEIR_EVICTOR, "evictor"},
+    {WEIR_WINDOW_FUNCTION, "window_function"},
     {0, NULL},
 };
 const struct weir__word weir__option_types[] = {
@@ -40,6 +44,9 @@ const struct weir__word weir__component_flags[] = {
     {WEIR_MERGEABLE, "mergeable"},
     {WEIR_INVERTIBLE, "invertible"},
     {WEIR_UNBOUNDED, "unbounded"},
+    {WEIR_MERGING, "merging"},
+    {WEIR_EVENT_WINDOWS, "event_windows"},
+    {WEIR_CLOCK_WINDOWS, "clock_windows"},
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {

@@ -81,6 +81,12 @@ static void free_window(struct weir_window_config *window, void (*destroy_part)(
         free_part(window->aggregates[i].part, destroy_part);
     }
     weir_free(window->aggregates);
+    free_part(window->assigner, destroy_part);
+    free_part(window->trigger, destroy_part);
+    free_part(window->evictor, destroy_part);
+    free_part(window->function, destroy_part);
+    weir_free(window->function_args);
+    weir_schema_release(window->aggregated);
 }
 
 static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct weir_part_spec *))

@@ -61,14 +61,21 @@ struct weir_aggregate_config {
     uint32_t n_args;
 };
 
-enum weir_window_kind { WEIR_WINDOW_TUMBLING = 1, WEIR_WINDOW_SLIDING };
+/* TUMBLING and SLIDING: of event time, keyed, with aggregates and the event-time trigger: window/window_op.c. Everything
+ * else is GENERAL: window/general_op.c. */
+enum weir_window_kind { WEIR_WINDOW_TUMBLING = 1, WEIR_WINDOW_SLIDING, WEIR_WINDOW_GENERAL };
 struct weir_window_config {
     enum weir_window_kind kind;
     int64_t size_ms, slide_ms, offset_ms; /* tumbling: slide == size */
     int64_t lateness_ms;
-    bool late_output;                     /* port 1 is the late side output: rows like the input */
+    bool late_output;                     /* the last port is the late side output: rows like the input */
     struct weir_aggregate_config *aggregates; /* output: key fields, then these in order */
     uint32_t n_aggregates;
+    /* GENERAL: */
+    struct weir_part_spec *assigner, *trigger, *evictor; /* evictor: NULL for none */
+    struct weir_part_spec *function;                     /* NULL: none, the aggregates come out */
+    uint32_t *function_args, n_function_args;            /* fields of `in`, or of `aggregated` */
+    struct weir_schema *aggregated; /* key fields and aggregates, where a function reads them; else NULL */
 };
 
 /* One field that comes out of an EXPR node: a field of the input, or an expression over them. */

@@ -65,7 +65,7 @@ weir_row weir__instance_key_row(struct weir_instance *in)
     if (in->key_at >= 0) return (weir_row){&in->key_view, in->key_at};
     if (!in->key_rows) {
         int32_t forgotten;
-        if (!in->key.p || weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
+        if (!in->key.p || in->n_key_fields == 0 || weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
             !(in->key_rows = weir_builder_take(&in->key_builder, 0, NULL, &forgotten))) {
             weir_op_fail(in->op, WEIR_E_PLUGIN, "the key was asked for where no key is current");
             return (weir_row){NULL, 0};
@@ -220,12 +220,14 @@ static weir_status host_set_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int
     struct weir_instance *in = weir_instance_of(cx);
     weir_status s = check_timer(in, clock);
     if (s != WEIR_OK) return s;
+    if (in->timers_in_ns) ns = (uint64_t)in->ns;
     return weir_timers_set(in->timers, (weir_clock)clock, &in->key, ns, at) == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 static weir_status host_drop_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int64_t at)
 {
     struct weir_instance *in = weir_instance_of(cx);
     weir_status s = check_timer(in, clock);
+    if (in->timers_in_ns) ns = (uint64_t)in->ns;
     if (s == WEIR_OK) weir_timers_drop(in->timers, (weir_clock)clock, &in->key, ns, at);
     return s;
 }

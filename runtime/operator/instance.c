@@ -194,7 +194,13 @@ weir_status weir_instance_create(const struct weir_instance_options *o, struct w
     in->source = o->source;
     in->source_arg = o->source_arg;
     in->key_at = -1;
-    weir_status s = weir_part_instantiate(o->registry, o->part, &in->part, error);
+    weir_status s = WEIR_OK;
+    if (o->nested) {
+        in->part = *o->nested;
+        in->part_is_borrowed = true;
+    } else {
+        s = weir_part_instantiate(o->registry, o->part, &in->part, error);
+    }
     if (s == WEIR_OK && o->in) s = set_up_input(in, o, error);
     if (s == WEIR_OK && o->builder) lend_port(in, o->builder);
     if (s == WEIR_OK && !o->builder) s = set_up_ports(in, o, error);
@@ -249,7 +255,7 @@ void weir_instance_destroy(struct weir_instance *in)
     weir_free(in->args);
     weir_free(in->arg_must);
     weir_free(in->view_columns);
-    weir_part_instance_finish(&in->part);
+    if (!in->part_is_borrowed) weir_part_instance_finish(&in->part);
     weir_free(in);
 }
 

@@ -36,6 +36,7 @@ struct weir_instance {
     weir_ctx cx;        /* first member: a weir_ctx is its instance */
     struct weir_op *op; /* whose instance this is: outbox, clocks, errors */
     struct weir_part_instance part;
+    bool part_is_borrowed; /* it belongs to the instance that it is nested in */
     weir_info info;
     struct weir_schema *in; /* of the component's view: input_schema(0); NULL for sources */
     uint32_t *args, n_args; /* view column i is stream field args[i] */
@@ -51,6 +52,7 @@ struct weir_instance {
     const uint32_t *key_fields; /* of the stream's schema */
     uint32_t n_key_fields;
     int64_t ns;              /* namespace of state access; 0 but for windows */
+    bool timers_in_ns;       /* a trigger: its timers have that namespace too */
     struct weir_key_ref key; /* current; key.p NULL: none */
     struct weir_key_bytes key_bytes;
     int64_t key_at;                  /* row of `rows` it came from; -1: a timer's */
@@ -87,6 +89,7 @@ struct weir_instance_options {
     struct weir_op *op;
     struct weir_registry *registry;
     const struct weir_part_spec *part;
+    const struct weir_part_instance *nested; /* borrowed, of the same spec: a component that another one holds; else NULL */
     struct weir_schema *in; /* the stream's schema; NULL: no input */
     const uint32_t *args;   /* by declared input; NULL with n_args 0 */
     uint32_t n_args;

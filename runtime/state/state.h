@@ -4,7 +4,8 @@
  * there is none. Everything goes through struct weir_state_ops, so that a backend can be exchanged; the heap backend
  * (state/heap.h) is the first. A backend may copy values in and out: a pointer is valid until the next call that names the
  * same state, and until weir_state_settle, which the operator calls after each callback, when the current key changes, and
- * before a barrier. edit and the list and map changes mark the entry changed.
+ * before a barrier; values of two namespaces that are both at hand stay valid together until then (windows that merge). edit
+ * and the list and map changes mark the entry changed.
  *
  * Values are the structs that a component declares (weir_state): fixed size, zeroed at first, with weir_str members whose
  * bytes the backend owns. An emptied list or map counts as absent. Keys are enumerable per key group and namespace in order

@@ -54,7 +54,7 @@ static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
 
 static weir_status make_results(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_error *error)
 {
-    struct weir_schema *schema = node->outputs[0].schema;
+    struct weir_schema *schema = node->window.aggregated ? node->window.aggregated : node->outputs[0].schema;
     uint32_t *written = weir_alloc_array(a->n + 1, sizeof *written);
     for (uint32_t i = 0; i < a->n; i++) {
         written[i] = node->n_key_fields + i;
@@ -221,6 +221,35 @@ weir_status weir_aggregates_add_row(struct weir_aggregates *a, void *value, bool
         if (s == WEIR_OK) s = add_one(slot, (char *)value + slot->offset, row);
     }
     return s;
+}
+
+weir_status weir_aggregates_create(struct weir_aggregates *a, void *value)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
+        if (a->slots[i].instance) s = create(&a->slots[i], value);
+    }
+    return s;
+}
+
+bool weir_aggregates_can_merge(const struct weir_aggregates *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (a->slots[i].instance && !a->slots[i].vtable->merge) return false;
+    }
+    return true;
+}
+
+weir_status weir_aggregates_merge(struct weir_aggregates *a, void *value, const void *other)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct weir_aggregate_slot *slot = &a->slots[i];
+        if (!slot->instance) continue;
+        weir_status s = slot->vtable->merge(slot->instance->part.self, &slot->instance->cx, (char *)value + slot->offset,
+                                            (const char *)other + slot->offset);
+        if (s < 0) return weir_instance_failed(slot->instance, s, "merge");
+    }
+    return WEIR_OK;
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */

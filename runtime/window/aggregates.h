@@ -41,6 +41,10 @@ WEIR_CHECKED weir_status weir_aggregates_end(struct weir_aggregates *);
 /* Row i of the rows goes into values[i]; created (bit i): values[i] is new. */
 WEIR_CHECKED weir_status weir_aggregates_add(struct weir_aggregates *, void *const *values, const uint8_t *created);
 WEIR_CHECKED weir_status weir_aggregates_add_row(struct weir_aggregates *, void *value, bool created, int64_t row);
+/* Makes a new, zeroed value the empty accumulator. */
+WEIR_CHECKED weir_status weir_aggregates_create(struct weir_aggregates *, void *value);
+bool weir_aggregates_can_merge(const struct weir_aggregates *); /* all components have merge */
+WEIR_CHECKED weir_status weir_aggregates_merge(struct weir_aggregates *, void *value, const void *other);
 /* Ends one row of `results` from an accumulator. */
 WEIR_CHECKED weir_status weir_aggregates_result(struct weir_aggregates *, const void *value, int64_t window_start,
                                                 int64_t window_end, int64_t time);

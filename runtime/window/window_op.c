@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "window/aggregates.h"
+#include "window/general_internal.h"
 #include "window/time_windows.h"
 
 #define MOST_WINDOWS (1 << 20) /* of one record */
@@ -411,6 +411,8 @@ static weir_status check_config(const struct weir_window_config *c, struct weir_
 struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
                                       struct weir_registry *registry, const char *where, struct weir_error *error)
 {
+    if (node->window.kind == WEIR_WINDOW_GENERAL)
+        return weir__general_window_op_create(node, env, registry, where, error);
     struct window_op *w = weir_alloc(sizeof *w);
     weir_op_init(&w->op, &window_class, env, where);
     w->node = node;

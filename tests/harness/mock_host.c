@@ -118,7 +118,7 @@ static void store(struct mock_host *h, struct mock_part *p, uint32_t i, const ch
     case WEIR_OPT_COMPONENT:
         if (p->nested[i]) part_destroy(p->nested[i]);
         p->nested[i] = part_create(known(h, text));
-        *(weir_part *)at = (weir_part){p->nested[i]->component, p->nested[i]->component->vtable, p->nested[i]->self};
+        *(weir_part *)at = (weir_part){p->nested[i]->component, p->nested[i]->component->vtable, p->nested[i]->self, NULL};
         break;
     default: CU_FAIL_FATAL("an option type that the mock host does not know"); break;
     }

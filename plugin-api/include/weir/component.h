@@ -40,7 +40,11 @@ typedef enum weir_kind {
     WEIR_PARTITIONER = 6,         /* weir/partitioner.h */
     WEIR_DECODER = 7,             /* weir/format.h */
     WEIR_ENCODER = 8,             /* weir/format.h */
-    WEIR_SINK = 9                 /* weir/sink.h */
+    WEIR_SINK = 9,                /* weir/sink.h */
+    WEIR_WINDOW_ASSIGNER = 10,    /* weir/window.h: which windows a row belongs to */
+    WEIR_TRIGGER = 11,            /* weir/window.h: when a window fires */
+    WEIR_EVICTOR = 12,            /* weir/window.h: which rows of a window to leave out */
+    WEIR_WINDOW_FUNCTION = 13     /* weir/window.h: what is made of a window's rows */
 } weir_kind;
 
 /* weir_component.flags */
@@ -49,9 +53,13 @@ typedef enum weir_kind {
 #define WEIR_BLOCKING (1u << 2)          /* its callbacks may wait: it gets a thread of its own */
 #define WEIR_NONDETERMINISTIC (1u << 3)  /* the same input may give another output */
 #define WEIR_ACCEPTS_SELECTION (1u << 4) /* looks at weir_batch.selection; other components get compacted batches */
-#define WEIR_MERGEABLE (1u << 5)         /* aggregate: merging parts, in any order, is exactly adding all rows in order */
+/* aggregate: merging parts, in any order, is exactly adding all rows in order; trigger: can follow windows that merge */
+#define WEIR_MERGEABLE (1u << 5)
 #define WEIR_INVERTIBLE (1u << 6)        /* aggregate: has subtract, and it is exact */
 #define WEIR_UNBOUNDED (1u << 7)         /* source: does not end by itself (reported by `weir plan` and `weir inspect`) */
+#define WEIR_MERGING (1u << 8)           /* assigner: windows of a key that overlap or touch become one (sessions) */
+#define WEIR_EVENT_WINDOWS (1u << 9)     /* assigner: windows of event time: a watermark ends them, rows can be late */
+#define WEIR_CLOCK_WINDOWS (1u << 10)    /* assigner: windows of processing time; neither flag: windows that never end */
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
@@ -76,11 +84,12 @@ typedef struct weir_strings {
 } weir_strings;
 
 /* A nested component, made by the host: its instance has its options, and lives as long as its owner's. The owner calls
- * its vtable directly, open and close included. */
+ * its vtable directly, open and close included, with `cx` for a context. */
 typedef struct weir_part {
     const struct weir_component *component; /* NULL when the option is optional and absent */
     const void *vtable;
     void *self;
+    struct weir_ctx *cx; /* set for triggers, which have states of their own; NULL: the owner's context */
 } weir_part;
 
 #define WEIR_OPTIONAL (1u << 0) /* may be absent without a default: zero, NULL, -1 for a field */

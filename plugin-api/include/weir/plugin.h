@@ -15,5 +15,6 @@
 #include <weir/sink.h>
 #include <weir/source.h>
 #include <weir/watermark.h>
+#include <weir/window.h>
 
 #endif

@@ -1,0 +1,120 @@
+/* flights.c - the windows of a key that are in flight, in keyed state; and which of them merge (semantics A5.6). Subtask's
+ * thread.
+ *
+ * Invariant of merging windows: no two of a key overlap or touch. So a new window's cover with all that touch it touches no
+ * other, and one pass finds the whole merge set.
+ */
+#include <stdlib.h>
+#include <weir/udf.h>
+
+#include "base/alloc.h"
+#include "window/general_internal.h"
+
+struct window_key {
+    int64_t start, end;
+};
+struct ids {
+    int64_t id, content;
+};
+struct by_id {
+    int64_t start, end, content;
+};
+static const weir_field window_members[] = {WEIR_MEMBER(struct window_key, start), WEIR_MEMBER(struct window_key, end)};
+static const weir_field ids_members[] = {WEIR_MEMBER(struct ids, id), WEIR_MEMBER(struct ids, content)};
+static const weir_field by_id_members[] = {WEIR_MEMBER(struct by_id, start), WEIR_MEMBER(struct by_id, end),
+                                           WEIR_MEMBER(struct by_id, content)};
+static const weir_field row_members[] = {WEIR_MEMBER(struct weir__kept_row, time),
+                                         WEIR_MEMBER_OF(struct weir__kept_row, row, WEIR_BYTES)};
+static const weir_state states[WEIR__TRIGGER_STATES] = {
+    [WEIR__FLIGHTS] = WEIR_MAP_STATE("windows", struct window_key, window_members, struct ids, ids_members),
+    [WEIR__FLIGHT_OF_ID] = WEIR_VALUE_STATE("window", struct by_id, by_id_members),
+    [WEIR__ROWS] = WEIR_LIST_STATE("rows", struct weir__kept_row, row_members)};
+
+weir_status weir__flights_layouts(struct weir_state_layout own[WEIR__TRIGGER_STATES], struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    for (int i = 0; s == WEIR_OK && i < WEIR__TRIGGER_STATES; i++) s = weir_state_layout_init(&own[i], &states[i], error);
+    return s;
+}
+
+bool weir__flight_find(struct weir__general *g, const weir_window *window, struct weir__flight *flight)
+{
+    const struct window_key key = {window->start, window->end};
+    const struct ids *ids = g->state->ops->map_get(g->state, WEIR__FLIGHTS, &g->key, 0, &key);
+    if (ids) *flight = (struct weir__flight){*window, ids->id, ids->content};
+    return ids != NULL;
+}
+
+bool weir__flight_by_id(struct weir__general *g, int64_t id, struct weir__flight *flight)
+{
+    const struct by_id *found = g->state->ops->value_get(g->state, WEIR__FLIGHT_OF_ID, &g->key, id);
+    if (found) *flight = (struct weir__flight){{found->start, found->end}, id, found->content};
+    return found != NULL;
+}
+
+/* Content can outlive the window whose id it is under. */
+static bool holds_content(struct weir__general *g, int64_t id)
+{
+    weir_cursor cursor = {0};
+    const void *key, *value;
+    while (g->merging && g->state->ops->map_next(g->state, WEIR__FLIGHTS, &g->key, 0, &cursor, &key, &value)) {
+        if (((const struct ids *)value)->content == id) return true;
+    }
+    return false;
+}
+
+static int64_t free_id(struct weir__general *g)
+{
+    int64_t id = 1;
+    while (g->state->ops->value_get(g->state, WEIR__FLIGHT_OF_ID, &g->key, id) || holds_content(g, id)) id++;
+    return id;
+}
+
+weir_status weir__flight_add(struct weir__general *g, const weir_window *window, int64_t content,
+                             struct weir__flight *flight)
+{
+    const struct window_key key = {window->start, window->end};
+    int64_t id = free_id(g);
+    *flight = (struct weir__flight){*window, id, content ? content : id};
+    struct by_id *by_id = g->state->ops->value_edit(g->state, WEIR__FLIGHT_OF_ID, &g->key, id);
+    if (!by_id) return weir__no_window_memory(g);
+    *by_id = (struct by_id){window->start, window->end, flight->content};
+    struct ids *ids = g->state->ops->map_edit(g->state, WEIR__FLIGHTS, &g->key, 0, &key);
+    if (!ids) return weir__no_window_memory(g);
+    *ids = (struct ids){id, flight->content};
+    return WEIR_OK;
+}
+
+void weir__flight_remove(struct weir__general *g, const struct weir__flight *flight)
+{
+    const struct window_key key = {flight->window.start, flight->window.end};
+    g->state->ops->map_remove(g->state, WEIR__FLIGHTS, &g->key, 0, &key);
+    g->state->ops->clear(g->state, WEIR__FLIGHT_OF_ID, &g->key, flight->id);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    int64_t x = ((const struct weir__flight *)a)->window.start, y = ((const struct weir__flight *)b)->window.start;
+    return (x > y) - (x < y);
+}
+
+void weir__flights_touching(struct weir__general *g, const weir_window *window, struct weir__flight **found, size_t *n,
+                            weir_window *cover)
+{
+    weir_cursor cursor = {0};
+    const void *key, *value;
+    size_t capacity = 0;
+    *found = NULL;
+    *n = 0;
+    *cover = *window;
+    while (g->state->ops->map_next(g->state, WEIR__FLIGHTS, &g->key, 0, &cursor, &key, &value)) {
+        const struct window_key *other = key;
+        const struct ids *ids = value;
+        if (other->start > window->end || other->end < window->start) continue;
+        WEIR_GROW(*found, capacity, *n + 1);
+        (*found)[(*n)++] = (struct weir__flight){{other->start, other->end}, ids->id, ids->content};
+        if (other->start < cover->start) cover->start = other->start;
+        if (other->end > cover->end) cover->end = other->end;
+    }
+    if (*n > 1) qsort(*found, *n, sizeof **found, by_start);
+}

@@ -1,0 +1,114 @@
+/* general_internal.h - the pieces of the general window operator (semantics A5.2 to A5.6).
+ *
+ *   general_op.c   rows, timers, lateness: who is called when
+ *   flights.c      the windows of a key that are in flight, and how they merge
+ *   pane.c         the content of a window: rows or accumulators; firing
+ *   triggers.c     the trigger with those inside it
+ *
+ * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
+ * flight to its id and to the id that its content is kept under. An id is the smallest positive number that the key has
+ * free, and the namespace of the window's trigger state and timers, so the state tables are as many as a key has windows
+ * at once, not as many as there ever were. Where windows merge, content stays under the id of one of the old windows
+ * (A5.6: stateWindow); elsewhere both ids are the same.
+ */
+#ifndef WEIR_WINDOW_GENERAL_INTERNAL_H
+#define WEIR_WINDOW_GENERAL_INTERNAL_H
+
+#include "window/aggregates.h"
+
+struct weir__flight { /* a window in flight */
+    weir_window window;
+    int64_t id, content;
+};
+
+struct weir__kept_row { /* in the list of a window's rows */
+    int64_t time;
+    weir_str row; /* packed (data/row_codec.h) */
+};
+
+/* States of the operator; those of the triggers follow. */
+enum { WEIR__FLIGHTS, WEIR__FLIGHT_OF_ID, WEIR__ROWS, WEIR__TRIGGER_STATES };
+
+struct weir__general {
+    struct weir_op op;
+    const struct weir_stream_node *node;
+    const struct weir_window_config *config;
+    bool event_time, merging;
+    bool keeps_rows; /* content is rows: for a function, an evictor, or aggregates that cannot merge where windows do */
+
+    struct weir_instance *assigner, *evictor, *function; /* the last two: NULL for none */
+    const weir_window_assigner *assign;
+    const weir_evictor *evict;
+    const weir_window_function *process;
+    struct weir_instance **triggers; /* 0: the outermost */
+    uint32_t n_triggers;
+    const weir_trigger *trigger; /* of triggers[0] */
+    struct weir_aggregates aggregates;
+    bool aggregates_made;
+    bool assigner_opened, trigger_opened, evictor_opened, function_opened;
+
+    struct weir_state_layout own[WEIR__TRIGGER_STATES], *layouts; /* layouts: own, then the triggers', whose they are */
+    uint32_t n_layouts;
+    struct weir_state_set *state;          /* of `layouts` */
+    struct weir_state_set *function_state; /* NULL: it has none */
+    uint32_t *function_keys;               /* fields of `aggregated`: the first ones */
+    struct weir_timers *timers;
+
+    struct weir_key_ref key;  /* current; the bytes are triggers[0]'s */
+    struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
+    struct weir_builder pane; /* rows of a window, taken out of state */
+    weir_window *windows;     /* scratch: of a row */
+    uint32_t windows_capacity;
+    struct weir_key_bytes packed;
+};
+
+static inline weir_status weir__no_window_memory(struct weir__general *g)
+{
+    return weir_op_fail(&g->op, WEIR_E_MEMORY, "no memory for window state");
+}
+
+struct weir_op *weir__general_window_op_create(const struct weir_stream_node *, const struct weir_op_env *,
+                                               struct weir_registry *, const char *where, struct weir_error *);
+
+/* ---- flights.c: of the current key ------------------------------------------------------------------------------------ */
+
+WEIR_CHECKED weir_status weir__flights_layouts(struct weir_state_layout own[WEIR__TRIGGER_STATES], struct weir_error *);
+bool weir__flight_find(struct weir__general *, const weir_window *, struct weir__flight *);
+bool weir__flight_by_id(struct weir__general *, int64_t id, struct weir__flight *);
+/* Adds the window, with its content under `content` (0: under its own id). */
+WEIR_CHECKED weir_status weir__flight_add(struct weir__general *, const weir_window *, int64_t content,
+                                          struct weir__flight *);
+void weir__flight_remove(struct weir__general *, const struct weir__flight *);
+/* The windows in flight that overlap or touch the window, in order of start; the caller frees *found. cover: all of them
+ * with the window. */
+void weir__flights_touching(struct weir__general *, const weir_window *, struct weir__flight **found, size_t *n,
+                            weir_window *cover);
+
+/* ---- pane.c: content under an id of the current key ------------------------------------------------------------------- */
+
+WEIR_CHECKED weir_status weir__pane_init(struct weir__general *, struct weir_error *);
+WEIR_CHECKED weir_status weir__pane_add(struct weir__general *, int64_t content, struct weir_rows *, int64_t row);
+bool weir__pane_is_empty(struct weir__general *, int64_t content);
+void weir__pane_clear(struct weir__general *, int64_t content);
+WEIR_CHECKED weir_status weir__pane_merge(struct weir__general *, int64_t into, int64_t from);
+WEIR_CHECKED weir_status weir__pane_fire(struct weir__general *, const struct weir__flight *);
+WEIR_CHECKED weir_status weir__pane_emit(struct weir__general *); /* results so far go to the outbox */
+
+/* ---- triggers.c ------------------------------------------------------------------------------------------------------- */
+
+WEIR_CHECKED weir_status weir__triggers_create(struct weir__general *, struct weir_registry *, struct weir_error *);
+void weir__triggers_destroy(struct weir__general *);
+WEIR_CHECKED weir_status weir__triggers_begin(struct weir__general *, struct weir_rows *);
+WEIR_CHECKED weir_status weir__triggers_end(struct weir__general *, bool done);
+WEIR_CHECKED weir_status weir__triggers_use_row_key(struct weir__general *, int64_t row);
+WEIR_CHECKED weir_status weir__triggers_use_key(struct weir__general *, const struct weir_key_ref *);
+WEIR_CHECKED weir_status weir__trigger_on_row(struct weir__general *, const struct weir__flight *, int64_t row,
+                                              weir_firing *);
+WEIR_CHECKED weir_status weir__trigger_on_timer(struct weir__general *, const struct weir__flight *, const weir_timer *,
+                                                weir_firing *);
+/* Trigger state of the old windows into the new one's; then the new one's timers. */
+WEIR_CHECKED weir_status weir__trigger_merge(struct weir__general *, const struct weir__flight *into,
+                                             const struct weir__flight *from, size_t n);
+WEIR_CHECKED weir_status weir__trigger_clear(struct weir__general *, const struct weir__flight *);
+
+#endif

@@ -1,0 +1,456 @@
+/* general_op.c - the window operator for everything that the fast path (window_op.c) does not do: any assigner, trigger,
+ * evictor and window function, merging windows, processing time, windows over all rows (semantics A5.2 to A5.6). Subtask's
+ * thread.
+ *
+ *   row:     for each window of the row that is not late: into the window (or into the one it merges into), ask the trigger,
+ *            fire, purge, set the cleanup timer. A row that no window took and that is late goes to the side output.
+ *   timer:   ask the trigger, fire, purge; at the cleanup time the window goes.
+ *
+ * A row is handled to its end; when the outbox holds something afterwards, the rest of the batch waits. Timers fire in
+ * steps, as those of plugin_op.c.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "window/general_internal.h"
+#include "window/time_windows.h"
+#include "window/window_op.h"
+
+#define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
+
+static struct weir__general *general_of(struct weir_op *op)
+{
+    return (struct weir__general *)(void *)op;
+}
+
+/* ---- the life of a window ---------------------------------------------------------------------------------------- */
+
+static int64_t later(int64_t time, int64_t by)
+{
+    int64_t sum;
+    return __builtin_add_overflow(time, by, &sum) ? INT64_MAX : sum;
+}
+
+/* TRAP (c): lateness is of event time alone. */
+static int64_t cleanup_time(const struct weir__general *g, const weir_window *window)
+{
+    int64_t last = weir_window_last(window);
+    return g->event_time ? later(last, g->config->lateness_ms) : last;
+}
+
+static weir_clock cleanup_clock(const struct weir__general *g)
+{
+    return g->event_time ? WEIR_EVENT_TIME : WEIR_PROCESSING_TIME;
+}
+
+static bool is_late(const struct weir__general *g, const weir_window *window)
+{
+    return g->event_time && cleanup_time(g, window) <= g->op.watermark;
+}
+
+static weir_status set_cleanup(struct weir__general *g, const struct weir__flight *flight)
+{
+    int64_t at = cleanup_time(g, &flight->window);
+    if (at == INT64_MAX) return WEIR_OK;
+    weir_status s = weir_timers_set(g->timers, cleanup_clock(g), &g->key, (uint64_t)flight->id, at);
+    return s == WEIR_OK ? s : weir__no_window_memory(g);
+}
+
+/* TRAP: a purge takes the content alone; trigger state and timers stay. */
+static weir_status act(struct weir__general *g, const struct weir__flight *flight, weir_firing firing)
+{
+    weir_status s = firing & WEIR_FIRE ? weir__pane_fire(g, flight) : WEIR_OK;
+    if (firing & WEIR_PURGE) weir__pane_clear(g, flight->content);
+    return s;
+}
+
+static weir_status end_window(struct weir__general *g, const struct weir__flight *flight)
+{
+    weir__pane_clear(g, flight->content);
+    weir_status s = weir__trigger_clear(g, flight);
+    if (s == WEIR_OK && g->function && g->process->clear) {
+        s = weir_instance_use_key(g->function, &g->key);
+        if (s == WEIR_OK) s = g->process->clear(g->function->part.self, &g->function->cx, &flight->window);
+        if (s < 0) weir_instance_failed(g->function, s, "clear");
+        weir_status ended = weir_instance_end(g->function, false);
+        if (s >= 0) s = ended;
+    }
+    weir__flight_remove(g, flight);
+    return s;
+}
+
+/* ---- windows that merge ------------------------------------------------------------------------------------------ */
+
+/* The merge set becomes one window; its content is under the first member's. */
+static weir_status merge(struct weir__general *g, const weir_window *cover, const struct weir__flight *old, size_t n,
+                         struct weir__flight *flight)
+{
+    if (is_late(g, cover))
+        return weir_op_fail(&g->op, WEIR_E_BUG, "windows merged into [%lld, %lld), which the watermark has passed",
+                            (long long)cover->start, (long long)cover->end);
+    weir_status s = weir__flight_add(g, cover, old[0].content, flight);
+    if (s == WEIR_OK) s = weir__trigger_merge(g, flight, old, n);
+    for (size_t i = 0; s == WEIR_OK && i < n; i++) {
+        s = weir__trigger_clear(g, &old[i]);
+        weir_timers_drop(g->timers, cleanup_clock(g), &g->key, (uint64_t)old[i].id, cleanup_time(g, &old[i].window));
+        weir__flight_remove(g, &old[i]);
+        if (s == WEIR_OK && i > 0) s = weir__pane_merge(g, flight->content, old[i].content);
+    }
+    return s;
+}
+
+static bool same(const weir_window *a, const weir_window *b)
+{
+    return a->start == b->start && a->end == b->end;
+}
+
+/* The window in flight that takes the row; *late: none does. TRAP of A5.6: a window that is in flight already, or inside one
+ * that is, is never added again, which would orphan the rows under it. */
+static weir_status merging_flight(struct weir__general *g, const weir_window *window, struct weir__flight *flight,
+                                  bool *late)
+{
+    struct weir__flight *old;
+    weir_window cover;
+    size_t n;
+    weir_status s = WEIR_OK;
+    weir__flights_touching(g, window, &old, &n, &cover);
+    *late = n == 0 && is_late(g, window);
+    if (n == 1 && same(&old[0].window, &cover))
+        *flight = old[0];
+    else if (n > 0)
+        s = merge(g, &cover, old, n, flight);
+    else if (!*late)
+        s = weir__flight_add(g, window, 0, flight);
+    weir_free(old);
+    return s;
+}
+
+static weir_status plain_flight(struct weir__general *g, const weir_window *window, struct weir__flight *flight, bool *late)
+{
+    *late = is_late(g, window);
+    if (*late || weir__flight_find(g, window, flight)) return WEIR_OK;
+    return weir__flight_add(g, window, 0, flight);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static weir_status add_to_window(struct weir__general *g, struct weir_rows *rows, int64_t row, const weir_window *window,
+                                 bool *accepted)
+{
+    struct weir__flight flight = {0};
+    weir_firing firing;
+    bool late = false;
+    weir_status s = g->merging ? merging_flight(g, window, &flight, &late) : plain_flight(g, window, &flight, &late);
+    if (s != WEIR_OK || late) return s;
+    *accepted = true;
+    s = weir__pane_add(g, flight.content, rows, row);
+    if (s == WEIR_OK) s = weir__trigger_on_row(g, &flight, row, &firing);
+    if (s == WEIR_OK) s = act(g, &flight, firing);
+    return s == WEIR_OK ? set_cleanup(g, &flight) : s;
+}
+
+static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows, int64_t row)
+{
+    if (!g->event_time || later(rows->view.time[row], g->config->lateness_ms) > g->op.watermark) return WEIR_OK;
+    weir_count(&g->op.counters.late, 1);
+    if (!g->config->late_output) return WEIR_OK;
+    struct weir_rows *late = weir_rows_slice(g->op.env->pool, rows, row, 1);
+    return late ? weir_op_emit(&g->op, g->node->n_outputs - 1, late) : weir__no_window_memory(g);
+}
+
+static weir_status assign(struct weir__general *g, int64_t row, uint32_t *n)
+{
+    struct weir_instance *in = g->assigner;
+    in->cx.row = (uint32_t)row;
+    for (int tries = 0; tries < 2; tries++) {
+        *n = 0;
+        weir_status s =
+            g->assign->assign(in->part.self, &in->cx, (weir_row){&in->view, row}, g->windows, g->windows_capacity, n);
+        if (s == WEIR_OK) s = g->op.error.status;
+        if (s < 0) return weir_instance_failed(in, s, "assign");
+        if (*n <= g->windows_capacity) break;
+        weir_window *windows = weir_try_realloc(g->windows, *n * sizeof *windows);
+        if (!windows) return weir__no_window_memory(g);
+        g->windows = windows;
+        g->windows_capacity = *n;
+    }
+    for (uint32_t i = 0; i < *n; i++) {
+        if (g->windows[i].start >= g->windows[i].end)
+            return weir_instance_failed(in,
+                                        weir_op_fail(&g->op, WEIR_E_PLUGIN,
+                                                     "assign gave the window [%lld, %lld); a window ends after its start",
+                                                     (long long)g->windows[i].start, (long long)g->windows[i].end),
+                                        "assign");
+    }
+    return WEIR_OK;
+}
+
+static weir_status refuse_time(struct weir__general *g, int64_t time)
+{
+    if (time == WEIR_NO_TIME)
+        return weir_op_fail(&g->op, WEIR_E_DATA,
+                            "a record without an event time came to an event-time window; give its source, or a node before "
+                            "the window, a `time:` step");
+    return weir_op_fail(&g->op, WEIR_E_DATA,
+                        "the event time %lld ms of a record is more than 73 million years from the epoch; is the field in "
+                        "milliseconds?",
+                        (long long)time);
+}
+
+static weir_status handle_row(struct weir__general *g, struct weir_rows *rows, int64_t row)
+{
+    uint32_t n = 0;
+    bool accepted = false;
+    int64_t time = rows->view.time[row];
+    if (g->event_time && (time < -WEIR_WINDOW_MOST_MS || time > WEIR_WINDOW_MOST_MS)) return refuse_time(g, time);
+    for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->cx.row = (uint32_t)row;
+    weir_status s = weir__triggers_use_row_key(g, row);
+    if (s == WEIR_OK) s = assign(g, row, &n);
+    for (uint32_t i = 0; s == WEIR_OK && i < n; i++) s = add_to_window(g, rows, row, &g->windows[i], &accepted);
+    if (s != WEIR_OK) return s;
+    if (!accepted) return drop_if_late(g, rows, row);
+    weir_count(&g->op.counters.accepted, 1);
+    return WEIR_OK;
+}
+
+static void settle(struct weir__general *g)
+{
+    g->state->ops->settle(g->state);
+    if (g->aggregates_made) g->aggregates.state->ops->settle(g->aggregates.state);
+}
+
+static weir_status begin_rows(struct weir__general *g, struct weir_rows *rows)
+{
+    weir_status s = weir__triggers_begin(g, rows);
+    if (s == WEIR_OK) s = weir_instance_begin(g->assigner, rows);
+    if (s == WEIR_OK && !g->keeps_rows) s = weir_aggregates_begin(&g->aggregates, rows);
+    return s;
+}
+
+static weir_status end_rows(struct weir__general *g)
+{
+    weir_status s = g->keeps_rows ? WEIR_OK : weir_aggregates_end(&g->aggregates);
+    weir_status ended = weir_instance_end(g->assigner, true);
+    if (s == WEIR_OK) s = ended;
+    ended = weir__triggers_end(g, true);
+    return s == WEIR_OK ? ended : s;
+}
+
+static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_rows *rows, int64_t *row)
+{
+    struct weir__general *g = general_of(op);
+    (void)input;
+    weir_status s = begin_rows(g, rows);
+    while (s == WEIR_OK && *row < rows->view.length && op->outbox.n == 0) {
+        s = handle_row(g, rows, *row);
+        settle(g);
+        if (s == WEIR_OK) ++*row;
+    }
+    if (s == WEIR_OK) s = weir__pane_emit(g);
+    if (s < 0) return s;
+    s = end_rows(g);
+    if (s < 0) return s;
+    return *row == rows->view.length ? WEIR_OK : WEIR_MORE;
+}
+
+/* ---- timers ------------------------------------------------------------------------------------------------------ */
+
+static weir_status fire_timer(struct weir__general *g, weir_clock clock, const struct weir_due_timer *due)
+{
+    struct weir__flight flight;
+    weir_firing firing;
+    weir_timer timer = {.struct_size = sizeof timer, .clock = clock, .at = due->at, .ns = due->ns};
+    int64_t id = (int64_t)due->ns;
+    weir_status s = weir__triggers_use_key(g, &due->key);
+    if (s != WEIR_OK) return s;
+    if (!weir__flight_by_id(g, id, &flight)) return WEIR_OK; /* the window is gone */
+    s = weir__trigger_on_timer(g, &flight, &timer, &firing);
+    if (s == WEIR_OK) s = act(g, &flight, firing);
+    if (s != WEIR_OK) return s;
+    if (clock != cleanup_clock(g) || timer.at != cleanup_time(g, &flight.window))
+        return set_cleanup(g, &flight); /* a trigger may have dropped a timer of its own at the same time */
+    return end_window(g, &flight);
+}
+
+static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until)
+{
+    struct weir_due_timer due;
+    weir_status s = WEIR_OK;
+    bool more = true;
+    for (int i = 0; s == WEIR_OK && i < FIRE_STEP && g->op.outbox.n == 0; i++) {
+        more = weir_timers_pop(g->timers, clock, until, &due);
+        if (!more) break;
+        weir_count(&g->op.counters.timers_fired, 1);
+        s = fire_timer(g, clock, &due);
+        settle(g);
+    }
+    if (s == WEIR_OK) s = weir__pane_emit(g);
+    weir_status ended = weir__triggers_end(g, true);
+    if (s != WEIR_OK || ended != WEIR_OK) return s != WEIR_OK ? s : ended;
+    return more ? WEIR_MORE : WEIR_OK;
+}
+
+static weir_status on_watermark(struct weir_op *op, int64_t watermark)
+{
+    return fire(general_of(op), WEIR_EVENT_TIME, watermark);
+}
+
+/* A5.1: a timer of processing time fires from the millisecond after its own on. */
+static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
+{
+    return fire(general_of(op), WEIR_PROCESSING_TIME, now_ms - 1);
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+#define OPEN(g, in, vt, opened)                                                         \
+    do {                                                                                \
+        if (!(in)) break;                                                               \
+        (g)->opened = true;                                                             \
+        weir_status s_ = (vt)->open ? (vt)->open((in)->part.self, &(in)->cx) : WEIR_OK; \
+        if (s_ < 0) return weir_instance_failed((in), s_, "open");                      \
+        s_ = weir_instance_end((in), false);                                            \
+        if (s_ < 0) return s_;                                                          \
+    } while (0)
+#define CLOSE(g, in, vt, opened)                                                 \
+    do {                                                                         \
+        if ((g)->opened && (vt)->close) (vt)->close((in)->part.self, &(in)->cx); \
+        (g)->opened = false;                                                     \
+    } while (0)
+
+static weir_status open_op(struct weir_op *op)
+{
+    struct weir__general *g = general_of(op);
+    OPEN(g, g->assigner, g->assign, assigner_opened);
+    OPEN(g, g->triggers[0], g->trigger, trigger_opened);
+    OPEN(g, g->evictor, g->evict, evictor_opened);
+    OPEN(g, g->function, g->process, function_opened);
+    return g->aggregates_made ? weir_aggregates_open(&g->aggregates) : WEIR_OK;
+}
+
+static void close_op(struct weir_op *op)
+{
+    struct weir__general *g = general_of(op);
+    CLOSE(g, g->assigner, g->assign, assigner_opened);
+    CLOSE(g, g->triggers[0], g->trigger, trigger_opened);
+    CLOSE(g, g->evictor, g->evict, evictor_opened);
+    CLOSE(g, g->function, g->process, function_opened);
+    if (g->aggregates_made) weir_aggregates_close(&g->aggregates);
+}
+
+static void destroy_op(struct weir_op *op)
+{
+    struct weir__general *g = general_of(op);
+    weir_instance_destroy(g->assigner);
+    weir_instance_destroy(g->evictor);
+    weir_instance_destroy(g->function);
+    weir__triggers_destroy(g);
+    if (g->function_state) g->function_state->ops->destroy(g->function_state);
+    weir_free(g->function_keys);
+    if (g->aggregates_made) weir_aggregates_finish(&g->aggregates);
+    for (int i = 0; i < WEIR__TRIGGER_STATES; i++) weir_state_layout_finish(&g->own[i]);
+    weir_timers_destroy(g->timers);
+    weir_builder_finish(&g->keys);
+    weir_builder_finish(&g->pane);
+    weir_free(g->windows);
+    weir_key_bytes_finish(&g->packed);
+    weir_outbox_finish(&op->outbox);
+    weir_free(g);
+}
+
+static const struct weir_op_class general_class = {.name = "window",
+                                                   .open = open_op,
+                                                   .rows = window_rows,
+                                                   .watermark = on_watermark,
+                                                   .processing_time = on_processing_time,
+                                                   .close = close_op,
+                                                   .destroy = destroy_op};
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+/* An assigner or an evictor: it sees all fields, or none. */
+static weir_status make_part(struct weir__general *g, struct weir_registry *registry, const struct weir_part_spec *spec,
+                             struct weir_instance **instance, struct weir_error *error)
+{
+    uint32_t n_args = spec->info->in ? weir_schema_count(g->node->in) : 0;
+    uint32_t *args = weir_alloc_array(n_args + 1, sizeof *args);
+    for (uint32_t i = 0; i < n_args; i++) args[i] = i;
+    struct weir_instance_options o = {
+        .op = &g->op, .registry = registry, .part = spec, .in = g->node->in, .args = args, .n_args = n_args};
+    weir_status s = weir_instance_create(&o, instance, error);
+    weir_free(args);
+    return s;
+}
+
+/* The key's fields where the function reads them: first among aggregated fields, else where they are. */
+static weir_status make_function(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
+{
+    const struct weir_stream_node *node = g->node;
+    const struct weir_component_info *info = g->config->function->info;
+    bool aggregated = g->config->aggregated != NULL;
+    uint32_t n_outputs = node->n_outputs - g->config->late_output;
+    struct weir_schema **outputs = weir_alloc_array(n_outputs + 1, sizeof *outputs);
+    for (uint32_t i = 0; i < n_outputs; i++) outputs[i] = node->outputs[i].schema;
+    if (info->n_states > 0)
+        g->function_state =
+            weir_heap_state_create(info->states, info->n_states, g->state->first_group, g->state->last_group);
+    struct weir_instance_options o = {.op = &g->op,
+                                      .registry = registry,
+                                      .part = g->config->function,
+                                      .in = aggregated ? g->config->aggregated : node->in,
+                                      .args = g->config->function_args,
+                                      .n_args = g->config->n_function_args,
+                                      .outputs = outputs,
+                                      .n_outputs = n_outputs,
+                                      .key_fields = aggregated ? g->function_keys : node->key_fields,
+                                      .n_key_fields = node->n_key_fields,
+                                      .state = g->function_state};
+    weir_status s = weir_instance_create(&o, &g->function, error);
+    weir_free(outputs);
+    if (s == WEIR_OK) g->process = g->function->part.vtable;
+    return s;
+}
+
+static weir_status make_aggregates(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
+{
+    if (g->config->n_aggregates == 0) return WEIR_OK;
+    g->aggregates_made = true;
+    return weir_aggregates_init(&g->aggregates, g->node, &g->op, registry, error);
+}
+
+static weir_status make_parts(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
+{
+    const struct weir_window_config *c = g->config;
+    weir_status s = make_part(g, registry, c->assigner, &g->assigner, error);
+    if (s == WEIR_OK) g->assign = g->assigner->part.vtable;
+    if (s == WEIR_OK) s = weir__triggers_create(g, registry, error);
+    if (s == WEIR_OK && c->evictor) s = make_part(g, registry, c->evictor, &g->evictor, error);
+    if (s == WEIR_OK && c->evictor) g->evict = g->evictor->part.vtable;
+    if (s == WEIR_OK) s = make_aggregates(g, registry, error);
+    if (s == WEIR_OK && c->function) s = make_function(g, registry, error);
+    if (s != WEIR_OK) return s;
+    bool cannot_merge = g->merging && !weir_aggregates_can_merge(&g->aggregates);
+    g->keeps_rows = !g->aggregates_made || g->evictor || cannot_merge;
+    return weir__pane_init(g, error);
+}
+
+struct weir_op *weir__general_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                               struct weir_registry *registry, const char *where, struct weir_error *error)
+{
+    struct weir__general *g = weir_alloc(sizeof *g);
+    uint32_t first, last, flags = node->window.assigner->info->flags;
+    weir_op_init(&g->op, &general_class, env, where);
+    g->node = node;
+    g->config = &node->window;
+    g->event_time = flags & WEIR_EVENT_WINDOWS;
+    g->merging = flags & WEIR_MERGING;
+    g->function_keys = weir_alloc_array(node->n_key_fields + 1, sizeof *g->function_keys);
+    for (uint32_t i = 0; i < node->n_key_fields; i++) g->function_keys[i] = i;
+    weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
+    g->timers = weir_timers_create(first, last);
+    weir_status s = weir__flights_layouts(g->own, error);
+    if (s == WEIR_OK) s = make_parts(g, registry, error);
+    if (s == WEIR_OK) return &g->op;
+    destroy_op(&g->op);
+    return NULL;
+}
