@@ -234,6 +234,14 @@ void weir__read_time(struct weir__job *, const struct weir_value *, struct weir_
 /* Where the flow of a node starts: the schema that its inputs share. */
 void weir__flow_start(struct weir__job *, struct weir__job_node *, struct weir__flow *);
 void weir__flow_finish(struct weir__flow *);
+/* What window_op.c's fast path does not do; reads assigner, trigger and evictor. */
+bool weir__is_general_window(const struct weir_value *window);
+void weir__read_window_parts(struct weir__job *, struct weir__flow *, const struct weir_value *window,
+                             struct weir_window_config *);
+/* The function, its ports, and what comes out; aggregated: what it reads, where the node aggregates. The caller owns the
+ * result. */
+struct weir_schema *weir__read_window_function(struct weir__job *, struct weir__flow *, const struct weir_value *,
+                                               struct weir_stream_node *, struct weir_schema *aggregated, bool aggregates);
 void weir__build_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
                         const struct weir_value *aggregate);
 

@@ -13,12 +13,22 @@ static char *with_article(const char *kind)
     return weir_format("%s %s", strchr("aeiou", kind[0]) ? "an" : "a", kind);
 }
 
+/* Of triggers and their like, {name: value} gives the first option its value: {count: 5}. */
+static bool has_short_form(weir_kind kind)
+{
+    return kind == WEIR_WINDOW_ASSIGNER || kind == WEIR_TRIGGER || kind == WEIR_EVICTOR;
+}
+
 /* {name: {options}} */
-static bool read_option_shape(struct weir__job *job, const struct weir_pair *pair, struct weir__use *use)
+static bool read_option_shape(struct weir__job *job, const struct weir_pair *pair, weir_kind kind, struct weir__use *use)
 {
     const struct weir_value *options = pair->value;
     use->at = pair->key;
     use->name = pair->key->text;
+    if (has_short_form(kind)) {
+        use->options = options->kind == WEIR_VALUE_NULL ? NULL : options;
+        return true;
+    }
     if (options->kind == WEIR_VALUE_MAPPING) use->options = options;
     if (options->kind == WEIR_VALUE_MAPPING || options->kind == WEIR_VALUE_NULL) return true;
     char *found = weir__found(options);
@@ -29,7 +39,8 @@ static bool read_option_shape(struct weir__job *job, const struct weir_pair *pai
 }
 
 /* The name and options of a component: "name" or {name: {options}}. False after a problem. */
-static bool read_shape(struct weir__job *job, const struct weir_value *value, const char *kind, struct weir__use *use)
+static bool read_shape(struct weir__job *job, const struct weir_value *value, weir_kind of, const char *kind,
+                       struct weir__use *use)
 {
     use->at = value;
     use->name = value->text;
@@ -52,7 +63,7 @@ static bool read_shape(struct weir__job *job, const struct weir_value *value, co
                   "expected %s as {name: {options}}, found %zu keys", kind, value->n);
         return false;
     }
-    return read_option_shape(job, &value->pairs[0], use);
+    return read_option_shape(job, &value->pairs[0], of, use);
 }
 
 struct candidates {
@@ -336,17 +347,43 @@ static void read_options(struct weir__job *job, struct weir__use *use, weir_kind
     weir_free(given);
 }
 
+/* The value is the options, or that of the first one. */
+static void read_short_form(struct weir__job *job, struct weir__use *use, weir_kind kind, struct weir_schema *fields)
+{
+    const struct weir_value *value = use->options;
+    bool named = value && value->kind == WEIR_VALUE_MAPPING &&
+                 (value->n == 0 || find_option(use->info, value->pairs[0].key->text) >= 0);
+    bool whole = !value || use->info->n_options == 0 || named;
+    if (whole) {
+        if (value && value->kind != WEIR_VALUE_MAPPING) {
+            weir__say(job, value, NULL, "'%s' takes no options", use->name);
+            use->options = NULL;
+        }
+        read_options(job, use, kind, fields);
+        return;
+    }
+    struct weir_value key = {.kind = WEIR_VALUE_SCALAR, .mark = value->mark, .text = use->info->options[0].name};
+    struct weir_pair pair = {&key, (struct weir_value *)value};
+    struct weir_value alone = {.kind = WEIR_VALUE_MAPPING, .mark = value->mark, .pairs = &pair, .n = 1};
+    use->options = &alone;
+    read_options(job, use, kind, fields);
+    use->options = NULL;
+}
+
 void weir__use_component(struct weir__job *job, const struct weir_value *value, weir_kind kind, struct weir_schema *fields,
                          const char *stream, struct weir__use *use)
 {
     *use = (struct weir__use){.at = value, .stream = stream};
     char *kind_name = with_article(weir_kind_name(kind));
-    bool named = read_shape(job, value, kind_name, use);
+    bool named = read_shape(job, value, kind, kind_name, use);
     weir_free(kind_name);
     if (!named || !find_component(job, use, kind)) return;
     use->part = weir_part_spec_create(use->info);
     use->complete = true;
-    read_options(job, use, kind, fields);
+    if (has_short_form(kind))
+        read_short_form(job, use, kind, fields);
+    else
+        read_options(job, use, kind, fields);
 }
 
 void weir__use_named(struct weir__job *job, const struct weir_value *at, const char *name, weir_kind kind,

@@ -66,20 +66,25 @@ static void read_kind(struct weir__job *job, const struct weir_value *window, st
     } else if (tumbling || sliding) {
         to->kind = tumbling ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING;
         read_shape(job, tumbling ? tumbling : sliding, to);
-    } else if (!weir_value_key(window, "session") && !weir_value_key(window, "count") && !weir_value_key(window, "global")) {
+    } else {
         weir__say(job, window, weir_strdup("window: {tumbling: 1h}, or window: {sliding: {size: 1h, slide: 10min}}"),
                   "it is not said which kind of window");
     }
 }
 
-static void read_window(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
+static void read_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
+                        struct weir_window_config *to)
 {
-    static const char *const keys[] = {"tumbling", "sliding", "lateness", "late", NULL};
-    static const char *const later[] = {"session", "count", "global", "trigger", "evictor", "cumulative", "assigner", NULL};
+    static const char *const keys[] = {"tumbling", "sliding", "session", "count",    "global", "assigner", "trigger",
+                                       "evictor",  "function", "all",    "lateness", "late",   NULL};
+    static const char *const later[] = {"cumulative", NULL};
     static const char *const lates[] = {"side_output", "drop", NULL};
     if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
     weir__check_keys(job, window, keys, later);
-    read_kind(job, window, to);
+    if (weir__is_general_window(window))
+        weir__read_window_parts(job, flow, window, to);
+    else
+        read_kind(job, window, to);
     const struct weir_value *lateness = weir_value_get(window, "lateness"), *late = weir_value_get(window, "late");
     if (lateness && weir__read_duration(job, lateness, "lateness", &to->lateness_ms) && to->lateness_ms < 0)
         weir__say(job, lateness, NULL, "lateness must not be negative");
@@ -284,6 +289,11 @@ static void read_aggregates(struct aggregates *a, const struct weir_value *aggre
 static char *title_of(const struct weir_window_config *window)
 {
     struct weir_text title = {0};
+    if (window->kind == WEIR_WINDOW_GENERAL) {
+        weir_text_add(&title, "window %s", window->assigner ? window->assigner->info->id : "?");
+        if (window->trigger) weir_text_add(&title, ", %s", window->trigger->info->id);
+        return weir_text_take(&title);
+    }
     weir_text_add(&title, "window %s ", window->kind == WEIR_WINDOW_SLIDING ? "sliding" : "tumbling");
     weir_text_add_duration(&title, window->size_ms);
     if (window->kind == WEIR_WINDOW_SLIDING) {
@@ -293,17 +303,38 @@ static char *title_of(const struct weir_window_config *window)
     return weir_text_take(&title);
 }
 
+/* `all: true`: windows over all records, which have no key and one subtask. */
+static bool is_over_all(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window)
+{
+    const struct weir_value *all = window ? weir_value_get(window, "all") : NULL;
+    bool yes = false;
+    if (!all || !weir__read_bool(job, all, "all", &yes) || !yes) return false;
+    if (flow->key_value) weir__say(job, all, NULL, "a window over all records has no key; take 'all' or 'key_by' away");
+    if (flow->node->parallelism_given && flow->node->parallelism > 1)
+        weir__say(job, all, weir_strdup("parallelism: 1"), "a window over all records has one subtask");
+    flow->node->parallelism = 1;
+    return true;
+}
+
 /* Says what is missing; true when what comes out can be known. */
 static bool check_window(struct weir__job *job, const struct weir__flow *flow, const struct weir_value *at,
-                         const struct weir_value *window, const struct weir_value *aggregate)
+                         const struct weir_value *window, const struct weir_value *aggregate, bool all)
 {
+    bool made = aggregate || (window && weir_value_get(window, "function"));
     if (!window) weir__say(job, at, weir_strdup("window: {tumbling: 1h}"), "'aggregate' needs a 'window' in the same node");
-    if (!aggregate)
-        weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
-    if (!flow->key_value)
-        weir__say(job, at, weir_strdup("add key_by: FIELD; windows over all records at once come with a later version"),
+    if (!made) weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
+    if (!flow->key_value && !all)
+        weir__say(job, at, weir_strdup("add key_by: FIELD, or, for windows over all records, all: true in the window"),
                   "a window needs a key");
-    return flow->schema && flow->key_value && aggregate;
+    return flow->schema && (flow->key_value || all) && made;
+}
+
+static void add_late_output(struct weir__flow *flow, struct weir_stream_node *node)
+{
+    uint32_t port = node->n_outputs;
+    if (!node->window.late_output) return;
+    weir__set_output(node, "late", flow->schema);
+    weir__add_output(flow->node, "late", flow->schema, node->index, port);
 }
 
 /* The arguments that are expressions become fields in a step before the window, named by their texts. */
@@ -336,21 +367,26 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
                         const struct weir_value *aggregate)
 {
     const struct weir_value *at = weir_value_key(flow->node->value, window ? "window" : "aggregate");
+    const struct weir_value *function = window ? weir_value_get(window, "function") : NULL;
     if (aggregate) compute_arguments(job, flow, aggregate);
+    bool all = is_over_all(job, flow, window);
     struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_WINDOW, "window", at);
     struct aggregates a = {.job = job, .flow = flow, .window = &node->window};
-    a.complete = check_window(job, flow, at, window, aggregate);
+    a.complete = check_window(job, flow, at, window, aggregate, all);
     node->key_fields = weir__copy_indexes(flow->keys, flow->n_keys);
     node->n_key_fields = (uint32_t)flow->n_keys;
-    if (window) read_window(job, window, &node->window);
+    if (window) read_window(job, flow, window, &node->window);
     if (aggregate) read_aggregates(&a, aggregate);
     node->title = title_of(&node->window);
-    struct weir_schema *out = a.complete ? weir_schema_build(&a.fields) : NULL;
+    struct weir_schema *out = a.complete && aggregate ? weir_schema_build(&a.fields) : NULL;
     weir_schema_builder_finish(&a.fields);
-    weir__set_output(node, "", out);
-    if (node->window.late_output) {
-        weir__set_output(node, "late", flow->schema);
-        weir__add_output(flow->node, "late", flow->schema, node->index, 1);
+    if (function) {
+        struct weir_schema *aggregated = out;
+        out = weir__read_window_function(job, flow, function, node, aggregated, aggregate != NULL);
+        weir_schema_release(aggregated);
+    } else {
+        weir__set_output(node, "", out);
     }
+    add_late_output(flow, node);
     weir__flow_becomes(flow, out);
 }
