@@ -119,7 +119,8 @@ static char *trimmed(const char *text, size_t n)
     return weir_strndup(text, n);
 }
 
-/* Where the argument at p ends: at a comma outside of parentheses and quotes, or at `end`. NULL: parentheses do not match. */
+/* Where the argument at p ends: at a comma outside of parentheses and quotes, or at `end`. NULL: parentheses do not
+ * match. */
 static const char *argument_end(const char *p, const char *end)
 {
     int depth = 0;
