@@ -252,6 +252,8 @@ static void TRAP_c_processing_time_has_no_lateness(void)
     feed(&g, "1 | ann, 2");
     clock_at(&g, 30);
     expect(&g, "29 | ann, 1, 2\n");
+    clock_at(&g, 5000); /* nor is anything kept for late rows, and fired again */
+    expect(&g, "");
     CU_ASSERT_EQUAL(g.op->counters.late, 0);
     tear_down(&g);
 }
