@@ -126,15 +126,18 @@ static int report(const struct weir_job_args *a, const struct weir_error_text *e
     return weir_exit_code_of(error->status);
 }
 
-/* In a build folder the built-in plugins lie in ../plugins of the program; an installation knows its own place. */
+/* Beside the program: in a build folder and in an installation, wherever it was put. NULL: the place it was built for. */
 static char *plugins_beside(const char *program)
 {
+    static const char *const places[] = {"../plugins", "../" WEIR_LIBDIR "/weir/plugins"};
     const char *slash = program ? strrchr(program, '/') : NULL;
-    struct stat info;
-    char *path = NULL;
-    if (!slash || asprintf(&path, "%.*s/../plugins", (int)(slash - program), program) < 0) return NULL;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return path;
-    free(path);
+    for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++) {
+        struct stat info;
+        char *path = NULL;
+        if (asprintf(&path, "%.*s/%s", (int)(slash - program), program, places[i]) < 0) return NULL;
+        if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return path;
+        free(path);
+    }
     return NULL;
 }
 
