@@ -127,12 +127,13 @@ class LoginFailures(WeirTest):
                 "a,false,04", "a,false,05",                             # two more are no second one
                 "b,false,01", "b,false,02", "b,true,03", "b,false,03",  # a failure comes before the success of its moment
                 "c,false,01", "c,true,02", "c,false,03", "c,false,04",  # a success between
-                "d,false,01", "d,false,06", "d,false,12", "d,false,13"]  # the first is too old, the next three are not
+                "d,false,01", "d,false,06", "d,false,12", "d,false,13",  # the first is too old, the next three are not
+                "e,false,02", "e,false,07", "e,false,12"]               # exactly as far apart as may be
         text = "user,success,at\n" + "".join(f"{row[:-2]}2024-01-01T00:00:{row[-2:]}Z\n" for row in rows)
         logins, out = self.file("logins.csv", text), self.folder / "out.csv"
         self.run_job(self.JOB, input=logins, output=out, delay="1min")
         moment = "2024-01-01T00:00:{:02}.000Z".format
-        alerts = [("a", 1, 3), ("b", 1, 3), ("d", 6, 13)]
+        alerts = [("a", 1, 3), ("b", 1, 3), ("d", 6, 13), ("e", 2, 12)]
         expected = [f"{user},{moment(first)},{moment(last)}\n" for user, first, last in alerts]
         self.assertEqual(self.sorted_lines(out), ["user,first,last\n", *expected])
 
