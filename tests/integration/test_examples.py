@@ -97,6 +97,13 @@ class HotItems(WeirTest):
     def test_sample_with_late_records(self):
         self.check_late(EXAMPLES / "hot_items" / "behaviour.csv", 3)
 
+    def test_edge_of_being_late(self):
+        """TRAP: lateness is judged by the window's end: a view is late once the watermark is at the last millisecond of its
+        last window, not a second before, however far the watermark is past the view itself."""
+        start = 1714557600  # a full hour: the last window of what follows it by seconds ends an hour later
+        rows = [(start + 3659, "fav"), (start + 2, "pv"), (start + 3660, "fav"), (start + 3, "pv")]
+        self.check_late(self.file("in.csv", "".join(f"1,7,0,{behaviour},{at}\n" for at, behaviour in rows)), 1)
+
     @shared_data("UserBehavior.csv")
     def test_real_data(self):
         self.check_all(DATA / "UserBehavior.csv", "10d")
