@@ -150,6 +150,53 @@ static void steps_become_nodes_that_share_the_uid(void)
     done(g);
 }
 
+/* ---- expressions ---------------------------------------------------------------------------------------------------- */
+
+static void expressions_become_nodes_of_their_own(void)
+{
+    struct weir_stream_graph *g = compile("job: shop\n"
+                                          "nodes:\n"
+                                          "  - {id: in, source: clicks, time: {field: at, monotonous: true}}\n"
+                                          "  - id: big\n"
+                                          "    from: in\n"
+                                          "    filter: amount > 1\n"
+                                          "    set: {user: \"length(user)\", net: \"amount - coalesce(tip, 0.0)\"}\n"
+                                          "    errors: side_output\n"
+                                          "    select: {who: user, net: net}\n"
+                                          "  - id: sums\n"
+                                          "    from: in\n"
+                                          "    key_by: {who: lower(user)}\n"
+                                          "    window: {tumbling: 1h}\n"
+                                          "    aggregate: {a: sum(amount * 2), b: sum(amount * 2), c: sum(tip)}\n"
+                                          "  - {id: errors, from: big.errors, sink: print}\n"
+                                          "  - {id: out, from: [big], sink: print}\n"
+                                          "  - {id: sums_out, from: sums, sink: print}\n",
+                                          NULL);
+    const struct weir_stream_node *n = node(g, "big");
+    CU_ASSERT_EQUAL(n->kind, WEIR_NODE_EXPR);
+    CU_ASSERT_EQUAL(n->malformed, WEIR_MALFORMED_SIDE_OUTPUT);
+    CU_ASSERT_STRING_EQUAL(n->condition, "amount > 1");
+    CU_ASSERT_STRING_EQUAL(n->title, "filter amount > 1, set user, set net");
+    expect_schema(n->outputs[0].schema,
+                  "user: i64, page: string, amount: f64, tip: f64?, n: i32, at: timestamp, raw: bytes, "
+                  "extra: any?, net: f64");
+    expect_schema(n->outputs[1].schema,
+                  "user: string, page: string, amount: f64, tip: f64?, n: i32, at: timestamp, raw: bytes, "
+                  "extra: any?, error: string");
+    CU_ASSERT_STRING_EQUAL(n->computed[0].expression, "length(user)");
+    CU_ASSERT_EQUAL(n->computed[1].field, 1);
+    CU_ASSERT_EQUAL(node(g, "big.select")->kind, WEIR_NODE_SELECT); /* plain names stay uncopied */
+    n = node(g, "sums");
+    CU_ASSERT_EQUAL(node(g, "sums.key")->kind, WEIR_NODE_EXPR);
+    CU_ASSERT_EQUAL(edge(g, "sums.key", "sums.arguments")->partition, WEIR_PARTITION_KEY);
+    CU_ASSERT_EQUAL(n->key_fields[0], 8);
+    CU_ASSERT_EQUAL(n->window.aggregates[0].args[0], 9);
+    CU_ASSERT_EQUAL(n->window.aggregates[1].args[0], 9); /* the same expression is computed once */
+    CU_ASSERT_EQUAL(n->window.aggregates[2].args[0], 3);
+    expect_schema(n->outputs[0].schema, "who: string, a: f64, b: f64, c: f64?");
+    done(g);
+}
+
 /* ---- sources -------------------------------------------------------------------------------------------------------- */
 
 static void a_source_has_its_schema_time_and_rejects(void)
@@ -471,6 +518,7 @@ WEIR_SUITE(job) = {
     {"defaults reach the graph", defaults_reach_the_graph},
     {"nodes stand in topological order", nodes_stand_in_topological_order},
     {"steps become nodes that share the uid", steps_become_nodes_that_share_the_uid},
+    {"expressions become nodes of their own", expressions_become_nodes_of_their_own},
     {"a source has its schema, time and rejects", a_source_has_its_schema_time_and_rejects},
     {"options are parsed by their types", options_are_parsed_by_their_types},
     {"paths are relative to where they are written", paths_are_relative_to_where_they_are_written},
