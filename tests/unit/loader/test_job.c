@@ -193,7 +193,7 @@ static void expressions_become_nodes_of_their_own(void)
     CU_ASSERT_EQUAL(n->window.aggregates[0].args[0], 9);
     CU_ASSERT_EQUAL(n->window.aggregates[1].args[0], 9); /* the same expression is computed once */
     CU_ASSERT_EQUAL(n->window.aggregates[2].args[0], 3);
-    expect_schema(n->outputs[0].schema, "who: string, a: f64, b: f64, c: f64?");
+    expect_schema(n->outputs[0].schema, "who: string, a: f64?, b: f64?, c: f64?");
     done(g);
 }
 
