@@ -231,6 +231,8 @@ uint32_t *weir__copy_indexes(const uint32_t *, size_t n);
 /* `time:` of a source (fields: what comes out) or of any other node. */
 void weir__read_time(struct weir__job *, const struct weir_value *, struct weir_schema *fields, const char *stream,
                      bool of_source, struct weir_time_config *);
+/* Says so when records of a source without `time:` reach the node, which needs event time. */
+void weir__check_event_time(struct weir__job *, const struct weir_stream_node *, const struct weir_value *at);
 /* Where the flow of a node starts: the schema that its inputs share. */
 void weir__flow_start(struct weir__job *, struct weir__job_node *, struct weir__flow *);
 void weir__flow_finish(struct weir__flow *);

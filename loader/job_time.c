@@ -132,3 +132,59 @@ void weir__read_time(struct weir__job *job, const struct weir_value *time, struc
     if (strcmp(way, "generator") == 0) read_generator(job, value, fields, stream, of_source, to);
     read_emission(job, time, to);
 }
+
+/* ---- records without an event time ----------------------------------------------------------------------------------- */
+
+/* Whether rows leave the node with the time that they came with; a component that is neither a map nor a filter gives its
+ * records whatever times it likes. */
+static bool keeps_time(const struct weir_stream_node *node)
+{
+    switch (node->kind) {
+    case WEIR_NODE_OPERATOR: return node->part && (node->part->info->flags & WEIR_ONE_TO_ONE || node->part->info->is_filter);
+    case WEIR_NODE_REDUCE:
+    case WEIR_NODE_SELECT:
+    case WEIR_NODE_EXPR: return true;
+    default: return false;
+    }
+}
+
+/* The source whose records reach the node without an event time; NULL: there is none. seen: by node. */
+static const struct weir_stream_node *timeless_source(const struct weir_stream_graph *graph, uint32_t node, uint8_t *seen)
+{
+    const struct weir_stream_node *found = NULL;
+    seen[node] = 1;
+    for (uint32_t i = 0; !found && i < graph->n_edges; i++) {
+        const struct weir_stream_edge *edge = graph->edges[i];
+        if (edge->to != node || seen[edge->from]) continue;
+        const struct weir_stream_node *from = graph->nodes[edge->from];
+        bool timeless = from->kind == WEIR_NODE_SOURCE && (!from->time.present || edge->from_port > 0);
+        found = timeless ? from : keeps_time(from) ? timeless_source(graph, edge->from, seen) : NULL;
+    }
+    return found;
+}
+
+static char *time_field_of(const struct weir_stream_node *source)
+{
+    const struct weir_schema *schema = source->n_outputs ? source->outputs[0].schema : NULL;
+    for (uint32_t i = 0; schema && i < weir_schema_count(schema); i++) {
+        const weir_schema_field *f = weir_schema_field_at(schema, i);
+        if (f->type == WEIR_TIMESTAMP) return weir_strdup(f->name);
+    }
+    return weir_strdup("FIELD");
+}
+
+void weir__check_event_time(struct weir__job *job, const struct weir_stream_node *node, const struct weir_value *at)
+{
+    uint8_t *seen = weir_alloc_array(job->graph->n_nodes + 1, sizeof *seen);
+    const struct weir_stream_node *source = timeless_source(job->graph, node->index, seen);
+    weir_free(seen);
+    if (!source) return;
+    char *field = time_field_of(source);
+    weir__say(
+        job, at,
+        weir_format("give '%s', or this node, `time: {field: %s, out_of_orderness: 5s}`; a source that emits watermarks "
+                    "of its own says `time: {generator: none}`; a window of the clock says `time: processing`",
+                    source->id, field),
+        "the records of '%s' (%s) have no event time, which this window needs", source->id, source->place);
+    weir_free(field);
+}

@@ -75,8 +75,8 @@ static void read_kind(struct weir__job *job, const struct weir_value *window, st
 static void read_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
                         struct weir_window_config *to)
 {
-    static const char *const keys[] = {"tumbling", "sliding", "session", "count",    "global", "assigner", "trigger",
-                                       "evictor",  "function", "all",    "lateness", "late",   NULL};
+    static const char *const keys[] = {"tumbling", "sliding",  "session", "count",    "global", "assigner", "trigger",
+                                       "evictor",  "function", "all",     "lateness", "late",   NULL};
     static const char *const later[] = {"cumulative", NULL};
     static const char *const lates[] = {"side_output", "drop", NULL};
     if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
@@ -364,6 +364,12 @@ static void compute_arguments(struct weir__job *job, struct weir__flow *flow, co
     weir_free(texts);
 }
 
+static bool is_of_event_time(const struct weir_window_config *window)
+{
+    if (window->kind != WEIR_WINDOW_GENERAL) return window->kind != 0;
+    return window->assigner && window->assigner->info->flags & WEIR_EVENT_WINDOWS;
+}
+
 void weir__build_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
                         const struct weir_value *aggregate)
 {
@@ -378,6 +384,7 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
     node->n_key_fields = (uint32_t)flow->n_keys;
     if (window) read_window(job, flow, window, &node->window);
     if (aggregate) read_aggregates(&a, aggregate);
+    if (is_of_event_time(&node->window)) weir__check_event_time(job, node, at);
     node->title = title_of(&node->window);
     struct weir_schema *out = a.complete && aggregate ? weir_schema_build(&a.fields) : NULL;
     weir_schema_builder_finish(&a.fields);
