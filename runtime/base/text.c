@@ -295,6 +295,15 @@ void weir_text_add_duration(struct weir_text *t, int64_t ms)
     }
 }
 
+void weir_text_add_time(struct weir_text *t, int64_t ms)
+{
+    char text[WEIR_TEXT_MAX];
+    if (ms == INT64_MIN || ms == INT64_MAX)
+        weir_text_add(t, ms == INT64_MIN ? "none yet" : "the end");
+    else
+        weir_text_add_bytes(t, text, weir_text_from_time(text, ms));
+}
+
 void weir_text_add_size(struct weir_text *t, int64_t bytes)
 {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -32,6 +32,8 @@ WEIR_CHECKED weir_status weir_parse_f64(const char *text, double *value, struct 
 WEIR_CHECKED weir_status weir_parse_bool(const char *text, bool *value, struct weir_error *error); /* true|false only */
 
 void weir_text_add_duration(struct weir_text *t, int64_t ms); /* "1h 30min" */
+/* "2026-11-21T06:00:00.000Z"; of a watermark: INT64_MIN "none yet", INT64_MAX "the end". */
+void weir_text_add_time(struct weir_text *t, int64_t ms);
 void weir_text_add_size(struct weir_text *t, int64_t bytes);  /* "1.5 MiB" */
 void weir_text_add_count(struct weir_text *t, uint64_t n);    /* "12,345,678" */
 

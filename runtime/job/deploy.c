@@ -137,6 +137,7 @@ static struct weir_op_env env_of(struct weir_run *run, const struct weir_stream_
                                 .batch_rows = run->graph->batch_rows,
                                 .overflow_bytes = run->graph->overflow_bytes,
                                 .seed = weir_random_next(&seed),
+                                .told = worker ? &run->told[node->index] : NULL,
                                 .wake = worker ? wake_worker : NULL,
                                 .wake_arg = worker};
 }
@@ -380,6 +381,7 @@ static void name_nodes(struct weir_run *run)
 static weir_status build(struct weir_run *run, struct weir_error *error)
 {
     name_nodes(run);
+    run->told = weir_alloc_array(run->graph->n_nodes + 1, sizeof *run->told);
     weir_status s = weir_job_graph_build(run->graph, &run->job_graph, error);
     if (s == WEIR_OK) s = weir_execution_graph_build(run->job_graph, &run->plan, error);
     if (s != WEIR_OK) return s;

@@ -165,8 +165,8 @@ void weir_run_destroy(struct weir_run *run)
     for (uint32_t i = 0; run->where && i < run->graph->n_nodes; i++) weir_free(run->where[i]);
     weir_execution_graph_destroy(run->plan);
     weir_job_graph_destroy(run->job_graph);
-    void *arrays[] = {run->where,     run->workers, run->worker_list, run->pools, run->subtasks,
-                      run->worker_of, run->rings,   run->wakes,       run->ops,   run->partitions};
+    void *arrays[] = {run->where, run->workers, run->worker_list, run->pools,      run->subtasks, run->worker_of,
+                      run->rings, run->wakes,   run->ops,         run->partitions, run->told};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) weir_free(arrays[i]);
     weir_free(run);
 }

@@ -32,6 +32,7 @@ struct weir_run {
     struct weir_ring **rings;      /* by channel of the plan */
     struct weir_run_op *ops;
     uint32_t n_ops;
+    struct weir_op_told *told; /* by stream node */
     struct weir_custom_partition **partitions; /* of CUSTOM edges, by sender subtask */
     uint32_t n_partitions, partitions_capacity;
     struct weir_channel_wake *wakes; /* by channel: who is woken on push and on pop */

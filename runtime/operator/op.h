@@ -64,6 +64,11 @@ static inline void weir_count(_Atomic uint64_t *counter, uint64_t n)
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+/* What is said once of a node, by whichever of its subtasks comes first. */
+struct weir_op_told {
+    _Atomic uint32_t late, stalled;
+};
+
 /* Where an operator runs; given at creation, outlives it. */
 struct weir_op_env {
     const struct weir_platform *platform;
@@ -75,6 +80,7 @@ struct weir_op_env {
     int64_t auto_watermark_ms; /* 0: no periodic watermarks */
     bool every_record;         /* watermarks after every record */
     uint64_t seed;             /* of this subtask: deterministic in tests */
+    struct weir_op_told *told; /* shared by the subtasks of the node; NULL: nothing is said */
     void (*wake)(void *arg);   /* [any] step this subtask again */
     void *wake_arg;
 };

@@ -70,6 +70,11 @@ static inline weir_status weir__no_window_memory(struct weir__general *g)
 struct weir_op *weir__general_window_op_create(const struct weir_stream_node *, const struct weir_op_env *,
                                                struct weir_registry *, const char *where, struct weir_error *);
 
+/* ---- late.c ---------------------------------------------------------------------------------------------------------- */
+
+/* The record at `time` was late. Counts n such records, and says so of the first one of the node. */
+void weir__count_late(struct weir_op *, const struct weir_window_config *, int64_t time, uint64_t n);
+
 /* ---- flights.c: of the current key ------------------------------------------------------------------------------------ */
 
 WEIR_CHECKED weir_status weir__flights_layouts(struct weir_state_layout own[WEIR__TRIGGER_STATES], struct weir_error *);

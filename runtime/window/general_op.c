@@ -152,7 +152,7 @@ static weir_status add_to_window(struct weir__general *g, struct weir_rows *rows
 static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows, int64_t row)
 {
     if (!g->event_time || later(rows->view.time[row], g->config->lateness_ms) > g->op.watermark) return WEIR_OK;
-    weir_count(&g->op.counters.late, 1);
+    weir__count_late(&g->op, g->config, rows->view.time[row], 1);
     if (!g->config->late_output) return WEIR_OK;
     struct weir_rows *late = weir_rows_slice(g->op.env->pool, rows, row, 1);
     return late ? weir_op_emit(&g->op, g->node->n_outputs - 1, late) : weir__no_window_memory(g);

@@ -122,16 +122,16 @@ static weir_status add_run_to_window(struct window_op *w, struct weir_rows *run,
 /* Rows that no window takes are late, or lie between windows. The late ones leave as one selection of the run. */
 static weir_status drop_late(struct window_op *w, struct weir_rows *run, struct weir_buffer *bits)
 {
-    int64_t late = 0;
+    int64_t late = 0, first = 0;
     memset(bits->bytes, 0, (size_t)(run->view.length + 7) / 8);
     for (int64_t i = 0; i < run->view.length; i++) {
         int64_t last;
         if (__builtin_add_overflow(run->view.time[i], w->config->lateness_ms, &last)) last = INT64_MAX;
         if (last > w->op.watermark) continue;
         bits->bytes[i >> 3] |= (uint8_t)(1u << (i & 7));
-        late++;
+        if (late++ == 0) first = run->view.time[i];
     }
-    weir_count(&w->op.counters.late, (uint64_t)late);
+    if (late > 0) weir__count_late(&w->op, w->config, first, (uint64_t)late);
     if (late == 0 || !w->config->late_output) {
         weir_buffer_release(bits);
         return WEIR_OK;

@@ -173,6 +173,10 @@ static void writes_values_for_people(void)
     weir_text_add_duration(&t, 0), check_text(&t, "0ms");
     weir_text_add_duration(&t, -5200), check_text(&t, "-5s 200ms");
     weir_text_add_duration(&t, INT64_MIN), check_text(&t, "-106751991167d 7h 12min 55s 808ms");
+    weir_text_add_time(&t, 1511847296789), check_text(&t, "2017-11-28T05:34:56.789Z");
+    weir_text_add_time(&t, INT64_MIN + 1), check_text(&t, "-292275055-05-16T16:47:04.193Z");
+    weir_text_add_time(&t, INT64_MIN), check_text(&t, "none yet");
+    weir_text_add_time(&t, INT64_MAX), check_text(&t, "the end");
     weir_text_add_size(&t, 1023), check_text(&t, "1023 B");
     weir_text_add_size(&t, 1572864), check_text(&t, "1.5 MiB");
     weir_text_add_size(&t, 65536), check_text(&t, "64 KiB");
