@@ -100,6 +100,7 @@ static void add_traits(struct weir_text *t, const struct weir_component_info *c)
     add_flag(t, c->flags & WEIR_NONDETERMINISTIC, "nondeterministic");
     add_flag(t, c->flags & WEIR_ACCEPTS_SELECTION, "accepts selections");
     add_flag(t, c->flags & WEIR_MERGEABLE, "mergeable");
+    add_flag(t, c->flags & WEIR_MERGEABLE_BUT_FLOATS, "mergeable but floats");
     add_flag(t, c->flags & WEIR_INVERTIBLE, "invertible");
     add_flag(t, c->flags & WEIR_UNBOUNDED, "unbounded");
     add_flag(t, c->is_splittable, "splittable");

@@ -102,6 +102,9 @@ static weir_status check_aggregate(const weir_component *c, struct weir_error *e
         return weir__refuse(
             error,
             "expected merge in its weir_aggregate, as WEIR_MERGEABLE promises, found NULL; write it or take the flag away");
+    if ((c->flags & WEIR_MERGEABLE_BUT_FLOATS) && !v->merge)
+        return weir__refuse(error, "expected merge in its weir_aggregate, as WEIR_MERGEABLE_BUT_FLOATS promises, found "
+                                   "NULL; write it or take the flag away");
     if ((c->flags & WEIR_INVERTIBLE) && !v->subtract)
         return weir__refuse(error, "expected subtract in its weir_aggregate, as WEIR_INVERTIBLE promises, found NULL; write "
                                    "it or take the flag away");

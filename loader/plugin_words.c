@@ -47,6 +47,7 @@ const struct weir__word weir__component_flags[] = {
     {WEIR_MERGING, "merging"},
     {WEIR_EVENT_WINDOWS, "event_windows"},
     {WEIR_CLOCK_WINDOWS, "clock_windows"},
+    {WEIR_MERGEABLE_BUT_FLOATS, "mergeable_but_floats"},
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {

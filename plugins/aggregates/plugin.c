@@ -1,8 +1,9 @@
 /* weir.aggregates - count, sum, avg, min, max, first, last, min_by, max_by, count_distinct.
  *
  * Nulls are SQL's: a null value takes no part, and where no value took part the result is null (a count is 0). Integers add
- * up in i64 and fail when they no longer fit; floats add up in f64, in order of arrival. Floats are ordered as Java's
- * Double.compare does it, so that every value has its place: -0.0 before 0.0, NaN after everything.
+ * up in 128 bits, and a sum that does not fit in i64 fails when it is asked for; floats add up in f64, in order of arrival.
+ * Floats are ordered as Java's Double.compare does it, so that every value has its place: -0.0 before 0.0, NaN after
+ * everything.
  *
  * Declared mergeable are those for which merging parts gives the same bits whatever order rows arrived in. That leaves out
  * float sums, which round by order, and everything that depends on which row came first; they have `merge` all the same.
@@ -205,24 +206,35 @@ WEIR_COMPONENT(count_of, WEIR_AGGREGATE, count_of_vtable, .id = "count_of", .doc
 
 /* ---- sum --------------------------------------------------------------------------------------------------------- */
 
+__extension__ typedef __int128 wide_integer;
+
+/* Integers add up in 128 bits, which 2^63 rows cannot fill: whether the sum fits is asked at the end, so that it does not
+ * matter in which order rows came, or in which parts. */
 typedef struct total {
     bool present;
-    int64_t i; /* i32, i64 */
-    double f;  /* f32, f64 */
+    int64_t low, high; /* i32, i64 */
+    double f;          /* f32, f64 */
 } total;
-static const weir_field total_members[] = {WEIR_MEMBER(total, present), WEIR_MEMBER(total, i), WEIR_MEMBER(total, f)};
+static const weir_field total_members[] = {WEIR_MEMBER(total, present), WEIR_MEMBER(total, low), WEIR_MEMBER(total, high),
+                                           WEIR_MEMBER(total, f)};
 static const weir_state total_states[] = {WEIR_VALUE_STATE("total", total, total_members)};
 
-static weir_status overflow(weir_ctx *cx)
+/* *high:*low += v */
+static inline void wide_add(int64_t *low, int64_t *high, wide_integer v)
 {
-    return weir_fail(cx, WEIR_E_DATA, "the sum of '%s' no longer fits in i64; sum a field of type f64 instead",
-                     weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
+    wide_integer s = (wide_integer)*high * ((wide_integer)1 << 64) + (uint64_t)*low + v;
+    *low = (int64_t)(uint64_t)s;
+    *high = (int64_t)(s >> 64);
+}
+static inline wide_integer wide_of(int64_t low, int64_t high)
+{
+    return (wide_integer)high * ((wide_integer)1 << 64) + (uint64_t)low;
 }
 
-static inline bool sum_integer(total *acc, int64_t v) /* true: overflow */
+static inline void sum_integer(total *acc, int64_t v)
 {
     acc->present = true;
-    return __builtin_add_overflow(acc->i, v, &acc->i);
+    wide_add(&acc->low, &acc->high, v);
 }
 static inline void sum_float(total *acc, double v)
 {
@@ -234,24 +246,25 @@ static weir_status sum_add(void *self, weir_ctx *cx, void *acc, weir_row row)
 {
     uint32_t type = ((const aggregate *)self)->type;
     value v = value_at(row, 0, type);
+    (void)cx;
     if (!v.present) return WEIR_OK;
-    if (type == WEIR_F32 || type == WEIR_F64) {
+    if (type == WEIR_F32 || type == WEIR_F64)
         sum_float(acc, v.f);
-        return WEIR_OK;
-    }
-    return sum_integer(acc, v.i) ? overflow(cx) : WEIR_OK;
+    else
+        sum_integer(acc, v.i);
+    return WEIR_OK;
 }
 
 static weir_status sum_add_rows(void *self, weir_ctx *cx, void *const *accs, const weir_batch *batch)
 {
-    bool over = false;
+    (void)cx;
     switch (((const aggregate *)self)->type) {
-    case WEIR_I32: FOR_PRESENT(total, over |= sum_integer(acc, weir_i32(row, 0))) break;
-    case WEIR_I64: FOR_PRESENT(total, over |= sum_integer(acc, weir_i64(row, 0))) break;
+    case WEIR_I32: FOR_PRESENT(total, sum_integer(acc, weir_i32(row, 0))) break;
+    case WEIR_I64: FOR_PRESENT(total, sum_integer(acc, weir_i64(row, 0))) break;
     case WEIR_F32: FOR_PRESENT(total, sum_float(acc, (double)weir_f32(row, 0))) break;
     default: FOR_PRESENT(total, sum_float(acc, weir_f64(row, 0))) break;
     }
-    return over ? overflow(cx) : WEIR_OK;
+    return WEIR_OK;
 }
 
 static weir_status sum_merge(void *self, weir_ctx *cx, void *acc, const void *other)
@@ -259,17 +272,21 @@ static weir_status sum_merge(void *self, weir_ctx *cx, void *acc, const void *ot
     total *a = acc;
     const total *b = other;
     (void)self;
+    (void)cx;
     a->present |= b->present;
     a->f += b->f;
-    return __builtin_add_overflow(a->i, b->i, &a->i) ? overflow(cx) : WEIR_OK;
+    wide_add(&a->low, &a->high, wide_of(b->low, b->high));
+    return WEIR_OK;
 }
 
 static weir_status sum_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)
 {
     const total *a = acc;
-    const value v = {.present = a->present, .i = a->i, .f = a->f};
+    const value v = {.present = a->present, .i = a->low, .f = a->f};
     (void)self;
-    return put_value(cx, column, &v);
+    if (a->high == a->low >> 63) return put_value(cx, column, &v);
+    return weir_fail(cx, WEIR_E_DATA, "the sum of '%s' no longer fits in i64; sum a field of type f64 instead",
+                     weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
 }
 
 static const weir_aggregate sum_vtable = {.struct_size = sizeof(weir_aggregate),
@@ -280,11 +297,10 @@ static const weir_aggregate sum_vtable = {.struct_size = sizeof(weir_aggregate),
                                           .result = sum_result};
 typedef aggregate sum;
 WEIR_COMPONENT(sum, WEIR_AGGREGATE, sum_vtable, .id = "sum", .doc = "the values added up: integers as i64, floats as f64",
-               .in = "value:number?", .out = "result:wide(value)?", WEIR_STATES(total_states));
+               .in = "value:number?", .out = "result:wide(value)?", .flags = WEIR_MERGEABLE_BUT_FLOATS,
+               WEIR_STATES(total_states));
 
 /* ---- avg --------------------------------------------------------------------------------------------------------- */
-
-__extension__ typedef __int128 wide_integer;
 
 /* Integers add up in 128 bits, which 2^63 rows cannot fill; `f` is the sum of floats. */
 typedef struct mean {
@@ -295,17 +311,6 @@ static const weir_field mean_members[] = {WEIR_MEMBER(mean, n), WEIR_MEMBER(mean
                                           WEIR_MEMBER(mean, f)};
 static const weir_state mean_states[] = {WEIR_VALUE_STATE("mean", mean, mean_members)};
 
-static inline wide_integer mean_sum(const mean *acc)
-{
-    return (wide_integer)acc->high * ((wide_integer)1 << 64) + (uint64_t)acc->low;
-}
-static inline void mean_integer(mean *acc, wide_integer v)
-{
-    wide_integer s = mean_sum(acc) + v;
-    acc->low = (int64_t)(uint64_t)s;
-    acc->high = (int64_t)(s >> 64);
-}
-
 static weir_status avg_add(void *self, weir_ctx *cx, void *acc, weir_row row)
 {
     mean *a = acc;
@@ -314,7 +319,7 @@ static weir_status avg_add(void *self, weir_ctx *cx, void *acc, weir_row row)
     if (!v.present) return WEIR_OK;
     a->n++;
     a->f += v.f; /* 0 for integers, as v.i is for floats */
-    mean_integer(a, v.i);
+    wide_add(&a->low, &a->high, v.i);
     return WEIR_OK;
 }
 
@@ -322,8 +327,8 @@ static weir_status avg_add_rows(void *self, weir_ctx *cx, void *const *accs, con
 {
     (void)cx;
     switch (((const aggregate *)self)->type) {
-    case WEIR_I32: FOR_PRESENT(mean, (acc->n++, mean_integer(acc, weir_i32(row, 0)))) break;
-    case WEIR_I64: FOR_PRESENT(mean, (acc->n++, mean_integer(acc, weir_i64(row, 0)))) break;
+    case WEIR_I32: FOR_PRESENT(mean, (acc->n++, wide_add(&acc->low, &acc->high, weir_i32(row, 0)))) break;
+    case WEIR_I64: FOR_PRESENT(mean, (acc->n++, wide_add(&acc->low, &acc->high, weir_i64(row, 0)))) break;
     case WEIR_F32: FOR_PRESENT(mean, (acc->n++, acc->f += (double)weir_f32(row, 0))) break;
     default: FOR_PRESENT(mean, (acc->n++, acc->f += weir_f64(row, 0))) break;
     }
@@ -338,7 +343,7 @@ static weir_status avg_merge(void *self, weir_ctx *cx, void *acc, const void *ot
     (void)cx;
     a->n += b->n;
     a->f += b->f;
-    mean_integer(a, mean_sum(b));
+    wide_add(&a->low, &a->high, wide_of(b->low, b->high));
     return WEIR_OK;
 }
 
@@ -346,9 +351,11 @@ static weir_status avg_result(void *self, weir_ctx *cx, const void *acc, uint32_
 {
     const mean *a = acc;
     uint32_t type = ((const aggregate *)self)->type;
-    double sum_of = type == WEIR_F32 || type == WEIR_F64 ? a->f : (double)mean_sum(a);
-    if (a->n == 0) weir_put_null(cx, 0, column);
-    else weir_put_f64(cx, 0, column, sum_of / (double)a->n);
+    double sum_of = type == WEIR_F32 || type == WEIR_F64 ? a->f : (double)wide_of(a->low, a->high);
+    if (a->n == 0)
+        weir_put_null(cx, 0, column);
+    else
+        weir_put_f64(cx, 0, column, sum_of / (double)a->n);
     return WEIR_OK;
 }
 
@@ -360,7 +367,7 @@ static const weir_aggregate avg_vtable = {.struct_size = sizeof(weir_aggregate),
                                           .result = avg_result};
 typedef aggregate avg;
 WEIR_COMPONENT(avg, WEIR_AGGREGATE, avg_vtable, .id = "avg", .doc = "the mean of the values", .in = "value:number?",
-               .out = "result:f64?", WEIR_STATES(mean_states));
+               .out = "result:f64?", .flags = WEIR_MERGEABLE_BUT_FLOATS, WEIR_STATES(mean_states));
 
 /* ---- min, max ---------------------------------------------------------------------------------------------------- */
 
@@ -389,8 +396,10 @@ static inline weir_status extreme_add(const aggregate *me, weir_ctx *cx, value *
 {
     if (!v->present) return WEIR_OK;
     if (is_text(me->type)) return extreme_text(cx, acc, v->text, sign);
-    if (me->type == WEIR_F32 || me->type == WEIR_F64) extreme_float(acc, v->f, sign);
-    else extreme_integer(acc, v->i, sign);
+    if (me->type == WEIR_F32 || me->type == WEIR_F64)
+        extreme_float(acc, v->f, sign);
+    else
+        extreme_integer(acc, v->i, sign);
     return WEIR_OK;
 }
 

@@ -10,10 +10,11 @@
 #include <weir/host.h>
 
 /* Required: add, result. merge may be there without WEIR_MERGEABLE: windows that merge need only that it exists;
- * WEIR_MERGEABLE says more: that merging parts in any order gives exactly what adding all rows in order gives, so that work
- * may be shared by slices. */
+ * WEIR_MERGEABLE says more: that merging parts in any order gives exactly what adding all rows in order gives, errors
+ * included, so that overlapping windows may share work by slices. WEIR_MERGEABLE_BUT_FLOATS says it for inputs that are no
+ * floats: an integer sum is such, if it is judged at the end whether it fits, not on the way. */
 typedef struct weir_aggregate {
-    uint32_t struct_size, flags; /* flags: 0; WEIR_MERGEABLE and WEIR_INVERTIBLE are flags of the component */
+    uint32_t struct_size, flags; /* flags: 0; WEIR_MERGEABLE and the like are flags of the component */
     weir_status (*open)(void *self, weir_ctx *);             /* [task] may be NULL */
     weir_status (*create)(void *self, weir_ctx *, void *acc); /* [task] NULL: all zero is the empty accumulator */
     weir_status (*add)(void *self, weir_ctx *, void *acc, weir_row); /* [task] */

@@ -60,6 +60,9 @@ typedef enum weir_kind {
 #define WEIR_MERGING (1u << 8)           /* assigner: windows of a key that overlap or touch become one (sessions) */
 #define WEIR_EVENT_WINDOWS (1u << 9)     /* assigner: windows of event time: a watermark ends them, rows can be late */
 #define WEIR_CLOCK_WINDOWS (1u << 10)    /* assigner: windows of processing time; neither flag: windows that never end */
+/* aggregate: WEIR_MERGEABLE where none of its inputs is f32 or f64. For what adds up: exact in integers, rounded by order in
+ * floats */
+#define WEIR_MERGEABLE_BUT_FLOATS (1u << 11)
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
