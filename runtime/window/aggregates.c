@@ -14,7 +14,7 @@ static const struct weir_state_layout *accumulator_of(const struct weir_aggregat
     return info && info->n_states > 0 ? &info->states[0] : NULL;
 }
 
-static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
+static weir_status lay_out(struct weir_aggregates *a, bool arrival, struct weir_error *error)
 {
     uint32_t size = 0, n_fields = 0;
     for (uint32_t i = 0; i < a->n; i++) {
@@ -24,8 +24,8 @@ static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
         size += (acc->size + 15) & ~15u;
         n_fields += acc->n_fields;
     }
-    weir_field *fields = weir_alloc_array(n_fields + 1, sizeof *fields);
-    char **names = weir_alloc_array(n_fields + 1, sizeof *names);
+    weir_field *fields = weir_alloc_array(n_fields + 2, sizeof *fields);
+    char **names = weir_alloc_array(n_fields + 2, sizeof *names);
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n; i++) {
         const struct weir_state_layout *acc = accumulator_of(a->slots[i].config);
@@ -35,6 +35,14 @@ static weir_status lay_out(struct weir_aggregates *a, struct weir_error *error)
             fields[n].name = names[n] = weir_format("%u.%s", i, acc->fields[f].name);
             n++;
         }
+    }
+    if (arrival) {
+        if (size == 0) size = 16; /* offset 0 says that there is none */
+        a->arrival = size;
+        names[n] = weir_strdup("arrival");
+        fields[n] = (weir_field){.name = names[n], .type = WEIR_I64, .offset = size, .size = sizeof(uint64_t)};
+        n++;
+        size += sizeof(uint64_t);
     }
     const weir_state state = {.name = "accumulators",
                               .kind = WEIR_VALUE,
@@ -84,21 +92,55 @@ static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_sl
     return WEIR_OK;
 }
 
-weir_status weir_aggregates_init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
-                                 struct weir_registry *registry, struct weir_error *error)
+static weir_status init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
+                        struct weir_registry *registry, bool arrival, struct weir_error *error)
 {
     const struct weir_window_config *w = &node->window;
     *a = (struct weir_aggregates){
         .op = op, .n = w->n_aggregates, .slots = weir_alloc_array(w->n_aggregates + 1, sizeof *a->slots)};
     for (uint32_t i = 0; i < a->n; i++) a->slots[i].config = &w->aggregates[i];
-    weir_status s = lay_out(a, error);
+    weir_status s = lay_out(a, arrival, error);
     if (s != WEIR_OK) return s;
     uint32_t first, last;
     weir_key_group_range(op->env->subtask, op->env->parallelism, op->env->max_parallelism, &first, &last);
+    for (uint32_t i = 0; i < a->layout.n_fields; i++) {
+        a->has_texts |= weir_type_is_variable((weir_type)a->layout.fields[i].type);
+    }
     a->state = weir_heap_state_create(&a->layout, 1, first, last);
     s = make_results(a, node, error);
     for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) s = make_slot(a, &a->slots[i], node, registry, error);
     return s;
+}
+
+weir_status weir_aggregates_init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
+                                 struct weir_registry *registry, struct weir_error *error)
+{
+    return init(a, node, op, registry, false, error);
+}
+
+weir_status weir_aggregates_init_sliced(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
+                                        struct weir_registry *registry, struct weir_error *error)
+{
+    return init(a, node, op, registry, true, error);
+}
+
+static bool is_mergeable(const struct weir_aggregate_config *c, const struct weir_schema *in)
+{
+    if (!c->part || (c->part->info->flags & WEIR_MERGEABLE)) return true;
+    if (!(c->part->info->flags & WEIR_MERGEABLE_BUT_FLOATS) || c->n_args == 0) return false;
+    for (uint32_t i = 0; i < c->n_args; i++) {
+        uint32_t type = weir_schema_at(weir_schema_view_of(in), c->args[i])->type;
+        if (type == WEIR_F32 || type == WEIR_F64) return false;
+    }
+    return true;
+}
+
+bool weir_aggregates_are_mergeable(const struct weir_stream_node *node)
+{
+    for (uint32_t i = 0; i < node->window.n_aggregates; i++) {
+        if (!is_mergeable(&node->window.aggregates[i], node->in)) return false;
+    }
+    return true;
 }
 
 weir_status weir_aggregates_open(struct weir_aggregates *a)
@@ -240,6 +282,11 @@ bool weir_aggregates_can_merge(const struct weir_aggregates *a)
     return true;
 }
 
+static weir_str *text_at(void *value, const weir_field *f)
+{
+    return (weir_str *)(void *)((char *)value + f->offset);
+}
+
 weir_status weir_aggregates_merge(struct weir_aggregates *a, void *value, const void *other)
 {
     for (uint32_t i = 0; i < a->n; i++) {
@@ -250,6 +297,39 @@ weir_status weir_aggregates_merge(struct weir_aggregates *a, void *value, const 
         if (s < 0) return weir_instance_failed(slot->instance, s, "merge");
     }
     return WEIR_OK;
+}
+
+weir_status weir_aggregates_copy(struct weir_aggregates *a, struct weir_state_set *set, void *to, const void *from)
+{
+    const struct weir_state_layout *l = &a->layout;
+    memcpy(to, from, l->size);
+    for (uint32_t i = 0; a->has_texts && i < l->n_fields; i++) {
+        if (weir_type_is_variable((weir_type)l->fields[i].type)) *text_at(to, &l->fields[i]) = (weir_str){0};
+    }
+    for (uint32_t i = 0; a->has_texts && i < l->n_fields; i++) {
+        if (!weir_type_is_variable((weir_type)l->fields[i].type)) continue;
+        weir_str bytes = *text_at((void *)(uintptr_t)from, &l->fields[i]);
+        if (bytes.n > 0 && set->ops->assign(set, 0, text_at(to, &l->fields[i]), bytes) != WEIR_OK) return WEIR_E_MEMORY;
+    }
+    return WEIR_OK;
+}
+
+void weir_aggregates_clear(struct weir_aggregates *a, struct weir_state_set *set, void *value)
+{
+    const struct weir_state_layout *l = &a->layout;
+    for (uint32_t i = 0; a->has_texts && i < l->n_fields; i++) {
+        if (!weir_type_is_variable((weir_type)l->fields[i].type)) continue;
+        weir_status s = set->ops->assign(set, 0, text_at(value, &l->fields[i]), (weir_str){0}); /* gives back: cannot fail */
+        WEIR_ASSERT(s == WEIR_OK);
+    }
+    memset(value, 0, l->size);
+}
+
+void weir_aggregates_use(struct weir_aggregates *a, struct weir_state_set *set)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (a->slots[i].instance) a->slots[i].instance->state = set;
+    }
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */

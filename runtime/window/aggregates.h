@@ -23,6 +23,8 @@ struct weir_aggregates {
     struct weir_aggregate_slot *slots;
     uint32_t n;
     struct weir_state_layout layout; /* of the accumulator */
+    bool has_texts;                  /* some member of it is a weir_str */
+    uint32_t arrival;                /* offset of a uint64_t for slices behind the accumulators; 0: there is none */
     struct weir_state_set *state;    /* its only state */
     struct weir_builder results;     /* the columns behind the key's */
     void **accs;                     /* scratch: accumulators of one component, by row */
@@ -31,6 +33,11 @@ struct weir_aggregates {
 
 WEIR_CHECKED weir_status weir_aggregates_init(struct weir_aggregates *, const struct weir_stream_node *, struct weir_op *,
                                               struct weir_registry *, struct weir_error *);
+/* The same with room for the number of the row that came first (0 at first), and checked by the caller: */
+WEIR_CHECKED weir_status weir_aggregates_init_sliced(struct weir_aggregates *, const struct weir_stream_node *,
+                                                     struct weir_op *, struct weir_registry *, struct weir_error *);
+/* Merging the parts of the node's accumulators, in any order, is exactly adding all rows in order. */
+bool weir_aggregates_are_mergeable(const struct weir_stream_node *);
 WEIR_CHECKED weir_status weir_aggregates_open(struct weir_aggregates *);
 void weir_aggregates_close(struct weir_aggregates *);
 void weir_aggregates_finish(struct weir_aggregates *);
@@ -45,6 +52,16 @@ WEIR_CHECKED weir_status weir_aggregates_add_row(struct weir_aggregates *, void 
 WEIR_CHECKED weir_status weir_aggregates_create(struct weir_aggregates *, void *value);
 bool weir_aggregates_can_merge(const struct weir_aggregates *); /* all components have merge */
 WEIR_CHECKED weir_status weir_aggregates_merge(struct weir_aggregates *, void *value, const void *other);
+static inline uint64_t *weir_aggregates_arrival(const struct weir_aggregates *a, void *value)
+{
+    return (uint64_t *)(void *)((char *)value + a->arrival);
+}
+/* Into a zeroed value; and back to zero. Their texts belong to `set`, which is a->state or of the same layout. */
+WEIR_CHECKED weir_status weir_aggregates_copy(struct weir_aggregates *, struct weir_state_set *set, void *to,
+                                              const void *from);
+void weir_aggregates_clear(struct weir_aggregates *, struct weir_state_set *set, void *value);
+/* The values of the next calls belong to `set`. */
+void weir_aggregates_use(struct weir_aggregates *, struct weir_state_set *set);
 /* Ends one row of `results` from an accumulator. */
 WEIR_CHECKED weir_status weir_aggregates_result(struct weir_aggregates *, const void *value, int64_t window_start,
                                                 int64_t window_end, int64_t time);

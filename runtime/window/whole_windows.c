@@ -1,0 +1,133 @@
+/* whole_windows.c - windows that share nothing: every window has accumulators of its own.
+ *
+ * Subtask's thread. The accumulator of (key, window) is the value of state 0 under namespace = the window's start. A window
+ * is kept in the set of open windows from its first row to its cleanup. This way is for windows that do not overlap, and for
+ * aggregates that depend on the order of rows.
+ */
+#include "base/alloc.h"
+#include "window/window_internal.h"
+
+struct whole {
+    struct weir__window w;
+    struct weir_open_windows open;
+    /* Where firing stopped. */
+    bool is_firing;
+    size_t firing; /* index in open */
+    uint32_t group;
+    weir_cursor cursor;
+};
+
+static struct whole *whole_of(struct weir__window *w)
+{
+    return (struct whole *)(void *)w;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static weir_status add_run_to_window(struct weir__window *w, struct weir_rows *run, int64_t start)
+{
+    struct weir_state_set *state = w->aggregates.state;
+    weir_open_windows_at(&whole_of(w)->open, start);
+    weir_status s = weir__window_edit(w, state, 0, run, NULL, run->view.length, start);
+    if (s != WEIR_OK) return s;
+    s = weir_aggregates_add(&w->aggregates, w->values, w->created);
+    state->ops->settle(state);
+    return s;
+}
+
+static weir_status add_run(struct weir__window *w, struct weir_rows *run, const struct weir_window_run *windows,
+                           bool *accepted)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < windows->n; i++) {
+        int64_t start = windows->first - (int64_t)i * w->config->slide_ms;
+        if (weir__window_is_gone(w, start)) break; /* and so are all earlier ones */
+        *accepted = true;
+        s = add_run_to_window(w, run, start);
+    }
+    return s;
+}
+
+static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64_t row, int64_t start)
+{
+    struct weir_state_set *state = w->aggregates.state;
+    uint32_t pick = (uint32_t)row;
+    weir_open_windows_at(&whole_of(w)->open, start)->fired |= weir__window_has_fired(w, start);
+    weir_status s = weir__window_edit(w, state, 0, rows, &pick, 1, start);
+    if (s != WEIR_OK) return s;
+    s = weir_aggregates_add_row(&w->aggregates, w->values[0], weir_bit(w->created, 0), row);
+    if (s == WEIR_OK && weir__window_has_fired(w, start)) {
+        s = weir__window_copy_key(w, rows, row);
+        if (s == WEIR_OK) s = weir__window_add_result(w, w->values[0], start);
+    }
+    state->ops->settle(state);
+    return s;
+}
+
+/* ---- watermark --------------------------------------------------------------------------------------------------- */
+
+/* Fires the keys of one window from where it stopped; MORE when a batch of results has left. */
+static weir_status fire_window(struct whole *f, int64_t start)
+{
+    struct weir__window *w = &f->w;
+    struct weir_state_set *state = w->aggregates.state;
+    struct weir_key_ref key;
+    void *value;
+    weir_status s = WEIR_OK;
+    for (; f->group <= w->last_group; f->group++, f->cursor = (weir_cursor){0}) {
+        while (state->ops->next_key(state, 0, f->group, start, &f->cursor, &key, &value)) {
+            s = weir_key_decode(key.p, key.n, &w->keys);
+            if (s != WEIR_OK) return weir__window_no_memory(w);
+            s = weir__window_add_result(w, value, start);
+            if (s != WEIR_OK) return s;
+            if (w->op.outbox.n > 0) return WEIR_MORE;
+        }
+    }
+    return weir__window_emit_results(w);
+}
+
+static weir_status fire(struct weir__window *w, int64_t watermark)
+{
+    struct whole *f = whole_of(w);
+    if (!f->is_firing) {
+        f->is_firing = true;
+        f->firing = 0;
+        f->group = w->first_group;
+        f->cursor = (weir_cursor){0};
+    }
+    for (; f->firing < f->open.n; f->firing++, f->group = w->first_group, f->cursor = (weir_cursor){0}) {
+        struct weir_open_window *window = &f->open.windows[f->firing];
+        if (weir_window_max_time(w->config, window->start) > watermark) break;
+        if (window->fired) continue;
+        if (w->op.outbox.n > 0) return WEIR_MORE;
+        weir_status s = fire_window(f, window->start);
+        if (s != WEIR_OK) return s;
+        window->fired = true;
+    }
+    f->is_firing = false;
+    return WEIR_OK;
+}
+
+static void drop(struct weir__window *w, int64_t watermark)
+{
+    struct whole *f = whole_of(w);
+    while (f->open.n > 0 && weir_window_cleanup_time(w->config, f->open.windows[0].start) <= watermark) {
+        w->aggregates.state->ops->drop_namespace(w->aggregates.state, 0, f->open.windows[0].start);
+        weir_open_windows_remove_first(&f->open);
+    }
+}
+
+static void finish(struct weir__window *w)
+{
+    weir_open_windows_finish(&whole_of(w)->open);
+}
+
+static const struct weir__window_way whole_windows = {
+    .add_run = add_run, .add_row = add_row, .fire = fire, .drop = drop, .finish = finish};
+
+struct weir__window *weir__whole_windows_create(void)
+{
+    struct whole *f = weir_alloc(sizeof *f);
+    f->w.way = &whole_windows;
+    return &f->w;
+}

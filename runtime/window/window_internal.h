@@ -1,0 +1,125 @@
+/* window_internal.h - the keyed event-time window operator: a shell, and two ways to keep what windows hold.
+ *
+ *   window_op.c       the shell: rows in runs, late rows, results
+ *   whole_windows.c   each window has accumulators of its own; a row is added to every window that holds it
+ *   sliced_windows.c  overlapping windows share slices; a row is added to one slice (docs/design/005-slices.md)
+ *   merged_slices.c   the slices of the window that fires, merged so that sliding on costs little
+ *
+ * Both ways give the same results in the same order, whatever the input and wherever batches were cut.
+ */
+#ifndef WEIR_WINDOW_WINDOW_INTERNAL_H
+#define WEIR_WINDOW_WINDOW_INTERNAL_H
+
+#include "window/aggregates.h"
+#include "window/time_windows.h"
+
+struct weir__window;
+struct weir__window_way {
+    /* All windows of the run are still to fire, or gone. *accepted: some window takes it. */
+    weir_status (*add_run)(struct weir__window *, struct weir_rows *run, const struct weir_window_run *, bool *accepted);
+    /* The row is accepted by some window, of which some have fired: called once, before add_row. NULL: nothing to do. */
+    weir_status (*take_row)(struct weir__window *, struct weir_rows *, int64_t row, const struct weir_window_run *);
+    /* A window that is not gone; when it has fired before, it fires again for the key of the row. */
+    weir_status (*add_row)(struct weir__window *, struct weir_rows *, int64_t row, int64_t start);
+    /* Fires what is due; MORE when a batch of results has left, and goes on at the next call. */
+    weir_status (*fire)(struct weir__window *, int64_t watermark);
+    void (*drop)(struct weir__window *, int64_t watermark); /* what is past its cleanup time */
+    void (*finish)(struct weir__window *);
+};
+
+struct weir__window { /* first member of both ways */
+    struct weir_op op;
+    const struct weir__window_way *way;
+    const struct weir_stream_node *node;
+    const struct weir_window_config *config;
+    struct weir_aggregates aggregates;
+    struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
+    uint32_t first_group, last_group;
+
+    void **values; /* scratch, by row of a run */
+    uint8_t *created;
+    size_t scratch_rows;
+
+    /* Where row-by-row handling stopped for want of room. */
+    uint32_t window_at; /* windows of the current row that are done */
+    bool row_accepted;
+};
+
+static inline struct weir__window *weir__window_of(struct weir_op *op)
+{
+    return (struct weir__window *)(void *)op;
+}
+static inline bool weir__window_is_gone(const struct weir__window *w, int64_t start)
+{
+    return weir_window_cleanup_time(w->config, start) <= w->op.watermark;
+}
+static inline bool weir__window_has_fired(const struct weir__window *w, int64_t start)
+{
+    return weir_window_max_time(w->config, start) <= w->op.watermark;
+}
+
+/* Of the two, the one that the declarations of the node's aggregates allow; or the one asked for, for tests. */
+struct weir_op *weir__window_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                       const char *where, bool sliced, struct weir_error *);
+bool weir__window_can_slice(const struct weir_stream_node *);
+struct weir__window *weir__whole_windows_create(void);
+struct weir__window *weir__sliced_windows_create(void);
+/* After aggregates are made. */
+void weir__sliced_windows_init(struct weir__window *);
+
+weir_status weir__window_no_memory(struct weir__window *);
+/* The entries of the keys of rows (picks NULL: the first n) into w->values and w->created, which have the room. */
+WEIR_CHECKED weir_status weir__window_edit(struct weir__window *, struct weir_state_set *, uint32_t state,
+                                           struct weir_rows *, const uint32_t *picks, int64_t n, int64_t ns);
+/* The key of a row, or of state, into w->keys; its result goes beside it. Results leave when they fill a batch. */
+WEIR_CHECKED weir_status weir__window_copy_key(struct weir__window *, struct weir_rows *, int64_t row);
+WEIR_CHECKED weir_status weir__window_add_result(struct weir__window *, const void *value, int64_t start);
+WEIR_CHECKED weir_status weir__window_emit_results(struct weir__window *);
+
+/* ---- merged slices ----------------------------------------------------------------------------------------------- */
+
+/* [start, ...) up to the next time at which some window starts or ends; earliest, latest: starts of windows that hold it. */
+struct weir__slice {
+    int64_t start, earliest, latest;
+};
+
+struct weir__due_key { /* of one key group, when a window fires */
+    uint64_t arrival;
+    const void *front, *back; /* what to merge; one of them may be NULL */
+    const uint8_t *key;
+    uint32_t key_size;
+};
+
+enum { WEIR__FRONT, WEIR__BACK }; /* states of `merged` */
+
+/* Two stacks: see merged_slices.c. */
+struct weir__merged {
+    struct weir__window *window;
+    struct weir_state_layout layouts[2]; /* borrowed */
+    struct weir_state_set *state;        /* FRONT and BACK; always the heap's, and never in a snapshot */
+    int64_t *levels;                     /* of FRONT, by start, descending: the last one is the earliest */
+    size_t n_levels, levels_capacity;
+    int64_t split; /* slices before it are in levels, from it on in BACK */
+    int64_t until; /* slices from here on are not merged yet */
+
+    const struct weir__slice *slices; /* of the window being fired: to build levels from, or to add to BACK */
+    size_t n_slices;
+    bool builds;
+
+    struct weir__due_key *due;
+    size_t n_due, due_capacity;
+    char *sum; /* an accumulator, to merge two into */
+};
+
+void weir__merged_init(struct weir__merged *, struct weir__window *); /* after w->aggregates is made */
+void weir__merged_finish(struct weir__merged *);
+void weir__merged_forget(struct weir__merged *); /* all of it; it is made again when it is needed */
+/* The next window, all of whose slices are these, in order; windows come in order of start. To be followed by one call of
+ * group for each key group. */
+void weir__merged_begin(struct weir__merged *, const struct weir__slice *, size_t n, int64_t start, int64_t end);
+/* The group's keys into `due`, in order of arrival. */
+WEIR_CHECKED weir_status weir__merged_group(struct weir__merged *, uint32_t group);
+/* The accumulator of a due key; valid until the next one is asked for. */
+WEIR_CHECKED weir_status weir__merged_value(struct weir__merged *, const struct weir__due_key *, const void **value);
+
+#endif
