@@ -1,11 +1,11 @@
 /* merged_slices.c - the slices of the window that fires, merged, so that the next window costs little: two stacks.
  *
- * Subtask's thread. Windows that follow each other lose slices at the front and win slices at the back. Slices before `split`
- * are merged from there backwards: the level with start L holds all slices in [L, split). Slices in [split, until) are merged
- * into one, the back. So a window is one level and the back; a slice that leaves takes its level along, and one that comes is
- * merged into the back. When no level is left, the window's slices become levels anew and the back is empty: a slice is
- * merged three times in all, however many windows share it, and nothing is ever subtracted (Tangwongsan et al., "Low-latency
- * sliding-window aggregation in worst-case constant time", 2017, section 3).
+ * Subtask's thread. Windows that follow each other lose slices at the front and win slices at the back. Slices before
+ * `split` are merged from there backwards: the level with start L holds all slices in [L, split). Slices in [split, until)
+ * are merged into one, the back. So a window is one level and the back; a slice that leaves takes its level along, and one
+ * that comes is merged into the back. When no level is left, the window's slices become levels anew and the back is empty: a
+ * slice is merged three times in all, however many windows share it, and nothing is ever subtracted (Tangwongsan et al.,
+ * "Low-latency sliding-window aggregation in worst-case constant time", 2017, section 3).
  *
  * Slices stay what state is made of. All this is made from them and may be forgotten at any time. Key groups go one by one,
  * since the keys of a group fire together. A key's order of arrival is the least of its slices', a merge like others.

@@ -2,8 +2,8 @@
  *
  * Subtask's thread. A slice lies between two neighbouring times at which some window starts or ends (Krishnamurthy et al.,
  * "On-the-fly sharing for streamed aggregation", 2006), so a window is a whole number of slices. The accumulator of (key,
- * slice) is the value of state 0 under namespace = the slice's start, with the number of the row that came first, by which the
- * keys of a window are put in the order in which whole windows have them. A slice is kept from its first row until its
+ * slice) is the value of state 0 under namespace = the slice's start, with the number of the row that came first, by which
+ * the keys of a window are put in the order in which whole windows have them. A slice is kept from its first row until its
  * latest window is gone.
  *
  * Invariants: (1) slices are sorted by start, and each holds something; (2) windows from next_start on have not fired, those
