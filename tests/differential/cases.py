@@ -291,7 +291,7 @@ def generate_plain_trigger(rng, kind, assigner):
         return {"kind": kind, "n": rng.choice([1, 2, 2, 3, 4])}
     if kind in ("continuous_event_time", "continuous_processing_time"):
         scale = time_scale(assigner)
-        return {"kind": kind, "interval": rng.choice([max(1, scale // 2), max(1, scale // 3), scale, scale + 3])}
+        return {"kind": kind, "interval": rng.choice([max(1, scale // n) for n in (2, 3, 7)] + [scale, scale + 3])}
     if kind == "delta":
         return {"kind": kind, "threshold": rng.choice([0, 1, 2, 3]), "delta": generate_delta(rng)}
     return {"kind": kind}
@@ -321,7 +321,7 @@ def generate_sources(rng, case, idleness):
     for _ in range(rng.choice([1, 1, 2, 2, 3])):
         sources.append({"delay": rng.choice([0, 0, 0, 1, 2, 5, 10, 50]), "idle_after": 0})
     timed = case["assigner"].get("time") != "event" or "timeout" in trigger_kinds(case["trigger"])
-    if idleness and not timed and rng.random() < 0.25:
+    if idleness and not timed and rng.random() < 0.35:
         for source in sources:
             source["idle_after"] = rng.choice([0, 100, 200, 300, 400, 450])
     return sources
@@ -341,32 +341,48 @@ def generate_rows(rng, case):
     position = base
     clock = 0
     rows = []
-    for _ in range(rng.choice([1, 2, 3, 5, 8, 12, 20, 40])):
-        clock = next_clock(rng, case, clock, idle)
+    for _ in range(rng.choice([8, 20, 40]) if idle else rng.choice([1, 2, 3, 5, 8, 12, 20, 40])):
         watermark = None
         if all(ts is not None for ts in max_ts):
             watermark = min(ts - source["delay"] - 1 for ts, source in zip(max_ts, sources))
         ts = next_ts(rng, case, position, seen, watermark, rng.choice(gaps))
         position = max(position, ts) if rng.random() < 0.9 else ts
-        seen.append(ts)
         source = rng.randrange(len(sources))
-        if max_ts[source] is None or ts > max_ts[source]:
-            max_ts[source] = ts
         value = None if rng.random() < null_share else rng.choice(values)
+        clock = next_clock(rng, case, clock, ts, idle)
         row = {"source": source, "clock": clock, "ts": ts, "key": rng.choice(keys), "value": value}
         if assigner["kind"] == "dynamic_session":
             row["gap"] = rng.choice(gaps)
+            if rows and rng.random() < 0.2:
+                cover(rng, row, rows[-4:])
         rows.append(row)
+        seen.append(row["ts"])
+        max_ts[source] = row["ts"] if max_ts[source] is None else max(max_ts[source], row["ts"])
     return rows
 
 
-def next_clock(rng, case, clock, idle):
+def cover(rng, row, earlier_rows):
+    """Make the row's window that of two earlier rows together (which often are one session by now)."""
+    first, second = rng.choice(earlier_rows), rng.choice(earlier_rows)
+    row["key"] = first["key"]
+    row["ts"] = min(first["ts"], second["ts"])
+    row["gap"] = max(first["ts"] + first["gap"], second["ts"] + second["gap"]) - row["ts"]
+
+
+def next_clock(rng, case, clock, ts, idle):
     """Mostly small steps, else around the end of a processing time window or a timeout."""
     if idle:
         clock += rng.choice([1, 3, 50, 150, 199, 201, 400, 650, 1100])
         return clock + 1 if clock % PROBE_INTERVAL == 0 else clock
     assigner = case["assigner"]
     scale = time_scale(assigner)
+    timeout = timeout_of(case["trigger"])
+    if timeout and assigner["kind"] == "tumbling" and rng.random() < 0.3:
+        # the timer of the timeout has the timestamp at which the window is cleaned up, in event time
+        end = ts - (ts - assigner["offset"]) % assigner["size"] + assigner["size"]
+        coincidence = end - 1 + case["lateness"] - timeout
+        if clock < coincidence < clock + 10 * scale:
+            return coincidence
     choice = rng.random()
     if choice < 0.4:
         return clock + rng.choice([1, 1, 1, 2, 3, 5])
@@ -375,13 +391,17 @@ def next_clock(rng, case, clock, idle):
         boundary = clock + period - (clock - assigner.get("offset", 0)) % period
         return max(clock + 1, boundary + rng.choice([-1, 0, 0, 1]))
     if choice < 0.8:
-        timeout = scale
-        trigger = case["trigger"]
-        while trigger is not None:
-            timeout = trigger.get("timeout", trigger.get("interval", timeout))
-            trigger = trigger.get("inner")
-        return max(clock + 1, clock + timeout + rng.choice([-1, 0, 1, 2]))
+        return max(clock + 1, clock + (timeout or scale) + rng.choice([-1, 0, 1, 2]))
     return clock + rng.randint(1, 2 * scale)
+
+
+def timeout_of(trigger):
+    """The timeout, or the interval, of a trigger; None if it has neither."""
+    while trigger is not None:
+        if "timeout" in trigger or "interval" in trigger:
+            return trigger.get("timeout") or trigger.get("interval")
+        trigger = trigger.get("inner")
+    return None
 
 
 def next_ts(rng, case, position, seen, watermark, gap):
@@ -451,7 +471,7 @@ def simpler_cases(case):
         for name in ("delay", "idle_after"):
             if case["sources"][index][name]:
                 yield changed(case, ["sources", index, name], 0)
-    if len({row["key"] for row in case["rows"]}) > 1:
+    if any(row["key"] != "a" for row in case["rows"]):
         one_key = copy.deepcopy(case)
         for row in one_key["rows"]:
             row["key"] = "a"
@@ -497,7 +517,7 @@ def with_fewer_sources(case):
 
 
 def with_simpler_times(case):
-    """Event times that start at 0, clocks that count 1, 2, 3, ..."""
+    """Event times that start at 0, clocks that start early or just count 1, 2, 3, ..."""
     if not case["rows"]:
         return
     least = min(row["ts"] for row in case["rows"])
@@ -506,6 +526,10 @@ def with_simpler_times(case):
         for row in shifted["rows"]:
             row["ts"] -= least
         yield shifted
+    early = copy.deepcopy(case)
+    for row in early["rows"]:
+        row["clock"] -= case["rows"][0]["clock"] - MIN_CLOCK
+    yield early
     counted = copy.deepcopy(case)
     for index, row in enumerate(counted["rows"]):
         row["clock"] = MIN_CLOCK + index
