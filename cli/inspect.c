@@ -1,7 +1,8 @@
 /* cli/inspect.c - `weir inspect`: what a plugin file holds.
  *
  * The file is checked as bytes first and then described by another process, this same program with --probe, so that no file
- * can bring down the one that inspects it. Only --probe opens the file here; it speaks the protocol of loader/probe.h.
+ * can bring down the one that inspects it. Only --probe and --probe-function open a file here, and speak the protocol of
+ * loader/probe.h.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -11,12 +12,13 @@
 #include "base/process.h"
 #include "cli/command.h"
 #include "data/schema.h"
+#include "loader/call_library.h"
 #include "loader/plugin_info.h"
 #include "loader/plugin_manifest.h"
 #include "loader/plugin_open.h"
 #include "loader/probe.h"
 
-enum form { TEXT, JSON, MANIFEST, WRITE, PROBE };
+enum form { TEXT, JSON, MANIFEST, WRITE, PROBE, PROBE_FUNCTION };
 
 static const char help[] = "weir inspect - describe plugin files\n"
                            "\n"
@@ -80,6 +82,29 @@ static int probe(const char *path)
     if (s == WEIR_OK) s = describe_here(path, &manifest, &error);
     if (s == WEIR_OK) s = weir_process_say(output, weir_text_get(&manifest), manifest.n, &error);
     weir_text_finish(&manifest);
+    return s == WEIR_OK ? WEIR_EXIT_OK : fail(&error);
+}
+
+/* names: library, function, and perhaps the one that frees what it returns. */
+static weir_status find_functions(int n, char **names, struct weir_error *error)
+{
+    char *self = weir_process_executable();
+    weir_status s = WEIR_OK;
+    void (*function)(void);
+    for (int i = 1; i < n && s == WEIR_OK; i++)
+        s = weir_call_library_open(weir_platform_os(), self, names[0], names[i], &function, error);
+    weir_free(self);
+    return s;
+}
+
+static int probe_function(int n, char **names)
+{
+    struct weir_error error;
+    int output;
+    weir_process_die_with_parent();
+    weir_status s = weir_process_reserve_output(&output, &error);
+    if (s == WEIR_OK) s = find_functions(n, names, &error);
+    if (s == WEIR_OK) s = weir_process_say(output, "found\n", 6, &error);
     return s == WEIR_OK ? WEIR_EXIT_OK : fail(&error);
 }
 
@@ -217,6 +242,7 @@ static int parse(int argc, char **argv, enum form *form)
 {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"manifest", no_argument, NULL, 'm'},
                                             {"write", no_argument, NULL, 'w'},        {"probe", no_argument, NULL, 'p'},
+                                            {"probe-function", no_argument, NULL, 'f'},
                                             {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     bool manifest = false, write = false;
     int c;
@@ -231,6 +257,7 @@ static int parse(int argc, char **argv, enum form *form)
         case 'm': manifest = true; break;
         case 'w': write = true; break;
         case 'p': *form = PROBE; break;
+        case 'f': *form = PROBE_FUNCTION; break;
         case 'h': printf("%s", help); return WEIR_EXIT_OK;
         default: return usage_error("wrong option");
         }
@@ -246,6 +273,7 @@ int weir_inspect_main(int argc, char **argv)
     int code = parse(argc, argv, &form);
     if (code >= 0) return code;
     if (form == PROBE) return probe(argv[optind]);
+    if (form == PROBE_FUNCTION) return probe_function(argc - optind, argv + optind);
     char *self = weir_process_executable();
     if (!self) return usage_error("the system does not say where this program is (/proc is missing)");
     code = WEIR_EXIT_OK;

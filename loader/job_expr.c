@@ -48,8 +48,8 @@ static struct weir_mark mark_in(const struct weir_value *value, const char *text
     return mark;
 }
 
-static void say_problem(struct weir__job *job, const struct weir_value *value, const char *text,
-                        const struct weir_expr_problem *p)
+void weir__say_problem(struct weir__job *job, const struct weir_value *value, const char *text,
+                       const struct weir_expr_problem *p)
 {
     bool exact;
     struct weir_mark mark = mark_in(value, text, p, &exact);
@@ -73,7 +73,7 @@ bool weir__check_expression(struct weir__job *job, const struct weir_value *valu
     struct weir_expr_problems problems = {0};
     if (!schema || value->broken) return false;
     struct weir_expr *e = weir_expr_compile(text, strlen(text), schema, NULL, &problems);
-    for (size_t i = 0; i < problems.n; i++) say_problem(job, value, text, &problems.items[i]);
+    for (size_t i = 0; i < problems.n; i++) weir__say_problem(job, value, text, &problems.items[i]);
     weir_expr_problems_finish(&problems);
     if (!e) return false;
     *type = weir_expr_type(e);
@@ -141,20 +141,20 @@ static bool one_scalar(struct expressions *x, const struct weir_value *value, co
     return false;
 }
 
-/* Whether `errors:` sends records with errors to a port of the node, and that port; it shows the fields that came in. */
-static void read_errors(struct expressions *x, struct weir_stream_node *node)
+/* The port shows the fields that came in. */
+void weir__read_errors(struct weir__job *job, const struct weir__flow *flow, struct weir_stream_node *node)
 {
     static const char *const choices[] = {"fail", "skip", "side_output", NULL};
     static const enum weir_malformed policies[] = {WEIR_MALFORMED_FAIL, WEIR_MALFORMED_SKIP, WEIR_MALFORMED_SIDE_OUTPUT};
-    struct weir__job_node *n = x->flow->node;
+    struct weir__job_node *n = flow->node;
     const struct weir_value *value = weir_value_get(n->value, "errors");
-    int i = value ? weir__read_choice(x->job, value, "errors", choices) : 0;
+    int i = value ? weir__read_choice(job, value, "errors", choices) : 0;
     node->malformed = i < 0 ? WEIR_MALFORMED_FAIL : policies[i];
     if (node->malformed != WEIR_MALFORMED_SIDE_OUTPUT) return;
     for (size_t k = 0; k < n->n_outputs; k++) {
         if (strcmp(n->outputs[k].port, "errors") != 0) continue;
-        weir__say(x->job, value, weir_strdup("give one of the steps a node of its own"),
-                  "two steps of this node have expressions: only one can have the output 'errors'");
+        weir__say(job, value, weir_strdup("give one of the steps a node of its own"),
+                  "two steps of this node compute: only one can have the output 'errors'");
         return;
     }
     struct weir_schema_builder fields = {0};
@@ -163,7 +163,7 @@ static void read_errors(struct expressions *x, struct weir_stream_node *node)
         weir_schema_builder_add(&fields, f->name, (weir_type)f->type, f->nullable);
     }
     if (node->in && weir_schema_find(node->in, "error") >= 0)
-        weir__say(x->job, value, weir_strdup("rename it with a select step before"),
+        weir__say(job, value, weir_strdup("rename it with a select step before"),
                   "the records have a field 'error' already, and the output 'errors' adds one");
     weir_schema_builder_add(&fields, "error", WEIR_STRING, false);
     struct weir_schema *schema = node->in ? weir_schema_build(&fields) : NULL;
@@ -190,7 +190,7 @@ static void end(struct expressions *x, const char *step, const char *condition)
     node->computed = x->computed;
     node->n_computed = x->n;
     weir__set_output(node, "", out);
-    read_errors(x, node);
+    weir__read_errors(x->job, flow, node);
     weir__flow_becomes(flow, out);
     if (strcmp(step, "filter") != 0 || node->n_computed == 0) return;
     weir_free(flow->name); /* a filter keeps the fields, but set comes with it */

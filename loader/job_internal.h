@@ -6,6 +6,7 @@
  *   job_steps.c    the steps of a node, each a stream node; job_flow.c: how they are joined
  *   job_parts.c    components and their options
  *   job_schema.c   binding inputs to fields, and what comes out
+ *   job_call.c     plain C functions: map and filter
  *   job_expr.c     expressions: filter, set, select, key_by, arguments of aggregates
  *   job_time.c     `time:`; job_window.c: `window:` and `aggregate:`
  *
@@ -192,6 +193,11 @@ bool weir__is_expression_value(const struct weir_value *); /* a scalar that is n
 /* The type of text, which is the scalar or a part of it. False: problems were said, or the schema is NULL (unknown). */
 bool weir__check_expression(struct weir__job *, const struct weir_value *, const char *text, const struct weir_schema *,
                             weir_type *type, bool *nullable);
+/* Says it at the part of the text, which is the scalar or a part of it. */
+struct weir_expr_problem;
+void weir__say_problem(struct weir__job *, const struct weir_value *, const char *text, const struct weir_expr_problem *);
+/* `errors:` of a node that computes: its policy, and where it asks for it the port 'errors'. After port 0 is set. */
+void weir__read_errors(struct weir__job *, const struct weir__flow *, struct weir_stream_node *);
 /* One stream node for both; either may be NULL. */
 void weir__build_filter_and_set(struct weir__job *, struct weir__flow *, const struct weir_value *filter,
                                 const struct weir_value *set);
@@ -203,6 +209,11 @@ void weir__build_computed_key(struct weir__job *, struct weir__flow *,
 /* Fields of which the expressions are the names, for a window to aggregate; values[i] is the scalar that holds texts[i]. */
 void weir__build_arguments(struct weir__job *, struct weir__flow *, const struct weir_value *const *values,
                            char *const *texts, size_t n);
+
+/* ---- job_call.c ----------------------------------------------------------------------------------------------------- */
+
+bool weir__is_call(const struct weir_value *step); /* {call: "library:function", ...} */
+void weir__build_call(struct weir__job *, struct weir__flow *, const char *step, const struct weir_value *);
 
 /* ---- job_flow.c, job_steps.c, job_time.c, job_window.c -------------------------------------------------------------- */
 

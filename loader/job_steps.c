@@ -128,6 +128,10 @@ static void bind_step(struct step *s)
 static void build_operator(struct weir__job *job, struct weir__flow *flow, const char *step, const struct weir_value *value)
 {
     struct step s = {.job = job, .flow = flow};
+    if (weir__is_call(value)) {
+        weir__build_call(job, flow, step, value);
+        return;
+    }
     weir__use_component(job, value, WEIR_OPERATOR, flow->schema, flow->name, &s.use);
     check_step(job, step, &s.use);
     check_key(job, flow, &s.use);
@@ -379,11 +383,11 @@ static bool is_condition(const struct weir__job *job, const struct weir__flow *f
     return flow->schema && weir_schema_find(flow->schema, filter->text) >= 0;
 }
 
-static bool has_expressions(const struct weir__job *job, const struct weir__job_node *node)
+static bool computes(const struct weir__job *job, const struct weir__job_node *node)
 {
     for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
         const struct weir_stream_node *n = job->graph->nodes[i];
-        if (n->kind == WEIR_NODE_EXPR && strcmp(n->uid, node->id) == 0) return true;
+        if ((n->kind == WEIR_NODE_EXPR || n->kind == WEIR_NODE_CALL) && strcmp(n->uid, node->id) == 0) return true;
     }
     return false;
 }
@@ -422,9 +426,9 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
         weir__build_computed_select(job, flow, select);
     else if (select)
         build_select(job, flow, select);
-    if (errors && !has_expressions(job, node))
+    if (errors && !computes(job, node))
         weir__say(job, errors, NULL,
-                  "nothing in this node computes: 'errors' says what becomes of records that expressions fail on");
+                  "nothing in this node computes: 'errors' says what becomes of records that expressions and C functions fail on");
     if (!flow->attached) build_nothing(job, flow);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }

@@ -21,6 +21,29 @@ static void last_words(const struct weir_process_result *r, struct weir_text *t)
     weir__make_printable(t->p);
 }
 
+static bool ended_well(const struct weir_process_result *r)
+{
+    bool unknown_end = !r->exited && !r->signal && !r->timed_out; /* the embedding program ignores SIGCHLD */
+    return r->n_out > 0 && (unknown_end || (r->exited && r->exit_code == 0));
+}
+
+static bool was_refused(const struct weir_process_result *r, struct weir_error *error)
+{
+    size_t n = r->n_err;
+    if (!r->exited || r->exit_code != WEIR_PROBE_REFUSED || n == 0) return false;
+    while (n > 0 && r->err[n - 1] == '\n') n--;
+    weir__refuse(error, "%.*s", (int)n, r->err);
+    return true;
+}
+
+static struct weir_process_limits limits_of(int64_t timeout_ms)
+{
+    return (struct weir_process_limits){.timeout_ms = timeout_ms > 0 ? timeout_ms : WEIR_PROBE_TIMEOUT_MS,
+                                        .max_output_bytes = WEIR_PLUGIN_MANIFEST_MAX_BYTES};
+}
+
+/* ---- plugins ----------------------------------------------------------------------------------------------------- */
+
 static weir_status ended_badly(const struct weir_plugin_file *f, const struct weir_process_result *r,
                                struct weir_error *error)
 {
@@ -40,14 +63,8 @@ static weir_status ended_badly(const struct weir_plugin_file *f, const struct we
 static weir_status judge(const struct weir_plugin_file *f, const struct weir_process_result *r,
                          struct weir_plugin_info *info, struct weir_error *error)
 {
-    if (r->exited && r->exit_code == WEIR_PROBE_REFUSED && r->n_err > 0) {
-        size_t n = r->n_err;
-        while (n > 0 && r->err[n - 1] == '\n') n--;
-        return weir__refuse(error, "%.*s", (int)n, r->err);
-    }
-    bool unknown_end = !r->exited && !r->signal && !r->timed_out; /* the embedding program ignores SIGCHLD */
-    if (!unknown_end && (!r->exited || r->exit_code != 0)) return ended_badly(f, r, error);
-    if (r->n_out == 0) return ended_badly(f, r, error);
+    if (was_refused(r, error)) return error->status;
+    if (!ended_well(r)) return ended_badly(f, r, error);
     weir_status s = weir_plugin_manifest_read(r->out, r->n_out, "the helper's description", f->path, info, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "%s: ", f->path);
     if (strcmp(info->build_id, f->build_id) == 0) return WEIR_OK;
@@ -59,13 +76,37 @@ weir_status weir_probe(const char *helper, const struct weir_plugin_file *f, int
                        struct weir_plugin_info *info, struct weir_error *error)
 {
     const char *argv[] = {helper, "inspect", "--probe", f->path, NULL};
-    struct weir_process_limits limits = {.timeout_ms = timeout_ms > 0 ? timeout_ms : WEIR_PROBE_TIMEOUT_MS,
-                                         .max_output_bytes = WEIR_PLUGIN_MANIFEST_MAX_BYTES};
+    struct weir_process_limits limits = limits_of(timeout_ms);
     struct weir_process_result r;
     *info = (struct weir_plugin_info){0};
     weir_status s = weir_process_run(argv, &limits, &r, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "%s: cannot be looked at: the helper ", f->path);
     s = judge(f, &r, info, error);
+    weir_process_result_finish(&r);
+    return s;
+}
+
+/* ---- plain C functions ------------------------------------------------------------------------------------------- */
+
+weir_status weir_probe_function(const char *helper, const char *library, const char *function, const char *release,
+                                int64_t timeout_ms, struct weir_error *error)
+{
+    const char *argv[] = {helper, "inspect", "--probe-function", library, function, release, NULL};
+    struct weir_process_limits limits = limits_of(timeout_ms);
+    struct weir_process_result r;
+    struct weir_text words = {0};
+    weir_status s = weir_process_run(argv, &limits, &r, error);
+    if (s != WEIR_OK) return weir_error_prefix(error, "%s: cannot be looked at: the helper ", library);
+    if (was_refused(&r, error)) {
+        s = error->status;
+    } else if (!ended_well(&r)) {
+        last_words(&r, &words);
+        s = weir__refuse(error,
+                         "%s: expected a library that can be opened, found that the helper process that opened it %s%s; "
+                         "debug the library's constructors and destructors, which run then",
+                         library, r.how, weir_text_get(&words));
+    }
+    weir_text_finish(&words);
     weir_process_result_finish(&r);
     return s;
 }

@@ -17,4 +17,9 @@ enum { WEIR_PROBE_TIMEOUT_MS = 10000, WEIR_PROBE_REFUSED = 3 };
 WEIR_CHECKED weir_status weir_probe(const char *helper, const struct weir_plugin_file *, int64_t timeout_ms,
                                     struct weir_plugin_info *, struct weir_error *);
 
+/* Whether `library` can be opened and has `function`, and `release` unless that is NULL: what loader/call_library.h opens.
+ * The helper is asked `HELPER inspect --probe-function LIBRARY FUNCTION [RELEASE]`, and answers likewise. */
+WEIR_CHECKED weir_status weir_probe_function(const char *helper, const char *library, const char *function,
+                                             const char *release, int64_t timeout_ms, struct weir_error *);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "loader/call_library.h"
 #include "loader/plugin_file.h"
 #include "loader/plugin_info.h"
 #include "loader/plugin_internal.h"
@@ -429,4 +430,20 @@ weir_status weir_registry_open(struct weir_registry *r, const struct weir_compon
     *component = s == WEIR_OK ? e->live->components[c - e->info.components] : NULL;
     weir_lock_leave(&r->lock);
     return s;
+}
+
+/* ---- plain C functions ------------------------------------------------------------------------------------------- */
+
+weir_status weir_registry_check_function(const struct weir_registry *r, const char *library, const char *function,
+                                         const char *release, struct weir_error *error)
+{
+    weir_status s = weir_call_library_check(r->platform, r->installation, library, error);
+    if (s != WEIR_OK || !r->helper) return s;
+    return weir_probe_function(r->helper, library, function, release, r->probe_timeout_ms, error);
+}
+
+weir_status weir_registry_open_function(const struct weir_registry *r, const char *library, const char *function,
+                                        void (**opened)(void), struct weir_error *error)
+{
+    return weir_call_library_open(r->platform, r->installation, library, function, opened, error);
 }

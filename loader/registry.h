@@ -82,6 +82,15 @@ size_t weir_registry_refused(const struct weir_registry *, const char *const **m
 WEIR_CHECKED weir_status weir_registry_open(struct weir_registry *, const struct weir_component_info *,
                                             const weir_component **, struct weir_error *);
 
+/* A plain C function of a library (`call:`), and the one that frees what it returns (NULL: none). library: a path with '/',
+ * whose file is checked like a plugin's (regular, owner, mode, ELF); else a name that the system's loader resolves. check
+ * lets the helper process open it; without a helper only the file is checked. open is for the process that calls. Any
+ * thread. */
+WEIR_CHECKED weir_status weir_registry_check_function(const struct weir_registry *, const char *library,
+                                                      const char *function, const char *release, struct weir_error *);
+WEIR_CHECKED weir_status weir_registry_open_function(const struct weir_registry *, const char *library, const char *function,
+                                                     void (**)(void), struct weir_error *);
+
 const char *weir_kind_name(weir_kind kind);               /* "source", "operator", ... */
 const char *weir_option_type_name(weir_option_type type); /* "bool", "duration", ... */
 const char *weir_state_kind_name(weir_state_kind kind);   /* "value", "list", "map" */

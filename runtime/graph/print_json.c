@@ -10,7 +10,8 @@
  *             "memory": {"batch_rows", "channel_batches", "extra_batches", "bytes"}}
  * NODE:   {"index", "id", "uid", "kind", "title", "parallelism", "max_parallelism", "slot_group" (null: inherited),
  *          "chain": "always" | "head" | "never" | "head_with_sources", "blocking", "key": [field],
- *          "outputs": [{"name", "schema"}]}
+ *          "outputs": [{"name", "schema"}], and of kind "call": "call": {"library", "function", "signature",
+ *          "args": [field or expression], "into" (null: a filter)}}
  * EDGE:   {"index", "from": id, "output": "" or side output, "to": id, "input": number, "partition", "explicit",
  *          "key": [field], "schema"}
  * VERTEX: {"index", "name", "nodes": [id], "parallelism", "max_parallelism", "slot_group", "blocking"}
@@ -103,6 +104,34 @@ static json_t *outputs_of(const struct weir_stream_node *node)
     return outputs;
 }
 
+/* What is passed: a field's name, or an expression. */
+static json_t *arguments_of(const struct weir_stream_node *node)
+{
+    json_t *arguments = json_array();
+    for (uint32_t i = 0; i < node->call.signature.n_params; i++) {
+        const struct weir_call_argument *arg = &node->call.args[i];
+        append(arguments,
+               string(arg->expression ? arg->expression : weir_schema_field_at(node->in, (uint32_t)arg->field)->name));
+    }
+    return arguments;
+}
+
+static json_t *call_of(const struct weir_stream_node *node)
+{
+    json_t *object = json_object();
+    struct weir_text signature = {0};
+    weir_text_add_call_signature(&signature, &node->call.signature);
+    const weir_schema_field *into =
+        node->call.into < 0 ? NULL : weir_schema_field_at(node->outputs[0].schema, (uint32_t)node->call.into);
+    set(object, "library", string(node->call.library));
+    set(object, "function", string(node->call.function));
+    set(object, "signature", string(weir_text_get(&signature)));
+    set(object, "args", arguments_of(node));
+    set(object, "into", string_or_null(into ? into->name : NULL));
+    weir_text_finish(&signature);
+    return object;
+}
+
 static json_t *node_of(const struct weir_stream_node *node)
 {
     json_t *object = json_object();
@@ -118,6 +147,7 @@ static json_t *node_of(const struct weir_stream_node *node)
     set(object, "blocking", json_boolean(node->blocking));
     set(object, "key", key_of(node->in, node->key_fields, node->n_key_fields));
     set(object, "outputs", outputs_of(node));
+    if (node->kind == WEIR_NODE_CALL) set(object, "call", call_of(node));
     return object;
 }
 

@@ -105,6 +105,7 @@ static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct
     for (uint32_t i = 0; i < node->n_computed; i++) weir_free(node->computed[i].expression);
     weir_free(node->computed);
     weir_free(node->condition);
+    weir_call_config_finish(&node->call);
     weir_free(node->slot_group);
     weir_free(node->place);
     weir_free(node);
@@ -153,7 +154,7 @@ const char *weir_node_kind_name(enum weir_node_kind kind)
     static const char *const names[] = {
         [WEIR_NODE_SOURCE] = "source", [WEIR_NODE_OPERATOR] = "operator", [WEIR_NODE_REDUCE] = "reduce",
         [WEIR_NODE_TIME] = "time",     [WEIR_NODE_SELECT] = "select",     [WEIR_NODE_EXPR] = "expression",
-        [WEIR_NODE_WINDOW] = "window", [WEIR_NODE_SINK] = "sink",
+        [WEIR_NODE_WINDOW] = "window", [WEIR_NODE_SINK] = "sink",         [WEIR_NODE_CALL] = "call",
     };
     WEIR_ASSERT((unsigned)kind < sizeof names / sizeof *names && names[kind]);
     return names[kind];

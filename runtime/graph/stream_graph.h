@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "data/schema.h"
+#include "graph/call.h"
 
 struct weir_part_spec; /* loader/part.h: a component and its options; opaque here */
 
@@ -24,6 +25,7 @@ enum weir_node_kind {
     WEIR_NODE_TIME,       /* assigns timestamps and watermarks in mid-stream */
     WEIR_NODE_SELECT,     /* keeps, drops, reorders, renames fields */
     WEIR_NODE_EXPR,       /* keeps rows by an expression, computes fields by others */
+    WEIR_NODE_CALL,       /* keeps rows, or computes a field, by a plain C function */
     WEIR_NODE_WINDOW,     /* keyed window with aggregates */
     WEIR_NODE_SINK        /* part: sink component */
 };
@@ -101,10 +103,11 @@ struct weir_stream_node {
     uint32_t n_outputs;
     uint32_t *key_fields, n_key_fields; /* of `in`; n 0: not keyed */
     struct weir_time_config time;       /* SOURCE, TIME */
-    enum weir_malformed malformed;      /* SOURCE, EXPR: port 1 is "malformed", "errors" when SIDE_OUTPUT */
+    enum weir_malformed malformed;      /* SOURCE, EXPR, CALL: port 1 is "malformed", "errors" when SIDE_OUTPUT */
     char *condition;                    /* EXPR: rows where it is true stay; NULL: all */
     struct weir_computed_field *computed; /* EXPR: the fields of port 0, in order; none: those of the input */
     uint32_t n_computed;
+    struct weir_call_config call;       /* CALL */
     struct weir_window_config window;   /* WINDOW */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;

@@ -114,6 +114,7 @@ static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_
     case WEIR_NODE_TIME: return weir_time_op_create(node, env, run->registry, where, error);
     case WEIR_NODE_SELECT: return weir_select_op_create(node, env, where, error);
     case WEIR_NODE_EXPR: return weir_expr_op_create(node, env, where, error);
+    case WEIR_NODE_CALL: return weir_call_op_create(node, env, run->registry, where, error);
     case WEIR_NODE_WINDOW: return weir_window_op_create(node, env, run->registry, where, error);
     case WEIR_NODE_SINK: return weir_sink_op_create(node, env, run->registry, where, error);
     }

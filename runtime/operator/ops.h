@@ -25,6 +25,9 @@ struct weir_op *weir_select_op_create(const struct weir_stream_node *, const str
 
 struct weir_op *weir_expr_op_create(const struct weir_stream_node *, const struct weir_op_env *, const char *where,
                                     struct weir_error *);
+/* Opens the library of the function. */
+struct weir_op *weir_call_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                    const char *where, struct weir_error *);
 
 /* A source gets its splits after creation and before open. */
 struct weir_op_split {
