@@ -106,7 +106,8 @@ static void find_function(struct call *c, const struct weir_value *value)
 
 /* ---- arguments -------------------------------------------------------------------------------------------------------- */
 
-/* As in expressions: i32 becomes i64 and f64, f32 becomes f64; a constant becomes any number that can hold it. */
+/* As in expressions: i32 becomes i64 and f64, f32 becomes f64; a constant becomes any number.
+ * One that does not fit is a record error, as in the expression that it becomes. */
 static bool converts(weir_type from, weir_type to, bool constant)
 {
     if (constant && weir_type_is_number(from) && weir_type_is_number(to)) return true;

@@ -428,7 +428,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
         build_select(job, flow, select);
     if (errors && !computes(job, node))
         weir__say(job, errors, NULL,
-                  "nothing in this node computes: 'errors' says what becomes of records that expressions and C functions fail on");
+                  "nothing in this node computes: 'errors' says what becomes of records that a computation fails on");
     if (!flow->attached) build_nothing(job, flow);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }
