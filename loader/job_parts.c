@@ -425,5 +425,7 @@ bool weir__part_is_blocking(const struct weir_part_spec *part)
 
 bool weir__needs_key(const struct weir_component_info *info)
 {
-    return (info->flags & WEIR_NEEDS_KEY) || info->n_states > 0 || info->has_timers;
+    bool keyed = (info->flags & WEIR_NEEDS_KEY) || info->has_timers;
+    for (uint32_t i = 0; i < info->n_states; i++) keyed |= info->states[i].kind != WEIR_BROADCAST;
+    return keyed;
 }

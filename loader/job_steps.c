@@ -50,7 +50,7 @@ struct step {
 
 static void add_side_outputs(struct step *s, struct weir__inference *inf)
 {
-    struct weir_side *sides = NULL;
+    struct weir_named_schema *sides = NULL;
     size_t n = 0;
     struct weir_error error;
     if (weir_sides_parse(s->use.info->sides, &sides, &n, &error) != WEIR_OK) {
@@ -66,7 +66,7 @@ static void add_side_outputs(struct step *s, struct weir__inference *inf)
         weir__add_output(s->flow->node, sides[i].name, schema, s->node->index, port);
         weir_schema_release(schema);
     }
-    weir_sides_finish(sides, n);
+    weir_named_schemas_finish(sides, n);
 }
 
 /* Port 0; the caller owns the result. */

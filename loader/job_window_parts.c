@@ -234,7 +234,7 @@ static struct weir_schema *infer_port(struct weir__job *job, struct weir__infere
 static void add_sides(struct weir__job *job, struct weir__flow *flow, struct weir_stream_node *node,
                       struct weir__inference *inf)
 {
-    struct weir_side *sides = NULL;
+    struct weir_named_schema *sides = NULL;
     struct weir_error error;
     size_t n = 0;
     if (!inf->use->info->sides) return;
@@ -250,7 +250,7 @@ static void add_sides(struct weir__job *job, struct weir__flow *flow, struct wei
         weir__add_output(flow->node, sides[i].name, schema, node->index, port);
         weir_schema_release(schema);
     }
-    weir_sides_finish(sides, n);
+    weir_named_schemas_finish(sides, n);
 }
 
 struct weir_schema *weir__read_window_function(struct weir__job *job, struct weir__flow *flow,

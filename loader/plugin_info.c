@@ -69,6 +69,18 @@ static weir_status check_kind(const struct weir_component_info *c, struct weir_e
     return s == WEIR_OK ? check_flags(c, FLAGS_OF_ALL | r->flags, error) : s;
 }
 
+bool weir_component_has_two_inputs(const struct weir_component_info *c)
+{
+    return c->in && strchr(c->in, '(');
+}
+
+bool weir_component_broadcasts(const struct weir_component_info *c)
+{
+    bool broadcast = false;
+    for (uint32_t i = 0; i < c->n_states; i++) broadcast |= c->states[i].kind == WEIR_BROADCAST;
+    return broadcast;
+}
+
 /* ---- schema texts ------------------------------------------------------------------------------------------------ */
 
 static const struct weir_option_info *find_option(const struct weir_component_info *c, const char *name)
@@ -143,23 +155,45 @@ static weir_status check_port_text(const struct weir_component_info *c, const ch
                                    struct weir_schema_text *schema, const struct weir_schema_text *in,
                                    struct weir_error *error)
 {
-    weir_status s = weir_schema_text_parse(text, schema != in, schema, error);
+    weir_status s = weir_schema_text_parse(text, true, schema, error);
     if (s != WEIR_OK) return unreadable(port, error);
     s = check_items(c, schema, in, error);
     return s == WEIR_OK ? s : weir_error_prefix(error, ".%s \"%s\": ", port, text);
 }
 
+/* all: the items of every input, one after another; they belong to `inputs`. */
+static weir_status check_inputs(const struct weir_component_info *c, const struct weir_named_schema *inputs, size_t n,
+                                struct weir_schema_text *all, struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) total += inputs[i].schema.n;
+    all->items = weir_alloc_array(total + 1, sizeof *all->items);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < inputs[i].schema.n; k++) all->items[all->n++] = inputs[i].schema.items[k];
+        if (s == WEIR_OK) s = check_items(c, &inputs[i].schema, all, error);
+    }
+    if (s != WEIR_OK) return weir_error_prefix(error, ".in \"%s\": ", c->in);
+    if (n > 2 || (n == 2 && c->kind != WEIR_OPERATOR))
+        return weir__refuse(error, ".in: expected one input, or two for an operator, found %zu", n);
+    if (n == 1 && *inputs[0].name)
+        return weir__refuse(error, ".in \"%s\": expected two named inputs, found one; a single input has no name", c->in);
+    if (n == 2 && (c->is_filter || (c->flags & WEIR_ONE_TO_ONE)))
+        return weir__refuse(error, "expected one input for a filter or a map, found two; use WEIR_CO_MAP or WEIR_CO_PROCESS");
+    return WEIR_OK;
+}
+
 static weir_status check_sides(const struct weir_component_info *c, const struct weir_schema_text *in,
                                struct weir_error *error)
 {
-    struct weir_side *sides = NULL;
+    struct weir_named_schema *sides = NULL;
     size_t n = 0;
     if (!c->sides) return WEIR_OK;
     weir_status s = weir_sides_parse(c->sides, &sides, &n, error);
     if (s != WEIR_OK) return unreadable("sides", error);
     for (size_t i = 0; s == WEIR_OK && i < n; i++) s = check_items(c, &sides[i].schema, in, error);
     if (s != WEIR_OK) weir_error_prefix(error, ".sides \"%s\": ", c->sides);
-    weir_sides_finish(sides, n);
+    weir_named_schemas_finish(sides, n);
     return s;
 }
 
@@ -179,12 +213,17 @@ static weir_status check_out(const struct weir_component_info *c, const struct w
 
 static weir_status check_schemas(const struct weir_component_info *c, struct weir_error *error)
 {
+    struct weir_named_schema *inputs;
     struct weir_schema_text in = {0}, out = {0};
-    weir_status s = check_port_text(c, "in", c->in, &in, &in, error);
+    size_t n;
+    weir_status s = weir_inputs_parse(c->in, &inputs, &n, error);
+    if (s != WEIR_OK) return unreadable("in", error);
+    s = check_inputs(c, inputs, n, &in, error);
     if (s == WEIR_OK) s = check_port_text(c, "out", c->out, &out, &in, error);
     if (s == WEIR_OK) s = check_out(c, &out, error);
     if (s == WEIR_OK) s = check_sides(c, &in, error);
-    weir_schema_text_finish(&in);
+    weir_free(in.items);
+    weir_named_schemas_finish(inputs, n);
     weir_schema_text_finish(&out);
     return s;
 }
@@ -219,6 +258,9 @@ static weir_status check_states(const struct weir_component_info *c, struct weir
                                     c->states[i].name);
         }
     }
+    if (weir_component_broadcasts(c) && (c->kind != WEIR_OPERATOR || !weir_component_has_two_inputs(c)))
+        return weir__refuse(error, "a broadcast state needs a second input, which is the broadcast one: .in \"rows(...), "
+                                   "rules(...)\"; a state of one key and all its rows is a map state");
     if (c->kind == WEIR_AGGREGATE && c->states[0].kind != WEIR_VALUE)
         return weir__refuse(error,
                             "state '%s': expected the accumulator of an aggregate to be a value state, found a %s state; "

@@ -43,6 +43,8 @@ struct weir_component_info {
     bool has_timers, is_filter, is_splittable; /* facts about the vtable, recorded by `weir inspect` */
     const struct weir_plugin_info *plugin;
 };
+bool weir_component_has_two_inputs(const struct weir_component_info *); /* by its .in */
+bool weir_component_broadcasts(const struct weir_component_info *);     /* has a broadcast state: its second input is one */
 struct weir_plugin_info {
     char *id, *version, *license, *path, *build_id; /* path: absolute, canonical */
     uint16_t abi_major, abi_minor;

@@ -68,12 +68,14 @@ struct weir_schema_text {
 WEIR_CHECKED weir_status weir_schema_text_parse(const char *text, bool output, struct weir_schema_text *,
                                                 struct weir_error *);
 void weir_schema_text_finish(struct weir_schema_text *);
-/* Side outputs: "late(*), alerts(user:string)". The caller frees with weir_sides_finish. */
-struct weir_side {
+/* Side outputs: "late(*), alerts(user:string)". The caller frees with weir_named_schemas_finish. */
+struct weir_named_schema {
     char *name;
     struct weir_schema_text schema;
 };
-WEIR_CHECKED weir_status weir_sides_parse(const char *text, struct weir_side **, size_t *n, struct weir_error *);
-void weir_sides_finish(struct weir_side *, size_t n);
+WEIR_CHECKED weir_status weir_sides_parse(const char *text, struct weir_named_schema **, size_t *n, struct weir_error *);
+/* Inputs: "orders(order:string), payments(*)", or the text of a single one, whose name is then "". Always one at least. */
+WEIR_CHECKED weir_status weir_inputs_parse(const char *text, struct weir_named_schema **, size_t *n, struct weir_error *);
+void weir_named_schemas_finish(struct weir_named_schema *, size_t n);
 
 #endif

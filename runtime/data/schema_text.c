@@ -249,50 +249,69 @@ void weir_schema_text_finish(struct weir_schema_text *schema)
     *schema = (struct weir_schema_text){0};
 }
 
-/* ---- side outputs ------------------------------------------------------------------------------------------------ */
+/* ---- side outputs, inputs ---------------------------------------------------------------------------------------- */
 
-static weir_status read_side(struct parser *in, const struct weir_side *sides, size_t n, struct weir_side *side)
+static weir_status read_named(struct parser *in, const char *what, const struct weir_named_schema *others, size_t n,
+                              struct weir_named_schema *one)
 {
     skip_spaces(in);
     const char *at = in->p;
-    weir_status s = read_name(in, "a side output's name", &side->name);
+    weir_status s = read_name(in, what, &one->name);
     for (size_t i = 0; s == WEIR_OK && i < n; i++) {
-        if (strcmp(sides[i].name, side->name) == 0) s = wrong(in, at, "the side output '%s' stands here twice", side->name);
+        if (strcmp(others[i].name, one->name) == 0) s = wrong(in, at, "the name '%s' stands here twice", one->name);
     }
-    if (s == WEIR_OK) s = expect(in, '(', "a side output's name");
-    if (s == WEIR_OK) s = read_schema(in, &side->schema);
-    return s == WEIR_OK ? expect(in, ')', "a side output's schema") : s;
+    if (s == WEIR_OK) s = expect(in, '(', what);
+    if (s == WEIR_OK) s = read_schema(in, &one->schema);
+    return s == WEIR_OK ? expect(in, ')', "a schema") : s;
 }
 
-weir_status weir_sides_parse(const char *text, struct weir_side **sides, size_t *n, struct weir_error *error)
+static weir_status read_list(struct parser *in, const char *what, struct weir_named_schema **list, size_t *n)
 {
-    struct parser in = {.text = text, .p = text, .output = true, .error = error};
     size_t capacity = 0;
     weir_status s = WEIR_OK;
+    do {
+        WEIR_GROW(*list, capacity, *n + 1);
+        s = read_named(in, what, *list, *n, &(*list)[*n]);
+        (*n)++;
+    } while (s == WEIR_OK && accept(in, ','));
+    if (s == WEIR_OK && *in->p) s = wrong(in, in->p, "expected ',' or the end, found '%c'", *in->p);
+    if (s == WEIR_OK) return s;
+    weir_named_schemas_finish(*list, *n);
+    *list = NULL;
+    *n = 0;
+    return s;
+}
+
+weir_status weir_sides_parse(const char *text, struct weir_named_schema **sides, size_t *n, struct weir_error *error)
+{
+    struct parser in = {.text = text, .p = text, .output = true, .error = error};
     *sides = NULL;
     *n = 0;
     if (!text) return WEIR_OK;
     skip_spaces(&in);
-    if (!*in.p) return WEIR_OK;
-    do {
-        WEIR_GROW(*sides, capacity, *n + 1);
-        s = read_side(&in, *sides, *n, &(*sides)[*n]);
-        (*n)++;
-    } while (s == WEIR_OK && accept(&in, ','));
-    if (s == WEIR_OK && *in.p) s = wrong(&in, in.p, "expected ',' or the end, found '%c'", *in.p);
-    if (s != WEIR_OK) {
-        weir_sides_finish(*sides, *n);
-        *sides = NULL;
-        *n = 0;
-    }
-    return s;
+    return *in.p ? read_list(&in, "a side output's name", sides, n) : WEIR_OK;
 }
 
-void weir_sides_finish(struct weir_side *sides, size_t n)
+weir_status weir_inputs_parse(const char *text, struct weir_named_schema **inputs, size_t *n, struct weir_error *error)
+{
+    struct parser in = {.text = text, .p = text, .error = error};
+    *inputs = NULL;
+    *n = 0;
+    if (text && strchr(text, '(')) return read_list(&in, "an input's name", inputs, n);
+    struct weir_schema_text only;
+    weir_status s = weir_schema_text_parse(text, false, &only, error);
+    if (s != WEIR_OK) return s;
+    *inputs = weir_alloc(sizeof **inputs);
+    **inputs = (struct weir_named_schema){weir_strdup(""), only};
+    *n = 1;
+    return WEIR_OK;
+}
+
+void weir_named_schemas_finish(struct weir_named_schema *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        weir_free(sides[i].name);
-        weir_schema_text_finish(&sides[i].schema);
+        weir_free(list[i].name);
+        weir_schema_text_finish(&list[i].schema);
     }
-    weir_free(sides);
+    weir_free(list);
 }

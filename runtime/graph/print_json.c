@@ -146,6 +146,8 @@ static json_t *node_of(const struct weir_stream_node *node)
     set(object, "chain", string(weir__chain_name(node->chain)));
     set(object, "blocking", json_boolean(node->blocking));
     set(object, "key", key_of(node->in, node->key_fields, node->n_key_fields));
+    if (node->second)
+        set(object, "second_key", key_of(node->second->in, node->second->key_fields, node->second->n_key_fields));
     set(object, "outputs", outputs_of(node));
     if (node->kind == WEIR_NODE_CALL) set(object, "call", call_of(node));
     return object;
@@ -154,12 +156,14 @@ static json_t *node_of(const struct weir_stream_node *node)
 static json_t *edge_of(const struct weir_stream_graph *graph, const struct weir_stream_edge *edge)
 {
     const struct weir_schema *schema = weir_stream_edge_schema(graph, edge);
+    const struct weir_stream_node *to = graph->nodes[edge->to];
     json_t *object = json_object();
     set(object, "index", json_integer(edge->index));
     set(object, "from", string(graph->nodes[edge->from]->id));
     set(object, "output", string_or_empty(weir__port_of(graph, edge)->name));
     set(object, "to", string(graph->nodes[edge->to]->id));
     set(object, "input", json_integer(edge->to_input));
+    set(object, "input_name", string_or_null(edge->to_input > 0 && to->second ? to->second->name : to->in_name));
     set(object, "partition", string(weir_partition_name(edge->partition)));
     set(object, "explicit", json_boolean(edge->explicit_partition));
     set(object, "key", key_of(schema, edge->key_fields, edge->n_key_fields));

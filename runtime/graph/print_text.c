@@ -87,6 +87,10 @@ static void add_node_facts(struct weir_text *text, const struct weir_stream_node
     if (node->n_key_fields > 0) {
         weir_text_add(text, ", keyed by ");
         weir__add_fields(text, node->in, node->key_fields, node->n_key_fields);
+        if (node->second && node->second->n_key_fields > 0) {
+            weir_text_add(text, " and ");
+            weir__add_fields(text, node->second->in, node->second->key_fields, node->second->n_key_fields);
+        }
         weir_text_add(text, " (%u key groups)", node->max_parallelism);
     }
     if (node->slot_group) weir_text_add(text, ", slot group '%s'", node->slot_group);
@@ -106,12 +110,21 @@ static void add_node_row(struct table *table, const struct weir_stream_node *nod
     add_cell(table, &cell);
 }
 
+static void add_input(struct weir_text *text, const struct weir_stream_node *to, const struct weir_stream_edge *edge)
+{
+    const char *name = edge->to_input > 0 && to->second ? to->second->name : to->in_name;
+    if (name)
+        weir_text_add(text, " (%s)", name);
+    else if (edge->to_input > 0)
+        weir_text_add(text, " (input %u)", edge->to_input);
+}
+
 static void add_edge_row(struct table *table, const struct weir_stream_graph *graph, const struct weir_stream_edge *edge)
 {
     struct weir_text cell = {0};
     add_row(table);
     weir_text_add(&cell, "     -> #%u %s", edge->to, graph->nodes[edge->to]->id);
-    if (edge->to_input > 0) weir_text_add(&cell, " (input %u)", edge->to_input);
+    add_input(&cell, graph->nodes[edge->to], edge);
     add_cell(table, &cell);
     weir__add_partition(&cell, graph, edge);
     add_cell(table, &cell);
@@ -199,7 +212,7 @@ static void add_channel_rows(struct table *table, const struct weir_job_graph *j
     struct weir_text cell = {0};
     add_row(table);
     weir_text_add(&cell, "     #%u => [%u] %s", edge->from, job->vertex_of[edge->to], job->stream->nodes[edge->to]->id);
-    if (edge->to_input > 0) weir_text_add(&cell, " (input %u)", edge->to_input);
+    add_input(&cell, job->stream->nodes[edge->to], edge);
     add_cell(table, &cell);
     weir__add_partition(&cell, job->stream, edge);
     add_cell(table, &cell);

@@ -89,6 +89,16 @@ static void free_window(struct weir_window_config *window, void (*destroy_part)(
     weir_schema_release(window->aggregated);
 }
 
+static void free_input(struct weir_node_input *input)
+{
+    if (!input) return;
+    weir_schema_release(input->in);
+    weir_free(input->name);
+    weir_free(input->args);
+    weir_free(input->key_fields);
+    weir_free(input);
+}
+
 static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct weir_part_spec *))
 {
     free_part(node->part, destroy_part);
@@ -96,6 +106,8 @@ static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct
     free_window(&node->window, destroy_part);
     free_outputs(node);
     weir_schema_release(node->in);
+    weir_free(node->in_name);
+    free_input(node->second);
     weir_free(node->id);
     weir_free(node->uid);
     weir_free(node->title);

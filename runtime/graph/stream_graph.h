@@ -86,6 +86,14 @@ struct weir_computed_field {
     char *expression; /* NULL: a field */
 };
 
+/* An input beside the first of an operator with two. The members are as the node's own for the first. */
+struct weir_node_input {
+    char *name;
+    struct weir_schema *in;
+    uint32_t *args, n_args;
+    uint32_t *key_fields, n_key_fields; /* n 0: not keyed, as a broadcast one never is */
+};
+
 struct weir_output_port {
     char *name; /* "" for port 0; "late", "malformed", "errors", or a component's side output */
     struct weir_schema *schema;
@@ -98,7 +106,9 @@ struct weir_stream_node {
     enum weir_node_kind kind;
     struct weir_part_spec *part;      /* NULL where the kind has none */
     uint32_t *args, n_args;           /* input field by declared input of the component ("*": all, in order) */
-    struct weir_schema *in;           /* of the single input; NULL for sources */
+    struct weir_schema *in;           /* of the first input; NULL for sources */
+    char *in_name;                    /* of the first of two inputs; else NULL */
+    struct weir_node_input *second;   /* NULL: one input */
     struct weir_output_port *outputs; /* port 0 first */
     uint32_t n_outputs;
     uint32_t *key_fields, n_key_fields; /* of `in`; n 0: not keyed */

@@ -309,6 +309,7 @@ static void make_gate(struct weir_run *run, uint32_t subtask)
         if (input + 1 > inputs) inputs = input + 1;
     }
     if (n > 0) weir_gate_init(&run->subtasks[subtask].gate, channels, n, inputs);
+    if (inputs > 1) weir_inputs_init(&run->subtasks[subtask].inputs, inputs);
     weir_free(channels);
 }
 

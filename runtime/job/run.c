@@ -132,6 +132,7 @@ static void destroy_subtask(struct weir_subtask *t)
     weir_free(t->chain.members);
     weir_free(t->wakes);
     weir_gate_finish(&t->gate);
+    weir_inputs_finish(&t->inputs);
 }
 
 static void join_workers(struct weir_run *run)

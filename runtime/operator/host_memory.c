@@ -116,7 +116,7 @@ static const weir_info *host_info(weir_ctx *cx)
 static const weir_schema_view *host_input_schema(weir_ctx *cx, uint32_t port)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return port == 0 && in->in ? weir_schema_view_of(in->in) : NULL;
+    return port < in->n_inputs ? weir_schema_view_of(in->inputs[port].schema) : NULL;
 }
 static const weir_schema_view *host_output_schema(weir_ctx *cx, uint32_t port)
 {

@@ -51,11 +51,11 @@ static bool is_identity(const uint32_t *origin, int64_t n, int64_t input_length)
 static weir_status pass_columns(struct weir_instance *in, struct weir_instance_port *port, struct weir_rows *rows,
                                 const uint32_t *origin)
 {
-    if (!in->rows) {
+    if (!in->rows || in->input != &in->inputs[0]) {
         return weir_op_fail(in->op, WEIR_E_PLUGIN,
-                            "a row was emitted outside of a record's callback, but the component's output is declared with "
-                            "'*', the fields of the "
-                            "record; declare it with '@key' or with fields of its own");
+                            "a row was emitted outside of a record%s's callback, but the component's output is declared with "
+                            "'*', the fields of the record; declare it with '@key' or with fields of its own",
+                            in->n_inputs > 1 ? " of the first input" : "");
     }
     bool whole = !origin || is_identity(origin, rows->view.length, in->rows->view.length);
     if (whole) {
@@ -190,7 +190,7 @@ static weir_status host_export_arrow(weir_ctx *cx, const weir_batch *batch, stru
                                      struct ArrowArray *array)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    weir_status s = weir_arrow_export_schema(in->in, schema, &in->op->error);
+    weir_status s = weir_arrow_export_schema(in->input->schema, schema, &in->op->error);
     if (s != WEIR_OK) return s;
     s = weir_arrow_export_copy(batch, array, &in->op->error);
     if (s != WEIR_OK) schema->release(schema);

@@ -15,10 +15,10 @@ weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
 {
     weir_status s = weir__instance_fill_keys(in);
     if (s != WEIR_OK) return s;
-    if (!in->rows || in->n_key_fields == 0)
+    if (!in->rows || in->input->n_key_fields == 0)
         return weir_op_fail(in->op, WEIR_E_PLUGIN, "use_key was called where there is no keyed record");
     in->key_bytes.n = 0;
-    s = weir_key_encode(&in->key_bytes, &in->rows->view, in->key_fields, in->n_key_fields, row);
+    s = weir_key_encode(&in->key_bytes, &in->rows->view, in->input->key_fields, in->input->n_key_fields, row);
     if (s == WEIR_E_DATA) {
         weir_op_fail(in->op, s, "a key field is null; null keys are not allowed: filter such records out before key_by");
         return weir_instance_failed(in, s, NULL);
@@ -65,7 +65,7 @@ weir_row weir__instance_key_row(struct weir_instance *in)
     if (in->key_at >= 0) return (weir_row){&in->key_view, in->key_at};
     if (!in->key_rows) {
         int32_t forgotten;
-        if (!in->key.p || in->n_key_fields == 0 || weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
+        if (!in->key.p || in->inputs[0].n_key_fields == 0 || weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
             !(in->key_rows = weir_builder_take(&in->key_builder, 0, NULL, &forgotten))) {
             weir_op_fail(in->op, WEIR_E_PLUGIN, "the key was asked for where no key is current");
             return (weir_row){NULL, 0};
@@ -127,13 +127,6 @@ static void *host_value_edit(weir_ctx *cx, uint32_t state)
     if (!value) no_memory(in);
     return value;
 }
-static weir_status host_clear(weir_ctx *cx, uint32_t state)
-{
-    struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, 0)) return WEIR_E_PLUGIN;
-    SET->ops->clear(AT);
-    return WEIR_OK;
-}
 static weir_status host_list_add(weir_ctx *cx, uint32_t state, const void *item)
 {
     struct weir_instance *in = weir_instance_of(cx);
@@ -156,49 +149,153 @@ static weir_status host_list_update(weir_ctx *cx, uint32_t state, const void *it
     if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
     return SET->ops->list_update(AT, items, n) == WEIR_OK ? WEIR_OK : no_memory(in);
 }
+/* ---- maps: the current key's, or the subtask's copy of a broadcast one ------------------------------------------- */
+
+/* Key and namespace of all broadcast states; no encoded key is empty. */
+static const struct weir_key_ref no_key = {.p = (const uint8_t *)""};
+
+static bool is_broadcast(const struct weir_instance *in, uint32_t state)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    return state < info->n_states && info->states[state].kind == WEIR_BROADCAST && in->shared;
+}
+
+static bool is_broadcast_input(const struct weir_instance *in)
+{
+    return in->rows && in->input == &in->inputs[1];
+}
+
+static bool may_use_map(struct weir_instance *in, uint32_t state)
+{
+    return is_broadcast(in, state) || may_use(in, state, WEIR_MAP);
+}
+
+static bool may_change_map(struct weir_instance *in, uint32_t state)
+{
+    if (!is_broadcast(in, state)) return may_use(in, state, WEIR_MAP);
+    if (is_broadcast_input(in)) return true;
+    weir_op_fail(in->op, WEIR_E_PLUGIN,
+                 "broadcast state '%s' was changed outside of the broadcast input; only there do all subtasks see the same "
+                 "records, so that their copies stay the same",
+                 in->part.spec->info->states[state].name);
+    return false;
+}
+
+#define MAP_SET (is_broadcast(in, state) ? in->shared : in->state)
+#define MAP_AT                                                                                                        \
+    MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &no_key : &in->key,  \
+        is_broadcast(in, state) ? 0 : in->ns
+
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use(in, state, WEIR_MAP) ? SET->ops->map_get(AT, key) : NULL;
+    return may_use_map(in, state) ? MAP_SET->ops->map_get(MAP_AT, key) : NULL;
 }
 static void *host_map_edit(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_MAP)) return NULL;
-    void *value = SET->ops->map_edit(AT, key);
+    if (!may_change_map(in, state)) return NULL;
+    void *value = MAP_SET->ops->map_edit(MAP_AT, key);
     if (!value) no_memory(in);
     return value;
 }
 static weir_status host_map_remove(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_MAP)) return WEIR_E_PLUGIN;
-    SET->ops->map_remove(AT, key);
+    if (!may_change_map(in, state)) return WEIR_E_PLUGIN;
+    MAP_SET->ops->map_remove(MAP_AT, key);
     return WEIR_OK;
 }
 static size_t host_map_size(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use(in, state, WEIR_MAP) ? SET->ops->map_size(AT) : 0;
+    return may_use_map(in, state) ? MAP_SET->ops->map_size(MAP_AT) : 0;
 }
 static bool host_map_next(weir_ctx *cx, uint32_t state, weir_cursor *cursor, const void **key, const void **value)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use(in, state, WEIR_MAP) && SET->ops->map_next(AT, cursor, key, value);
+    return may_use_map(in, state) && MAP_SET->ops->map_next(MAP_AT, cursor, key, value);
 }
+static weir_status host_clear(weir_ctx *cx, uint32_t state)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (is_broadcast(in, state) ? !may_change_map(in, state) : !may_use(in, state, 0)) return WEIR_E_PLUGIN;
+    MAP_SET->ops->clear(MAP_AT);
+    return WEIR_OK;
+}
+
+/* ---- bytes of members -------------------------------------------------------------------------------------------- */
+
 static weir_status host_assign(weir_ctx *cx, uint32_t state, weir_str *member, weir_str bytes)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!has_state(in, state)) return WEIR_E_PLUGIN;
-    return SET->ops->assign(SET, in->state_base + state, member, bytes) == WEIR_OK ? WEIR_OK : no_memory(in);
+    if (!is_broadcast(in, state) && !has_state(in, state)) return WEIR_E_PLUGIN;
+    weir_status s = is_broadcast(in, state) ? in->shared->ops->assign(in->shared, state, member, bytes)
+                                            : SET->ops->assign(SET, in->state_base + state, member, bytes);
+    return s == WEIR_OK ? s : no_memory(in);
 }
 static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, size_t size)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!has_state(in, state)) return NULL;
-    void *p = SET->ops->resize_bytes(SET, in->state_base + state, member, size);
+    if (!is_broadcast(in, state) && !has_state(in, state)) return NULL;
+    void *p = is_broadcast(in, state) ? in->shared->ops->resize_bytes(in->shared, state, member, size)
+                                      : SET->ops->resize_bytes(SET, in->state_base + state, member, size);
     if (!p && size > 0) no_memory(in);
     return p;
+}
+
+/* ---- every key --------------------------------------------------------------------------------------------------- */
+
+/* The keys of one key group, copied: what is done with one may add and remove others. */
+struct key_list {
+    struct weir_key_ref *keys; /* p: offset into bytes until all are there */
+    size_t n, capacity;
+    uint8_t *bytes;
+    size_t n_bytes, bytes_capacity;
+};
+
+static void list_keys(struct weir_instance *in, uint32_t state, uint32_t group, struct key_list *list)
+{
+    weir_cursor at = {0};
+    struct weir_key_ref key;
+    void *value;
+    list->n = list->n_bytes = 0;
+    while (SET->ops->next_key(SET, in->state_base + state, group, in->ns, &at, &key, &value)) {
+        WEIR_GROW(list->keys, list->capacity, list->n + 1);
+        WEIR_GROW(list->bytes, list->bytes_capacity, list->n_bytes + key.n);
+        memcpy(list->bytes + list->n_bytes, key.p, key.n);
+        list->keys[list->n++] = key;
+        list->n_bytes += key.n;
+    }
+    const uint8_t *p = list->bytes;
+    for (size_t i = 0; i < list->n; i++) {
+        list->keys[i].p = p;
+        p += list->keys[i].n;
+    }
+}
+
+static weir_status host_each_key(weir_ctx *cx, uint32_t state, weir_status (*fn)(void *self, weir_ctx *, void *arg),
+                                 void *arg)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    struct key_list list = {0};
+    weir_status s = WEIR_OK;
+    if (is_broadcast(in, state) || !has_state(in, state) || !is_broadcast_input(in))
+        return weir_op_fail(in->op, WEIR_E_PLUGIN,
+                            "each_key is for keyed states, while records of a broadcast input are processed");
+    for (uint32_t group = SET->first_group; s == WEIR_OK && group <= SET->last_group; group++) {
+        list_keys(in, state, group, &list);
+        for (size_t i = 0; s == WEIR_OK && i < list.n; i++) {
+            s = weir_instance_use_key(in, &list.keys[i]);
+            if (s == WEIR_OK) s = fn(in->part.self, cx, arg);
+            SET->ops->settle(SET);
+        }
+    }
+    if (s == WEIR_OK) s = weir__instance_fill_keys(in); /* rows of the last key */
+    weir__instance_forget_key(in);
+    weir_free(list.keys);
+    weir_free(list.bytes);
+    return s;
 }
 
 /* ---- timers and clocks ------------------------------------------------------------------------------------------- */
@@ -257,6 +354,7 @@ void weir__host_state(weir_host *h)
     h->map_remove = host_map_remove;
     h->map_size = host_map_size;
     h->map_next = host_map_next;
+    h->each_key = host_each_key;
     h->assign = host_assign;
     h->resize_bytes = host_resize_bytes;
     h->set_timer = host_set_timer;

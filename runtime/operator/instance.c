@@ -18,27 +18,37 @@
 
 /* ---- creation ---------------------------------------------------------------------------------------------------- */
 
-/* Input: view column i is stream field args[i]; those declared without '?' must not be null. */
-static weir_status set_up_input(struct weir_instance *in, const struct weir_instance_options *o, struct weir_error *error)
+/* View column i is stream field args[i]; those declared without '?' must not be null. */
+static void set_up_input(struct weir_instance_input *input, const struct weir_schema_text *text, struct weir_schema *stream,
+                         const uint32_t *args, uint32_t n_args)
 {
-    struct weir_schema_text text;
-    weir_status s = weir_schema_text_parse(o->part->info->in, false, &text, error);
-    if (s != WEIR_OK) return s;
-    in->n_args = o->n_args;
-    in->args = weir_alloc_array(o->n_args + 1, sizeof *in->args);
-    in->arg_must = weir_alloc_array(o->n_args + 1, sizeof *in->arg_must);
     struct weir_schema_builder builder = {0};
-    for (uint32_t i = 0; i < o->n_args; i++) {
-        in->args[i] = o->args[i];
-        const weir_schema_field *field = weir_schema_field_at(o->in, o->args[i]);
-        const struct weir_item *item = i < text.n ? &text.items[i] : NULL;
+    input->n_args = n_args;
+    input->args = weir_alloc_array(n_args + 1, sizeof *input->args);
+    input->arg_must = weir_alloc_array(n_args + 1, sizeof *input->arg_must);
+    for (uint32_t i = 0; i < n_args; i++) {
+        input->args[i] = args[i];
+        const weir_schema_field *field = weir_schema_field_at(stream, args[i]);
+        const struct weir_item *item = i < text->n ? &text->items[i] : NULL;
         bool named = item && item->kind == WEIR_ITEM_FIELD;
-        in->arg_must[i] = named && !item->nullable;
+        input->arg_must[i] = named && !item->nullable;
         weir_schema_builder_add(&builder, named ? item->name : field->name, (weir_type)field->type, field->nullable);
     }
-    in->in = weir_schema_build(&builder);
-    in->view_columns = weir_alloc_array(o->n_args + 1, sizeof *in->view_columns);
-    weir_schema_text_finish(&text);
+    input->schema = weir_schema_build(&builder);
+    input->view_columns = weir_alloc_array(n_args + 1, sizeof *input->view_columns);
+}
+
+static weir_status set_up_inputs(struct weir_instance *in, const struct weir_instance_options *o, struct weir_error *error)
+{
+    struct weir_named_schema *texts;
+    size_t n;
+    weir_status s = weir_inputs_parse(o->part->info->in, &texts, &n, error);
+    if (s != WEIR_OK) return s;
+    in->n_inputs = o->second ? 2 : 1;
+    WEIR_ASSERT(n >= in->n_inputs);
+    set_up_input(&in->inputs[0], &texts[0].schema, o->in, o->args, o->n_args);
+    if (o->second) set_up_input(&in->inputs[1], &texts[1].schema, o->second->in, o->second->args, o->second->n_args);
+    weir_named_schemas_finish(texts, n);
     return WEIR_OK;
 }
 
@@ -114,7 +124,7 @@ static weir_status set_up_port(struct weir_instance *in, uint32_t index, const s
 static weir_status set_up_ports(struct weir_instance *in, const struct weir_instance_options *o, struct weir_error *error)
 {
     const struct weir_component_info *info = o->part->info;
-    struct weir_side *sides = NULL;
+    struct weir_named_schema *sides = NULL;
     size_t n_sides = 0;
     struct weir_schema_text main_text;
     weir_status s = weir_schema_text_parse(info->out, true, &main_text, error);
@@ -128,7 +138,7 @@ static weir_status set_up_ports(struct weir_instance *in, const struct weir_inst
         in->outs[i] = &in->ports[i].own.out;
     }
     weir_schema_text_finish(&main_text);
-    weir_sides_finish(sides, n_sides);
+    weir_named_schemas_finish(sides, n_sides);
     return s;
 }
 
@@ -146,8 +156,13 @@ static void lend_port(struct weir_instance *in, struct weir_builder *builder)
 
 static weir_status set_up_keys(struct weir_instance *in, const struct weir_instance_options *o, struct weir_error *error)
 {
-    in->key_fields = o->key_fields;
-    in->n_key_fields = o->n_key_fields;
+    in->inputs[0].key_fields = o->key_fields;
+    in->inputs[0].n_key_fields = o->n_key_fields;
+    if (o->second) {
+        in->inputs[1].key_fields = o->second->key_fields;
+        in->inputs[1].n_key_fields = o->second->n_key_fields;
+    }
+    in->shared = o->shared;
     in->state = o->state;
     in->state_base = o->state_base;
     in->timers = o->timers;
@@ -194,6 +209,7 @@ weir_status weir_instance_create(const struct weir_instance_options *o, struct w
     in->source = o->source;
     in->source_arg = o->source_arg;
     in->key_at = -1;
+    in->input = &in->inputs[0];
     weir_status s = WEIR_OK;
     if (o->nested) {
         in->part = *o->nested;
@@ -201,7 +217,7 @@ weir_status weir_instance_create(const struct weir_instance_options *o, struct w
     } else {
         s = weir_part_instantiate(o->registry, o->part, &in->part, error);
     }
-    if (s == WEIR_OK && o->in) s = set_up_input(in, o, error);
+    if (s == WEIR_OK && o->in) s = set_up_inputs(in, o, error);
     if (s == WEIR_OK && o->builder) lend_port(in, o->builder);
     if (s == WEIR_OK && !o->builder) s = set_up_ports(in, o, error);
     if (s == WEIR_OK) s = set_up_keys(in, o, error);
@@ -227,6 +243,7 @@ weir_status weir_instance_create_for_node(const struct weir_stream_node *node, s
     o->n_outputs = node->n_outputs;
     o->key_fields = node->key_fields;
     o->n_key_fields = node->n_key_fields;
+    o->second = node->second;
     weir_status s = weir_instance_create(o, instance, error);
     weir_free(outputs);
     return s;
@@ -251,10 +268,12 @@ void weir_instance_destroy(struct weir_instance *in)
     weir_key_bytes_finish(&in->packed);
     weir__scratch_finish(&in->scratch);
     weir_buffer_release(in->null_rows);
-    weir_schema_release(in->in);
-    weir_free(in->args);
-    weir_free(in->arg_must);
-    weir_free(in->view_columns);
+    for (uint32_t i = 0; i < in->n_inputs; i++) {
+        weir_schema_release(in->inputs[i].schema);
+        weir_free(in->inputs[i].args);
+        weir_free(in->inputs[i].arg_must);
+        weir_free(in->inputs[i].view_columns);
+    }
     if (!in->part_is_borrowed) weir_part_instance_finish(&in->part);
     weir_free(in);
 }
@@ -271,9 +290,9 @@ static int64_t mark_null_rows(struct weir_instance *in, uint32_t *which)
 {
     int64_t length = in->view.length, first = -1;
     size_t bytes = (size_t)(length + 7) / 8;
-    for (uint32_t c = 0; c < in->n_args; c++) {
-        const weir_column *k = &in->view_columns[c];
-        if (!in->arg_must[c] || !k->validity) continue;
+    for (uint32_t c = 0; c < in->input->n_args; c++) {
+        const weir_column *k = &in->input->view_columns[c];
+        if (!in->input->arg_must[c] || !k->validity) continue;
         for (int64_t i = 0; i < length; i++) {
             if (weir_bit(k->validity, i + k->bit_offset)) continue;
             if (in->view.selection && !weir_bit(in->view.selection, i)) continue;
@@ -299,7 +318,7 @@ static int64_t mark_null_rows(struct weir_instance *in, uint32_t *which)
 static weir_status refuse_null(struct weir_instance *in, int64_t row, uint32_t column)
 {
     in->cx.row = (uint32_t)row;
-    const weir_schema_field *f = weir_schema_field_at(in->in, column);
+    const weir_schema_field *f = weir_schema_field_at(in->input->schema, column);
     weir_op_fail(in->op, WEIR_E_DATA,
                  "field '%s' is null, and the component takes no null there; filter such records out before it, or declare "
                  "'%s: %s?' in the component",
@@ -316,8 +335,8 @@ static weir_status hash_keys(struct weir_instance *in)
     if (!own) return no_memory(in, "keys");
     weir_rows_release(in->rows);
     in->rows = own;
-    weir_status s = weir_key_rows(in->op->env->pool, own, in->key_fields, in->n_key_fields, in->op->env->max_parallelism,
-                                  &bad_row, &bad_field);
+    weir_status s = weir_key_rows(in->op->env->pool, own, in->input->key_fields, in->input->n_key_fields,
+                                  in->op->env->max_parallelism, &bad_row, &bad_field);
     if (s != WEIR_E_DATA) return s == WEIR_OK ? s : no_memory(in, "keys");
     in->cx.row = (uint32_t)bad_row;
     weir_op_fail(in->op, s, "key field '%s' is null; null keys are not allowed: filter such records out before key_by",
@@ -325,23 +344,25 @@ static weir_status hash_keys(struct weir_instance *in)
     return weir_instance_failed(in, s, NULL);
 }
 
-weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows)
+weir_status weir_instance_begin_input(struct weir_instance *in, uint32_t port, struct weir_rows *rows)
 {
-    WEIR_ASSERT(!in->rows);
+    WEIR_ASSERT(!in->rows && port < in->n_inputs);
+    struct weir_instance_input *input = &in->inputs[port];
+    in->input = input;
     in->rows = weir_rows_retain(rows);
     in->cx.row = 0;
-    for (uint32_t i = 0; i < in->n_args; i++) in->view_columns[i] = rows->columns[in->args[i]];
+    for (uint32_t i = 0; i < input->n_args; i++) input->view_columns[i] = rows->columns[input->args[i]];
     in->view = rows->view;
     in->view.struct_size = sizeof in->view;
-    in->view.n_columns = in->n_args;
-    in->view.columns = in->view_columns;
+    in->view.n_columns = input->n_args;
+    in->view.columns = input->view_columns;
     in->view.null_rows = NULL;
-    for (uint32_t i = 0; i < in->n_key_fields; i++) in->key_columns[i] = rows->columns[in->key_fields[i]];
+    for (uint32_t i = 0; i < input->n_key_fields; i++) in->key_columns[i] = rows->columns[input->key_fields[i]];
     in->key_view = rows->view;
-    in->key_view.n_columns = in->n_key_fields;
+    in->key_view.n_columns = input->n_key_fields;
     in->key_view.columns = in->key_columns;
     weir__instance_forget_key(in);
-    weir_status s = in->n_key_fields > 0 && !rows->keys.hash ? hash_keys(in) : WEIR_OK;
+    weir_status s = input->n_key_fields > 0 && !rows->keys.hash ? hash_keys(in) : WEIR_OK;
     if (s != WEIR_OK) return s;
 
     uint32_t column = 0;
@@ -369,6 +390,7 @@ weir_status weir_instance_end(struct weir_instance *in, bool done)
     }
     weir__scratch_reset(&in->scratch);
     if (in->state) in->state->ops->settle(in->state);
+    if (in->shared) in->shared->ops->settle(in->shared);
     if (in->timers) {
         int64_t next = weir_timers_next(in->timers, WEIR_PROCESSING_TIME);
         in->op->next_due_ms = next == INT64_MAX ? INT64_MAX : next + 1; /* A5.1: at ts + 1 ms */
@@ -376,6 +398,7 @@ weir_status weir_instance_end(struct weir_instance *in, bool done)
     if (done) {
         weir_rows_release(in->rows);
         in->rows = NULL;
+        in->input = &in->inputs[0];
         weir__instance_forget_key(in);
     }
     return s;
@@ -393,7 +416,7 @@ weir_status weir_instance_failed(struct weir_instance *in, weir_status status, c
     struct weir_text record = {0};
     if (in->rows && in->cx.row < in->rows->view.length) {
         weir_text_add(&record, "\n  record: ");
-        weir_text_add_record(&record, &in->view, in->in, in->cx.row);
+        weir_text_add_record(&record, &in->view, in->input->schema, in->cx.row);
     }
     size_t used = strlen(error->text);
     snprintf(error->text + used, sizeof error->text - used, COMPONENT_LINE "%s/%s of %s%s", info->plugin->id, info->id,

@@ -26,6 +26,16 @@ struct weir_instance_port {
     int64_t keyed_rows;          /* rows whose key columns are filled already */
 };
 
+/* An input port as the component sees it, and where its columns and keys are in the stream's rows. */
+struct weir_instance_input {
+    struct weir_schema *schema; /* of the component's view: input_schema(port) */
+    uint32_t *args, n_args;     /* view column i is stream field args[i] */
+    bool *arg_must;             /* declared without '?' */
+    weir_column *view_columns;
+    const uint32_t *key_fields; /* of the stream's schema; n 0: no key here */
+    uint32_t n_key_fields;
+};
+
 /* Bump memory that is given back after each callback. */
 struct weir_scratch {
     struct weir_scratch_block *blocks;
@@ -38,9 +48,9 @@ struct weir_instance {
     struct weir_part_instance part;
     bool part_is_borrowed; /* it belongs to the instance that it is nested in */
     weir_info info;
-    struct weir_schema *in; /* of the component's view: input_schema(0); NULL for sources */
-    uint32_t *args, n_args; /* view column i is stream field args[i] */
-    bool *arg_must;         /* declared without '?' */
+    struct weir_instance_input inputs[2];
+    uint32_t n_inputs;                 /* 0 for sources */
+    struct weir_instance_input *input; /* the one that `rows` are of; the first outside */
     struct weir_instance_port *ports;
     uint32_t n_ports;
     weir_out **outs; /* cx.out */
@@ -49,8 +59,7 @@ struct weir_instance {
     struct weir_state_set *state; /* may be shared with other instances of the op; NULL: stateless */
     uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
-    const uint32_t *key_fields; /* of the stream's schema */
-    uint32_t n_key_fields;
+    struct weir_state_set *shared; /* of broadcast states; they are under one empty key; NULL: none */
     int64_t ns;              /* namespace of state access; 0 but for windows */
     bool timers_in_ns;       /* a trigger: its timers have that namespace too */
     struct weir_key_ref key; /* current; key.p NULL: none */
@@ -63,7 +72,6 @@ struct weir_instance {
 
     struct weir_rows *rows; /* the input batch being processed, retained; NULL outside */
     weir_batch view;        /* what the component sees of it */
-    weir_column *view_columns;
     struct weir_buffer *null_rows; /* memory of view.null_rows */
     struct weir_scratch scratch;
     struct weir_key_bytes packed;
@@ -85,6 +93,8 @@ struct weir_instance_source {
     weir_status (*reject)(void *arg, weir_str raw, const char *file, int64_t offset, const char *reason);
 };
 
+struct weir_stream_node;
+struct weir_node_input; /* graph/stream_graph.h */
 struct weir_instance_options {
     struct weir_op *op;
     struct weir_registry *registry;
@@ -97,26 +107,31 @@ struct weir_instance_options {
     uint32_t n_outputs;
     const uint32_t *key_fields;
     uint32_t n_key_fields;
+    const struct weir_node_input *second; /* what `in` to `n_key_fields` are for the first; NULL: one input */
     struct weir_state_set *state; /* borrowed; NULL: stateless */
     uint32_t state_base;
     struct weir_builder *builder; /* lent for port 0: rows are not taken by weir_instance_end; NULL: its own */
     const struct weir_instance_source *source;
     void *source_arg;
     struct weir_timers *timers; /* borrowed; NULL: no timers */
+    struct weir_state_set *shared; /* borrowed; NULL: no broadcast states */
 };
 /* Makes the instance; does not call open. On failure *instance is NULL. */
 WEIR_CHECKED weir_status weir_instance_create(const struct weir_instance_options *, struct weir_instance **,
                                               struct weir_error *);
 /* The same for the component of a stream node: input, outputs, args and keys come from it; the caller sets the rest. */
-struct weir_stream_node;
 WEIR_CHECKED weir_status weir_instance_create_for_node(const struct weir_stream_node *, struct weir_instance_options *,
                                                        struct weir_instance **, struct weir_error *);
 void weir_instance_destroy(struct weir_instance *); /* does not call close; NULL is fine */
 
-/* Sets the input batch and builds instance->view: columns by args, null_rows. Rows are compacted, or the component accepts
+/* Sets the input batch, of one of the inputs, and builds instance->view: columns by args, null_rows. Rows are compacted, or the component accepts
  * selections. A null in an
  * input that must not be null is an error, unless the component is a map or a filter. */
-WEIR_CHECKED weir_status weir_instance_begin(struct weir_instance *, struct weir_rows *);
+WEIR_CHECKED weir_status weir_instance_begin_input(struct weir_instance *, uint32_t input, struct weir_rows *);
+static inline weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows)
+{
+    return weir_instance_begin_input(in, 0, rows);
+}
 /* After every callback that may emit: the rows on all ports go to the outbox, pass-through and key columns filled in;
  * scratch is freed and state
  * settled. With `done` the input batch is let go. */

@@ -18,6 +18,8 @@ struct plugin_op {
     struct weir_instance *instance;
     const weir_operator *vtable;
     struct weir_state_set *state;
+    struct weir_state_set *shared; /* broadcast states */
+    struct weir_state_layout *shared_layouts; /* as maps; borrowed from the component's */
     struct weir_timers *timers;
     weir_timer firing; /* the timer whose callback said MORE */
     bool is_firing;
@@ -85,7 +87,7 @@ static weir_status process_rows(struct weir_op *op, uint32_t input, struct weir_
     struct plugin_op *p = plugin_of(op);
     struct weir_instance *in = p->instance;
     weir_status s = WEIR_OK;
-    if (!in->rows) s = weir_instance_begin(in, rows);
+    if (!in->rows) s = weir_instance_begin_input(in, input, rows);
     if (s != WEIR_OK) return s;
     in->cx.full = 0;
     if (p->vtable->filter) {
@@ -182,6 +184,8 @@ static void destroy_op(struct weir_op *op)
     struct plugin_op *p = plugin_of(op);
     weir_instance_destroy(p->instance);
     if (p->state) p->state->ops->destroy(p->state);
+    if (p->shared) p->shared->ops->destroy(p->shared);
+    weir_free(p->shared_layouts);
     weir_timers_destroy(p->timers);
     weir_outbox_finish(&op->outbox);
     weir_free(p);
@@ -196,6 +200,17 @@ static const struct weir_op_class plugin_class = {.name = "operator",
                                                   .close = close_op,
                                                   .destroy = destroy_op};
 
+/* Broadcast states are maps of one key that is nobody's, in a set of their own: they are not rescaled by key group. */
+static void create_shared(struct plugin_op *p, const struct weir_component_info *info)
+{
+    p->shared_layouts = weir_alloc_array(info->n_states, sizeof *p->shared_layouts);
+    for (uint32_t i = 0; i < info->n_states; i++) {
+        p->shared_layouts[i] = info->states[i];
+        if (info->states[i].kind == WEIR_BROADCAST) p->shared_layouts[i].kind = WEIR_MAP;
+    }
+    p->shared = weir_heap_state_create(p->shared_layouts, info->n_states, 0, 0);
+}
+
 struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
                                       struct weir_registry *registry, const char *where, struct weir_error *error)
 {
@@ -208,8 +223,9 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
         if (info->n_states > 0) p->state = weir_heap_state_create(info->states, info->n_states, first, last);
         if (info->has_timers) p->timers = weir_timers_create(first, last);
     }
+    if (weir_component_broadcasts(info)) create_shared(p, info);
     p->op.accepts_selection = info->flags & WEIR_ACCEPTS_SELECTION;
-    struct weir_instance_options o = {.op = &p->op, .registry = registry, .state = p->state, .timers = p->timers};
+    struct weir_instance_options o = {.op = &p->op, .registry = registry, .state = p->state, .timers = p->timers, .shared = p->shared};
     if (weir_instance_create_for_node(node, &o, &p->instance, error) != WEIR_OK) {
         destroy_op(&p->op);
         return NULL;

@@ -114,7 +114,8 @@ void weir__heap_free_value(struct heap *h, const struct heap_state *s, void *val
     switch (s->layout->kind) {
     case WEIR_VALUE: weir__heap_free_texts(h, &s->texts, value); break;
     case WEIR_LIST: weir__heap_free_list(h, s, value); break;
-    case WEIR_MAP: weir__heap_free_map(h, s, value); break;
+    case WEIR_MAP:
+    case WEIR_BROADCAST: weir__heap_free_map(h, s, value); break;
     }
 }
 
@@ -208,7 +209,8 @@ static uint32_t value_size(const struct weir_state_layout *l)
 {
     switch (l->kind) {
     case WEIR_LIST: return sizeof(struct heap_list);
-    case WEIR_MAP: return sizeof(struct heap_map);
+    case WEIR_MAP:
+    case WEIR_BROADCAST: return sizeof(struct heap_map);
     case WEIR_VALUE: break;
     }
     return (l->size + 7) / 8 * 8;

@@ -112,14 +112,14 @@ static weir_status check_struct(const struct check *c, const weir_field *fields,
 static weir_status check_head(const weir_state *s, struct weir_error *error)
 {
     if (!s->name || !s->name[0]) return weir_error_set(error, WEIR_E_PLUGIN, "a state has no name");
-    if (s->kind < WEIR_VALUE || s->kind > WEIR_MAP) {
+    if (s->kind < WEIR_VALUE || s->kind > WEIR_BROADCAST) {
         return weir_error_set(error, WEIR_E_PLUGIN,
-                              "state '%s' is of kind %u; the kinds are value (1), list (2) and map (3)", s->name, s->kind);
+                              "state '%s' is of kind %u; the kinds are value (1), list (2), map (3) and broadcast (4)", s->name, s->kind);
     }
     if (s->version == 0)
         return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' has version 0; versions start at 1", s->name);
-    if (s->kind != WEIR_MAP && (s->key_size > 0 || s->n_key_fields > 0)) {
-        return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' declares a map key, but only maps (kind 3) have one",
+    if (s->kind < WEIR_MAP && (s->key_size > 0 || s->n_key_fields > 0)) {
+        return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' declares a map key, but only maps (kinds 3 and 4) have one",
                               s->name);
     }
     if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) || s->field_stride < sizeof(weir_field)) {
@@ -167,7 +167,7 @@ weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state
         .n_key_fields = state->n_key_fields,
     };
     struct check check = {.state = l->name, .what = "value", .version = l->version, .error = error};
-    bool is_map = l->kind == WEIR_MAP; /* whose value may be empty: a set */
+    bool is_map = l->kind >= WEIR_MAP; /* whose value may be empty: a set */
     s = check_struct(&check, l->fields, l->n_fields, l->size, is_map && l->size == 0 && l->n_fields == 0);
     check.what = "map key";
     if (s == WEIR_OK && is_map) s = check_struct(&check, l->key_fields, l->n_key_fields, l->key_size, false);

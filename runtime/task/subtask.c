@@ -46,10 +46,22 @@ static weir_progress poll_source(struct weir_subtask *t)
     return p == WEIR_DONE ? end_source(t) : p;
 }
 
+/* The marks of several inputs are one operator's when they are combined. */
+static bool next_element(struct weir_subtask *t, struct weir_gate_element *e)
+{
+    if (t->gate.n_inputs == 1) return weir_gate_next(&t->gate, e);
+    while (!weir_inputs_next(&t->inputs, &e->element)) {
+        if (!weir_gate_next(&t->gate, e)) return false;
+        if (e->element.kind == WEIR_ELEMENT_ROWS || e->element.kind == WEIR_ELEMENT_BARRIER) return true;
+        weir_inputs_mark(&t->inputs, e->input, &e->element);
+    }
+    return true;
+}
+
 static weir_progress take_from_gate(struct weir_subtask *t)
 {
     struct weir_gate_element e;
-    if (!weir_gate_next(&t->gate, &e)) return WEIR_NONE;
+    if (!next_element(t, &e)) return WEIR_NONE;
     if (e.element.kind == WEIR_ELEMENT_END) t->state = WEIR_SUBTASK_ENDING;
     weir_chain_take(&t->chain, e.element, e.input);
     return WEIR_MADE;

@@ -13,6 +13,7 @@
 #include "base/platform.h"
 #include "channel/gate.h"
 #include "task/chain.h"
+#include "task/inputs.h"
 
 enum weir_subtask_state {
     WEIR_SUBTASK_CREATED = 0,
@@ -32,6 +33,7 @@ struct weir_subtask {
     enum weir_subtask_state state; /* own thread */
     struct weir_chain chain;
     struct weir_gate gate; /* n_channels 0: the head is a source */
+    struct weir_inputs inputs; /* of a gate with several: their marks combined */
     bool has_source;
     int64_t poll_rows;            /* rows per poll */
     const _Atomic uint32_t *stop; /* of the job: not zero = sources stop reading */

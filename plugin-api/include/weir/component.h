@@ -24,6 +24,11 @@
  *   sides   := name "(" schema ")" ("," name "(" schema ")")*     side outputs: ports 1, 2, ... in that order
  *
  * Inputs bind to the stream's fields by name, or as the node's `args: {amount: total}` says.
+ *
+ * Two inputs (operators): .in has the form of `sides`: "orders(order:string, amount:f64), payments(order_id:string)". They
+ * are ports 0 and 1 of `process`, in that order, and a manifest names them: `from: {orders: NODE, payments: NODE}`. In .out
+ * and .sides, "*" and "@in" mean the first input's fields; "*" then fits only what is emitted for rows of the first input.
+ * Options of type WEIR_OPT_FIELD choose from the first input too.
  */
 #ifndef WEIR_COMPONENT_H
 #define WEIR_COMPONENT_H
@@ -33,7 +38,7 @@
 /* What a component is; decides which vtable it has. Kinds appear here when they work. */
 typedef enum weir_kind {
     WEIR_SOURCE = 1,              /* weir/source.h */
-    WEIR_OPERATOR = 2,            /* weir/operator.h: map, filter, flat_map, process, keyed or not */
+    WEIR_OPERATOR = 2,            /* weir/operator.h: map, filter, flat_map, process; keyed or not; of one or two inputs */
     WEIR_REDUCER = 3,             /* weir/operator.h: two records into one */
     WEIR_AGGREGATE = 4,           /* weir/aggregate.h */
     WEIR_WATERMARK_GENERATOR = 5, /* weir/watermark.h */
@@ -117,7 +122,11 @@ typedef struct weir_option { /* array element: the stride is in weir_component *
 typedef enum weir_state_kind {
     WEIR_VALUE = 1, /* one struct per key */
     WEIR_LIST = 2,  /* a list of structs per key, in insertion order */
-    WEIR_MAP = 3    /* structs by a key struct, per key, iterated in insertion order */
+    WEIR_MAP = 3,   /* structs by a key struct, per key, iterated in insertion order */
+    /* A map that belongs to no key: each subtask has a copy of its own, in memory. For operators with two inputs, of which
+     * the second is then broadcast: every subtask sees all its rows. It may be changed while those are processed, and at no
+     * other time; as each subtask sees rows of different channels in different orders, the changes must not depend on it. */
+    WEIR_BROADCAST = 4
 } weir_state_kind;
 
 /* A member of a state struct. Strings, bytes and any are weir_str members whose bytes the state owns. The struct is
@@ -136,7 +145,7 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     uint32_t size, n_fields;
     const weir_field *fields; /* of the value struct */
     uint32_t key_size, n_key_fields;
-    const weir_field *key_fields; /* WEIR_MAP: of the key struct */
+    const weir_field *key_fields; /* WEIR_MAP, WEIR_BROADCAST: of the key struct */
     uint32_t field_stride, reserved;
 } weir_state;
 

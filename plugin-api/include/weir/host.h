@@ -126,6 +126,11 @@ typedef struct weir_host {
     weir_status (*export_arrow)(weir_ctx *, const weir_batch *, struct ArrowSchema *, struct ArrowArray *);
 
     const void *(*extension)(weir_ctx *, const char *id); /* [any] "weir.io/1"; NULL when the host has none */
+
+    /* Makes each key that has an entry in `state` current in turn and calls fn, which may use and change all keyed state
+     * and timers of that key. Only while rows of a broadcast input are processed; no key is current afterwards. Stops when
+     * fn does not return WEIR_OK, and returns that. [task] */
+    weir_status (*each_key)(weir_ctx *, uint32_t state, weir_status (*fn)(void *self, weir_ctx *, void *arg), void *arg);
 } weir_host;
 
 /* Host-owned; it lives as long as the instance, at the same address. `full` is not zero while some output has no room: a
@@ -275,6 +280,11 @@ static inline size_t weir_map_size(weir_ctx *cx, uint32_t state)
 static inline bool weir_map_next(weir_ctx *cx, uint32_t state, weir_cursor *at, const void **key, const void **value)
 {
     return cx->host->map_next(cx, state, at, key, value);
+}
+static inline weir_status weir_each_key(weir_ctx *cx, uint32_t state,
+                                        weir_status (*fn)(void *self, weir_ctx *, void *arg), void *arg)
+{
+    return cx->host->each_key(cx, state, fn, arg);
 }
 static inline weir_status weir_set_timer(weir_ctx *cx, weir_clock clock, uint64_t ns, int64_t at)
 {

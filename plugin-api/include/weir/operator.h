@@ -6,6 +6,11 @@
  *   filter    has `filter` instead of `process`: says which rows stay
  *   keyed     WEIR_NEEDS_KEY, or has states or on_timer: runs after key_by, calls use_key(row) before touching state
  *   others    emit any number of rows for each row, on any port
+ *
+ * With two inputs (see .in in weir/component.h) `process` is called for either, port 0 or 1; nothing is said about the order
+ * between them, and watermark and end are those of both. Keyed, both are partitioned by keys of the same types, and states
+ * and timers are shared: whichever input a row comes from, it finds its key's. A component with a WEIR_BROADCAST state has no
+ * key on its second input; weir_each_key reaches the keyed state from there.
  */
 #ifndef WEIR_OPERATOR_H
 #define WEIR_OPERATOR_H

@@ -8,6 +8,11 @@
  *   WEIR_PROCESS(T, ...)   weir_status T_row(T *me, weir_ctx *cx, weir_row in): emits any number of rows (flat_map, process)
  *   WEIR_KEYED(T, ...)     the same after key_by, with states; and weir_status T_timer(T *me, weir_ctx *, const weir_timer
  *   *) WEIR_KEYED_MAP, WEIR_KEYED_FILTER    map and filter with states
+ *   WEIR_CO_MAP(T, ...)        of two inputs: T_first and T_second, like T_row of a map but for "*": each puts every column
+ *   WEIR_CO_PROCESS(T, ...)    of two inputs: T_first and T_second, like T_row of a process (co-flat-map, co-process)
+ *   WEIR_CO_KEYED(T, ...)      the same after key_by, with states; and T_timer
+ *   WEIR_BROADCAST_PROCESS(T, ...)          T_row for the first input, T_broadcast for the second, which is broadcast
+ *   WEIR_KEYED_BROADCAST_PROCESS(T, ...)    the same with the first one keyed; and T_timer
  *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
  *
  * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a
@@ -50,6 +55,10 @@
 #define WEIR_LIST_STATE(n, T, members) {.name = n, .kind = WEIR_LIST, .size = sizeof(T), WEIR_MEMBERS_(members)}
 #define WEIR_MAP_STATE(n, K, key_members, T, members)                                                                 \
     {.name = n, .kind = WEIR_MAP, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),                   \
+     .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)}
+
+#define WEIR_BROADCAST_STATE(n, K, key_members, T, members)                                                           \
+    {.name = n, .kind = WEIR_BROADCAST, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),             \
      .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)}
 
 #define WEIR_OPTIONS(array) .options = array, .n_options = WEIR_LEN(array), .option_stride = sizeof(weir_option)
@@ -162,6 +171,66 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
 #define WEIR_KEYED_PROCESS(T, ...)                                                                                    \
     WEIR_ROW_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
     static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_};         \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+
+/* ---- operators with two inputs ----------------------------------------------------------------------------------- */
+
+/* Calls `first` for a row of port 0 and `second` for one of port 1; of a co-map, then emits at the row's own time. */
+#define WEIR_CO_LOOP_(T, first, second, before_first, before_second, emit)                                            \
+    static weir_status T##_process_(void *self, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)       \
+    {                                                                                                                 \
+        for (int64_t i = *row; i < b->length; i++) {                                                                  \
+            weir_status s = WEIR_OK;                                                                                  \
+            weir_row in = {b, i};                                                                                     \
+            cx->row = (uint32_t)i;                                                                                    \
+            if (port == 0) {                                                                                          \
+                before_first;                                                                                         \
+            } else {                                                                                                  \
+                before_second;                                                                                        \
+            }                                                                                                         \
+            if (s == WEIR_OK) s = port == 0 ? first((T *)self, cx, in) : second((T *)self, cx, in);                   \
+            if (s == WEIR_OK) s = emit;                                                                               \
+            if (s != WEIR_OK) {                                                                                       \
+                *row = i;                                                                                             \
+                return s;                                                                                             \
+            }                                                                                                         \
+            if (weir_full(cx) && i + 1 < b->length) {                                                                 \
+                *row = i + 1;                                                                                         \
+                return WEIR_MORE;                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        *row = b->length;                                                                                             \
+        return WEIR_OK;                                                                                               \
+    }
+#define WEIR_PROCESS_VTABLE_(T)                                                                                       \
+    static const weir_operator T##_vtable_ = {.struct_size = sizeof(weir_operator), .process = T##_process_}
+#define WEIR_TIMER_VTABLE_(T)                                                                                         \
+    static weir_status T##_on_timer_(void *self, weir_ctx *cx, const weir_timer *t)                                   \
+    {                                                                                                                 \
+        return T##_timer((T *)self, cx, t);                                                                           \
+    }                                                                                                                 \
+    static const weir_operator T##_vtable_ = {                                                                        \
+        .struct_size = sizeof(weir_operator), .process = T##_process_, .on_timer = T##_on_timer_}
+
+#define WEIR_CO_MAP(T, ...)                                                                                           \
+    WEIR_CO_LOOP_(T, T##_first, T##_second, (void)0, (void)0, weir_emit(cx, 0, weir_time(in)))                        \
+    WEIR_PROCESS_VTABLE_(T);                                                                                          \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_CO_PROCESS(T, ...)                                                                                       \
+    WEIR_CO_LOOP_(T, T##_first, T##_second, (void)0, (void)0, WEIR_OK)                                                \
+    WEIR_PROCESS_VTABLE_(T);                                                                                          \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_CO_KEYED(T, ...)                                                                                         \
+    WEIR_CO_LOOP_(T, T##_first, T##_second, WEIR_USE_KEY_, WEIR_USE_KEY_, WEIR_OK)                                    \
+    WEIR_TIMER_VTABLE_(T);                                                                                            \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+#define WEIR_BROADCAST_PROCESS(T, ...)                                                                                \
+    WEIR_CO_LOOP_(T, T##_row, T##_broadcast, (void)0, (void)0, WEIR_OK)                                               \
+    WEIR_PROCESS_VTABLE_(T);                                                                                          \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_KEYED_BROADCAST_PROCESS(T, ...)                                                                          \
+    WEIR_CO_LOOP_(T, T##_row, T##_broadcast, WEIR_USE_KEY_, (void)0, WEIR_OK)                                         \
+    WEIR_TIMER_VTABLE_(T);                                                                                            \
     WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
 
 /* ---- the plugin itself ------------------------------------------------------------------------------------------- */

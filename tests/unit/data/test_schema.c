@@ -137,7 +137,7 @@ static void refuses_bad_schema_text(void)
 
 static void reads_side_outputs(void)
 {
-    struct weir_side *sides;
+    struct weir_named_schema *sides;
     size_t n, blocks = weir_allocated_blocks();
     struct weir_error e = {0};
     CU_ASSERT_EQUAL(weir_sides_parse("late(*), alerts(user:string, at:timestamp?),none()", &sides, &n, &e), WEIR_OK);
@@ -146,7 +146,7 @@ static void reads_side_outputs(void)
     CU_ASSERT_EQUAL(sides[0].schema.items[0].kind, WEIR_ITEM_ALL);
     CU_ASSERT_STRING_EQUAL(sides[1].schema.items[1].name, "at");
     CU_ASSERT_EQUAL(sides[2].schema.n, 0);
-    weir_sides_finish(sides, n);
+    weir_named_schemas_finish(sides, n);
     CU_ASSERT_EQUAL(weir_sides_parse(NULL, &sides, &n, &e), WEIR_OK);
     CU_ASSERT_EQUAL(n, 0);
     static const char *const bad[][2] = {{"late", "expected '('"},
