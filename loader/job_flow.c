@@ -99,16 +99,20 @@ static bool join_schema(struct weir__job *job, struct weir__flow *flow, const st
     return true;
 }
 
-void weir__flow_start(struct weir__job *job, struct weir__job_node *node, struct weir__flow *flow)
+void weir__flow_start(struct weir__job *job, struct weir__job_node *node, uint32_t side, struct weir__flow *flow)
 {
     struct weir_text name = {0};
     const struct weir__input *first = NULL;
     bool known = true;
-    *flow = (struct weir__flow){.node = node};
+    *flow = (struct weir__flow){.node = node, .side = side, .side_value = node->sides[side]};
+    size_t n = 0, last = 0;
+    for (size_t i = 0; i < node->n_inputs; i++) last += node->inputs[i].side == side;
     for (size_t i = 0; i < node->n_inputs; i++) {
         struct weir__input *input = &node->inputs[i];
-        const char *separator = i == 0 ? "" : i + 1 == node->n_inputs ? " and " : ", ";
+        if (input->side != side) continue;
+        const char *separator = n == 0 ? "" : n + 1 == last ? " and " : ", ";
         weir_text_add(&name, "%s'%s'", separator, input->value->text);
+        n++;
         find_output(job, input);
         known &= join_schema(job, flow, &first, input);
     }
@@ -173,7 +177,12 @@ static void set_partition(struct weir__job *job, struct weir_stream_edge *edge, 
                           const struct weir__input *input)
 {
     uint32_t from = job->graph->nodes[edge->from]->parallelism, to = job->graph->nodes[edge->to]->parallelism;
-    if (flow->key_edge && input->partition) {
+    if (flow->broadcast && input->partition && input->partition != WEIR_PARTITION_BROADCAST) {
+        weir__say(job, input->partition_value, NULL, "the input '%s' is broadcast: leave 'partition' out",
+                  flow->side_value->text);
+    } else if (flow->broadcast) {
+        edge->partition = WEIR_PARTITION_BROADCAST;
+    } else if (flow->key_edge && input->partition) {
         weir__say(job, input->partition_value, NULL, "key_by decides the partition: leave 'partition' out");
     } else if (flow->key_edge) {
         set_key(edge, flow);
@@ -190,15 +199,15 @@ static void set_partition(struct weir__job *job, struct weir_stream_edge *edge, 
 static void add_edges(struct weir__job *job, const struct weir__flow *flow, const struct weir_stream_node *to)
 {
     if (flow->attached) {
-        struct weir_stream_edge *edge = weir_stream_graph_add_edge(job->graph, flow->from, 0, to->index, 0);
+        struct weir_stream_edge *edge = weir_stream_graph_add_edge(job->graph, flow->from, 0, to->index, flow->to_input);
         if (flow->key_edge) set_key(edge, flow);
         return;
     }
     for (size_t i = 0; i < flow->node->n_inputs; i++) {
         const struct weir__input *input = &flow->node->inputs[i];
-        if (!input->output) continue;
+        if (!input->output || input->side != flow->side) continue;
         struct weir_stream_edge *edge =
-            weir_stream_graph_add_edge(job->graph, input->output->node, input->output->node_port, to->index, 0);
+            weir_stream_graph_add_edge(job->graph, input->output->node, input->output->node_port, to->index, flow->to_input);
         set_partition(job, edge, flow, input);
     }
 }
@@ -214,7 +223,9 @@ struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *
 {
     const struct weir__job_node *n = flow->node;
     bool bears_id = n->main_step && strcmp(step, n->main_step) == 0;
-    char *id = bears_id ? weir_strdup(n->id) : weir_format("%s.%s", n->id, step);
+    char *id = bears_id           ? weir_strdup(n->id)
+               : flow->side_value ? weir_format("%s.%s.%s", n->id, flow->side_value->text, step)
+                                  : weir_format("%s.%s", n->id, step);
     struct weir_stream_node *node = weir_stream_graph_add_node(job->graph, kind, id, n->id);
     weir_free(id);
     node->in = flow->schema ? weir_schema_retain(flow->schema) : NULL;
@@ -229,6 +240,15 @@ struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *
     flow->from = node->index;
     flow->step = step;
     return node;
+}
+
+void weir__attach_second(struct weir__job *job, struct weir__flow *flow, struct weir_stream_node *node)
+{
+    node->second = weir_alloc(sizeof *node->second);
+    node->second->name = weir_strdup(flow->side_value->text);
+    node->second->in = flow->schema ? weir_schema_retain(flow->schema) : NULL;
+    flow->to_input = 1;
+    add_edges(job, flow, node);
 }
 
 void weir__set_output(struct weir_stream_node *node, const char *port, struct weir_schema *schema)

@@ -4,6 +4,7 @@
  *   job_read.c     reading values, and saying what is wrong with them
  *   job_nodes.c    nodes: ids, roles, `from`, order, cycles
  *   job_steps.c    the steps of a node, each a stream node; job_flow.c: how they are joined
+ *   job_connect.c  components with two inputs
  *   job_parts.c    components and their options
  *   job_schema.c   binding inputs to fields, and what comes out
  *   job_call.c     plain C functions: map and filter
@@ -41,6 +42,7 @@ enum weir__role { WEIR__SOURCE = 1, WEIR__STEPS, WEIR__SINK };
 
 struct weir__input {                    /* one member of `from` */
     const struct weir_value *value;     /* the scalar that names it */
+    uint32_t side;                      /* `from: {a: ..., b: ...}`: 0 or 1, as written; else 0 */
     char *id, *port;                    /* port "": the main output */
     struct weir__job_node *node;        /* NULL: there is none of that name */
     const struct weir__output *output;  /* set when the reader is built; NULL: there is none, or it is unknown */
@@ -61,6 +63,7 @@ struct weir__job_node {
     enum weir__role role; /* 0: unclear, and said so */
     struct weir__input *inputs;
     size_t n_inputs, inputs_capacity;
+    const struct weir_value *sides[2]; /* the names of two inputs, as written; NULL: the inputs have no names */
     uint32_t parallelism, max_parallelism;
     bool parallelism_given;
     const char *slot_group;
@@ -154,6 +157,7 @@ struct weir__binding {
 struct weir__args {
     const struct weir_value *own;  /* of the component: mapping or list */
     struct weir__job_node *node;   /* whose `args:` apply; NULL: none do */
+    uint32_t input;                /* which of the component's inputs is bound */
     const struct weir_value *call; /* "sum(amount)": the scalar, for marks */
     char *const *positional;       /* fields in the parentheses */
     size_t n_positional;
@@ -166,6 +170,8 @@ struct weir__inference {
     const struct weir__use *use;
     const struct weir__binding *binding; /* NULL: no input */
     struct weir_schema *in;              /* NULL: no input */
+    const struct weir__binding *second;  /* the same of a second input; NULL: there is none */
+    struct weir_schema *second_in;
     const uint32_t *keys;
     size_t n_keys;
     struct weir_schema *declared; /* the node's `schema:`; NULL: none */
@@ -223,6 +229,10 @@ struct weir__flow {
     struct weir_schema *schema; /* owned; NULL: unknown */
     char *name;                 /* owned; for messages: "'orders'", "what 'map' gives" */
     const char *step;           /* that was attached last */
+    const struct weir_value *side_value; /* `from: {a: ..., b: ...}`: the name that this flow goes by; NULL: none */
+    uint32_t side;                       /* which of them, as written */
+    uint32_t to_input;                   /* of the next stream node */
+    bool broadcast;                      /* every subtask of the next stream node gets all rows */
     bool attached;              /* comes out of stream node `from`; else from the node's inputs */
     uint32_t from;
     const struct weir_value *key_value; /* `key_by`; NULL: not keyed */
@@ -231,6 +241,12 @@ struct weir__flow {
     bool key_edge; /* the next edge is the one that partitions by key */
 };
 void weir__build_node(struct weir__job *, struct weir__job_node *);
+void weir__build_key(struct weir__job *, struct weir__flow *, const struct weir_value *key);
+bool weir__writes_key(const struct weir_component_info *); /* needs a key, or puts it out */
+/* Port 0 of a component, and its side outputs as ports of the stream node and outputs of the manifest's node. */
+struct weir_schema *weir__infer_main(struct weir__job *, const struct weir__use *, struct weir__inference *);
+void weir__add_side_outputs(struct weir__job *, struct weir__flow *, const struct weir__use *, struct weir__inference *,
+                            struct weir_stream_node *);
 /* A stream node fed by the flow, which goes on from it; its schema is to be set with weir__flow_becomes. `step`: its key in
  * the manifest. */
 struct weir_stream_node *weir__attach(struct weir__job *, struct weir__flow *, enum weir_node_kind, const char *step,
@@ -244,8 +260,12 @@ void weir__read_time(struct weir__job *, const struct weir_value *, struct weir_
                      bool of_source, struct weir_time_config *);
 /* Says so when records of a source without `time:` reach the node, which needs event time. */
 void weir__check_event_time(struct weir__job *, const struct weir_stream_node *, const struct weir_value *at);
-/* Where the flow of a node starts: the schema that its inputs share. */
-void weir__flow_start(struct weir__job *, struct weir__job_node *, struct weir__flow *);
+/* Where the flow of a node starts: the schema that its inputs share; of one side alone, where they have names. */
+void weir__flow_start(struct weir__job *, struct weir__job_node *, uint32_t side, struct weir__flow *);
+/* Feeds the second flow into a stream node that was attached to the first: its second input. */
+void weir__attach_second(struct weir__job *, struct weir__flow *, struct weir_stream_node *);
+/* job_connect.c: a component with two inputs, behind `step`; the flow that goes on is `first`, started for side 0. */
+void weir__build_connected(struct weir__job *, struct weir__flow *first, const char *step, const struct weir_value *value);
 void weir__flow_finish(struct weir__flow *);
 /* What window_op.c's fast path does not do; reads assigner, trigger and evictor. */
 bool weir__is_general_window(const struct weir_value *window);

@@ -163,7 +163,7 @@ static void read_partition(struct weir__input *input, const struct weir_value *v
     }
 }
 
-static void add_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value,
+static void add_input(struct weir__job *job, struct weir__job_node *node, uint32_t side, const struct weir_value *value,
                       const struct weir_value *partition)
 {
     const char *text;
@@ -175,42 +175,79 @@ static void add_input(struct weir__job *job, struct weir__job_node *node, const 
     struct weir__input *input = &node->inputs[node->n_inputs++];
     const char *dot = strchr(text, '.');
     input->value = value;
+    input->side = side;
     input->id = dot ? weir_strndup(text, (size_t)(dot - text)) : weir_strdup(text);
     input->port = weir_strdup(dot ? dot + 1 : "");
     read_partition(input, partition);
 }
 
-static void read_input(struct weir__job *job, struct weir__job_node *node, const struct weir_value *value)
+static void read_input(struct weir__job *job, struct weir__job_node *node, uint32_t side, const struct weir_value *value)
 {
     static const char *const keys[] = {"input", "partition", NULL};
     if (value->kind != WEIR_VALUE_MAPPING) {
-        add_input(job, node, value, NULL);
+        add_input(job, node, side, value, NULL);
         return;
     }
     const struct weir_value *input = weir_value_get(value, "input");
-    if (!input && weir_value_get(value, "left")) {
-        weir__say(job, value, NULL, "two named inputs (left, right) are not supported by this version yet");
-        return;
-    }
     weir__check_keys(job, value, keys, NULL);
     if (input)
-        add_input(job, node, input, weir_value_get(value, "partition"));
+        add_input(job, node, side, input, weir_value_get(value, "partition"));
     else
         weir__say(job, value, weir_strdup("from: {input: NODE, partition: rebalance}"), "'input' is missing");
+}
+
+static void read_inputs(struct weir__job *job, struct weir__job_node *node, uint32_t side, const struct weir_value *from)
+{
+    if (from->kind == WEIR_VALUE_SEQUENCE) {
+        if (from->n == 0) weir__say(job, from, NULL, "node '%s' has no input: the list is empty", node->id);
+        for (size_t i = 0; i < from->n; i++) read_input(job, node, side, from->items[i]);
+    } else if (from->kind == WEIR_VALUE_NULL) {
+        weir__say(job, from, weir_strdup("from: NODE"), "from: expected the id of a node, found nothing");
+    } else {
+        read_input(job, node, side, from);
+    }
+}
+
+/* `from: {orders: NODE, payments: NODE}`: two inputs, each of one stream or a union of several. */
+static void read_sides(struct weir__job *job, struct weir__job_node *node, const struct weir_value *from)
+{
+    if (from->n != 2) {
+        weir__say(job, from,
+                  weir_strdup("from: NODE, or {input: NODE, partition: ...}, or two named inputs {A: NODE, B: NODE}"),
+                  "from: expected two named inputs, found %zu", from->n);
+        node->role = 0;
+        return;
+    }
+    for (uint32_t side = 0; side < 2; side++) {
+        node->sides[side] = from->pairs[side].key;
+        if (!is_id(node->sides[side]->text))
+            weir__say(job, node->sides[side], NULL,
+                      "'%s' is no name for an input: use a-z, 0-9 and '_', beginning with a letter",
+                      node->sides[side]->text);
+        read_inputs(job, node, side, from->pairs[side].value);
+    }
+}
+
+static bool has_named_inputs(const struct weir_value *from)
+{
+    static const char *const keys[] = {"input", "partition", NULL};
+    if (from->kind != WEIR_VALUE_MAPPING) return false;
+    for (size_t i = 0; i < from->n; i++) {
+        if (is_in(from->pairs[i].key->text, keys)) return false;
+    }
+    return from->n > 1;
 }
 
 static void read_from(struct weir__job *job, struct weir__job_node *node)
 {
     const struct weir_value *from = weir_value_get(node->value, "from");
     if (!from || node->role == WEIR__SOURCE) return;
-    if (from->kind == WEIR_VALUE_SEQUENCE) {
-        if (from->n == 0) weir__say(job, from, NULL, "node '%s' has no input: the list is empty", node->id);
-        for (size_t i = 0; i < from->n; i++) read_input(job, node, from->items[i]);
-    } else if (from->kind == WEIR_VALUE_NULL) {
-        weir__say(job, from, weir_strdup("from: NODE"), "from: expected the id of a node, found nothing");
-    } else {
-        read_input(job, node, from);
-    }
+    if (!has_named_inputs(from))
+        read_inputs(job, node, 0, from);
+    else if (node->role == WEIR__SINK)
+        weir__say(job, from, weir_strdup("a union is a list: from: [A, B]"), "a sink has one input");
+    else
+        read_sides(job, node, from);
 }
 
 /* ---- the list ------------------------------------------------------------------------------------------------------- */

@@ -103,32 +103,22 @@ struct weir_schema *weir__read_schema(struct weir__job *job, const struct weir_v
 static const char *type_class(const struct weir_item *item)
 {
     switch (item->type_kind) {
-    case WEIR_ITEM_NUMBER:
-        return "a number";
-    case WEIR_ITEM_ORDERED:
-        return "a type with an order";
-    case WEIR_ITEM_KEYABLE:
-        return "a type that can be a key";
-    case WEIR_ITEM_PLAIN:
-        return weir_type_name(item->type);
-    default:
-        return "any type";
+    case WEIR_ITEM_NUMBER: return "a number";
+    case WEIR_ITEM_ORDERED: return "a type with an order";
+    case WEIR_ITEM_KEYABLE: return "a type that can be a key";
+    case WEIR_ITEM_PLAIN: return weir_type_name(item->type);
+    default: return "any type";
     }
 }
 
 static bool type_fits(const struct weir_item *item, weir_type type)
 {
     switch (item->type_kind) {
-    case WEIR_ITEM_NUMBER:
-        return weir_type_is_number(type);
-    case WEIR_ITEM_ORDERED:
-        return weir_type_is_ordered(type);
-    case WEIR_ITEM_KEYABLE:
-        return weir_type_is_key(type);
-    case WEIR_ITEM_PLAIN:
-        return type == item->type;
-    default:
-        return true;
+    case WEIR_ITEM_NUMBER: return weir_type_is_number(type);
+    case WEIR_ITEM_ORDERED: return weir_type_is_ordered(type);
+    case WEIR_ITEM_KEYABLE: return weir_type_is_key(type);
+    case WEIR_ITEM_PLAIN: return type == item->type;
+    default: return true;
     }
 }
 
@@ -247,7 +237,9 @@ static void check_own_args(struct binder *b)
         const char *name = item->kind == WEIR_ITEM_FIELD ? item_name(item, b->use) : NULL;
         if (name) inputs[n++] = name;
     }
-    if (own->kind == WEIR_VALUE_MAPPING) {
+    if (weir_component_has_two_inputs(b->use->info)) {
+        if (own->kind != WEIR_VALUE_MAPPING) weir__say(b->job, own, NULL, "args: expected {input: field}");
+    } else if (own->kind == WEIR_VALUE_MAPPING) {
         for (size_t k = 0; k < own->n; k++) {
             bool known = false;
             for (size_t i = 0; i < n; i++) known |= strcmp(inputs[i], own->pairs[k].key->text) == 0;
@@ -305,13 +297,19 @@ void weir__bind(struct weir__job *job, const struct weir__use *use, struct weir_
                 const struct weir__args *args, struct weir__binding *to)
 {
     *to = (struct weir__binding){.complete = use->complete && schema};
+    struct weir_named_schema *inputs;
     struct weir_error error;
+    size_t n;
     if (!use->info) return;
-    if (weir_schema_text_parse(use->info->in, false, &to->text, &error) != WEIR_OK) {
+    if (weir_inputs_parse(use->info->in, &inputs, &n, &error) != WEIR_OK) {
         say_bad_text(job, use, use->info->in, &error);
         to->complete = false;
         return;
     }
+    WEIR_ASSERT(args->input < n);
+    to->text = inputs[args->input].schema;
+    inputs[args->input].schema = (struct weir_schema_text){0};
+    weir_named_schemas_finish(inputs, n);
     to->field_of_item = weir_alloc_array(to->text.n + 1, sizeof *to->field_of_item);
     struct binder b = {job, use, schema, stream, args, to, 0};
     for (size_t i = 0; i < to->text.n; i++) {
@@ -324,7 +322,7 @@ void weir__bind(struct weir__job *job, const struct weir__use *use, struct weir_
     }
     check_own_args(&b);
     check_positional(&b);
-    if (schema && to->complete) renumber_field_options(&b);
+    if (schema && to->complete && args->input == 0) renumber_field_options(&b);
 }
 
 void weir__binding_finish(struct weir__binding *binding)
@@ -374,16 +372,25 @@ static void add_fields_of(struct writer *w, const struct weir_schema *schema, bo
     }
 }
 
+static const weir_schema_field *bound_field(const struct weir__binding *binding, const struct weir__use *use,
+                                            const struct weir_schema *in, const char *name)
+{
+    for (size_t i = 0; binding && i < binding->text.n; i++) {
+        const struct weir_item *item = &binding->text.items[i];
+        const char *input = item->kind == WEIR_ITEM_FIELD ? item_name(item, use) : NULL;
+        if (input && strcmp(input, name) == 0 && binding->field_of_item[i] >= 0)
+            return weir_schema_field_at(in, (uint32_t)binding->field_of_item[i]);
+    }
+    return NULL;
+}
+
 /* The stream's field that same(name) or wide(name) speak of: an input of the component, or a field option. */
 static const weir_schema_field *referred_field(struct writer *w, const char *name)
 {
     const struct weir__inference *inf = w->inference;
-    for (size_t i = 0; inf->binding && i < inf->binding->text.n; i++) {
-        const struct weir_item *item = &inf->binding->text.items[i];
-        const char *input = item->kind == WEIR_ITEM_FIELD ? item_name(item, inf->use) : NULL;
-        if (input && strcmp(input, name) == 0 && inf->binding->field_of_item[i] >= 0)
-            return weir_schema_field_at(inf->in, (uint32_t)inf->binding->field_of_item[i]);
-    }
+    const weir_schema_field *field = bound_field(inf->binding, inf->use, inf->in, name);
+    if (!field) field = bound_field(inf->second, inf->use, inf->second_in, name);
+    if (field) return field;
     for (uint32_t i = 0; inf->binding && inf->use->part && i < inf->use->info->n_options; i++) {
         const struct weir_option_info *option = &inf->use->info->options[i];
         const struct weir_option_value *value = &inf->use->part->values[i];
@@ -473,24 +480,12 @@ static void write_items(struct writer *w, const struct weir_schema_text *text)
     for (size_t i = 0; i < text->n; i++) {
         const struct weir_item *item = &text->items[i];
         switch (item->kind) {
-        case WEIR_ITEM_FIELD:
-            write_field(w, item);
-            break;
-        case WEIR_ITEM_ALL:
-            add_fields_of(w, w->inference->in, false);
-            break;
-        case WEIR_ITEM_IN:
-            add_fields_of(w, w->inference->in, writes_null(w->inference));
-            break;
-        case WEIR_ITEM_KEY:
-            write_keys(w);
-            break;
-        case WEIR_ITEM_SCHEMA:
-            write_declared(w);
-            break;
-        case WEIR_ITEM_OPTION:
-            write_nested(w, item->name);
-            break;
+        case WEIR_ITEM_FIELD: write_field(w, item); break;
+        case WEIR_ITEM_ALL: add_fields_of(w, w->inference->in, false); break;
+        case WEIR_ITEM_IN: add_fields_of(w, w->inference->in, writes_null(w->inference)); break;
+        case WEIR_ITEM_KEY: write_keys(w); break;
+        case WEIR_ITEM_SCHEMA: write_declared(w); break;
+        case WEIR_ITEM_OPTION: write_nested(w, item->name); break;
         }
     }
 }

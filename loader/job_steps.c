@@ -14,7 +14,7 @@ static const char *const main_steps[] = {"map", "flat_map", "process", "reduce",
 
 /* ---- components as operators ---------------------------------------------------------------------------------------- */
 
-static bool writes_key(const struct weir_component_info *info)
+bool weir__writes_key(const struct weir_component_info *info)
 {
     return weir__needs_key(info) || (info->out && strstr(info->out, "@key")) || (info->sides && strstr(info->sides, "@key"));
 }
@@ -35,9 +35,22 @@ static void check_step(struct weir__job *job, const char *step, const struct wei
 
 static void check_key(struct weir__job *job, const struct weir__flow *flow, const struct weir__use *use)
 {
-    if (!use->info || flow->key_value || !writes_key(use->info)) return;
+    if (!use->info || flow->key_value || !weir__writes_key(use->info)) return;
     weir__say(job, use->at, weir_strdup("add key_by: FIELD to this node"), "'%s' works by key, but the node has no key_by",
               use->name);
+}
+
+static bool has_two_inputs(struct weir__job *job, const struct weir__use *use)
+{
+    struct weir_named_schema *inputs;
+    size_t n;
+    struct weir_error error;
+    if (!use->info || weir_inputs_parse(use->info->in, &inputs, &n, &error) != WEIR_OK) return false;
+    if (n == 2)
+        weir__say(job, use->at, weir_format("from: {%s: NODE, %s: NODE}", inputs[0].name, inputs[1].name),
+                  "'%s' has two inputs, '%s' and '%s'", use->name, inputs[0].name, inputs[1].name);
+    weir_named_schemas_finish(inputs, n);
+    return n == 2;
 }
 
 struct step {
@@ -48,38 +61,39 @@ struct step {
     struct weir_stream_node *node;
 };
 
-static void add_side_outputs(struct step *s, struct weir__inference *inf)
+void weir__add_side_outputs(struct weir__job *job, struct weir__flow *flow, const struct weir__use *use,
+                            struct weir__inference *inf, struct weir_stream_node *node)
 {
     struct weir_named_schema *sides = NULL;
     size_t n = 0;
     struct weir_error error;
-    if (weir_sides_parse(s->use.info->sides, &sides, &n, &error) != WEIR_OK) {
-        weir__say(s->job, s->use.at, NULL, "the plugin is at fault: '%s' declares its side outputs badly: %s", s->use.name,
+    if (weir_sides_parse(use->info->sides, &sides, &n, &error) != WEIR_OK) {
+        weir__say(job, use->at, NULL, "the plugin is at fault: '%s' declares its side outputs badly: %s", use->name,
                   error.text);
-        s->flow->node->ports_unknown = true;
+        flow->node->ports_unknown = true;
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        struct weir_schema *schema = weir__infer(s->job, inf, &sides[i].schema);
-        uint32_t port = s->node->n_outputs;
-        weir__set_output(s->node, sides[i].name, schema);
-        weir__add_output(s->flow->node, sides[i].name, schema, s->node->index, port);
+        struct weir_schema *schema = weir__infer(job, inf, &sides[i].schema);
+        uint32_t port = node->n_outputs;
+        weir__set_output(node, sides[i].name, schema);
+        weir__add_output(flow->node, sides[i].name, schema, node->index, port);
         weir_schema_release(schema);
     }
     weir_named_schemas_finish(sides, n);
 }
 
-/* Port 0; the caller owns the result. */
-static struct weir_schema *infer_main(struct step *s, struct weir__inference *inf)
+/* The caller owns the result. */
+struct weir_schema *weir__infer_main(struct weir__job *job, const struct weir__use *use, struct weir__inference *inf)
 {
     struct weir_schema_text text;
     struct weir_error error;
-    if (weir_schema_text_parse(s->use.info->out, true, &text, &error) != WEIR_OK) {
-        weir__say(s->job, s->use.at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", s->use.name,
+    if (weir_schema_text_parse(use->info->out, true, &text, &error) != WEIR_OK) {
+        weir__say(job, use->at, NULL, "the plugin is at fault: '%s' declares what comes out badly: %s", use->name,
                   error.text);
         return NULL;
     }
-    struct weir_schema *schema = weir__infer(s->job, inf, &text);
+    struct weir_schema *schema = weir__infer(job, inf, &text);
     weir_schema_text_finish(&text);
     return schema;
 }
@@ -92,7 +106,7 @@ static void finish_step(struct step *s)
     node->blocking = weir__part_is_blocking(s->use.part);
     struct weir_schema *out = NULL;
     if (s->use.info) {
-        if (writes_key(s->use.info) || node->kind == WEIR_NODE_REDUCE) {
+        if (weir__writes_key(s->use.info) || node->kind == WEIR_NODE_REDUCE) {
             node->key_fields = weir__copy_indexes(s->flow->keys, s->flow->n_keys);
             node->n_key_fields = (uint32_t)s->flow->n_keys;
         }
@@ -102,9 +116,9 @@ static void finish_step(struct step *s)
                                       .keys = s->flow->keys,
                                       .n_keys = s->flow->n_keys,
                                       .at = s->use.at};
-        out = infer_main(s, &inf);
+        out = weir__infer_main(s->job, &s->use, &inf);
         weir__set_output(node, "", out);
-        add_side_outputs(s, &inf);
+        weir__add_side_outputs(s->job, s->flow, &s->use, &inf, node);
     } else {
         weir__set_output(node, "", NULL);
         s->flow->node->ports_unknown = true;
@@ -133,6 +147,7 @@ static void build_operator(struct weir__job *job, struct weir__flow *flow, const
         return;
     }
     weir__use_component(job, value, WEIR_OPERATOR, flow->schema, flow->name, &s.use);
+    if (has_two_inputs(job, &s.use)) s.use.info = NULL; /* nothing more can be said of it here */
     check_step(job, step, &s.use);
     check_key(job, flow, &s.use);
     bind_step(&s);
@@ -296,7 +311,7 @@ static void take_selector_keys(struct weir__job *job, struct weir__flow *flow, c
 {
     if (!flow->schema || !s->use.info) return;
     bool adds = s->use.info->out && strncmp(s->use.info->out, "*", 1) == 0 && weir_schema_count(flow->schema) > passed;
-    if (!adds || !(s->use.info->flags & WEIR_ONE_TO_ONE) || writes_key(s->use.info)) {
+    if (!adds || !(s->use.info->flags & WEIR_ONE_TO_ONE) || weir__writes_key(s->use.info)) {
         weir__say(job, s->use.at, weir_strdup("a key selector is a map without state, declared .out = \"*, name:type\""),
                   "'%s' cannot select a key", s->use.name);
         return;
@@ -323,14 +338,12 @@ static void build_selector(struct weir__job *job, struct weir__flow *flow, const
     take_selector_keys(job, flow, &s, passed);
 }
 
-static void build_key(struct weir__job *job, struct weir__flow *flow, const struct weir_value *key)
+void weir__build_key(struct weir__job *job, struct weir__flow *flow, const struct weir_value *key)
 {
     flow->key_value = key;
     if (key->kind == WEIR_VALUE_SEQUENCE) {
         if (key->n == 0) weir__say(job, key, NULL, "the key has no fields");
         for (size_t i = 0; i < key->n; i++) add_key(job, flow, key->items[i]);
-    } else if (key->kind == WEIR_VALUE_MAPPING && weir_value_get(key, "left")) {
-        weir__say(job, key, NULL, "two named inputs (left, right) are not supported by this version yet");
     } else if (weir__key_computes(job, flow, key)) {
         weir__build_computed_key(job, flow, key);
     } else if (key->kind == WEIR_VALUE_MAPPING) {
@@ -399,7 +412,8 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     const struct weir_value *key = weir_value_get(node->value, "key_by"), *select = weir_value_get(node->value, "select");
     const struct weir_value *aggregate = weir_value_get(node->value, "aggregate");
     const struct weir_component_info *filter_info = filter ? weir__peek_component(job, filter, WEIR_OPERATOR) : NULL;
-    bool keyed_filter = filter_info && writes_key(filter_info), computed_filter = filter && is_condition(job, flow, filter);
+    bool keyed_filter = filter_info && weir__writes_key(filter_info),
+         computed_filter = filter && is_condition(job, flow, filter);
     const struct weir_value *set = weir_value_get(node->value, "set"), *errors = weir_value_key(node->value, "errors");
     const struct weir_value *condition = computed_filter ? filter : NULL;
     if (condition) filter = NULL;
@@ -414,7 +428,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     if (time) build_time(job, flow, time);
     if (filter && !keyed_filter) build_operator(job, flow, "filter", filter);
     if (condition || set) weir__build_filter_and_set(job, flow, condition, set);
-    if (key) build_key(job, flow, key);
+    if (key) weir__build_key(job, flow, key);
     if (filter && keyed_filter) build_operator(job, flow, "filter", filter);
     if (*main_step) build_main(job, flow, main_step);
     if (aggregate && strcmp(main_step, "window") != 0) weir__build_window(job, flow, NULL, aggregate);
@@ -480,7 +494,7 @@ static struct weir_schema *source_fields(struct step *s)
     struct weir_schema *declared = value ? weir__read_schema(s->job, value) : NULL, *out = NULL;
     struct weir__inference inf = {.use = &s->use, .declared = declared, .at = s->use.at};
     if (s->use.info) {
-        out = infer_main(s, &inf);
+        out = weir__infer_main(s->job, &s->use, &inf);
         if (key && !inf.used_declared)
             weir__say(s->job, key, weir_strdup("leave it out; a select step renames"),
                       "'%s' has fields of its own: no schema is needed", s->use.name);
@@ -557,15 +571,51 @@ static void build_sink(struct weir__job *job, struct weir__flow *flow)
     weir__binding_finish(&s.binding);
 }
 
+/* Two named inputs: the steps that read them together, and what may follow. */
+static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
+{
+    static const char *const before[] = {"time",   "filter", "set",   "reduce", "sum",       "min", "max",
+                                         "min_by", "max_by", "count", "window", "aggregate", NULL};
+    struct weir__job_node *node = flow->node;
+    const char *step = find_main_step(job, node);
+    const struct weir_value *select = weir_value_get(node->value, "select");
+    for (size_t i = 0; before[i]; i++) {
+        const struct weir_value *key = weir_value_key(node->value, before[i]);
+        if (key)
+            weir__say(job, key, weir_strdup("put it in a node of its own, before or after this one"),
+                      "'%s' reads one stream, but this node has two inputs, '%s' and '%s'", before[i], node->sides[0]->text,
+                      node->sides[1]->text);
+    }
+    node->main_step = step;
+    if (strcmp(step, "process") == 0 || strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0) {
+        weir__build_connected(job, flow, step, weir_value_get(node->value, step));
+    } else {
+        if (!*step)
+            weir__say(job, weir_value_key(node->value, "from"),
+                      weir_strdup("process: COMPONENT; a union is a list: from: [A, B]"),
+                      "nothing in this node reads the two inputs '%s' and '%s' together", node->sides[0]->text,
+                      node->sides[1]->text);
+        node->ports_unknown = true;
+        return;
+    }
+    if (select && weir__select_computes(flow, select))
+        weir__build_computed_select(job, flow, select);
+    else if (select)
+        build_select(job, flow, select);
+    weir__add_output(node, "", flow->schema, flow->from, 0);
+}
+
 void weir__build_node(struct weir__job *job, struct weir__job_node *node)
 {
     struct weir__flow flow;
-    weir__flow_start(job, node, &flow);
+    weir__flow_start(job, node, 0, &flow);
     node->main_step = node->role == WEIR__SOURCE ? "source" : "sink";
     if (node->role == WEIR__SOURCE)
         build_source(job, &flow);
     else if (node->role == WEIR__SINK)
         build_sink(job, &flow);
+    else if (node->role == WEIR__STEPS && node->sides[1])
+        build_two_sided(job, &flow);
     else if (node->role == WEIR__STEPS)
         build_steps(job, &flow);
     else

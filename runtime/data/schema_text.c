@@ -78,8 +78,8 @@ static const struct {
     {"same", WEIR_ITEM_SAME, false, true, true},          {"wide", WEIR_ITEM_WIDE, false, true, true},
 };
 
-#define PLAIN_TYPES "bool, i32, i64, f32, f64, timestamp, string, bytes, any"
-#define INPUT_TYPES PLAIN_TYPES ", number, ordered, anything, key"
+#define PLAIN_TYPES  "bool, i32, i64, f32, f64, timestamp, string, bytes, any"
+#define INPUT_TYPES  PLAIN_TYPES ", number, ordered, anything, key"
 #define OUTPUT_TYPES PLAIN_TYPES ", same(field), wide(field)"
 
 static weir_status unknown_type(const struct parser *in, const char *at, const char *name)
@@ -121,8 +121,10 @@ static weir_status read_type(struct parser *in, struct weir_item *item)
     const char *at = in->p;
     weir_status s = read_name(in, "a type", &name);
     if (s != WEIR_OK) return s;
-    if (weir_type_parse(name, &item->type)) item->type_kind = WEIR_ITEM_PLAIN;
-    else s = read_word(in, at, name, item);
+    if (weir_type_parse(name, &item->type))
+        item->type_kind = WEIR_ITEM_PLAIN;
+    else
+        s = read_word(in, at, name, item);
     weir_free(name);
     if (s == WEIR_OK) item->nullable = accept(in, '?');
     return s;

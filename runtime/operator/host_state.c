@@ -65,7 +65,8 @@ weir_row weir__instance_key_row(struct weir_instance *in)
     if (in->key_at >= 0) return (weir_row){&in->key_view, in->key_at};
     if (!in->key_rows) {
         int32_t forgotten;
-        if (!in->key.p || in->inputs[0].n_key_fields == 0 || weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
+        if (!in->key.p || in->inputs[0].n_key_fields == 0 ||
+            weir_key_decode(in->key.p, in->key.n, &in->key_builder) != WEIR_OK ||
             !(in->key_rows = weir_builder_take(&in->key_builder, 0, NULL, &forgotten))) {
             weir_op_fail(in->op, WEIR_E_PLUGIN, "the key was asked for where no key is current");
             return (weir_row){NULL, 0};
@@ -182,8 +183,8 @@ static bool may_change_map(struct weir_instance *in, uint32_t state)
 }
 
 #define MAP_SET (is_broadcast(in, state) ? in->shared : in->state)
-#define MAP_AT                                                                                                        \
-    MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &no_key : &in->key,  \
+#define MAP_AT                                                                                                       \
+    MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &no_key : &in->key, \
         is_broadcast(in, state) ? 0 : in->ns
 
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)

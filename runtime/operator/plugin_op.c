@@ -18,7 +18,7 @@ struct plugin_op {
     struct weir_instance *instance;
     const weir_operator *vtable;
     struct weir_state_set *state;
-    struct weir_state_set *shared; /* broadcast states */
+    struct weir_state_set *shared;            /* broadcast states */
     struct weir_state_layout *shared_layouts; /* as maps; borrowed from the component's */
     struct weir_timers *timers;
     weir_timer firing; /* the timer whose callback said MORE */
@@ -225,7 +225,8 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
     }
     if (weir_component_broadcasts(info)) create_shared(p, info);
     p->op.accepts_selection = info->flags & WEIR_ACCEPTS_SELECTION;
-    struct weir_instance_options o = {.op = &p->op, .registry = registry, .state = p->state, .timers = p->timers, .shared = p->shared};
+    struct weir_instance_options o = {
+        .op = &p->op, .registry = registry, .state = p->state, .timers = p->timers, .shared = p->shared};
     if (weir_instance_create_for_node(node, &o, &p->instance, error) != WEIR_OK) {
         destroy_op(&p->op);
         return NULL;

@@ -53,8 +53,7 @@ void weir_inputs_mark(struct weir_inputs *in, uint32_t input, const struct weir_
     switch ((enum weir_element_kind)mark->kind) {
     case WEIR_ELEMENT_WATERMARK: take_watermark(in, input, mark->value); break;
     case WEIR_ELEMENT_IDLE:
-        if (weir_minimum_idle(&in->minimum, input, mark->value != 0))
-            give(in, WEIR_ELEMENT_WATERMARK, in->minimum.last);
+        if (weir_minimum_idle(&in->minimum, input, mark->value != 0)) give(in, WEIR_ELEMENT_WATERMARK, in->minimum.last);
         break;
     case WEIR_ELEMENT_END: take_end(in, mark->value); return;
     case WEIR_ELEMENT_NONE:

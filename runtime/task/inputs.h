@@ -13,16 +13,16 @@
 
 struct weir_inputs {
     struct weir_minimum minimum;
-    uint32_t n_open;   /* inputs that have not ended */
-    int64_t end_value; /* of the END to come */
-    bool idle;         /* what was passed on last */
-    uint32_t over;     /* bit i: event time has ended on input i */
+    uint32_t n_open;              /* inputs that have not ended */
+    int64_t end_value;            /* of the END to come */
+    bool idle;                    /* what was passed on last */
+    uint32_t over;                /* bit i: event time has ended on input i */
     struct weir_element ready[2]; /* what next() gives out: at most a watermark and a status */
     uint32_t n_ready;
 };
 
 void weir_inputs_init(struct weir_inputs *, uint32_t n_inputs); /* at most 32 */
-void weir_inputs_finish(struct weir_inputs *); /* zeroed is fine */
+void weir_inputs_finish(struct weir_inputs *);                  /* zeroed is fine */
 /* Takes a mark (not a barrier) of one input; everything it amounts to is then given out by next. */
 void weir_inputs_mark(struct weir_inputs *, uint32_t input, const struct weir_element *mark);
 bool weir_inputs_next(struct weir_inputs *, struct weir_element *);

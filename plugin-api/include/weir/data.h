@@ -99,6 +99,12 @@ static inline double weir_f64(weir_row r, uint32_t c)
 {
     return ((const double *)r.batch->columns[c].data)[r.i];
 }
+/* A string literal, and comparing with one. */
+#define WEIR_STR(literal) ((weir_str){(literal), sizeof(literal) - 1})
+static inline bool weir_str_is(weir_str s, const char *text)
+{
+    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
 static inline weir_str weir_text(weir_row r, uint32_t c) /* string, bytes and any; borrowed with the batch */
 {
     const weir_column *k = &r.batch->columns[c];

@@ -343,9 +343,48 @@ static weir_status twice_row(twice *me, weir_ctx *cx, weir_row in)
 }
 WEIR_PROCESS(twice, .id = "twice", .doc = "in two plugins", .in = "*", .out = "*");
 
+/* ---- two inputs ----------------------------------------------------------------------------------------------------- */
+
+typedef count settle;
+static weir_status settle_first(settle *me, weir_ctx *cx, weir_row in)
+{
+    (void)me, (void)cx, (void)in;
+    return WEIR_OK;
+}
+static weir_status settle_second(settle *me, weir_ctx *cx, weir_row in)
+{
+    return settle_first(me, cx, in);
+}
+static weir_status settle_timer(settle *me, weir_ctx *cx, const weir_timer *t)
+{
+    (void)me, (void)cx, (void)t;
+    return WEIR_OK;
+}
+WEIR_CO_KEYED(settle, .id = "settle", .doc = "two inputs", .in = "orders(order:string, amount:f64), payments(paid:f64)",
+              .out = "@key, same:same(paid)", .sides = "alone(@key)");
+
+typedef struct rule_key {
+    int64_t id;
+} rule_key;
+static const weir_field rule_key_members[] = {WEIR_MEMBER(rule_key, id)};
+static const weir_state rule_states[] = {
+    WEIR_BROADCAST_STATE("rules", rule_key, rule_key_members, rule_key, rule_key_members)};
+typedef count ruler;
+static weir_status ruler_row(ruler *me, weir_ctx *cx, weir_row in)
+{
+    (void)me, (void)cx, (void)in;
+    return WEIR_OK;
+}
+static weir_status ruler_broadcast(ruler *me, weir_ctx *cx, weir_row in)
+{
+    return ruler_row(me, cx, in);
+}
+WEIR_BROADCAST_PROCESS(ruler, .id = "ruler", .doc = "broadcast", .in = "events(*), rules(id:i64)", .out = "*",
+                       WEIR_STATES(rule_states));
+
 WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_component, &decoder_component,
             &text_component, &vat_component, &bucket_component, &big_component, &fresh_component, &words_component,
             &triage_component, &widest_component, &pair_component, &scorer_component, &rolling_sum_component,
             &rolling_count_component, &latest_component, &count_component, &sum_component, &min_by_component,
             &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
-            &file_component, &print_component, &mail_component, &twice_component);
+            &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component);

@@ -15,7 +15,8 @@
 
 struct stage {
     struct weir_op_stage s;
-    struct weir_schema *in, *outs[3]; /* by port */
+    struct weir_schema *in, *in2, *outs[3]; /* in2: of a second input; outs by port */
+    uint32_t input;                         /* that stage_feed feeds */
     struct weir_stream_node *node;
     struct weir_op *op;
     struct weir_text text, printed;
@@ -51,22 +52,43 @@ static inline void stage_side(struct stage *g, const char *name, const char *sch
     weir_op_stage_output(g->node, name, g->outs[g->node->n_outputs]);
 }
 
+/* A second input; before stage_component. */
+static inline void stage_second(struct stage *g, const char *schema)
+{
+    g->in2 = weir_test_schema(schema);
+    g->node->second = weir_alloc(sizeof *g->node->second);
+    g->node->second->in = weir_schema_retain(g->in2);
+}
+static inline void stage_second_key(struct stage *g, const char *field)
+{
+    struct weir_node_input *second = g->node->second;
+    second->key_fields = weir_alloc_array(1, sizeof *second->key_fields);
+    second->key_fields[second->n_key_fields++] = (uint32_t)weir_schema_find(g->in2, field);
+}
+
+static inline void stage_bind(const struct weir_schema_text *text, struct weir_schema *in, uint32_t **args, uint32_t *n)
+{
+    bool all = text->n == 1 && text->items[0].kind == WEIR_ITEM_ALL;
+    *n = all ? weir_schema_count(in) : (uint32_t)text->n;
+    *args = weir_alloc_array(*n + 1, sizeof **args);
+    for (uint32_t i = 0; i < *n; i++) {
+        (*args)[i] = all ? i : (uint32_t)weir_schema_find(in, text->items[i].name);
+        WEIR_ASSERT((*args)[i] < weir_schema_count(in));
+    }
+}
+
 /* Inputs by name; "*" is every field. */
 static inline void stage_component(struct stage *g, weir_kind kind, const char *name)
 {
-    struct weir_schema_text text;
+    struct weir_named_schema *texts;
     struct weir_error error;
+    size_t n;
     g->node->part = weir_op_stage_part(&g->s, kind, name);
     if (!g->in || !g->node->part->info->in) return;
-    WEIR_ASSERT(weir_schema_text_parse(g->node->part->info->in, false, &text, &error) == WEIR_OK);
-    bool all = text.n == 1 && text.items[0].kind == WEIR_ITEM_ALL;
-    g->node->n_args = all ? weir_schema_count(g->in) : (uint32_t)text.n;
-    g->node->args = weir_alloc_array(g->node->n_args + 1, sizeof *g->node->args);
-    for (uint32_t i = 0; i < g->node->n_args; i++) {
-        g->node->args[i] = all ? i : (uint32_t)weir_schema_find(g->in, text.items[i].name);
-        WEIR_ASSERT(g->node->args[i] < weir_schema_count(g->in));
-    }
-    weir_schema_text_finish(&text);
+    WEIR_ASSERT(weir_inputs_parse(g->node->part->info->in, &texts, &n, &error) == WEIR_OK);
+    stage_bind(&texts[0].schema, g->in, &g->node->args, &g->node->n_args);
+    if (n == 2) stage_bind(&texts[1].schema, g->in2, &g->node->second->args, &g->node->second->n_args);
+    weir_named_schemas_finish(texts, n);
 }
 static inline void stage_option(struct stage *g, const char *name, const char *value)
 {
@@ -111,7 +133,7 @@ static inline weir_status stage_rows(struct stage *g, struct weir_rows *rows)
     int64_t row = 0;
     weir_status s;
     do {
-        s = g->op->class->rows(g->op, 0, rows, &row);
+        s = g->op->class->rows(g->op, g->input, rows, &row);
         stage_take(g);
     } while (s == WEIR_MORE && g->calls < 1000000);
     weir_rows_release(rows);
@@ -119,13 +141,19 @@ static inline weir_status stage_rows(struct stage *g, struct weir_rows *rows)
 }
 static inline weir_status stage_try(struct stage *g, const char *text)
 {
-    return stage_rows(g, weir_test_rows(g->s.env.pool, g->in, text));
+    return stage_rows(g, weir_test_rows(g->s.env.pool, g->input ? g->in2 : g->in, text));
 }
 static inline void stage_feed(struct stage *g, const char *text)
 {
     weir_status s = stage_try(g, text);
     if (s != WEIR_OK) fprintf(stderr, "%s\n", g->op->error.text);
     CU_ASSERT_EQUAL(s, WEIR_OK);
+}
+static inline void stage_feed_second(struct stage *g, const char *text)
+{
+    g->input = 1;
+    stage_feed(g, text);
+    g->input = 0;
 }
 static inline void stage_watermark(struct stage *g, int64_t w)
 {
@@ -176,6 +204,7 @@ static inline void stage_end(struct stage *g)
     if (g->op) g->op->class->destroy(g->op);
     weir_op_stage_finish(&g->s);
     weir_schema_release(g->in);
+    weir_schema_release(g->in2);
     for (int i = 0; i < 3; i++) weir_schema_release(g->outs[i]);
     weir_text_finish(&g->text);
     weir_text_finish(&g->printed);
