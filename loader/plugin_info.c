@@ -179,7 +179,8 @@ static weir_status check_inputs(const struct weir_component_info *c, const struc
     if (n == 1 && *inputs[0].name)
         return weir__refuse(error, ".in \"%s\": expected two named inputs, found one; a single input has no name", c->in);
     if (n == 2 && (c->is_filter || (c->flags & WEIR_ONE_TO_ONE)))
-        return weir__refuse(error, "expected one input for a filter or a map, found two; use WEIR_CO_MAP or WEIR_CO_PROCESS");
+        return weir__refuse(error,
+                            "expected one input for a filter or a map, found two; use WEIR_CO_MAP or WEIR_CO_PROCESS");
     return WEIR_OK;
 }
 

@@ -34,7 +34,8 @@ const struct weir__word weir__option_types[] = {
     {WEIR_OPT_COMPONENT, "component"},
     {0, NULL},
 };
-const struct weir__word weir__state_kinds[] = {{WEIR_VALUE, "value"}, {WEIR_LIST, "list"}, {WEIR_MAP, "map"}, {WEIR_BROADCAST, "broadcast"}, {0, NULL}};
+const struct weir__word weir__state_kinds[] = {
+    {WEIR_VALUE, "value"}, {WEIR_LIST, "list"}, {WEIR_MAP, "map"}, {WEIR_BROADCAST, "broadcast"}, {0, NULL}};
 const struct weir__word weir__component_flags[] = {
     {WEIR_NEEDS_KEY, "needs_key"},
     {WEIR_ONE_TO_ONE, "one_to_one"},

@@ -52,10 +52,11 @@ static weir_status pass_columns(struct weir_instance *in, struct weir_instance_p
                                 const uint32_t *origin)
 {
     if (!in->rows || in->input != &in->inputs[0]) {
-        return weir_op_fail(in->op, WEIR_E_PLUGIN,
-                            "a row was emitted outside of a record%s's callback, but the component's output is declared with "
-                            "'*', the fields of the record; declare it with '@key' or with fields of its own",
-                            in->n_inputs > 1 ? " of the first input" : "");
+        return weir_op_fail(
+            in->op, WEIR_E_PLUGIN,
+            "a row was emitted outside of a record%s's callback, but the component's output is declared with "
+            "'*', the fields of the record; declare it with '@key' or with fields of its own",
+            in->n_inputs > 1 ? " of the first input" : "");
     }
     bool whole = !origin || is_identity(origin, rows->view.length, in->rows->view.length);
     if (whole) {

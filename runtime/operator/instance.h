@@ -60,9 +60,9 @@ struct weir_instance {
     uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
     struct weir_state_set *shared; /* of broadcast states; they are under one empty key; NULL: none */
-    int64_t ns;              /* namespace of state access; 0 but for windows */
-    bool timers_in_ns;       /* a trigger: its timers have that namespace too */
-    struct weir_key_ref key; /* current; key.p NULL: none */
+    int64_t ns;                    /* namespace of state access; 0 but for windows */
+    bool timers_in_ns;             /* a trigger: its timers have that namespace too */
+    struct weir_key_ref key;       /* current; key.p NULL: none */
     struct weir_key_bytes key_bytes;
     int64_t key_at;                  /* row of `rows` it came from; -1: a timer's */
     struct weir_builder key_builder; /* a timer's key as a row, made when asked for */
@@ -70,8 +70,8 @@ struct weir_instance {
     weir_batch key_view; /* the key's fields of `rows` */
     weir_column *key_columns;
 
-    struct weir_rows *rows; /* the input batch being processed, retained; NULL outside */
-    weir_batch view;        /* what the component sees of it */
+    struct weir_rows *rows;        /* the input batch being processed, retained; NULL outside */
+    weir_batch view;               /* what the component sees of it */
     struct weir_buffer *null_rows; /* memory of view.null_rows */
     struct weir_scratch scratch;
     struct weir_key_bytes packed;
@@ -100,20 +100,20 @@ struct weir_instance_options {
     struct weir_registry *registry;
     const struct weir_part_spec *part;
     const struct weir_part_instance *nested; /* borrowed, of the same spec: a component that another one holds; else NULL */
-    struct weir_schema *in; /* the stream's schema; NULL: no input */
-    const uint32_t *args;   /* by declared input; NULL with n_args 0 */
+    struct weir_schema *in;                  /* the stream's schema; NULL: no input */
+    const uint32_t *args;                    /* by declared input; NULL with n_args 0 */
     uint32_t n_args;
     struct weir_schema *const *outputs; /* stream schemas by port, as graph nodes have them */
     uint32_t n_outputs;
     const uint32_t *key_fields;
     uint32_t n_key_fields;
     const struct weir_node_input *second; /* what `in` to `n_key_fields` are for the first; NULL: one input */
-    struct weir_state_set *state; /* borrowed; NULL: stateless */
+    struct weir_state_set *state;         /* borrowed; NULL: stateless */
     uint32_t state_base;
     struct weir_builder *builder; /* lent for port 0: rows are not taken by weir_instance_end; NULL: its own */
     const struct weir_instance_source *source;
     void *source_arg;
-    struct weir_timers *timers; /* borrowed; NULL: no timers */
+    struct weir_timers *timers;    /* borrowed; NULL: no timers */
     struct weir_state_set *shared; /* borrowed; NULL: no broadcast states */
 };
 /* Makes the instance; does not call open. On failure *instance is NULL. */
@@ -124,9 +124,9 @@ WEIR_CHECKED weir_status weir_instance_create_for_node(const struct weir_stream_
                                                        struct weir_instance **, struct weir_error *);
 void weir_instance_destroy(struct weir_instance *); /* does not call close; NULL is fine */
 
-/* Sets the input batch, of one of the inputs, and builds instance->view: columns by args, null_rows. Rows are compacted, or the component accepts
- * selections. A null in an
- * input that must not be null is an error, unless the component is a map or a filter. */
+/* Sets the input batch, of one of the inputs, and builds instance->view: columns by args, null_rows. Rows are compacted, or
+ * the component accepts selections. A null in an input that must not be null is an error, unless the component is a map or a
+ * filter. */
 WEIR_CHECKED weir_status weir_instance_begin_input(struct weir_instance *, uint32_t input, struct weir_rows *);
 static inline weir_status weir_instance_begin(struct weir_instance *in, struct weir_rows *rows)
 {

@@ -114,7 +114,8 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
     if (!s->name || !s->name[0]) return weir_error_set(error, WEIR_E_PLUGIN, "a state has no name");
     if (s->kind < WEIR_VALUE || s->kind > WEIR_BROADCAST) {
         return weir_error_set(error, WEIR_E_PLUGIN,
-                              "state '%s' is of kind %u; the kinds are value (1), list (2), map (3) and broadcast (4)", s->name, s->kind);
+                              "state '%s' is of kind %u; the kinds are value (1), list (2), map (3) and broadcast (4)",
+                              s->name, s->kind);
     }
     if (s->version == 0)
         return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' has version 0; versions start at 1", s->name);

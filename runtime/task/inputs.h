@@ -1,10 +1,10 @@
 /* task/inputs.h - one operator with several inputs: what their marks amount to.
  *
- * Floor 7. Subtask's thread; a pure state machine. Each input's gate has combined its channels already (channel/gate.h); here
- * the inputs are combined into the one watermark, idle status and end that the head of a chain sees. Rows go through as they
- * are. Rules: docs/semantics.md, "Event time": the minimum over the inputs that are not idle; all idle: the maximum. An input
- * whose event time has ended (INT64_MAX) leaves the minimum; INT64_MAX is passed on when it has ended on all of them. A
- * stopped input never ends event time. END is passed on once every input has ended.
+ * Floor 7. Subtask's thread; a pure state machine. Each input's gate has combined its channels already (channel/gate.h);
+ * here the inputs are combined into the one watermark, idle status and end that the head of a chain sees. Rows go through
+ * as they are. Rules: docs/semantics.md, "Event time": the minimum over the inputs that are not idle; all idle: the maximum.
+ * An input whose event time has ended (INT64_MAX) leaves the minimum; INT64_MAX is passed on when it has ended on all of
+ * them. A stopped input never ends event time. END is passed on once every input has ended.
  */
 #ifndef WEIR_TASK_INPUTS_H
 #define WEIR_TASK_INPUTS_H

@@ -9,8 +9,8 @@
  *
  * With two inputs (see .in in weir/component.h) `process` is called for either, port 0 or 1; nothing is said about the order
  * between them, and watermark and end are those of both. Keyed, both are partitioned by keys of the same types, and states
- * and timers are shared: whichever input a row comes from, it finds its key's. A component with a WEIR_BROADCAST state has no
- * key on its second input; weir_each_key reaches the keyed state from there.
+ * and timers are shared: whichever input a row comes from, it finds its key's. A component with a WEIR_BROADCAST state has
+ * no key on its second input; weir_each_key reaches the keyed state from there.
  */
 #ifndef WEIR_OPERATOR_H
 #define WEIR_OPERATOR_H

@@ -259,10 +259,10 @@ static void stream_graph_as_json(void)
         "\"parallelism\":4,\"max_parallelism\":128,\"slot_group\":null,\"chain\":\"always\",\"blocking\":false,"
         "\"key\":[\"b\"],\"outputs\":[{\"name\":\"\",\"schema\":[{\"name\":\"a\",\"type\":\"i64\",\"nullable\":false}");
     expect_item(root, "nodes", 5, "\"slot_group\":\"io\",\"chain\":\"never\",\"blocking\":true,\"key\":[],\"outputs\":[]}");
-    expect_item(
-        root, "edges", 4,
-        "{\"index\":4,\"from\":\"log\",\"output\":\"malformed\",\"to\":\"rejected\",\"input\":0,\"partition\":\"rescale\","
-        "\"explicit\":true,\"key\":[],\"schema\":[{\"name\":\"raw\",\"type\":\"string\",\"nullable\":true},");
+    expect_item(root, "edges", 4,
+                "{\"index\":4,\"from\":\"log\",\"output\":\"malformed\",\"to\":\"rejected\",\"input\":0,"
+                "\"input_name\":null,\"partition\":\"rescale\","
+                "\"explicit\":true,\"key\":[],\"schema\":[{\"name\":\"raw\",\"type\":\"string\",\"nullable\":true},");
     json_decref(root);
 }
 
