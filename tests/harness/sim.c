@@ -14,7 +14,8 @@ static int64_t monotonic_ns(void *self)
 }
 static int64_t wall_ms(void *self)
 {
-    return 1700000000000 + ((struct weir_sim *)self)->now_ns / NS_PER_MS;
+    const struct weir_sim *s = self;
+    return s->clock.start_ms + s->now_ns / NS_PER_MS;
 }
 static uint64_t random_bits(void *self)
 {
@@ -23,7 +24,8 @@ static uint64_t random_bits(void *self)
 
 void weir_sim_init(struct weir_sim *s, uint64_t seed)
 {
-    *s = (struct weir_sim){.platform = *weir_platform_os(), .random = {seed}};
+    static const struct weir_sim_clock clock = {.start_ms = 1700000000000, .drift_ns = 20000, .poll_ns = NS_PER_MS};
+    *s = (struct weir_sim){.platform = *weir_platform_os(), .random = {seed}, .clock = clock};
     s->platform.self = s; /* the operating system's other calls take no notice of it */
     s->platform.monotonic_ns = monotonic_ns;
     s->platform.wall_ms = wall_ms;
@@ -54,27 +56,35 @@ static bool is_over(const struct weir_subtask *t)
     return t->state == WEIR_SUBTASK_DONE || t->state == WEIR_SUBTASK_FAILED;
 }
 
-/* Nothing moved: time does, to what is due next; a source that gave nothing is asked again after a millisecond. */
+/* INT64_MAX: never, or beyond what the clock can show. */
+static int64_t instant_of(const struct weir_sim *s, int64_t wall_ms)
+{
+    int64_t ns;
+    bool beyond = __builtin_sub_overflow(wall_ms, s->clock.start_ms, &ns) || __builtin_mul_overflow(ns, NS_PER_MS, &ns);
+    return beyond ? INT64_MAX : ns;
+}
+
+/* Nothing moved: time does, to what is due next; a source that gave nothing is asked again after a while. */
 static bool move_time(struct weir_sim *s, const struct all *a)
 {
-    int64_t now_ms = wall_ms(s), due = INT64_MAX;
+    int64_t due = INT64_MAX;
     for (uint32_t i = 0; i < a->n; i++) {
         const struct weir_subtask *t = a->subtasks[i];
         if (is_over(t)) continue;
-        int64_t next = weir_subtask_next_due_ms(t);
+        int64_t next = instant_of(s, weir_subtask_next_due_ms(t));
         bool polls = (t->has_source && t->nothing_polled) || weir_chain_is_stalled(&t->chain);
-        if (polls && now_ms + 1 < next) next = now_ms + 1;
+        if (polls && s->now_ns + s->clock.poll_ns < next) next = s->now_ns + s->clock.poll_ns;
         if (next < due) due = next;
     }
     if (due == INT64_MAX) return false;
-    s->now_ns += (due > now_ms ? due - now_ms : 1) * NS_PER_MS;
+    s->now_ns = due > s->now_ns ? due : s->now_ns + NS_PER_MS;
     return true;
 }
 
 static weir_progress step_one(struct weir_sim *s, struct weir_subtask *t)
 {
     if (t->gate.n_channels > 1) t->gate.cursor = (uint32_t)weir_random_below(&s->random, t->gate.n_channels);
-    s->now_ns += (int64_t)weir_random_below(&s->random, 20000);
+    if (s->clock.drift_ns) s->now_ns += (int64_t)weir_random_below(&s->random, (uint64_t)s->clock.drift_ns);
     s->steps++;
     return weir_subtask_step(t, wall_ms(s));
 }

@@ -10,13 +10,19 @@
 #include "base/random.h"
 #include "job/run.h"
 
+struct weir_sim_clock {
+    int64_t start_ms; /* the wall clock at the beginning */
+    int64_t drift_ns; /* a step takes less than this, drawn; 0: time moves only when nothing else can */
+    int64_t poll_ns;  /* after which a source that gave nothing is asked again */
+};
 struct weir_sim {
     struct weir_platform platform; /* give it to weir_run_deploy */
     struct weir_random random;
+    struct weir_sim_clock clock;
     int64_t now_ns;
     uint64_t steps;
 };
-void weir_sim_init(struct weir_sim *, uint64_t seed);
+void weir_sim_init(struct weir_sim *, uint64_t seed); /* the clock may be set afterwards */
 
 /* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock. */
 weir_status weir_sim_run(struct weir_sim *, struct weir_run *, struct weir_error *);

@@ -13,10 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "harness/sim.h"
-#include "loader/document.h"
-#include "loader/job.h"
-#include "loader/part.h"
+#include "harness/sim_job.h"
 
 #ifdef WEIR_SANITIZED
 #define SEEDS 20
@@ -59,20 +56,10 @@ static const struct example examples[] = {
 };
 
 struct stage {
-    struct weir_sim sim; /* first: the platform's self */
-    struct weir_text printed;
+    struct weir_sim_stage sim;
     const struct example *example;
-    struct weir_registry *registry;
     char directory[256]; /* of output files */
 };
-
-static weir_status print(void *self, int stream, const void *bytes, size_t n, struct weir_error *error)
-{
-    (void)stream;
-    (void)error;
-    weir_text_add_bytes(&((struct stage *)self)->printed, bytes, n);
-    return WEIR_OK;
-}
 
 static void must(weir_status status, const struct weir_error *error)
 {
@@ -128,36 +115,6 @@ static void describe(const struct example *e, uint64_t seed)
 
 /* ---- a run ---------------------------------------------------------------------------------------------------- */
 
-static struct weir_stream_graph *compile(struct stage *g, const struct settings *settings)
-{
-    const struct example *e = g->example;
-    struct weir_assignment sets[8];
-    char paths[3][320], manifest[512];
-    size_t n = 0;
-    for (; n < 3 && e->files[n]; n++) {
-        snprintf(paths[n], sizeof paths[n], "%s/%s.csv", g->directory, e->files[n]);
-        sets[n] = (struct weir_assignment){e->files[n], paths[n]};
-    }
-    for (size_t i = 0; i < 4 && e->sets[i].name; i++) sets[n++] = e->sets[i];
-    snprintf(manifest, sizeof manifest, "%s/examples/%s/job.yaml", WEIR_SOURCE_DIR, e->folder);
-
-    struct weir_problems problems = {0};
-    struct weir_stream_graph *graph = NULL;
-    struct weir_document *d =
-        weir_document_read(weir_platform_os(), manifest, sets, n, settings->overrides, settings->n, &problems);
-    struct weir_job_settings job = {.parallelism = settings->parallelism};
-    weir_status s = d ? weir_job_compile(d, &job, g->registry, &graph, &problems) : WEIR_E_CONFIG;
-    if (s != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "%s", weir_text_get(&text));
-        exit(1);
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
-    return graph;
-}
-
 static int by_bytes(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -167,7 +124,7 @@ static int by_bytes(const void *a, const void *b)
 static char *sorted_output(struct stage *g)
 {
     struct weir_text all = {0}, sorted = {0};
-    const char *printed = weir_text_get(&g->printed);
+    const char *printed = weir_text_get(&g->sim.printed);
     for (size_t n; *printed; printed += n) {
         n = strcspn(printed, "\n") + 1;
         const char *prefix = memchr(printed, '>', n < 24 ? n : 24);
@@ -200,20 +157,30 @@ static char *sorted_output(struct stage *g)
 /* NULL: the run failed, and said why. The caller frees. */
 static char *run(struct stage *g, uint64_t seed)
 {
-    struct settings settings = settings_of(g->example, seed);
-    struct weir_stream_graph *graph = compile(g, &settings);
-    struct weir_run *job = NULL;
-    struct weir_error error = {0};
-    weir_sim_init(&g->sim, seed);
-    g->sim.platform.print = print;
-    struct weir_deploy_options o = {.platform = &g->sim.platform, .registry = g->registry, .graph = graph};
-    weir_status s = weir_run_deploy(&o, &job, &error);
-    if (s == WEIR_OK) s = weir_sim_run(&g->sim, job, &error);
-    weir_run_destroy(job);
-    weir_stream_graph_destroy(graph, weir_part_spec_destroy);
+    const struct example *e = g->example;
+    struct settings settings = settings_of(e, seed);
+    struct weir_assignment sets[8];
+    char paths[3][320], manifest[512];
+    size_t n = 0;
+    for (; n < 3 && e->files[n]; n++) {
+        snprintf(paths[n], sizeof paths[n], "%s/%s.csv", g->directory, e->files[n]);
+        sets[n] = (struct weir_assignment){e->files[n], paths[n]};
+    }
+    for (size_t i = 0; i < 4 && e->sets[i].name; i++) sets[n++] = e->sets[i];
+    snprintf(manifest, sizeof manifest, "%s/examples/%s/job.yaml", WEIR_SOURCE_DIR, e->folder);
+    struct weir_sim_job job = {.manifest = manifest,
+                               .seed = seed,
+                               .parallelism = settings.parallelism,
+                               .sets = sets,
+                               .n_sets = n,
+                               .overrides = settings.overrides,
+                               .n_overrides = settings.n};
+    struct weir_text trouble = {0};
+    weir_status s = weir_sim_job_run(&g->sim, &job, &trouble);
     char *output = s == WEIR_OK ? sorted_output(g) : NULL;
-    if (s != WEIR_OK) fprintf(stderr, "%s: %s\n", g->example->name, error.text);
-    weir_text_finish(&g->printed);
+    if (s != WEIR_OK) fprintf(stderr, "%s: %s", e->name, weir_text_get(&trouble));
+    weir_text_finish(&trouble);
+    weir_text_finish(&g->sim.printed);
     return output;
 }
 
@@ -274,10 +241,9 @@ int main(int argc, char **argv)
     }
     snprintf(g.directory, sizeof g.directory, "%s/tests/sim/out/%s", WEIR_BUILD_DIR, g.example->name);
     must(weir_platform_os()->make_directory(NULL, g.directory, &error), &error);
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    must(weir_registry_create(&o, &g.registry, &error), &error);
+    must(weir_sim_stage_init(&g.sim, directories, &error), &error);
     weir_free(run(&g, 0)); /* plugin files stay open, the first run opens them */
     int code = check(&g, argc > 2 ? argv[2] : NULL);
-    weir_registry_destroy(g.registry);
+    weir_sim_stage_finish(&g.sim);
     return code;
 }
