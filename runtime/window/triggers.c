@@ -14,10 +14,21 @@ static const weir_trigger *vtable_of(const struct weir_instance *in)
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
+static bool looks_at_rows(const struct weir_part_spec *spec)
+{
+    if (spec->info->in) return true;
+    for (uint32_t i = 0; i < spec->info->n_options; i++) {
+        bool trigger = spec->info->options[i].accepts == WEIR_TRIGGER && spec->values[i].set;
+        if (trigger && looks_at_rows(spec->values[i].part)) return true;
+    }
+    return false;
+}
+
+/* A trigger hands the row on to those inside it: all see the fields when one looks at them. */
 static weir_status make(struct weir__general *g, struct weir_registry *registry, const struct weir_part_spec *spec,
                         const struct weir_part_instance *nested, struct weir_error *error)
 {
-    uint32_t n_args = spec->info->in ? weir_schema_count(g->node->in) : 0;
+    uint32_t n_args = looks_at_rows(g->config->trigger) ? weir_schema_count(g->node->in) : 0;
     uint32_t *args = weir_alloc_array(n_args + 1, sizeof *args);
     for (uint32_t i = 0; i < n_args; i++) args[i] = i;
     struct weir_instance_options o = {.op = &g->op,
