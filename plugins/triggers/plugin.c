@@ -343,9 +343,12 @@ static weir_status merge_inner(const weir_part *part, const weir_window *w)
 {
     return inner(part)->on_merge ? inner(part)->on_merge(part->self, part->cx, w) : WEIR_OK;
 }
+/* It starts over: its timers and its states, and those of the triggers inside it. */
 static weir_status clear_inner(const weir_part *part, const weir_window *w)
 {
-    return inner(part)->clear ? inner(part)->clear(part->self, part->cx, w) : WEIR_OK;
+    weir_status s = inner(part)->clear ? inner(part)->clear(part->self, part->cx, w) : WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < part->component->n_states; i++) s = weir_clear(part->cx, i);
+    return s;
 }
 
 static weir_status purging_open(void *self, weir_ctx *cx)
@@ -400,7 +403,7 @@ WEIR_COMPONENT(purging, WEIR_TRIGGER, purging_vtable, .id = "purging", .flags = 
 typedef struct timeout {
     weir_part trigger;
     int64_t after;
-    bool reset;
+    bool reset, clear;
 } timeout;
 static const weir_state timeout_states[] = {WEIR_VALUE_STATE("deadline", next_firing, next_members)};
 
@@ -410,6 +413,11 @@ static weir_status forget_deadline(weir_ctx *cx)
     if (!deadline) return WEIR_OK;
     weir_status s = weir_drop_timer(cx, WEIR_PROCESSING_TIME, 0, deadline->at);
     return s == WEIR_OK ? weir_clear(cx, 0) : s;
+}
+static weir_status start_over(const timeout *me, weir_ctx *cx, const weir_window *w, bool inner_too)
+{
+    weir_status s = forget_deadline(cx);
+    return s == WEIR_OK && inner_too ? clear_inner(&me->trigger, w) : s;
 }
 static weir_status timeout_open(void *self, weir_ctx *cx)
 {
@@ -422,7 +430,7 @@ static weir_status timeout_on_row(void *self, weir_ctx *cx, const weir_window *w
     const weir_part *part = &me->trigger;
     weir_status s = inner(part)->on_row(part->self, part->cx, w, row, firing);
     if (s != WEIR_OK) return s;
-    if (*firing & WEIR_FIRE) return forget_deadline(cx);
+    if (*firing & WEIR_FIRE) return start_over(me, cx, w, true);
     if (me->reset) s = forget_deadline(cx);
     if (s != WEIR_OK || weir_get(cx, 0)) return s;
     next_firing *deadline = weir_edit(cx, 0);
@@ -432,12 +440,13 @@ static weir_status timeout_on_row(void *self, weir_ctx *cx, const weir_window *w
 }
 static weir_status timeout_on_timer(void *self, weir_ctx *cx, const weir_window *w, const weir_timer *t, weir_firing *firing)
 {
-    const weir_part *part = &((timeout *)self)->trigger;
+    const timeout *me = self;
+    const weir_part *part = &me->trigger;
     const next_firing *deadline = weir_get(cx, 0);
     bool due = t->clock == WEIR_PROCESSING_TIME && deadline && deadline->at == t->at;
     weir_status s = inner(part)->on_timer(part->self, part->cx, w, t, firing);
     if (due) *firing = (weir_firing)(*firing | WEIR_FIRE);
-    return s == WEIR_OK && (*firing & WEIR_FIRE) ? forget_deadline(cx) : s;
+    return s == WEIR_OK && (*firing & WEIR_FIRE) ? start_over(me, cx, w, me->clear) : s;
 }
 static weir_status timeout_on_merge(void *self, weir_ctx *cx, const weir_window *w)
 {
@@ -447,8 +456,7 @@ static weir_status timeout_on_merge(void *self, weir_ctx *cx, const weir_window 
 }
 static weir_status timeout_clear(void *self, weir_ctx *cx, const weir_window *w)
 {
-    weir_status s = forget_deadline(cx);
-    return s == WEIR_OK ? clear_inner(&((timeout *)self)->trigger, w) : s;
+    return start_over(self, cx, w, true);
 }
 static void timeout_close(void *self, weir_ctx *cx)
 {
@@ -458,7 +466,8 @@ static void timeout_close(void *self, weir_ctx *cx)
 static const weir_option timeout_options[] = {
     WEIR_OPTION(timeout, trigger, .accepts = WEIR_TRIGGER, .doc = "the trigger that says when, if not the clock"),
     WEIR_OPTION_OF(timeout, after, WEIR_OPT_DURATION, .min = "1ms", .doc = "longest time without a firing"),
-    WEIR_OPTION(timeout, reset, .def = "false", .doc = "count from the last row, not from the first")};
+    WEIR_OPTION(timeout, reset, .def = "false", .doc = "count from the last row, not from the first"),
+    WEIR_OPTION(timeout, clear, .def = "true", .doc = "the other trigger starts over when time has run out")};
 TRIGGER_VTABLE(timeout, .open = timeout_open, .on_row = timeout_on_row, .on_timer = timeout_on_timer,
                .merge_value = continuous_merge_value, .on_merge = timeout_on_merge, .clear = timeout_clear,
                .close = timeout_close);

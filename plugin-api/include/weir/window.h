@@ -56,7 +56,7 @@ typedef struct weir_trigger {
     /* [task] Afterwards: sets the timers of the new window. May be NULL. */
     weir_status (*on_merge)(void *self, weir_ctx *, const weir_window *);
     /* [task] The window goes: MUST drop the timers that the trigger set and that have not fired. The host clears the
-     * states. May be NULL. */
+     * states; a trigger that has one inside it start over does so itself, with weir_clear. May be NULL. */
     weir_status (*clear)(void *self, weir_ctx *, const weir_window *);
     void (*close)(void *self, weir_ctx *);
 } weir_trigger;

@@ -198,23 +198,56 @@ static void end_of_stream_fires_once(void)
     tear_down(&g);
 }
 
+static void start_timeout(struct stage *g, const char *clear)
+{
+    prepare(g, false);
+    struct weir_part_spec *timeout = around(g, "timeout", TRIGGER(g, "count", "n", "3"));
+    weir_op_stage_option(timeout, "after", "5ms");
+    weir_op_stage_option(timeout, "clear", clear);
+    start(g, ASSIGNER(g, "global", NULL, NULL), timeout);
+    clock_at(g, 100);
+    feed(g, "1 | ann, 1");
+    clock_at(g, 105);
+    expect(g, "");
+    clock_at(g, 106);
+    expect(g, "9223372036854775807 | ann, 1, 1\n");
+}
+
 static void a_timeout_fires_when_its_trigger_does_not(void)
 {
     struct stage g;
-    prepare(&g, false);
-    struct weir_part_spec *timeout = around(&g, "timeout", TRIGGER(&g, "count", "n", "3"));
-    weir_op_stage_option(timeout, "after", "5ms");
-    start(&g, ASSIGNER(&g, "global", NULL, NULL), timeout);
-    clock_at(&g, 100);
-    feed(&g, "1 | ann, 1");
-    clock_at(&g, 105);
+    start_timeout(&g, "true");
+    feed(&g, "1 | ann, 2\n1 | ann, 4"); /* the count began again */
     expect(&g, "");
-    clock_at(&g, 106);
-    expect(&g, "9223372036854775807 | ann, 1, 1\n");
+    clock_at(&g, 112);
+    expect(&g, "9223372036854775807 | ann, 3, 7\n");
+    feed(&g, "1 | ann, 8\n1 | ann, 16\n1 | ann, 32");
+    expect(&g, "9223372036854775807 | ann, 6, 63\n");
+    clock_at(&g, 200);
+    expect(&g, "");
+    tear_down(&g);
+}
+
+static void a_timeout_may_leave_its_trigger_alone(void)
+{
+    struct stage g;
+    start_timeout(&g, "false");
     feed(&g, "1 | ann, 2\n1 | ann, 4");
     expect(&g, "9223372036854775807 | ann, 3, 7\n");
     clock_at(&g, 200);
     expect(&g, "");
+    tear_down(&g);
+}
+
+static void a_trigger_inside_another_sees_the_row(void)
+{
+    struct stage g;
+    prepare(&g, false);
+    struct weir_part_spec *delta = TRIGGER(&g, "delta", "threshold", "10");
+    set_field(delta, "field", 1);
+    start(&g, ASSIGNER(&g, "global", NULL, NULL), around(&g, "purging", delta));
+    feed(&g, "1 | ann, 0\n2 | ann, 10\n3 | ann, 11\n4 | ann, 20\n5 | ann, 0");
+    expect(&g, "9223372036854775807 | ann, 3, 21\n9223372036854775807 | ann, 2, 20\n");
     tear_down(&g);
 }
 
@@ -505,6 +538,8 @@ WEIR_SUITE(general_op) = {
     {"delta fires above its threshold", delta_fires_above_its_threshold},
     {"end of stream fires once", end_of_stream_fires_once},
     {"a timeout fires when its trigger does not", a_timeout_fires_when_its_trigger_does_not},
+    {"a timeout may leave its trigger alone", a_timeout_may_leave_its_trigger_alone},
+    {"a trigger inside another sees the row", a_trigger_inside_another_sees_the_row},
     {"TRAP the cleanup timer is the same timer, so processing time fires once", TRAP_processing_time_windows_fire_once},
     {"TRAP (c) processing-time windows have no lateness", TRAP_c_processing_time_has_no_lateness},
     {"pending processing windows do not fire at the end", pending_processing_windows_do_not_fire_at_the_end},
