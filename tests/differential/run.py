@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""Random windows over random streams: the runtime against the reference.
+
+    run.py --seeds 1..300             the cases of these seeds
+    run.py --long                     seeds 1..5000, each under more settings
+    run.py --case FILE                the case in a file, as a failure leaves one behind
+
+Each case of cases.py becomes a manifest. sim_run plays it with the real runtime under the virtual clock: row by row, where
+time moves only when everything has settled. What comes out is compared by reference.difference with what reference.simulate
+says. Where arrival times do not matter (one source, nothing by the clock) all rows are given at once as well, so that they
+travel in batches.
+
+A case that differs is printed with its seed, made smaller, and left in a file under BUILD/tests/differential/failed.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+
+import cases
+import reference
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MOST_FAILURES = 8
+SETTINGS = ("parallelism", "batch_rows", "channel_batches", "schedule_seed")
+
+
+# ---- a case as a manifest --------------------------------------------------------------------------------------------
+
+
+def ms(n):
+    return "%dms" % n
+
+
+def row_text(row, rush):
+    value = "" if row["value"] is None else row["value"]
+    return "%d,%d,%s,%s,%d" % (0 if rush else row["clock"], row["ts"], row["key"], value, row.get("gap", 0))
+
+
+def source_node(case, index):
+    spec = case["sources"][index]
+    rush = case.get("rush", False)
+    rows = [row_text(row, rush) for row in case["rows"] if row["source"] == index]
+    until = 0 if rush or not case["rows"] else case["rows"][-1]["clock"]
+    time = {"field": "at", "out_of_orderness": ms(spec["delay"]), "emit": "every_record",
+            "interval": ms(cases.PROBE_INTERVAL)}
+    if spec["idle_after"]:
+        time["idle_after"] = ms(spec["idle_after"])
+    return {"id": "s%d" % index, "parallelism": 1, "source": {"paced": {"rows": rows, "until": ms(until)}}, "time": time}
+
+
+def assigner_part(assigner):
+    kind = assigner["kind"]
+    if kind == "global":
+        return {"global": {}}
+    if kind == "count":
+        return {"count": assigner["n"]}
+    if kind == "count_sliding":
+        return {"count": {"size": assigner["n"], "slide": assigner["every"]}}
+    options = {name: ms(assigner[name]) for name in ("size", "slide", "offset", "gap") if name in assigner}
+    if kind == "dynamic_session":
+        options["gap"] = "gap"
+    if assigner["time"] == "processing":
+        options["time"] = "processing"
+    return {kind.replace("dynamic_", ""): options}
+
+
+def trigger_part(trigger):
+    kind = trigger["kind"]
+    if kind in ("event_time", "processing_time", "never", "end_of_stream"):
+        return kind
+    if kind == "count":
+        return {"count": trigger["n"]}
+    if kind in ("continuous_event_time", "continuous_processing_time"):
+        return {kind.replace("_event_time", "").replace("_time", ""): {"interval": ms(trigger["interval"])}}
+    if kind == "delta":
+        name = "delta" if trigger["delta"] == "absolute" else "rise"
+        return {name: {"field": "value", "threshold": trigger["threshold"]}}
+    if kind == "purging":
+        return {"purging": trigger_part(trigger["inner"])}
+    assert kind == "timeout", kind
+    return {"timeout": {"after": ms(trigger["timeout"]), "trigger": trigger_part(trigger["inner"])}}
+
+
+def evictor_part(evictor):
+    kind, after = evictor["kind"], evictor["when"] == "after"
+    if kind == "count":
+        return {"count": {"n": evictor["n"], "after": after}}
+    if kind == "time":
+        return {"time": {"span": ms(evictor["size"]), "after": after}}
+    name = "delta" if evictor["delta"] == "absolute" else "below"
+    return {name: {"field": "value", "threshold": evictor["threshold"], "after": after}}
+
+
+def window_node(case):
+    window = assigner_part(case["assigner"])
+    trigger = case["trigger"] or ({"kind": "never"} if case["assigner"]["kind"] == "global" else None)
+    if trigger:
+        window["trigger"] = trigger_part(trigger)
+    if case["evictor"]:
+        window["evictor"] = evictor_part(case["evictor"])
+    if case["lateness"]:
+        window["lateness"] = ms(case["lateness"])
+    window["late"] = "side_output" if case["late_output"] else "drop"
+    node = {"id": "w", "from": ["s%d" % i for i in range(len(case["sources"]))], "window": window}
+    if case["keyed"]:
+        node["key_by"] = "key"
+        node["parallelism"] = case["parallelism"]
+    else:
+        window["all"] = True
+        node["parallelism"] = 1
+    if "aggregate" in case["function"]:
+        node["aggregate"] = {"start": "window_start", "end": "window_end"}
+        for index, name in enumerate(case["function"]["aggregate"]):
+            node["aggregate"]["a%d" % index] = name if name == "count" else "%s(value)" % name
+    else:
+        window["function"] = "collect"
+    return node
+
+
+def manifest(case):
+    parallelism = case["parallelism"] if case["keyed"] else 1
+    nodes = [source_node(case, index) for index in range(len(case["sources"]))]
+    nodes.append(window_node(case))
+    nodes.append({"id": "out", "from": "w", "parallelism": parallelism, "sink": {"ledger": {"name": "out"}}})
+    if case["late_output"]:
+        nodes.append({"id": "late", "from": "w.late", "parallelism": parallelism, "sink": {"ledger": {"name": "late"}}})
+    defaults = {"batch_rows": case["batch_rows"], "channel_batches": case["channel_batches"],
+                "chaining": case["schedule_seed"] % 4 != 0}
+    return json.dumps({"job": "case", "defaults": defaults, "nodes": nodes}, indent=1)  # JSON is YAML
+
+
+def can_rush(case):
+    """Whether the result is the same when all rows come at once."""
+    by_clock = ("processing_time", "continuous_processing_time", "timeout")
+    return (len(case["sources"]) == 1 and not case["sources"][0]["idle_after"]
+            and case["assigner"].get("time") != "processing"
+            and not any(kind in by_clock for kind in cases.trigger_kinds(case["trigger"])))
+
+
+# ---- what came out ---------------------------------------------------------------------------------------------------
+
+
+def number(text):
+    return None if text == "-" else int(text)
+
+
+def bound(text):
+    value = number(text)
+    return None if value in (reference.MIN, reference.MAX) else value
+
+
+def read_out(case, cells):
+    key = cells.pop(1) if case["keyed"] else None
+    out = {"key": key, "ts": int(cells[0]), "start": bound(cells[1]), "end": bound(cells[2])}
+    if "aggregate" in case["function"]:
+        out["aggregates"] = [number(cell) for cell in cells[3:]]
+    else:
+        out["values"] = [number(value) for value in cells[3].split()]
+    return out
+
+
+def read_result(case, lines):
+    """The result as reference.py describes it."""
+    actual = {"out": [], "late": [], "dropped": 0}
+    counted = None
+    for line in lines:
+        name, *cells = line.split("|")
+        if name == "out":
+            actual["out"].append(read_out(case, cells))
+        elif name == "late":
+            actual["late"].append({"key": cells[1], "ts": int(cells[2]), "value": number(cells[3])})
+        elif line.startswith("late w "):
+            counted = int(line.split()[2])
+        else:
+            raise ValueError("unexpected line: " + line)
+    if not case["late_output"]:
+        actual["dropped"] = counted
+    elif counted != len(actual["late"]):
+        raise ValueError("%d rows came out late, but %s were counted" % (len(actual["late"]), counted))
+    return actual
+
+
+class Runtime:
+    """A sim_run process that plays one case after another; started again when a case brings it down."""
+
+    def __init__(self, build, directory):
+        self.command = [os.path.join(build, "tests/sim/sim_run"), "--exact", "--late", "--plugins",
+                        os.path.join(build, "tests/differential/plugins")]
+        self.directory = directory
+        self.process = None
+        self.errors = None
+
+    def start(self):
+        self.errors = tempfile.TemporaryFile(mode="w+", dir=self.directory)
+        self.process = subprocess.Popen(self.command + ["--list"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, text=True)
+
+    def stop(self):
+        """What it said, if it did not end well."""
+        if not self.process:
+            return None
+        self.process.stdin.close()
+        code = self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+        self.errors.seek(0)
+        said = self.errors.read()
+        self.errors.close()
+        return said if code < 0 or code > 1 or said else None
+
+    def play(self, case):
+        """(result, None), or (None, what went wrong)."""
+        path = os.path.join(self.directory, "case.yaml")
+        with open(path, "w") as f:
+            f.write(manifest(case))
+        if not self.process:
+            self.start()
+        lines = []
+        try:
+            self.process.stdin.write("%s --seed %d\n" % (path, case["schedule_seed"]))
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        for line in self.process.stdout:
+            line = line.rstrip("\n")
+            if line == "end ok":
+                return read_result(case, lines), None
+            if line == "end failed":
+                return None, "the job failed: " + "\n".join(lines)
+            if not line.startswith("run "):
+                lines.append(line)
+        return None, "sim_run died: " + str(self.stop())
+
+    def wrong(self, case):
+        """None, or what is wrong with the runtime's result."""
+        try:
+            actual, trouble = self.play(case)
+            return trouble or reference.difference(case, reference.simulate(case), actual)
+        except ValueError as e:
+            return str(e)
+
+
+# ---- many cases ------------------------------------------------------------------------------------------------------
+
+
+def with_settings(case, rng, **more):
+    changed = dict(case, **more)
+    changed.update(parallelism=rng.choice([1, 2, 4]), batch_rows=rng.choice([1, 7, 1024]),
+                   channel_batches=rng.choice([1, 2, 8]), schedule_seed=rng.randrange(1 << 31))
+    return changed
+
+
+def variants(seed, long):
+    """The case of a seed under one setting or several."""
+    case = cases.generate(seed)
+    rng = random.Random(seed)
+    yield case
+    if can_rush(case):
+        yield with_settings(case, rng, rush=True)
+    for _ in range(2 if long else 0):
+        yield with_settings(case, rng, rush=can_rush(case))
+
+
+class Campaign:
+    def __init__(self, options):
+        self.options = options
+        self.seeds = collections.deque(options.seeds)
+        self.lock = threading.Lock()
+        self.played, self.failures, self.features = 0, 0, collections.Counter()
+        self.left_over = []
+
+    def next_seed(self):
+        with self.lock:
+            return self.seeds.popleft() if self.seeds and self.failures < MOST_FAILURES else None
+
+    def work(self):
+        with tempfile.TemporaryDirectory() as directory:
+            runtime = Runtime(self.options.build, directory)
+            for seed in iter(self.next_seed, None):
+                for case in variants(seed, self.options.long):
+                    self.one(runtime, case)
+            said = runtime.stop()
+            if said:
+                self.left_over.append(said)
+
+    def one(self, runtime, case):
+        wrong = runtime.wrong(case)
+        with self.lock:
+            self.played += 1
+            self.features.update(cases.features(case))
+            self.failures += wrong is not None
+        if wrong is not None:
+            small = case if self.options.whole else shrunk(runtime, case)
+            with self.lock:
+                report(runtime, case, small, wrong, self.options.build)
+
+    def run(self):
+        workers = [threading.Thread(target=self.work) for _ in range(self.options.jobs)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        for said in self.left_over:
+            print(said)
+        print("%d cases, %d runs of them, %d differ" % (len(self.options.seeds) - len(self.seeds), self.played,
+                                                        self.failures))
+        return 1 if self.failures or self.left_over else 0
+
+
+def shrunk(runtime, case):
+    small = cases.shrink(case, lambda c: not (c.get("rush") and not can_rush(c)) and runtime.wrong(c) is not None,
+                         max_tries=600)
+    return small if runtime.wrong(small) else case
+
+
+def outputs(result):
+    return "\n".join("      %s" % json.dumps(record) for record in result["out"] + result["late"]) + \
+        "\n      %d dropped" % result["dropped"]
+
+
+def report(runtime, case, small, wrong, build):
+    folder = os.path.join(build, "tests/differential/failed")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "%s%s.json" % (case["seed"], "-rush" if case.get("rush") else ""))
+    with open(path, "w") as f:
+        json.dump(small, f, indent=1)
+    with open(path.replace(".json", ".yaml"), "w") as f:
+        f.write(manifest(small))
+    settings = ", ".join("%s %s" % (name, case[name]) for name in SETTINGS)
+    print("seed %s (%s%s): %s" % (case["seed"], settings, ", rushed" if case.get("rush") else "", wrong))
+    print("  made smaller: %s" % json.dumps(small))
+    print("  %s" % runtime.wrong(small))
+    print("    expected:\n%s" % outputs(reference.simulate(small)))
+    actual = None
+    try:
+        actual, trouble = runtime.play(small)
+    except ValueError as e:
+        trouble = str(e)
+    print("    the runtime's:\n%s" % (outputs(actual) if actual else "      " + trouble))
+    print("  to see it again: tests/differential/run.py --build %s --case %s" % (build, path))
+    print("  the job alone:   %s %s --seed %d" % (" ".join(runtime.command), path.replace(".json", ".yaml"),
+                                                  small["schedule_seed"]))
+    sys.stdout.flush()
+
+
+def check_file(options):
+    with open(options.case) as f:
+        case = json.load(f)
+    with tempfile.TemporaryDirectory() as directory:
+        runtime = Runtime(options.build, directory)
+        wrong = runtime.wrong(case)
+        if wrong:
+            report(runtime, case, case, wrong, options.build)
+        else:
+            print("no difference")
+        runtime.stop()
+    return 1 if wrong else 0
+
+
+def seed_range(text):
+    first, _, last = text.partition("..")
+    return range(int(first), int(last or first) + 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", default=os.path.join(ROOT, "build/dev"), help="build folder")
+    parser.add_argument("--seeds", type=seed_range, help="A..B, or one")
+    parser.add_argument("--long", action="store_true", help="1..5000, each under more settings")
+    parser.add_argument("--case", help="file with one case")
+    parser.add_argument("--whole", action="store_true", help="do not make failing cases smaller")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
+    options = parser.parse_args()
+    if options.case:
+        return check_file(options)
+    if options.seeds is None:
+        options.seeds = seed_range("1..5000" if options.long else "1..300")
+    return Campaign(options).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
