@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 
 #include "base/process.h"
+#include "base/text.h"
 #include "cli/command.h"
 
-enum { OPT_SET = 256, OPT_PLUGINS, OPT_CONFIG, OPT_LOG, OPT_OUTPUT, OPT_GRAPH, OPT_FORMAT, OPT_QUIET };
+enum { OPT_SET = 256, OPT_PLUGINS, OPT_CONFIG, OPT_LOG, OPT_OUTPUT, OPT_GRAPH, OPT_FORMAT, OPT_QUIET, OPT_EXPLAIN_TIME };
 
 static int bad(const char *command, const char *what, const char *value)
 {
@@ -37,6 +38,16 @@ static bool read_parallelism(const char *text, uint32_t *to)
     return *text && !*end && n >= 1 && n <= 32768;
 }
 
+#define EXPLAIN_MS 5000 /* --explain-time without a value */
+
+/* "--explain-time" or "--explain-time=2s" */
+static bool read_interval(const char *text, int64_t *ms)
+{
+    struct weir_error error;
+    *ms = EXPLAIN_MS;
+    return !text || (weir_parse_duration(text, ms, &error) == WEIR_OK && *ms > 0);
+}
+
 static int take(struct weir_job_args *a, const char *command, int option, char *value)
 {
     switch (option) {
@@ -55,6 +66,9 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case OPT_GRAPH: a->graph = value; return -1;
     case OPT_FORMAT: a->format = value; return -1;
     case OPT_QUIET: a->quiet = true; return -1;
+    case OPT_EXPLAIN_TIME:
+        return read_interval(value, &a->explain_ms) ? -1
+                                                    : bad(command, "--explain-time wants a time such as 5s, found", value);
     case OPT_OUTPUT:
         a->json = strcmp(value, "json") == 0;
         return a->json || strcmp(value, "text") == 0 ? -1 : bad(command, "--output wants text or json, found", value);
@@ -65,7 +79,7 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
 static bool is_extra(int option, const char *extra)
 {
     return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
-           (option != OPT_QUIET || strchr(extra, 'q'));
+           (option != OPT_QUIET || strchr(extra, 'q')) && (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
 }
 
 int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const char *extra, const char *help)
@@ -79,6 +93,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"graph", required_argument, NULL, OPT_GRAPH},
                                             {"format", required_argument, NULL, OPT_FORMAT},
                                             {"quiet", no_argument, NULL, OPT_QUIET},
+                                            {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     *a = (struct weir_job_args){.sets = calloc((size_t)argc, sizeof *a->sets),

@@ -29,8 +29,19 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "  sinks flush and finish. A second one ends the job at once.\n"
                            "\n"
                            "OPTIONS\n" WEIR_JOB_ARGS_HELP "  --quiet                 no progress and no last line\n"
+                           "  --explain-time[=5s]     print where event time stands and what holds it, this often and\n"
+                           "                          when the job is asked to stop; see EVENT TIME\n"
                            "  --help                  this text\n"
                            "\n" WEIR_JOB_PLACES_HELP "\n"
+                           "EVENT TIME\n"
+                           "  \"Why is my window not firing?\" With --explain-time, or at each SIGUSR1, there is a\n"
+                           "  table on standard error with the watermark of each node and subtask, how far it is\n"
+                           "  behind the clock, and the same of each channel, or split of a source, that it is the\n"
+                           "  minimum of: aligned, idle, catching up or finished, and which one holds it. Below it\n"
+                           "  is said why what has stood still for 5 seconds stands still. With --output json it\n"
+                           "  is a line of standard output. Without asking, a window that has waited for a minute\n"
+                           "  because a source is silent is told once (defaults: {wait_warning: 1min}).\n"
+                           "\n"
                            "EXIT CODES\n"
                            "  0 the job finished   1 it failed   2 the manifest or the command line is wrong\n"
                            "  3 a plugin cannot be used   130 interrupted\n"
@@ -39,17 +50,56 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "  weir run job.yaml --set input=today.log -p 4\n"
                            "  weir run job.yaml -D nodes.out.sink=print --output json\n";
 
-static void heed_interrupts(struct weir_job *job, struct weir_progress_view *view, int *heeded)
+/* What has been heeded while the job runs. */
+struct watch {
+    const struct weir_job_args *args;
+    struct weir_progress_view view;
+    int interrupts, questions;
+    int64_t explained_ms; /* of the job's own time */
+};
+
+static void explain(struct weir_job *job, struct watch *w)
+{
+    char *text;
+    if (weir_job_explain_time(job, w->args->json, &text, NULL) != WEIR_OK) return;
+    weir_progress_clear(&w->view);
+    fputs(text, w->args->json ? stdout : stderr);
+    fflush(w->args->json ? stdout : stderr);
+    weir_text_free(text);
+}
+
+static int64_t elapsed_ms(struct weir_job *job)
+{
+    struct weir_job_status status;
+    weir_job_status(job, &status);
+    int64_t ms = status.elapsed_ms;
+    weir_job_status_free(&status);
+    return ms;
+}
+
+static void heed_questions(struct weir_job *job, struct watch *w)
+{
+    int asked = weir_questions();
+    int64_t every = w->args->explain_ms, now = every > 0 ? elapsed_ms(job) : 0;
+    bool due = every > 0 && now - w->explained_ms >= every;
+    if (!due && asked == w->questions) return;
+    explain(job, w);
+    w->questions = asked;
+    w->explained_ms = now;
+}
+
+static void heed_interrupts(struct weir_job *job, struct watch *w)
 {
     int asked = weir_interrupts();
-    if (asked == *heeded) return;
-    weir_progress_clear(view);
-    if (*heeded == 0) {
+    if (asked == w->interrupts) return;
+    weir_progress_clear(&w->view);
+    if (w->interrupts == 0) {
+        if (w->args->explain_ms > 0) explain(job, w);
         fprintf(stderr, "weir: stopping: sources stop, sinks finish (again: at once)\n");
         weir_job_stop(job);
     }
     if (asked > 1) weir_job_cancel(job);
-    *heeded = asked;
+    w->interrupts = asked;
 }
 
 static int outcome(struct weir_job *job, const struct weir_job_args *args)
@@ -70,8 +120,7 @@ static int outcome(struct weir_job *job, const struct weir_job_args *args)
 static int run(struct weir_job *job, const struct weir_job_args *args)
 {
     static struct weir_error_text error;
-    struct weir_progress_view view;
-    int heeded = 0;
+    struct watch w = {.args = args};
     weir_hold_interrupts(true);
     weir_status started = weir_job_start(job, &error);
     weir_hold_interrupts(false);
@@ -79,13 +128,14 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
         return weir_exit_code_of(error.status);
     }
-    weir_progress_init(&view, args->quiet);
+    weir_progress_init(&w.view, args->quiet);
     while (!weir_job_wait(job, LOOK_MS)) {
-        heed_interrupts(job, &view, &heeded);
-        weir_progress_show(&view, job);
+        heed_interrupts(job, &w);
+        heed_questions(job, &w);
+        weir_progress_show(&w.view, job);
     }
-    weir_progress_clear(&view);
-    weir_progress_finish(&view);
+    weir_progress_clear(&w.view);
+    weir_progress_finish(&w.view);
     return outcome(job, args);
 }
 
@@ -108,7 +158,7 @@ static int supervise(int argc, char **argv)
 {
     struct weir_job_args args;
     char **copies = copy_arguments(argc, argv);
-    int code = weir_job_args_parse(&args, argc, argv, "mq", help);
+    int code = weir_job_args_parse(&args, argc, argv, "mqt", help);
     if (code < 0) code = weir_supervise(argc, copies);
     weir_job_args_finish(&args);
     free_arguments(copies);
@@ -117,5 +167,5 @@ static int supervise(int argc, char **argv)
 
 int weir_run_main(int argc, char **argv)
 {
-    return weir_supervised_child() ? weir_with_job(argc, argv, "mq", help, run) : supervise(argc, argv);
+    return weir_supervised_child() ? weir_with_job(argc, argv, "mqt", help, run) : supervise(argc, argv);
 }

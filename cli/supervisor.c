@@ -22,13 +22,19 @@ extern char **environ;
 
 /* ---- child ------------------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupts;
+static volatile sig_atomic_t interrupts, questions;
 static int report_fd = -1;
 
 static void on_interrupt(int signal)
 {
     (void)signal;
     interrupts++;
+}
+
+static void on_question(int signal)
+{
+    (void)signal;
+    questions++;
 }
 
 /* Async-signal-safe: one thread-local pointer is read, one write is made, and the signal goes on to kill us. */
@@ -61,7 +67,7 @@ static void set_handler(int number, void (*handler)(int), int flags)
     sigaction(number, &action, NULL);
 }
 
-/* What people send to end a job. Blocked while the child is started, so that none gets lost on the way; the child inherits
+/* What people send to end a job, or to ask about it. Blocked while the child is started, so that none gets lost on the way; the child inherits
  * the mask, and lets them in once it heeds them. */
 static sigset_t interrupt_signals(void)
 {
@@ -69,6 +75,7 @@ static sigset_t interrupt_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
     return set;
 }
 
@@ -91,6 +98,7 @@ bool weir_supervised_child(void)
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) set_handler(crashes[i], on_crash, 0);
     set_handler(SIGINT, on_interrupt, SA_RESTART);
     set_handler(SIGTERM, on_interrupt, SA_RESTART);
+    set_handler(SIGUSR1, on_question, SA_RESTART);
     set_handler(SIGPIPE, SIG_IGN, 0); /* a reader that went away is an error of the write */
     block_interrupts(SIG_UNBLOCK);
     return true;
@@ -104,6 +112,11 @@ void weir_hold_interrupts(bool held)
 int weir_interrupts(void)
 {
     return interrupts;
+}
+
+int weir_questions(void)
+{
+    return questions;
 }
 
 /* ---- supervisor -------------------------------------------------------------------------------------------------- */
@@ -120,6 +133,7 @@ static int spawn(char **argv, int write_fd, pid_t *pid)
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGINT);
     sigaddset(&defaults, SIGTERM);
+    sigaddset(&defaults, SIGUSR1);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
     int failed = posix_spawn(pid, program ? program : argv[0], NULL, &attributes, argv, environ);
@@ -166,7 +180,7 @@ static int wait_for_end(pid_t pid)
         if (ended == pid) return status;
         if (ended < 0 && errno != EINTR) return W_EXITCODE(WEIR_EXIT_JOB, 0);
         int number = sigwaitinfo(&set, NULL);
-        if (number == SIGINT || number == SIGTERM) kill(pid, number);
+        if (number == SIGINT || number == SIGTERM || number == SIGUSR1) kill(pid, number);
     }
 }
 

@@ -16,9 +16,9 @@ enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BA
 static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", NULL};
 static const char *const later_top_keys[] = {"checkpoint", "checkpoints", "savepoint", "restart", "metrics",
                                              "state",      "functions",   "schemas",   NULL};
-static const char *const default_keys[] = {"parallelism", "max_parallelism", "state",
-                                           "batch_rows",  "channel_batches", "overflow",
-                                           "chaining",    "auto_watermark",  NULL};
+static const char *const default_keys[] = {
+    "parallelism", "max_parallelism", "state",          "batch_rows",   "channel_batches",
+    "overflow",    "chaining",        "auto_watermark", "wait_warning", NULL};
 static const char *const later_default_keys[] = {"restart", "buffer_timeout", "ttl", "object_reuse", NULL};
 
 static bool is_job_name(const char *name)
@@ -52,14 +52,15 @@ static void read_state_backend(struct weir__job *job, const struct weir_value *v
         (void)weir__read_choice(job, value, "state", backends);
 }
 
-static void read_auto_watermark(struct weir__job *job, const struct weir_value *value)
+/* A time that is not negative; off: what 0 does. */
+static void read_period(struct weir__job *job, const char *key, const struct weir_value *value, const char *off, int64_t *to)
 {
     int64_t ms;
-    if (!weir__read_duration(job, value, "auto_watermark", &ms)) return;
+    if (!weir__read_duration(job, value, key, &ms)) return;
     if (ms >= 0)
-        job->auto_watermark_ms = ms;
+        *to = ms;
     else
-        weir__say(job, value, weir_strdup("0 switches periodic watermarks off"), "auto_watermark must not be negative");
+        weir__say(job, value, weir_strdup(off), "%s must not be negative", key);
 }
 
 static void read_default(struct weir__job *job, const char *key, const struct weir_value *value)
@@ -80,7 +81,9 @@ static void read_default(struct weir__job *job, const char *key, const struct we
     else if (strcmp(key, "chaining") == 0)
         (void)weir__read_bool(job, value, key, &graph->chaining);
     else if (strcmp(key, "auto_watermark") == 0)
-        read_auto_watermark(job, value);
+        read_period(job, key, value, "0 switches periodic watermarks off", &job->auto_watermark_ms);
+    else if (strcmp(key, "wait_warning") == 0)
+        read_period(job, key, value, "0 switches the warning off", &graph->wait_warning_ms);
 }
 
 static void read_defaults(struct weir__job *job, const struct weir_value *defaults)

@@ -15,7 +15,9 @@ void weir_gate_init(struct weir_gate *g, const struct weir_gate_channel *channel
     *g = (struct weir_gate){.n_channels = n_channels, .n_inputs = n_inputs};
     g->channels = weir_alloc_array(n_channels ? n_channels : 1, sizeof *g->channels);
     g->inputs = weir_alloc_array(n_inputs ? n_inputs : 1, sizeof *g->inputs);
+    g->published = weir_alloc_array(n_channels ? n_channels : 1, sizeof *g->published);
     for (uint32_t i = 0; i < n_channels; i++) {
+        weir_publish_init(&g->published[i]);
         WEIR_ASSERT(channels[i].input < n_inputs);
         g->channels[i] = channels[i];
         g->channels[i].valve_channel = g->inputs[channels[i].input].n_open++;
@@ -30,8 +32,19 @@ void weir_gate_finish(struct weir_gate *g)
 {
     for (uint32_t i = 0; i < g->n_inputs; i++) weir_valve_finish(&g->inputs[i].valve);
     weir_free(g->inputs);
+    weir_free(g->published);
     weir_free(g->channels);
     memset(g, 0, sizeof *g);
+}
+
+/* A step of a valve changes nothing of the other channels. */
+static void publish(struct weir_gate *g, uint32_t channel)
+{
+    const struct weir_gate_channel *c = &g->channels[channel];
+    const struct weir_valve_channel *v = &g->inputs[c->input].valve.channels[c->valve_channel];
+    uint32_t flags = (v->idle ? WEIR_TIME_IDLE : 0) | (v->aligned ? WEIR_TIME_ALIGNED : 0) |
+                     (v->finished ? WEIR_TIME_FINISHED : 0);
+    weir_publish_time(&g->published[channel], v->watermark, flags);
 }
 
 void weir_gate_expect_nothing(struct weir_gate *g, uint32_t channel)
@@ -39,6 +52,7 @@ void weir_gate_expect_nothing(struct weir_gate *g, uint32_t channel)
     struct weir_gate_channel *c = &g->channels[channel];
     struct weir_valve_output out = weir_valve_end(&g->inputs[c->input].valve, c->valve_channel);
     WEIR_ASSERT(!out.has_watermark && !out.idle);
+    publish(g, channel);
 }
 
 /* ---- marks --------------------------------------------------------------------------------------------------------------
@@ -88,6 +102,7 @@ static bool take(struct weir_gate *g, uint32_t channel, const struct weir_elemen
     case WEIR_ELEMENT_END: end_channel(g, channel, e->value); break;
     case WEIR_ELEMENT_NONE: WEIR_ASSERT(!"nothing travels through a ring"); break;
     }
+    publish(g, channel);
     return false;
 }
 
@@ -102,6 +117,7 @@ static bool pop_next(struct weir_gate *g, uint32_t *channel, struct weir_element
         g->cursor = i + 1 < g->n_channels ? i + 1 : 0;
         if (c->blocked || c->ended || !weir_ring_pop(c->ring, e)) continue;
         if (c->popped) c->popped(c->popped_arg);
+        weir_publish_heard(&g->published[i], g->now_ms);
         *channel = i;
         return true;
     }

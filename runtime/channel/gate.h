@@ -16,6 +16,7 @@
 #define WEIR_CHANNEL_GATE_H
 
 #include "channel/ring.h"
+#include "time/published.h"
 #include "time/watermark.h"
 
 struct weir_gate_channel {
@@ -41,6 +42,8 @@ struct weir_gate_element {
 struct weir_gate {
     struct weir_gate_channel *channels;
     uint32_t n_channels, cursor; /* cursor: the channel that is polled first */
+    struct weir_published_time *published; /* by channel: what each has said, for any thread */
+    int64_t now_ms;                        /* wall clock, set by the owner before next(): when channels were heard */
     struct weir_gate_input *inputs;
     uint32_t n_inputs;
     /* Marks that one step of a valve produced and that next() has not given out yet. */

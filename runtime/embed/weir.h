@@ -12,8 +12,8 @@
  *   weir_job_start(job, &error); weir_job_wait(job, -1);
  *   weir_job_destroy(job); weir_runtime_destroy(runtime);
  *
- * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state and
- * weir_job_status are for any thread.
+ * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state,
+ * weir_job_status and what looks at event time are for any thread.
  * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are
  * relative to the process unless said otherwise.
  */
@@ -141,6 +141,43 @@ struct weir_job_status {
 };
 WEIR_API void weir_job_status(struct weir_job *, struct weir_job_status *);
 WEIR_API void weir_job_status_free(struct weir_job_status *);
+
+/* ---- where event time stands ------------------------------------------------------------------------------------- */
+
+/* What a watermark is the minimum of: a channel from another subtask, the operator before it in its chain, or a split of a
+ * source. */
+enum weir_time_input_kind { WEIR_INPUT_CHANNEL = 1, WEIR_INPUT_CHAINED = 2, WEIR_INPUT_SPLIT = 3 };
+struct weir_time_input { /* given by reference: later versions append */
+    uint32_t struct_size;
+    uint32_t kind;           /* enum weir_time_input_kind */
+    uint32_t input, channel; /* CHANNEL: input of the operator, position among all its channels */
+    const char *from;        /* CHANNEL, CHAINED: id of the node that sends; SPLIT: the source's words for it */
+    uint32_t from_subtask;
+    uint32_t idle, aligned, finished; /* 0 or 1; aligned: it counts in the minimum */
+    uint32_t holds;                   /* 1: the one that holds the watermark */
+    int64_t watermark;                /* ms; INT64_MIN: none yet; INT64_MAX: the end */
+    int64_t silent_ms;                /* since anything came from it; -1: nothing has */
+};
+struct weir_time_node { /* a node in one of its subtasks; given by reference: later versions append */
+    uint32_t struct_size, subtask;
+    const char *id;
+    int64_t watermark; /* as above */
+    int64_t stood_ms;  /* since it grew, or since the start */
+    uint32_t idle, ended;
+    const char *why; /* in one line: what holds it; what to do about it, once that has been silent for a while */
+    const struct weir_time_input *const *inputs;
+    uint32_t n_inputs;
+};
+struct weir_event_time {
+    uint32_t struct_size, n_nodes;
+    int64_t now_ms;                            /* wall clock */
+    const struct weir_time_node *const *nodes; /* in the order of the graph, subtask 0 first */
+};
+/* For any thread. NULL: the job was not started. Freed with weir_event_time_free. */
+WEIR_API struct weir_event_time *weir_job_event_time(struct weir_job *);
+WEIR_API void weir_event_time_free(struct weir_event_time *); /* NULL is fine */
+/* The same as a table for people, or as one line of JSON. */
+WEIR_API weir_status weir_job_explain_time(struct weir_job *, bool json, char **text, struct weir_error_text *);
 
 /* What the calling thread runs: "node 'scores' (process top_n)", or NULL. For crash handlers: async-signal-safe. */
 WEIR_API const char *weir_running_now(void);

@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 
-enum { DEFAULT_BATCH_ROWS = 1024, DEFAULT_CHANNEL_BATCHES = 16, DEFAULT_OVERFLOW_BYTES = 64 << 20 };
+enum { DEFAULT_BATCH_ROWS = 1024, DEFAULT_CHANNEL_BATCHES = 16, DEFAULT_OVERFLOW_BYTES = 64 << 20, DEFAULT_WAIT_WARNING_MS = 60000 };
 enum { DEFAULT_MAX_PARALLELISM = 128 }; /* what A2 gives for parallelism 1; the loader sets it by the node's own */
 
 struct weir_stream_graph *weir_stream_graph_create(void)
@@ -16,6 +16,7 @@ struct weir_stream_graph *weir_stream_graph_create(void)
     struct weir_stream_graph *graph = weir_alloc(sizeof *graph);
     graph->chaining = true;
     graph->batch_rows = DEFAULT_BATCH_ROWS;
+    graph->wait_warning_ms = DEFAULT_WAIT_WARNING_MS;
     graph->channel_batches = DEFAULT_CHANNEL_BATCHES;
     graph->overflow_bytes = DEFAULT_OVERFLOW_BYTES;
     return graph;

@@ -146,6 +146,7 @@ struct weir_stream_graph {
     uint32_t batch_rows;         /* capacity of a batch, rows */
     uint32_t channel_batches;    /* capacity of a channel, batches */
     size_t overflow_bytes;       /* per operator */
+    int64_t wait_warning_ms;     /* windows that wait longer for event time are told once; 0: never */
     uint64_t seed;               /* 0: from the machine */
 };
 

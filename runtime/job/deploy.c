@@ -290,6 +290,9 @@ static weir_status make_chain(struct weir_run *run, uint32_t subtask, struct wei
         struct weir_chain_member *m = &t->chain.members[t->chain.n_members++];
         m->op = made->op;
         m->node = v->nodes[i];
+        if (m->op->class->waits)
+            t->patience = (struct weir_subtask_patience){
+                .after_ms = run->graph->wait_warning_ms, .told = weir__job_waits, .arg = run};
         weir_status s = add_targets(run, subtask, v, i, &made->env, error);
         if (s != WEIR_OK) return s;
     }
@@ -408,6 +411,7 @@ weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run
     run->registry = o->registry;
     run->graph = o->graph;
     run->attempt = o->attempt;
+    run->deployed_ms = o->platform->wall_ms(o->platform->self);
     run->seed = o->graph->seed ? o->graph->seed : o->platform->random(o->platform->self);
     *to = NULL;
     weir_status s = build(run, error);

@@ -43,6 +43,7 @@ struct weir_run {
     struct weir_error failure;
     struct weir_parker waiter;
     int64_t started_ns, ended_ns;
+    int64_t deployed_ms; /* wall clock */
 };
 
 struct weir_channel_wake {
@@ -52,6 +53,10 @@ struct weir_channel_wake {
 /* The wake-up calls that gates and writers are given; arg is a weir_channel_wake, or an array of pointers to them by sender
  * channel. */
 void weir__wake_sender(void *arg);
+
+/* A patience's `told` (task/subtask.h): says once of a node what holds its windows, unless what they wait for is on its
+ * way. */
+bool weir__job_waits(void *run, struct weir_subtask *, uint32_t member, int64_t now_ms);
 
 void weir__job_failed(void *run, struct weir_subtask *);
 void weir__worker_ended(void *run);

@@ -52,6 +52,14 @@ void weir_op_init(struct weir_op *op, const struct weir_op_class *class, const s
     *op = (struct weir_op){.class = class, .env = env, .where = where, .next_due_ms = INT64_MAX, .watermark = INT64_MIN};
     op->outbox.limit_bytes = env->overflow_bytes;
     atomic_init(&op->counters.watermark, INT64_MIN);
+    atomic_init(&op->time.grew_ms, INT64_MIN);
+    atomic_init(&op->time.rows_ms, INT64_MIN);
+}
+
+void weir_op_reached(struct weir_op *op, int64_t watermark)
+{
+    atomic_store_explicit(&op->counters.watermark, watermark, memory_order_relaxed);
+    atomic_store_explicit(&op->time.grew_ms, op->now_ms, memory_order_relaxed);
 }
 
 weir_status weir_op_emit(struct weir_op *op, uint32_t port, struct weir_rows *rows)
@@ -78,7 +86,9 @@ weir_status weir_op_emit(struct weir_op *op, uint32_t port, struct weir_rows *ro
 
 weir_status weir_op_emit_mark(struct weir_op *op, enum weir_element_kind kind, int64_t value)
 {
-    if (kind == WEIR_ELEMENT_WATERMARK) atomic_store_explicit(&op->counters.watermark, value, memory_order_relaxed);
+    if (kind == WEIR_ELEMENT_WATERMARK) weir_op_reached(op, value);
+    if (kind == WEIR_ELEMENT_IDLE) atomic_store_explicit(&op->time.idle, value != 0, memory_order_relaxed);
+    if (kind == WEIR_ELEMENT_END) atomic_store_explicit(&op->time.ended, 1, memory_order_relaxed);
     outbox_push(&op->outbox, (struct weir_element){.kind = kind, .port = WEIR_ALL_PORTS, .value = value});
     return WEIR_OK;
 }

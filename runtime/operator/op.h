@@ -59,6 +59,12 @@ struct weir_op_counters {
     _Atomic uint64_t timers_fired;
     _Atomic int64_t watermark; /* last one seen; INT64_MIN at first */
 };
+/* Event time of one operator in one subtask, beside its watermark; written and read as the counters are. */
+struct weir_op_time {
+    _Atomic int64_t grew_ms; /* wall clock when the watermark last grew; INT64_MIN: never */
+    _Atomic int64_t rows_ms; /* when rows last came in, or a source gave some; INT64_MIN: never */
+    _Atomic uint32_t idle, ended;
+};
 static inline void weir_count(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
@@ -96,6 +102,7 @@ struct weir_op_class {
     weir_status (*flush)(struct weir_op *);                    /* sinks: input pauses; NULL: nothing to do */
     weir_progress (*poll)(struct weir_op *, int64_t max_rows); /* sources; emits watermarks and idle marks itself */
     void (*interrupt)(struct weir_op *); /* [any] ends a wait inside a blocking component early; NULL: it never waits */
+    bool (*waits)(const struct weir_op *); /* windows or timers wait for event time; NULL: never */
     void (*close)(struct weir_op *);     /* after open, also when it failed; before destroy; NULL: nothing to do */
     void (*destroy)(struct weir_op *);   /* frees op itself */
     bool finishes_when_stopped;          /* sinks: finish() also when the job is stopped before the end of input */
@@ -107,6 +114,8 @@ struct weir_op {
     const struct weir_op_env *env;
     struct weir_outbox outbox;
     struct weir_op_counters counters;
+    struct weir_op_time time;
+    int64_t now_ms; /* wall clock at the step's begin; kept by the chain */
     bool accepts_selection;   /* else the chain compacts rows first */
     int64_t next_due_ms;      /* wall ms when processing_time wants to be called; INT64_MAX: never */
     int64_t watermark;        /* current; INT64_MIN before the first; set by the chain before class->watermark */
@@ -122,6 +131,7 @@ void weir_op_init(struct weir_op *, const struct weir_op_class *, const struct w
 WEIR_CHECKED weir_status weir_op_emit(struct weir_op *, uint32_t port, struct weir_rows *rows);
 /* A watermark, idle mark or end, to all ports. */
 WEIR_CHECKED weir_status weir_op_emit_mark(struct weir_op *, enum weir_element_kind, int64_t value);
+void weir_op_reached(struct weir_op *, int64_t watermark); /* for others to see: its event time */
 /* Sets op->error and returns status. */
 weir_status weir_op_fail(struct weir_op *, weir_status, const char *format, ...) WEIR_PRINTF(3, 4);
 

@@ -7,10 +7,13 @@
 #ifndef WEIR_OPERATOR_OPS_H
 #define WEIR_OPERATOR_OPS_H
 
+#include <weir/source.h>
+
 #include "graph/stream_graph.h"
 #include "loader/registry.h"
 #include "operator/op.h"
 #include "state/state.h"
+#include "time/published.h"
 
 struct weir_op *weir_plugin_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
                                       const char *where, struct weir_error *);
@@ -39,6 +42,8 @@ struct weir_op *weir_source_op_create(const struct weir_stream_node *, const str
                                       const char *where, struct weir_error *);
 WEIR_CHECKED weir_status weir_source_op_add_split(struct weir_op *, const struct weir_op_split *, struct weir_error *);
 size_t weir_source_op_splits(const struct weir_op *); /* how many it was given */
+/* [any] Of the i-th, once the job is deployed. The description is borrowed. */
+const struct weir_published_time *weir_source_op_split_time(const struct weir_op *, size_t i, weir_split *);
 /* All splits of the source, in its order, on an instance of its own; the caller frees with weir_splits_finish. */
 struct weir_op_splits {
     struct weir_op_split *splits;

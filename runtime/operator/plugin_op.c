@@ -173,6 +173,12 @@ static weir_status finish_op(struct weir_op *op)
     return ended < 0 ? ended : s;
 }
 
+static bool waits(const struct weir_op *op)
+{
+    const struct weir_timers *timers = ((const struct plugin_op *)(const void *)op)->timers;
+    return timers && weir_timers_next(timers, WEIR_EVENT_TIME) != INT64_MAX;
+}
+
 static void close_op(struct weir_op *op)
 {
     struct plugin_op *p = plugin_of(op);
@@ -197,6 +203,7 @@ static const struct weir_op_class plugin_class = {.name = "operator",
                                                   .watermark = on_watermark,
                                                   .processing_time = on_processing_time,
                                                   .finish = finish_op,
+                                                  .waits = waits,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
 

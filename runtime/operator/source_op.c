@@ -11,10 +11,12 @@
 #include "base/alloc.h"
 #include "operator/ops.h"
 #include "operator/watermarker.h"
+#include "time/published.h"
 
 struct split {
     weir_split split; /* description owned */
     struct weir_watermarker watermarker;
+    struct weir_published_time published;
     bool done;
 };
 
@@ -51,6 +53,14 @@ static weir_status tell(struct source_op *s, bool grew)
     return status;
 }
 
+/* Something has come from a split. The clock is asked: a blocking source may have waited inside this step. */
+static void hear(struct source_op *s, struct split *split)
+{
+    const struct weir_platform *p = s->op.env->platform;
+    s->op.now_ms = p->wall_ms(p->self);
+    weir_publish_heard(&split->published, s->op.now_ms);
+}
+
 static weir_status on_rows(void *arg, struct weir_rows *rows)
 {
     return weir_op_emit(arg, 0, rows);
@@ -58,11 +68,18 @@ static weir_status on_rows(void *arg, struct weir_rows *rows)
 static weir_status on_watermark(void *arg, int64_t watermark)
 {
     struct source_op *s = arg;
+    weir_publish_time(&s->current->published, watermark, WEIR_TIME_ALIGNED);
     return tell(s, weir_minimum_set(&s->minimum, s->current->split.id, watermark));
 }
 static struct weir_watermarker_target target_of(struct source_op *s)
 {
     return (struct weir_watermarker_target){.rows = on_rows, .watermark = on_watermark, .arg = s};
+}
+
+static weir_status tell_idle(struct source_op *s, struct split *split, bool idle)
+{
+    weir_publish_time(&split->published, split->watermarker.last, idle ? WEIR_TIME_IDLE : WEIR_TIME_ALIGNED);
+    return tell(s, weir_minimum_idle(&s->minimum, split->split.id, idle));
 }
 
 static weir_status tick_split(struct source_op *s, struct split *split, int64_t now_ms)
@@ -73,7 +90,7 @@ static weir_status tick_split(struct source_op *s, struct split *split, int64_t 
     s->current = split;
     weir_status status = weir_watermarker_tick(&split->watermarker, now_ms, &to, &idle);
     s->current = current;
-    if (status == WEIR_OK && idle) status = tell(s, weir_minimum_idle(&s->minimum, split->split.id, true));
+    if (status == WEIR_OK && idle) status = tell_idle(s, split, true);
     return status;
 }
 
@@ -109,6 +126,8 @@ static weir_status emit_rows(void *arg, struct weir_rows *rows)
         return weir_op_fail(&s->op, WEIR_E_PLUGIN, "the source emitted rows outside of a split; call split_begin first");
     }
     rows->split = s->current->split.id;
+    hear(s, s->current);
+    atomic_store_explicit(&s->op.time.rows_ms, s->op.now_ms, memory_order_relaxed);
     if (!s->node->time.present) return weir_op_emit(&s->op, 0, rows);
     struct weir_watermarker_target to = target_of(s);
     return weir_watermarker_rows(&s->current->watermarker, rows, &to);
@@ -138,15 +157,18 @@ static weir_status split_watermark(void *arg, uint64_t id, int64_t watermark)
     weir_status status = flush_rows(s);
     if (status != WEIR_OK || s->node->time.generator || watermark <= split->watermarker.last) return status;
     split->watermarker.last = watermark;
+    hear(s, split);
+    weir_publish_time(&split->published, watermark, WEIR_TIME_ALIGNED);
     return tell(s, weir_minimum_set(&s->minimum, id, watermark));
 }
 
 static weir_status split_idle(void *arg, uint64_t id, bool idle)
 {
     struct source_op *s = arg;
-    if (!find_split(s, id)) return WEIR_E_PLUGIN;
+    struct split *split = find_split(s, id);
+    if (!split) return WEIR_E_PLUGIN;
     weir_status status = flush_rows(s);
-    return status == WEIR_OK ? tell(s, weir_minimum_idle(&s->minimum, id, idle)) : status;
+    return status == WEIR_OK ? tell_idle(s, split, idle) : status;
 }
 
 static weir_status split_done(void *arg, uint64_t id)
@@ -160,6 +182,8 @@ static weir_status split_done(void *arg, uint64_t id)
     if (s->node->time.generator)
         status = tick_split(s, split, p->wall_ms(p->self)); /* A4: a generator emits once more at its end */
     split->done = true;
+    hear(s, split);
+    weir_publish_time(&split->published, split->watermarker.last, WEIR_TIME_FINISHED);
     if (s->current == split) s->current = NULL;
     bool grew = weir_minimum_remove(&s->minimum, id);
     return status == WEIR_OK ? tell(s, grew && s->minimum.n > 0) : status;
@@ -347,6 +371,7 @@ weir_status weir_source_op_add_split(struct weir_op *op, const struct weir_op_sp
     WEIR_GROW(s->splits, s->splits_capacity, s->n_splits + 1);
     struct split *to = &s->splits[s->n_splits];
     *to = (struct split){0};
+    weir_publish_init(&to->published);
     weir_status status =
         weir_watermarker_init(&to->watermarker, &s->node->time, op, s->registry, s->node->outputs[0].schema, error);
     if (status != WEIR_OK) return status;
@@ -360,6 +385,13 @@ weir_status weir_source_op_add_split(struct weir_op *op, const struct weir_op_sp
 size_t weir_source_op_splits(const struct weir_op *op)
 {
     return ((const struct source_op *)(const void *)op)->n_splits;
+}
+
+const struct weir_published_time *weir_source_op_split_time(const struct weir_op *op, size_t i, weir_split *split)
+{
+    const struct split *s = &((const struct source_op *)(const void *)op)->splits[i];
+    *split = s->split;
+    return &s->published;
 }
 
 /* ---- discovery

@@ -117,6 +117,7 @@ static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, i
         m->current.rows = compact;
     }
     int64_t before = m->row;
+    atomic_store_explicit(&m->op->time.rows_ms, now_ms, memory_order_relaxed);
     weir_status s = m->op->class->rows(m->op, m->input, m->current.rows, &m->row);
     if (!m->written) m->written_ms = now_ms;
     m->written = true;
@@ -129,9 +130,10 @@ static weir_status run_watermark(struct weir_chain_member *m)
 {
     int64_t watermark = m->current.value;
     m->op->watermark = watermark;
-    atomic_store_explicit(&m->op->counters.watermark, watermark, memory_order_relaxed);
+    bool swallowed = m->op->class->swallows_marks && watermark != INT64_MAX; /* and no event time of its own */
+    if (!swallowed) weir_op_reached(m->op, watermark);
     weir_status s = m->op->class->watermark ? m->op->class->watermark(m->op, watermark) : WEIR_OK;
-    if (s != WEIR_OK || (m->op->class->swallows_marks && watermark != INT64_MAX)) return s;
+    if (s != WEIR_OK || swallowed) return s;
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_WATERMARK, watermark);
 }
 
@@ -186,6 +188,7 @@ weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)
     weir_progress progress = WEIR_NONE;
     for (uint32_t i = c->n_members; i-- > 0;) {
         struct weir_chain_member *m = &c->members[i];
+        m->op->now_ms = now_ms;
         weir_progress p = deliver(c, m);
         if (p == WEIR_NONE && m->op->outbox.n == 0 && m->current.kind != WEIR_ELEMENT_NONE) p = run(c, m, now_ms);
         if (p == WEIR_NONE) p = fire_due(c, m, now_ms);

@@ -37,6 +37,8 @@ struct weir_chain_member {
     bool stalled;                /* said MORE without progress: a sink that has no room */
     bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
     int64_t firing_ms;
+    bool waits;       /* its windows waited for event time when they were last looked at (subtask.h) */
+    int64_t waits_ms; /* since when */
 };
 
 struct weir_chain {

@@ -9,6 +9,7 @@ weir_status weir_subtask_open(struct weir_subtask *t)
 {
     t->chain.error = &t->error;
     t->blocked_since_ms = INT64_MIN;
+    t->patience.look_ms = INT64_MIN;
     weir_status s = weir_chain_open(&t->chain);
     t->state = s == WEIR_OK ? WEIR_SUBTASK_RUNNING : WEIR_SUBTASK_FAILED;
     return s;
@@ -80,11 +81,17 @@ static weir_progress take_input(struct weir_subtask *t)
 /* Time spent unable to emit does not count as silence of a source (A4, idleness). */
 static void note_backpressure(struct weir_subtask *t, bool blocked, int64_t now_ms)
 {
+    atomic_store_explicit(&t->blocked, blocked, memory_order_relaxed);
     if (blocked && t->blocked_since_ms == INT64_MIN) t->blocked_since_ms = now_ms;
     if (blocked || t->blocked_since_ms == INT64_MIN) return;
     for (uint32_t i = 0; i < t->chain.n_members; i++)
         t->chain.members[i].op->backpressured_ms += now_ms - t->blocked_since_ms;
     t->blocked_since_ms = INT64_MIN;
+}
+
+static bool looks(const struct weir_subtask *t)
+{
+    return t->patience.after_ms > 0 && (t->patience.progress || t->patience.waiting);
 }
 
 /* Input pauses: what is held back for company goes on. */
@@ -111,6 +118,7 @@ static weir_progress finish_step(struct weir_subtask *t, weir_progress progress,
 weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
 {
     weir_progress progress = WEIR_NONE, p;
+    t->gate.now_ms = now_ms;
     for (uint32_t i = 0; i < t->chain.n_writers; i++) weir_writer_drain(t->chain.writers[i]);
     for (int pass = 0; pass < PASSES_PER_STEP; pass++) {
         p = weir_chain_pass(&t->chain, now_ms);
@@ -121,6 +129,8 @@ weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
     }
     bool blocked = weir_chain_is_blocked(&t->chain);
     note_backpressure(t, blocked, now_ms);
+    if (progress == WEIR_MADE) t->patience.progress = true;
+    if (looks(t) && t->patience.look_ms <= now_ms) weir__subtask_look(t, now_ms);
     if (progress == WEIR_NONE && !blocked) progress = pause_input(t);
     if (progress != WEIR_FAILED) progress = finish_step(t, progress, now_ms);
     if (progress != WEIR_FAILED) return progress;
@@ -131,5 +141,6 @@ failed:
 
 int64_t weir_subtask_next_due_ms(const struct weir_subtask *t)
 {
-    return weir_chain_next_due_ms(&t->chain);
+    int64_t next = weir_chain_next_due_ms(&t->chain);
+    return looks(t) && t->patience.look_ms < next ? t->patience.look_ms : next;
 }

@@ -23,6 +23,20 @@ enum weir_subtask_state {
     WEIR_SUBTASK_FAILED
 };
 
+struct weir_subtask;
+
+/* Windows that wait too long for event time. They are looked at now and then, by the clock of the steps: at the first
+ * progress, when they will have waited for `after_ms`, and in between only after progress. */
+struct weir_subtask_patience {
+    int64_t after_ms; /* 0: nobody wants to know */
+    /* True: told, and need not be again. False: there is nothing to tell yet. */
+    bool (*told)(void *arg, struct weir_subtask *, uint32_t member, int64_t now_ms);
+    void *arg;
+    int64_t look_ms; /* when to look again; INT64_MIN: at the first progress */
+    bool progress;   /* since the last look */
+    bool waiting;    /* some member was, at the last look */
+};
+
 /* Where a subtask's time went. Written by its thread, read by anyone. */
 struct weir_subtask_times {
     _Atomic uint64_t busy_ns, backpressured_ns, idle_ns;
@@ -44,6 +58,8 @@ struct weir_subtask {
     bool made_rows;      /* rows went through since the last pause: flush when input pauses */
     bool nothing_polled; /* the last poll of the source gave nothing */
     int64_t blocked_since_ms;
+    _Atomic uint32_t blocked; /* some output had no room at the end of the last step: for anyone */
+    struct weir_subtask_patience patience;
 };
 
 WEIR_CHECKED weir_status weir_subtask_open(struct weir_subtask *);
@@ -52,5 +68,7 @@ weir_progress weir_subtask_step(struct weir_subtask *, int64_t now_ms);
 void weir_subtask_close(struct weir_subtask *);
 /* When to step again although nothing arrives, in wall ms; INT64_MAX: never. */
 int64_t weir_subtask_next_due_ms(const struct weir_subtask *);
+/* Part of a step, when patience.look_ms has come (patience.c). */
+void weir__subtask_look(struct weir_subtask *, int64_t now_ms);
 
 #endif

@@ -301,6 +301,11 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
     return fire(general_of(op), WEIR_PROCESSING_TIME, now_ms - 1);
 }
 
+static bool waits(const struct weir_op *op)
+{
+    return weir_timers_next(((const struct weir__general *)(const void *)op)->timers, WEIR_EVENT_TIME) != INT64_MAX;
+}
+
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 #define OPEN(g, in, vt, opened)                                                         \
@@ -363,6 +368,7 @@ static const struct weir_op_class general_class = {.name = "window",
                                                    .rows = window_rows,
                                                    .watermark = on_watermark,
                                                    .processing_time = on_processing_time,
+                                                   .waits = waits,
                                                    .close = close_op,
                                                    .destroy = destroy_op};
 

@@ -257,6 +257,13 @@ static weir_status open_op(struct weir_op *op)
     return weir_aggregates_open(&weir__window_of(op)->aggregates);
 }
 
+/* The latest window fires last. */
+static bool waits(const struct weir_op *op)
+{
+    const struct weir_open_windows *open = &((const struct window_op *)(const void *)op)->open;
+    return open->n > 0 && !open->windows[open->n - 1].fired;
+}
+
 static void close_op(struct weir_op *op)
 {
     weir_aggregates_close(&weir__window_of(op)->aggregates);
@@ -278,6 +285,7 @@ static const struct weir_op_class window_class = {.name = "window",
                                                   .open = open_op,
                                                   .rows = window_rows,
                                                   .watermark = on_watermark,
+                                                  .waits = waits,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
 
