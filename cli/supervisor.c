@@ -67,8 +67,8 @@ static void set_handler(int number, void (*handler)(int), int flags)
     sigaction(number, &action, NULL);
 }
 
-/* What people send to end a job, or to ask about it. Blocked while the child is started, so that none gets lost on the way; the child inherits
- * the mask, and lets them in once it heeds them. */
+/* What people send to end a job, or to ask about it. Blocked while the child is started, so that none gets lost on the way;
+ * the child inherits the mask, and lets them in once it heeds them. */
 static sigset_t interrupt_signals(void)
 {
     sigset_t set;

@@ -8,7 +8,8 @@
 
 #include "base/alloc.h"
 
-enum { DEFAULT_BATCH_ROWS = 1024, DEFAULT_CHANNEL_BATCHES = 16, DEFAULT_OVERFLOW_BYTES = 64 << 20, DEFAULT_WAIT_WARNING_MS = 60000 };
+enum { DEFAULT_BATCH_ROWS = 1024, DEFAULT_CHANNEL_BATCHES = 16, DEFAULT_OVERFLOW_BYTES = 64 << 20 };
+enum { DEFAULT_WAIT_WARNING_MS = 60000 };
 enum { DEFAULT_MAX_PARALLELISM = 128 }; /* what A2 gives for parallelism 1; the loader sets it by the node's own */
 
 struct weir_stream_graph *weir_stream_graph_create(void)

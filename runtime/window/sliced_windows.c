@@ -244,6 +244,13 @@ static void drop(struct weir__window *w, int64_t watermark)
     if (f->n == 0) weir__merged_forget(&f->merged);
 }
 
+/* The latest window fires last. */
+static bool waits(const struct weir__window *w)
+{
+    const struct sliced *f = (const struct sliced *)(const void *)w;
+    return f->n > 0 && !weir__window_has_fired(w, f->slices[f->n - 1].latest);
+}
+
 static void finish(struct weir__window *w)
 {
     struct sliced *f = sliced_of(w);
@@ -252,8 +259,13 @@ static void finish(struct weir__window *w)
     weir_free(f->slices);
 }
 
-static const struct weir__window_way sliced_windows = {
-    .add_run = add_run, .take_row = take_row, .add_row = add_row, .fire = fire, .drop = drop, .finish = finish};
+static const struct weir__window_way sliced_windows = {.add_run = add_run,
+                                                       .take_row = take_row,
+                                                       .add_row = add_row,
+                                                       .fire = fire,
+                                                       .drop = drop,
+                                                       .waits = waits,
+                                                       .finish = finish};
 
 struct weir__window *weir__sliced_windows_create(void)
 {

@@ -117,13 +117,20 @@ static void drop(struct weir__window *w, int64_t watermark)
     }
 }
 
+/* The latest window fires last. */
+static bool waits(const struct weir__window *w)
+{
+    const struct weir_open_windows *open = &((const struct whole *)(const void *)w)->open;
+    return open->n > 0 && !weir__window_has_fired(w, open->windows[open->n - 1].start);
+}
+
 static void finish(struct weir__window *w)
 {
     weir_open_windows_finish(&whole_of(w)->open);
 }
 
 static const struct weir__window_way whole_windows = {
-    .add_run = add_run, .add_row = add_row, .fire = fire, .drop = drop, .finish = finish};
+    .add_run = add_run, .add_row = add_row, .fire = fire, .drop = drop, .waits = waits, .finish = finish};
 
 struct weir__window *weir__whole_windows_create(void)
 {

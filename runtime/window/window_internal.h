@@ -24,6 +24,7 @@ struct weir__window_way {
     /* Fires what is due; MORE when a batch of results has left, and goes on at the next call. */
     weir_status (*fire)(struct weir__window *, int64_t watermark);
     void (*drop)(struct weir__window *, int64_t watermark); /* what is past its cleanup time */
+    bool (*waits)(const struct weir__window *);             /* some window that holds something is still to fire */
     void (*finish)(struct weir__window *);
 };
 

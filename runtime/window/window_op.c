@@ -257,11 +257,10 @@ static weir_status open_op(struct weir_op *op)
     return weir_aggregates_open(&weir__window_of(op)->aggregates);
 }
 
-/* The latest window fires last. */
 static bool waits(const struct weir_op *op)
 {
-    const struct weir_open_windows *open = &((const struct window_op *)(const void *)op)->open;
-    return open->n > 0 && !open->windows[open->n - 1].fired;
+    const struct weir__window *w = (const struct weir__window *)(const void *)op;
+    return w->way->waits(w);
 }
 
 static void close_op(struct weir_op *op)

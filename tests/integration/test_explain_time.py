@@ -112,13 +112,15 @@ class ExplainTime(WeirTest):
         done = self.weir("run", self.job(LATE))
         told = [line for line in done.err.splitlines() if "late record" in line]
         self.assertEqual(len(told), 1, done.err)
-        self.assertRegex(told[0], r"warn  window: \S*job.yaml:\d+:\d+: node 'w' \(window tumbling 10ms\): the first late record: "
+        self.assertRegex(told[0], r"warn  window: \S*job.yaml:\d+:\d+: node 'w' \(window tumbling 10ms\): "
+                                  "the first late record: "
                                   "its event time is 1970-01-01T00:00:00.003Z, and the watermark is already "
                                   "1970-01-01T00:00:00.069Z; it is dropped")
         self.assertIn("late 2", done.err)
 
     def test_late_records_with_an_output_are_no_warning(self):
-        text = LATE.replace("tumbling: 10ms", "tumbling: 10ms, late: side_output") + "  - {id: l, from: w.late, sink: print}\n"
+        text = LATE.replace("tumbling: 10ms", "tumbling: 10ms, late: side_output")
+        text += "  - {id: l, from: w.late, sink: print}\n"
         done = self.weir("run", self.job(text))
         self.assertIn(" info  window: ", done.err)
         self.assertNotIn(" warn ", done.err)
