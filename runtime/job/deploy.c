@@ -238,6 +238,8 @@ static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, u
     weir_status s = edge->partition == WEIR_PARTITION_CUSTOM ? make_custom(run, edge, schema, env, &custom, error) : WEIR_OK;
     if (custom) {
         o.custom = weir_custom_partition_targets;
+        o.custom_open = weir_custom_partition_open;
+        o.custom_close = weir_custom_partition_close;
         o.custom_arg = custom;
     }
     if (s == WEIR_OK) s = weir_writer_create(&o, writer, error);
