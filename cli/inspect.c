@@ -154,7 +154,8 @@ static void add_option(struct weir_text *t, const struct weir_option_info *o)
 
 static void add_state(struct weir_text *t, const struct weir_state_layout *s)
 {
-    weir_text_add(t, "      %s: %s of {", s->name, weir_state_kind_name(s->kind));
+    weir_text_add(t, "      %s: %s%s of {", s->name, weir_state_kind_name(s->kind),
+                  s->flags & WEIR_PER_WINDOW ? ", of the window," : "");
     for (uint32_t i = 0; i < s->n_fields; i++)
         weir_text_add(t, "%s%s: %s", i ? ", " : "", s->fields[i].name, weir_type_name((weir_type)s->fields[i].type));
     weir_text_add(t, "}");

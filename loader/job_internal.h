@@ -9,7 +9,7 @@
  *   job_schema.c   binding inputs to fields, and what comes out
  *   job_call.c     plain C functions: map and filter
  *   job_expr.c     expressions: filter, set, select, key_by, arguments of aggregates
- *   job_time.c     `time:`; job_window.c: `window:` and `aggregate:`
+ *   job_time.c     `time:`; job_window.c, job_window_parts.c, job_window_reduce.c: `window:` and what is made of it
  *
  * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about
  * what depends on it, so that each mistake is reported once. The graph is built all the same and thrown away at the end.
@@ -269,12 +269,20 @@ void weir__build_connected(struct weir__job *, struct weir__flow *first, const c
 void weir__flow_finish(struct weir__flow *);
 /* What window_op.c's fast path does not do; reads assigner, trigger and evictor. */
 bool weir__is_general_window(const struct weir_value *window);
+/* After the function is known too. */
+void weir__check_window_parts(struct weir__job *, const struct weir_value *window, const struct weir_window_config *);
 void weir__read_window_parts(struct weir__job *, struct weir__flow *, const struct weir_value *window,
                              struct weir_window_config *);
 /* The function, its ports, and what comes out; aggregated: what it reads, where the node aggregates. The caller owns the
  * result. */
 struct weir_schema *weir__read_window_function(struct weir__job *, struct weir__flow *, const struct weir_value *,
                                                struct weir_stream_node *, struct weir_schema *aggregated, bool aggregates);
+/* job_window_reduce.c: the node's key that reduces a window's records, NULL for none; and what comes out, with the reducer
+ * in the config. The caller owns the result; NULL after a problem. */
+bool weir__is_window_reduction(const char *step);
+const struct weir_value *weir__window_reduction(struct weir__job *, const struct weir_value *node);
+struct weir_schema *weir__read_window_reduction(struct weir__job *, struct weir__flow *, const struct weir_value *key,
+                                                struct weir_window_config *);
 void weir__build_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
                         const struct weir_value *aggregate);
 

@@ -249,7 +249,9 @@ static void set_field(struct weir__job *job, struct weir__use *use, const struct
     if (i < 0) return;
     const weir_schema_field *field = weir_schema_field_at(fields, (uint32_t)i);
     weir_type type = (weir_type)field->type;
-    const char *wanted = (option->flags & WEIR_NUMERIC) && !weir_type_is_number(type)    ? "a number"
+    bool integer = type == WEIR_I32 || type == WEIR_I64;
+    const char *wanted = (option->flags & WEIR_INTEGER) && !integer                      ? "an i32 or an i64"
+                         : (option->flags & WEIR_NUMERIC) && !weir_type_is_number(type)  ? "a number"
                          : (option->flags & WEIR_ORDERED) && !weir_type_is_ordered(type) ? "of a type with an order"
                                                                                          : NULL;
     if (wanted) {

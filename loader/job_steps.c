@@ -360,8 +360,10 @@ void weir__build_key(struct weir__job *job, struct weir__flow *flow, const struc
 static const char *find_main_step(struct weir__job *job, const struct weir__job_node *node)
 {
     const char *found = "";
+    bool window = weir_value_get(node->value, "window");
     for (size_t i = 0; i < node->value->n; i++) {
         const struct weir_value *key = node->value->pairs[i].key;
+        if (window && weir__is_window_reduction(key->text)) continue; /* of the window */
         for (size_t k = 0; main_steps[k]; k++) {
             if (strcmp(key->text, main_steps[k]) != 0) continue;
             if (*found)

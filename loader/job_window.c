@@ -81,7 +81,7 @@ static void read_window(struct weir__job *job, struct weir__flow *flow, const st
     static const char *const lates[] = {"side_output", "drop", NULL};
     if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
     weir__check_keys(job, window, keys, later);
-    if (weir__is_general_window(window))
+    if (weir__is_general_window(window) || to->reducer)
         weir__read_window_parts(job, flow, window, to);
     else
         read_kind(job, window, to);
@@ -319,9 +319,13 @@ static bool is_over_all(struct weir__job *job, struct weir__flow *flow, const st
 
 /* Says what is missing; true when what comes out can be known. */
 static bool check_window(struct weir__job *job, const struct weir__flow *flow, const struct weir_value *at,
-                         const struct weir_value *window, const struct weir_value *aggregate, bool all)
+                         const struct weir_value *window, const struct weir_value *aggregate,
+                         const struct weir_value *reduction, bool all)
 {
-    bool made = aggregate || (window && weir_value_get(window, "function"));
+    bool made = aggregate || reduction || (window && weir_value_get(window, "function"));
+    if (aggregate && reduction)
+        weir__say(job, reduction, weir_strdup("give each a window of its own"),
+                  "a window makes one thing of its records: 'aggregate' or '%s'", reduction->text);
     if (!window) weir__say(job, at, weir_strdup("window: {tumbling: 1h}"), "'aggregate' needs a 'window' in the same node");
     if (!made) weir__say(job, at, weir_strdup("aggregate: {views: count}"), "a window needs 'aggregate' in the same node");
     if (!flow->key_value && !all)
@@ -375,13 +379,15 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
 {
     const struct weir_value *at = weir_value_key(flow->node->value, window ? "window" : "aggregate");
     const struct weir_value *function = window ? weir_value_get(window, "function") : NULL;
+    const struct weir_value *reduction = window ? weir__window_reduction(job, flow->node->value) : NULL;
     if (aggregate) compute_arguments(job, flow, aggregate);
     bool all = is_over_all(job, flow, window);
     struct weir_stream_node *node = weir__attach(job, flow, WEIR_NODE_WINDOW, "window", at);
     struct aggregates a = {.job = job, .flow = flow, .window = &node->window};
-    a.complete = check_window(job, flow, at, window, aggregate, all);
+    a.complete = check_window(job, flow, at, window, aggregate, reduction, all);
     node->key_fields = weir__copy_indexes(flow->keys, flow->n_keys);
     node->n_key_fields = (uint32_t)flow->n_keys;
+    struct weir_schema *reduced = reduction ? weir__read_window_reduction(job, flow, reduction, &node->window) : NULL;
     if (window) read_window(job, flow, window, &node->window);
     if (aggregate) read_aggregates(&a, aggregate);
     if (is_of_event_time(&node->window)) weir__check_event_time(job, node, at);
@@ -392,9 +398,14 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
         struct weir_schema *aggregated = out;
         out = weir__read_window_function(job, flow, function, node, aggregated, aggregate != NULL);
         weir_schema_release(aggregated);
+    } else if (reduction) {
+        out = a.complete && reduced ? weir_schema_retain(reduced) : NULL;
+        weir__set_output(node, "", out);
     } else {
         weir__set_output(node, "", out);
     }
+    if (window) weir__check_window_parts(job, window, &node->window);
+    weir_schema_release(reduced);
     add_late_output(flow, node);
     weir__flow_becomes(flow, out);
 }

@@ -9,6 +9,8 @@
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
+#define MOST_WINDOWS (1 << 20) /* of one record; the assigners' own limit */
+
 static const char *const shapes[] = {"tumbling", "sliding", "session", "count", "global", "assigner", NULL};
 
 /* Of {tumbling: ...} or {sliding: ...} with a `time`: which. */
@@ -53,6 +55,25 @@ static bool is_gap_field(const struct weir_value *gap)
     return gap && gap->kind == WEIR_VALUE_SCALAR && (gap->text[0] == '_' || (gap->text[0] >= 'a' && gap->text[0] <= 'z'));
 }
 
+/* What the options of tumbling and sliding windows must be to each other. */
+static void check_times(struct weir__job *job, const struct weir_value *value, const struct weir__use *use)
+{
+    const struct weir_option_value *size = use->part ? weir_part_option(use->part, "size") : NULL;
+    const struct weir_option_value *slide = use->part ? weir_part_option(use->part, "slide") : NULL;
+    const struct weir_option_value *offset = use->part ? weir_part_option(use->part, "offset") : NULL;
+    if (!use->complete || !size || !offset) return;
+    int64_t period = slide ? slide->i64 : size->i64;
+    const struct weir_value *at = weir_value_get(value, "offset");
+    if (offset->i64 <= -period || offset->i64 >= period)
+        weir__say(job, at ? at : value, NULL, "the offset of a window must be less than its %s, either way",
+                  slide ? "slide" : "size");
+    at = weir_value_get(value, "slide");
+    if (slide && size->i64 / period > MOST_WINDOWS)
+        weir__say(job, at ? at : value, NULL,
+                  "each record would be in %lld windows, and more than %d are not sensible; make the slide longer",
+                  (long long)(size->i64 / period), MOST_WINDOWS);
+}
+
 static void use_timed(struct weir__job *job, struct weir__flow *flow, const struct weir_value *key,
                       const struct weir_value *value, struct weir__use *use)
 {
@@ -73,6 +94,7 @@ static void use_timed(struct weir__job *job, struct weir__flow *flow, const stru
                               : "size",
                     flow->schema, flow->name, use);
     weir_free(name);
+    check_times(job, &options, use);
     if (options.kind == WEIR_VALUE_MAPPING) weir_free(options.pairs);
 }
 
@@ -285,4 +307,19 @@ struct weir_schema *weir__read_window_function(struct weir__job *job, struct wei
     if (aggregates && aggregated) to->aggregated = weir_schema_retain(aggregated);
     weir_free(keys);
     return out;
+}
+
+/* TRAP: what merges has no state of a window: whose would it be? */
+void weir__check_window_parts(struct weir__job *job, const struct weir_value *window, const struct weir_window_config *to)
+{
+    bool merges = to->assigner && to->assigner->info->flags & WEIR_MERGING;
+    for (uint32_t i = 0; merges && to->function && i < to->function->info->n_states; i++) {
+        const struct weir_state_layout *state = &to->function->info->states[i];
+        if (!(state->flags & WEIR_PER_WINDOW)) continue;
+        weir__say(job, weir_value_get(window, "function"),
+                  weir_strdup("use windows that do not merge, or a function whose states are the key's"),
+                  "'%s' keeps the state '%s' for each window, which windows that merge (sessions) cannot have",
+                  to->function->info->id, state->name);
+        return;
+    }
 }

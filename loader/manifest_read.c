@@ -163,6 +163,7 @@ static void read_state(struct reader *r, const struct weir_value *map, struct we
     st.kind = word_of(r, map, "kind", weir__state_kinds);
     st.version = number_of(r, map, "version");
     st.size = number_of(r, map, "size");
+    st.flags = flags_of(r, map, weir__state_flags);
     weir_field *fields = read_fields(r, map, "fields", &st.n_fields),
                *key_fields = read_fields(r, map, "key_fields", &st.n_key_fields);
     st.fields = fields;

@@ -96,7 +96,7 @@ static weir_status check_default(const struct weir_option_info *o, struct weir_e
 static weir_status check_flags(const struct weir_option_info *o, struct weir_error *error)
 {
     uint32_t allowed = WEIR_OPTIONAL;
-    if (o->type == WEIR_OPT_FIELD) allowed |= WEIR_NUMERIC | WEIR_ORDERED;
+    if (o->type == WEIR_OPT_FIELD) allowed |= WEIR_NUMERIC | WEIR_ORDERED | WEIR_INTEGER;
     if (o->type == WEIR_OPT_STRING) allowed |= WEIR_PATH | WEIR_ONE_FILE;
     uint32_t wrong = o->flags & ~allowed;
     if (wrong) {

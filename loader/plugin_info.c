@@ -262,6 +262,17 @@ static weir_status check_states(const struct weir_component_info *c, struct weir
     if (weir_component_broadcasts(c) && (c->kind != WEIR_OPERATOR || !weir_component_has_two_inputs(c)))
         return weir__refuse(error, "a broadcast state needs a second input, which is the broadcast one: .in \"rows(...), "
                                    "rules(...)\"; a state of one key and all its rows is a map state");
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        uint32_t unknown = c->states[i].flags & ~WEIR_PER_WINDOW;
+        if (unknown)
+            return weir__refuse(error, "state '%s': expected flags that this weir knows, found 0x%x", c->states[i].name,
+                                unknown);
+        if (c->states[i].flags && c->kind != WEIR_WINDOW_FUNCTION)
+            return weir__refuse(error,
+                                "state '%s': expected WEIR_PER_WINDOW on states of window functions alone, found it on a "
+                                "component of kind %s; take it away",
+                                c->states[i].name, weir_kind_name(c->kind));
+    }
     if (c->kind == WEIR_AGGREGATE && c->states[0].kind != WEIR_VALUE)
         return weir__refuse(error,
                             "state '%s': expected the accumulator of an aggregate to be a value state, found a %s state; "

@@ -11,7 +11,7 @@ struct weir__word { /* tables end with a NULL name */
     const char *name;
 };
 extern const struct weir__word weir__kinds[], weir__option_types[], weir__state_kinds[];
-extern const struct weir__word weir__component_flags[], weir__option_flags[];
+extern const struct weir__word weir__component_flags[], weir__option_flags[], weir__state_flags[];
 
 const char *weir__word_name(const struct weir__word *, uint32_t value); /* NULL: no such value */
 bool weir__word_value(const struct weir__word *, const char *name, uint32_t *value);

@@ -53,8 +53,11 @@ const struct weir__word weir__component_flags[] = {
 };
 const struct weir__word weir__option_flags[] = {
     {WEIR_OPTIONAL, "optional"}, {WEIR_NUMERIC, "numeric"},   {WEIR_ORDERED, "ordered"},
-    {WEIR_PATH, "path"},         {WEIR_ONE_FILE, "one_file"}, {0, NULL},
+    {WEIR_PATH, "path"},         {WEIR_ONE_FILE, "one_file"}, {WEIR_INTEGER, "integer"},
+    {0, NULL},
 };
+
+const struct weir__word weir__state_flags[] = {{WEIR_PER_WINDOW, "per_window"}, {0, NULL}};
 
 const char *weir__word_name(const struct weir__word *words, uint32_t value)
 {

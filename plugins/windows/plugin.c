@@ -159,7 +159,7 @@ SESSION(session_processing, true);
 static const weir_option gap_options[] = {
     WEIR_OPTION_OF(session, gap, WEIR_OPT_DURATION, .min = "1ms", .max = MOST, .doc = "silence that ends a session")};
 static const weir_option gap_by_options[] = {
-    WEIR_OPTION_OF(session, field, WEIR_OPT_FIELD, .flags = WEIR_NUMERIC, .doc = "field with the gap, in ms (i64 or i32)")};
+    WEIR_OPTION_OF(session, field, WEIR_OPT_FIELD, .flags = WEIR_INTEGER, .doc = "field with the gap, in ms (i64 or i32)")};
 
 typedef session session_by, session_processing, session_processing_by;
 WEIR_COMPONENT(session, WEIR_WINDOW_ASSIGNER, session_vtable, .id = "session", .in = "*",

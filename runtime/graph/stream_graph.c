@@ -86,6 +86,8 @@ static void free_window(struct weir_window_config *window, void (*destroy_part)(
     free_part(window->assigner, destroy_part);
     free_part(window->trigger, destroy_part);
     free_part(window->evictor, destroy_part);
+    free_part(window->reducer, destroy_part);
+    weir_free(window->reducer_args);
     free_part(window->function, destroy_part);
     weir_free(window->function_args);
     weir_schema_release(window->aggregated);

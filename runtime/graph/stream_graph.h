@@ -75,7 +75,9 @@ struct weir_window_config {
     uint32_t n_aggregates;
     /* GENERAL: */
     struct weir_part_spec *assigner, *trigger, *evictor; /* evictor: NULL for none */
-    struct weir_part_spec *function;                     /* NULL: none, the aggregates come out */
+    struct weir_part_spec *reducer; /* NULL: none; with it there are no aggregates */
+    uint32_t *reducer_args, n_reducer_args;
+    struct weir_part_spec *function; /* NULL: none, the aggregates or the reduced row come out */
     uint32_t *function_args, n_function_args;            /* fields of `in`, or of `aggregated` */
     struct weir_schema *aggregated; /* key fields and aggregates, where a function reads them; else NULL */
 };

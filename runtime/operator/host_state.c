@@ -112,8 +112,15 @@ static bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind ki
     return true;
 }
 
+/* The window at hand for what belongs to one: the states of triggers, and those that functions declare so. */
+static int64_t namespace_of(const struct weir_instance *in, uint32_t state)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    return info->kind != WEIR_WINDOW_FUNCTION || info->states[state].flags & WEIR_PER_WINDOW ? in->ns : 0;
+}
+
 #define SET in->state
-#define AT  in->state, in->state_base + state, &in->key, in->ns
+#define AT  in->state, in->state_base + state, &in->key, namespace_of(in, state)
 
 static const void *host_value_get(weir_ctx *cx, uint32_t state)
 {
@@ -185,7 +192,7 @@ static bool may_change_map(struct weir_instance *in, uint32_t state)
 #define MAP_SET (is_broadcast(in, state) ? in->shared : in->state)
 #define MAP_AT                                                                                                       \
     MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &no_key : &in->key, \
-        is_broadcast(in, state) ? 0 : in->ns
+        is_broadcast(in, state) ? 0 : namespace_of(in, state)
 
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)
 {
@@ -261,7 +268,7 @@ static void list_keys(struct weir_instance *in, uint32_t state, uint32_t group, 
     struct weir_key_ref key;
     void *value;
     list->n = list->n_bytes = 0;
-    while (SET->ops->next_key(SET, in->state_base + state, group, in->ns, &at, &key, &value)) {
+    while (SET->ops->next_key(SET, in->state_base + state, group, namespace_of(in, state), &at, &key, &value)) {
         WEIR_GROW(list->keys, list->capacity, list->n + 1);
         WEIR_GROW(list->bytes, list->bytes_capacity, list->n_bytes + key.n);
         memcpy(list->bytes + list->n_bytes, key.p, key.n);
@@ -306,6 +313,9 @@ static weir_status check_timer(struct weir_instance *in, uint32_t clock)
     if (clock > WEIR_PROCESSING_TIME)
         return weir_op_fail(in->op, WEIR_E_PLUGIN, "a timer on clock %u; there are event time (0) and processing time (1)",
                             clock);
+    if (in->part.spec->info->kind == WEIR_WINDOW_FUNCTION)
+        return weir_op_fail(in->op, WEIR_E_PLUGIN,
+                            "a window function set or dropped a timer; when a window fires is the business of its trigger");
     if (!in->timers || !in->key.p) {
         return weir_op_fail(
             in->op, WEIR_E_PLUGIN,

@@ -162,6 +162,7 @@ weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state
         .version = state->version,
         .size = state->size,
         .key_size = state->key_size,
+        .flags = state->flags,
         .fields = copy_fields(state->fields, state->n_fields, state->field_stride),
         .key_fields = copy_fields(state->key_fields, state->n_key_fields, state->field_stride),
         .n_fields = state->n_fields,

@@ -3,12 +3,13 @@
  *   general_op.c   rows, timers, lateness: who is called when
  *   flights.c      the windows of a key that are in flight, and how they merge
  *   pane.c         the content of a window: rows or accumulators; firing
+ *   reduction.c    the content that is one row: what a reducer made of the others
  *   triggers.c     the trigger with those inside it
  *
  * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
- * flight to its id and to the id that its content is kept under. An id is the smallest positive number that the key has
- * free, and the namespace of the window's trigger state and timers, so the state tables are as many as a key has windows
- * at once, not as many as there ever were. Where windows merge, content stays under the id of one of the old windows
+ * flight to its id and to the id that its content is kept under. An id is a positive number that is free again when its
+ * window goes, and the namespace of the window's trigger state and timers, so the state tables are as many as a key has
+ * windows at once, not as many as there ever were. Where windows merge, content stays under the id of one of the old windows
  * (A5.6: stateWindow); elsewhere both ids are the same.
  */
 #ifndef WEIR_WINDOW_GENERAL_INTERNAL_H
@@ -27,7 +28,27 @@ struct weir__kept_row { /* in the list of a window's rows */
 };
 
 /* States of the operator; those of the triggers follow. */
-enum { WEIR__FLIGHTS, WEIR__FLIGHT_OF_ID, WEIR__ROWS, WEIR__TRIGGER_STATES };
+enum { WEIR__FLIGHTS, WEIR__FLIGHT_OF_ID, WEIR__IDS, WEIR__FREE_ID, WEIR__ROWS, WEIR__TRIGGER_STATES };
+
+/* What a row or a timer is about; it goes on there when the function said WEIR_MORE. */
+struct weir__turn {
+    bool waiting; /* it said so */
+    struct weir__flight flight;
+    weir_firing firing;
+    uint32_t i, n_windows; /* of a row */
+    bool accepted;
+    weir_clock clock; /* of a timer */
+    int64_t at;
+};
+
+struct weir__reduction {
+    struct weir_instance *instance; /* NULL: the node does not reduce */
+    const weir_reducer *vtable;
+    bool opened;
+    struct weir_builder so_far, row; /* of one row: read back, and written by the reducer */
+    struct weir_builder out;         /* results that leave, where no function sees them */
+    weir_column *row_columns, *so_far_columns, *next_columns;
+};
 
 struct weir__general {
     struct weir_op op;
@@ -45,6 +66,7 @@ struct weir__general {
     const weir_trigger *trigger; /* of triggers[0] */
     struct weir_aggregates aggregates;
     bool aggregates_made;
+    struct weir__reduction reduction;
     bool assigner_opened, trigger_opened, evictor_opened, function_opened;
 
     struct weir_state_layout own[WEIR__TRIGGER_STATES], *layouts; /* layouts: own, then the triggers', whose they are */
@@ -57,7 +79,9 @@ struct weir__general {
     struct weir_key_ref key;  /* current; the bytes are triggers[0]'s */
     struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
     struct weir_builder pane; /* rows of a window, taken out of state */
-    weir_window *windows;     /* scratch: of a row */
+    struct weir__turn turn;
+    struct weir_rows *kept, *given; /* of the window that fires: its rows, and what the function sees; NULL outside */
+    weir_window *windows;           /* scratch: of a row */
     uint32_t windows_capacity;
     struct weir_key_bytes packed;
 };
@@ -83,7 +107,8 @@ bool weir__flight_by_id(struct weir__general *, int64_t id, struct weir__flight 
 /* Adds the window, with its content under `content` (0: under its own id). */
 WEIR_CHECKED weir_status weir__flight_add(struct weir__general *, const weir_window *, int64_t content,
                                           struct weir__flight *);
-void weir__flight_remove(struct weir__general *, const struct weir__flight *);
+/* keep_content: another window has it. */
+void weir__flight_remove(struct weir__general *, const struct weir__flight *, bool keep_content);
 /* The windows in flight that overlap or touch the window, in order of start; the caller frees *found. cover: all of them
  * with the window. */
 void weir__flights_touching(struct weir__general *, const weir_window *, struct weir__flight **found, size_t *n,
@@ -96,8 +121,27 @@ WEIR_CHECKED weir_status weir__pane_add(struct weir__general *, int64_t content,
 bool weir__pane_is_empty(struct weir__general *, int64_t content);
 void weir__pane_clear(struct weir__general *, int64_t content);
 WEIR_CHECKED weir_status weir__pane_merge(struct weir__general *, int64_t into, int64_t from);
+/* WEIR_MORE: the function has more to emit; weir__pane_go_on when the outbox is empty. */
 WEIR_CHECKED weir_status weir__pane_fire(struct weir__general *, const struct weir__flight *);
+WEIR_CHECKED weir_status weir__pane_go_on(struct weir__general *, const struct weir__flight *);
 WEIR_CHECKED weir_status weir__pane_emit(struct weir__general *); /* results so far go to the outbox */
+
+WEIR_CHECKED weir_status weir__pane_keep(struct weir__general *, int64_t content, const weir_batch *, int64_t row);
+/* Kept rows, from and to state; `to` has room for them. */
+WEIR_CHECKED weir_status weir__pane_unpack(struct weir__general *, const struct weir__kept_row *, struct weir_builder *to,
+                                           int64_t time);
+
+/* ---- reduction.c ------------------------------------------------------------------------------------------------------ */
+
+WEIR_CHECKED weir_status weir__reduction_init(struct weir__general *, struct weir_registry *, struct weir_error *);
+void weir__reduction_finish(struct weir__general *);
+/* The row becomes the content, or is reduced into it. */
+WEIR_CHECKED weir_status weir__reduction_add(struct weir__general *, int64_t content, const weir_batch *, int64_t row);
+WEIR_CHECKED weir_status weir__reduction_merge(struct weir__general *, int64_t into, int64_t from);
+/* All rows into one, for a firing. *one is the caller's. */
+WEIR_CHECKED weir_status weir__reduction_fold(struct weir__general *, struct weir_rows *, struct weir_rows **one);
+WEIR_CHECKED weir_status weir__reduction_send(struct weir__general *, struct weir_rows *one, int64_t time);
+WEIR_CHECKED weir_status weir__reduction_emit(struct weir__general *);
 
 /* ---- triggers.c ------------------------------------------------------------------------------------------------------- */
 

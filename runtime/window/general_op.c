@@ -7,7 +7,8 @@
  *   timer:   ask the trigger, fire, purge; at the cleanup time the window goes.
  *
  * A row is handled to its end; when the outbox holds something afterwards, the rest of the batch waits. Timers fire in
- * steps, as those of plugin_op.c.
+ * steps, as those of plugin_op.c. A function that says WEIR_MORE stops the row or the timer where it is (g->turn): the next
+ * call goes on with the function, and then with what is left of the row or the timer.
  */
 #include <string.h>
 
@@ -56,26 +57,42 @@ static weir_status set_cleanup(struct weir__general *g, const struct weir__fligh
     return s == WEIR_OK ? s : weir__no_window_memory(g);
 }
 
-/* TRAP: a purge takes the content alone; trigger state and timers stay. */
-static weir_status act(struct weir__general *g, const struct weir__flight *flight, weir_firing firing)
+/* Fires and purges g->turn as its trigger said. TRAP: a purge takes the content alone; trigger state, timers and the states
+ * of the window stay. */
+static weir_status act(struct weir__general *g, bool again)
 {
-    weir_status s = firing & WEIR_FIRE ? weir__pane_fire(g, flight) : WEIR_OK;
-    if (firing & WEIR_PURGE) weir__pane_clear(g, flight->content);
+    struct weir__turn *t = &g->turn;
+    weir_status s = WEIR_OK;
+    if (again)
+        s = weir__pane_go_on(g, &t->flight);
+    else if (t->firing & WEIR_FIRE)
+        s = weir__pane_fire(g, &t->flight);
+    t->waiting = s == WEIR_MORE;
+    if (s == WEIR_OK && (t->firing & WEIR_PURGE)) weir__pane_clear(g, t->flight.content);
     return s;
+}
+
+static weir_status call_clear(struct weir__general *g, const struct weir__flight *flight)
+{
+    struct weir_instance *in = g->function;
+    weir_status s = weir_instance_use_key(in, &g->key);
+    in->ns = flight->id;
+    if (s == WEIR_OK && g->process->clear) s = g->process->clear(in->part.self, &in->cx, &flight->window);
+    if (s < 0) weir_instance_failed(in, s, "clear");
+    weir_status ended = weir_instance_end(in, false);
+    for (uint32_t i = 0; g->function_state && i < g->function_state->n_states; i++) {
+        if (g->function_state->layouts[i].flags & WEIR_PER_WINDOW)
+            g->function_state->ops->clear(g->function_state, i, &g->key, flight->id);
+    }
+    return s < 0 ? s : ended;
 }
 
 static weir_status end_window(struct weir__general *g, const struct weir__flight *flight)
 {
     weir__pane_clear(g, flight->content);
     weir_status s = weir__trigger_clear(g, flight);
-    if (s == WEIR_OK && g->function && g->process->clear) {
-        s = weir_instance_use_key(g->function, &g->key);
-        if (s == WEIR_OK) s = g->process->clear(g->function->part.self, &g->function->cx, &flight->window);
-        if (s < 0) weir_instance_failed(g->function, s, "clear");
-        weir_status ended = weir_instance_end(g->function, false);
-        if (s >= 0) s = ended;
-    }
-    weir__flight_remove(g, flight);
+    if (s == WEIR_OK && g->function) s = call_clear(g, flight);
+    weir__flight_remove(g, flight, false);
     return s;
 }
 
@@ -93,8 +110,8 @@ static weir_status merge(struct weir__general *g, const weir_window *cover, cons
     for (size_t i = 0; s == WEIR_OK && i < n; i++) {
         s = weir__trigger_clear(g, &old[i]);
         weir_timers_drop(g->timers, cleanup_clock(g), &g->key, (uint64_t)old[i].id, cleanup_time(g, &old[i].window));
-        weir__flight_remove(g, &old[i]);
         if (s == WEIR_OK && i > 0) s = weir__pane_merge(g, flight->content, old[i].content);
+        weir__flight_remove(g, &old[i], i == 0);
     }
     return s;
 }
@@ -134,19 +151,17 @@ static weir_status plain_flight(struct weir__general *g, const weir_window *wind
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-static weir_status add_to_window(struct weir__general *g, struct weir_rows *rows, int64_t row, const weir_window *window,
-                                 bool *accepted)
+static weir_status add_to_window(struct weir__general *g, struct weir_rows *rows, int64_t row, const weir_window *window)
 {
-    struct weir__flight flight = {0};
-    weir_firing firing;
+    struct weir__flight *flight = &g->turn.flight;
     bool late = false;
-    weir_status s = g->merging ? merging_flight(g, window, &flight, &late) : plain_flight(g, window, &flight, &late);
+    weir_status s = g->merging ? merging_flight(g, window, flight, &late) : plain_flight(g, window, flight, &late);
     if (s != WEIR_OK || late) return s;
-    *accepted = true;
-    s = weir__pane_add(g, flight.content, rows, row);
-    if (s == WEIR_OK) s = weir__trigger_on_row(g, &flight, row, &firing);
-    if (s == WEIR_OK) s = act(g, &flight, firing);
-    return s == WEIR_OK ? set_cleanup(g, &flight) : s;
+    g->turn.accepted = true;
+    s = weir__pane_add(g, flight->content, rows, row);
+    if (s == WEIR_OK) s = weir__trigger_on_row(g, flight, row, &g->turn.firing);
+    if (s == WEIR_OK) s = act(g, false);
+    return s == WEIR_OK ? set_cleanup(g, flight) : s;
 }
 
 static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows, int64_t row)
@@ -158,9 +173,11 @@ static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows,
     return late ? weir_op_emit(&g->op, g->node->n_outputs - 1, late) : weir__no_window_memory(g);
 }
 
-static weir_status assign(struct weir__general *g, int64_t row, uint32_t *n)
+/* The windows of the row: g->turn.n_windows of g->windows. */
+static weir_status assign(struct weir__general *g, int64_t row)
 {
     struct weir_instance *in = g->assigner;
+    uint32_t *n = &g->turn.n_windows;
     in->cx.row = (uint32_t)row;
     for (int tries = 0; tries < 2; tries++) {
         *n = 0;
@@ -199,16 +216,26 @@ static weir_status refuse_time(struct weir__general *g, int64_t time)
 
 static weir_status handle_row(struct weir__general *g, struct weir_rows *rows, int64_t row)
 {
-    uint32_t n = 0;
-    bool accepted = false;
+    struct weir__turn *t = &g->turn;
     int64_t time = rows->view.time[row];
     if (g->event_time && (time < -WEIR_WINDOW_MOST_MS || time > WEIR_WINDOW_MOST_MS)) return refuse_time(g, time);
-    for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->cx.row = (uint32_t)row;
+    for (uint32_t i = 0; i < g->n_triggers; i++) g->triggers[i]->cx.row = (uint32_t)row;
     weir_status s = weir__triggers_use_row_key(g, row);
-    if (s == WEIR_OK) s = assign(g, row, &n);
-    for (uint32_t i = 0; s == WEIR_OK && i < n; i++) s = add_to_window(g, rows, row, &g->windows[i], &accepted);
+    if (s == WEIR_OK && t->waiting) {
+        s = act(g, true);
+        if (s == WEIR_OK) s = set_cleanup(g, &t->flight);
+        if (s == WEIR_OK) t->i++;
+    } else if (s == WEIR_OK) {
+        t->i = 0;
+        t->accepted = false;
+        s = assign(g, row);
+    }
+    while (s == WEIR_OK && t->i < t->n_windows) {
+        s = add_to_window(g, rows, row, &g->windows[t->i]);
+        if (s == WEIR_OK) t->i++;
+    }
     if (s != WEIR_OK) return s;
-    if (!accepted) return drop_if_late(g, rows, row);
+    if (!t->accepted) return drop_if_late(g, rows, row);
     weir_count(&g->op.counters.accepted, 1);
     return WEIR_OK;
 }
@@ -224,6 +251,7 @@ static weir_status begin_rows(struct weir__general *g, struct weir_rows *rows)
     weir_status s = weir__triggers_begin(g, rows);
     if (s == WEIR_OK) s = weir_instance_begin(g->assigner, rows);
     if (s == WEIR_OK && !g->keeps_rows) s = weir_aggregates_begin(&g->aggregates, rows);
+    if (s == WEIR_OK && g->reduction.instance && !g->evictor) s = weir_instance_begin(g->reduction.instance, rows);
     return s;
 }
 
@@ -231,6 +259,8 @@ static weir_status end_rows(struct weir__general *g)
 {
     weir_status s = g->keeps_rows ? WEIR_OK : weir_aggregates_end(&g->aggregates);
     weir_status ended = weir_instance_end(g->assigner, true);
+    if (s == WEIR_OK) s = ended;
+    ended = g->reduction.instance && !g->evictor ? weir_instance_end(g->reduction.instance, true) : WEIR_OK;
     if (s == WEIR_OK) s = ended;
     ended = weir__triggers_end(g, true);
     return s == WEIR_OK ? ended : s;
@@ -246,7 +276,7 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
         settle(g);
         if (s == WEIR_OK) ++*row;
     }
-    if (s == WEIR_OK) s = weir__pane_emit(g);
+    if (s >= 0) s = weir__pane_emit(g);
     if (s < 0) return s;
     s = end_rows(g);
     if (s < 0) return s;
@@ -255,27 +285,42 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
+/* What comes after the firing of a timer. */
+static weir_status end_timer(struct weir__general *g)
+{
+    const struct weir__turn *t = &g->turn;
+    if (t->clock == cleanup_clock(g) && t->at == cleanup_time(g, &t->flight.window)) return end_window(g, &t->flight);
+    return set_cleanup(g, &t->flight); /* a trigger may have dropped a timer of its own at the same time */
+}
+
 static weir_status fire_timer(struct weir__general *g, weir_clock clock, const struct weir_due_timer *due)
 {
-    struct weir__flight flight;
-    weir_firing firing;
+    struct weir__turn *t = &g->turn;
     weir_timer timer = {.struct_size = sizeof timer, .clock = clock, .at = due->at, .ns = due->ns};
-    int64_t id = (int64_t)due->ns;
     weir_status s = weir__triggers_use_key(g, &due->key);
     if (s != WEIR_OK) return s;
-    if (!weir__flight_by_id(g, id, &flight)) return WEIR_OK; /* the window is gone */
-    s = weir__trigger_on_timer(g, &flight, &timer, &firing);
-    if (s == WEIR_OK) s = act(g, &flight, firing);
-    if (s != WEIR_OK) return s;
-    if (clock != cleanup_clock(g) || timer.at != cleanup_time(g, &flight.window))
-        return set_cleanup(g, &flight); /* a trigger may have dropped a timer of its own at the same time */
-    return end_window(g, &flight);
+    if (!weir__flight_by_id(g, (int64_t)due->ns, &t->flight)) return WEIR_OK; /* the window is gone */
+    t->clock = clock;
+    t->at = due->at;
+    s = weir__trigger_on_timer(g, &t->flight, &timer, &t->firing);
+    if (s == WEIR_OK) s = act(g, false);
+    return s == WEIR_OK ? end_timer(g) : s;
+}
+
+/* The key is the function's: its call has not ended. */
+static weir_status go_on_with_timer(struct weir__general *g)
+{
+    weir_status s = weir__triggers_use_key(g, &g->function->key);
+    if (s == WEIR_OK) s = act(g, true);
+    if (s == WEIR_OK) s = end_timer(g);
+    settle(g);
+    return s;
 }
 
 static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until)
 {
     struct weir_due_timer due;
-    weir_status s = WEIR_OK;
+    weir_status s = g->turn.waiting ? go_on_with_timer(g) : WEIR_OK;
     bool more = true;
     for (int i = 0; s == WEIR_OK && i < FIRE_STEP && g->op.outbox.n == 0; i++) {
         more = weir_timers_pop(g->timers, clock, until, &due);
@@ -284,7 +329,7 @@ static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until
         s = fire_timer(g, clock, &due);
         settle(g);
     }
-    if (s == WEIR_OK) s = weir__pane_emit(g);
+    if (s >= 0) s = weir__pane_emit(g);
     weir_status ended = weir__triggers_end(g, true);
     if (s != WEIR_OK || ended != WEIR_OK) return s != WEIR_OK ? s : ended;
     return more ? WEIR_MORE : WEIR_OK;
@@ -329,6 +374,7 @@ static weir_status open_op(struct weir_op *op)
     OPEN(g, g->assigner, g->assign, assigner_opened);
     OPEN(g, g->triggers[0], g->trigger, trigger_opened);
     OPEN(g, g->evictor, g->evict, evictor_opened);
+    OPEN(g, g->reduction.instance, g->reduction.vtable, reduction.opened);
     OPEN(g, g->function, g->process, function_opened);
     return g->aggregates_made ? weir_aggregates_open(&g->aggregates) : WEIR_OK;
 }
@@ -339,6 +385,7 @@ static void close_op(struct weir_op *op)
     CLOSE(g, g->assigner, g->assign, assigner_opened);
     CLOSE(g, g->triggers[0], g->trigger, trigger_opened);
     CLOSE(g, g->evictor, g->evict, evictor_opened);
+    CLOSE(g, g->reduction.instance, g->reduction.vtable, reduction.opened);
     CLOSE(g, g->function, g->process, function_opened);
     if (g->aggregates_made) weir_aggregates_close(&g->aggregates);
 }
@@ -349,7 +396,10 @@ static void destroy_op(struct weir_op *op)
     weir_instance_destroy(g->assigner);
     weir_instance_destroy(g->evictor);
     weir_instance_destroy(g->function);
+    weir__reduction_finish(g);
     weir__triggers_destroy(g);
+    weir_rows_release(g->kept);
+    weir_rows_release(g->given);
     if (g->function_state) g->function_state->ops->destroy(g->function_state);
     weir_free(g->function_keys);
     if (g->aggregates_made) weir_aggregates_finish(&g->aggregates);
@@ -433,6 +483,7 @@ static weir_status make_parts(struct weir__general *g, struct weir_registry *reg
     if (s == WEIR_OK && c->evictor) s = make_part(g, registry, c->evictor, &g->evictor, error);
     if (s == WEIR_OK && c->evictor) g->evict = g->evictor->part.vtable;
     if (s == WEIR_OK) s = make_aggregates(g, registry, error);
+    if (s == WEIR_OK && c->reducer) s = weir__reduction_init(g, registry, error);
     if (s == WEIR_OK && c->function) s = make_function(g, registry, error);
     if (s != WEIR_OK) return s;
     bool cannot_merge = g->merging && !weir_aggregates_can_merge(&g->aggregates);

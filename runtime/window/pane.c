@@ -1,9 +1,10 @@
 /* pane.c - the content of a window of the general window operator, and what it gives when it fires. Subtask's thread.
  *
- * Content is an accumulator (aggregates.state, namespace = content id) or a list of packed rows (WEIR__ROWS). With rows,
- * firing takes them out of state, has the evictor drop some, and gives the others to the aggregates or to the function;
- * what the evictor drops is dropped from state too (A5.4). An accumulator that is made for one firing is kept under
- * RECKONING.
+ * Content is an accumulator (aggregates.state, namespace = content id) or a list of packed rows (WEIR__ROWS), which is one
+ * row long where the node reduces and has no evictor (reduction.c). With rows, firing takes them out of state (g->kept), has
+ * the evictor drop some, and gives the others, or the one row that they are aggregated or reduced to, to the function
+ * (g->given); what the evictor drops is dropped from state too (A5.4). An accumulator that is made for one firing is kept
+ * under RECKONING.
  */
 #include <string.h>
 
@@ -31,7 +32,7 @@ weir_status weir__pane_init(struct weir__general *g, struct weir_error *error)
     return s;
 }
 
-static weir_status add_row(struct weir__general *g, int64_t content, const weir_batch *rows, int64_t row)
+weir_status weir__pane_keep(struct weir__general *g, int64_t content, const weir_batch *rows, int64_t row)
 {
     g->packed.n = 0;
     if (weir_row_pack(&g->packed, rows, row) != WEIR_OK) return weir__no_window_memory(g);
@@ -53,7 +54,8 @@ static weir_status edit(struct weir__general *g, int64_t content, void **value)
 weir_status weir__pane_add(struct weir__general *g, int64_t content, struct weir_rows *rows, int64_t row)
 {
     void *value;
-    if (g->keeps_rows) return add_row(g, content, &rows->view, row);
+    if (g->reduction.instance && !g->evictor) return weir__reduction_add(g, content, &rows->view, row);
+    if (g->keeps_rows) return weir__pane_keep(g, content, &rows->view, row);
     weir_status s = edit(g, content, &value);
     return s == WEIR_OK ? weir_aggregates_add_row(&g->aggregates, value, false, row) : s;
 }
@@ -111,24 +113,35 @@ static weir_status merge_values(struct weir__general *g, int64_t into, int64_t f
 weir_status weir__pane_merge(struct weir__general *g, int64_t into, int64_t from)
 {
     if (weir__pane_is_empty(g, from)) return WEIR_OK;
-    weir_status s = g->keeps_rows ? merge_rows(g, into, from) : merge_values(g, into, from);
+    bool reduces = g->reduction.instance && !g->evictor && !weir__pane_is_empty(g, into);
+    weir_status s = reduces         ? weir__reduction_merge(g, into, from)
+                    : g->keeps_rows ? merge_rows(g, into, from)
+                                    : merge_values(g, into, from);
     weir__pane_clear(g, from);
     return s;
 }
 
 /* ---- rows out of state ------------------------------------------------------------------------------------------- */
 
-static weir_status take_out(struct weir__general *g, int64_t content, struct weir_rows **rows)
+weir_status weir__pane_unpack(struct weir__general *g, const struct weir__kept_row *kept, struct weir_builder *to,
+                              int64_t time)
 {
     struct weir_error error;
+    if (weir_row_unpack((const uint8_t *)kept->row.p, kept->row.n, to, &error) != WEIR_OK)
+        return weir_op_fail(&g->op, error.status, "rows of a window cannot be read back: %s", error.text);
+    to->out.time[to->out.length++] = time;
+    return WEIR_OK;
+}
+
+static weir_status take_out(struct weir__general *g, int64_t content, struct weir_rows **rows)
+{
     int32_t forgotten;
     size_t n = g->state->ops->list_size(g->state, WEIR__ROWS, &g->key, content);
     if (weir_builder_reserve_rows(&g->pane, (int64_t)n + 1) != WEIR_OK) return weir__no_window_memory(g);
     for (size_t i = 0; i < n; i++) {
         const struct weir__kept_row *kept = g->state->ops->list_at(g->state, WEIR__ROWS, &g->key, content, i);
-        if (weir_row_unpack((const uint8_t *)kept->row.p, kept->row.n, &g->pane, &error) != WEIR_OK)
-            return weir_op_fail(&g->op, error.status, "rows of a window cannot be read back: %s", error.text);
-        g->pane.out.time[g->pane.out.length++] = kept->time;
+        weir_status s = weir__pane_unpack(g, kept, &g->pane, kept->time);
+        if (s != WEIR_OK) return s;
     }
     *rows = weir_builder_take(&g->pane, 0, NULL, &forgotten);
     return *rows ? WEIR_OK : weir__no_window_memory(g);
@@ -211,44 +224,22 @@ static weir_status take_results(struct weir__general *g, struct weir_rows **rows
 weir_status weir__pane_emit(struct weir__general *g)
 {
     struct weir_rows *rows;
+    if (g->reduction.instance) return weir__reduction_emit(g);
     if (!g->aggregates_made || g->aggregates.results.out.length == 0) return WEIR_OK;
     weir_status s = take_results(g, &rows);
     return s == WEIR_OK ? weir_op_emit(&g->op, 0, rows) : s;
 }
 
-/* What the function emits goes to the outbox at once. */
-static weir_status run_function(struct weir__general *g, const struct weir__flight *flight, struct weir_rows *rows)
-{
-    struct weir_instance *in = g->function;
-    weir_status s = weir_instance_begin(in, rows);
-    if (s == WEIR_OK) s = weir_instance_use_key(in, &g->key);
-    if (s == WEIR_OK) {
-        s = g->process->process(in->part.self, &in->cx, &flight->window, &in->view);
-        if (s == WEIR_MORE)
-            s = weir_op_fail(&g->op, WEIR_E_PLUGIN,
-                             "process returned WEIR_MORE; a window function handles a window in one call");
-        if (s < 0) weir_instance_failed(in, s, "process");
-    }
-    weir_status ended = weir_instance_end(in, true);
-    return s < 0 ? s : ended;
-}
-
-/* One row of key and results: out, or to the function. */
+/* One row of key and results: out, or what the function is given. */
 static weir_status give_result(struct weir__general *g, const struct weir__flight *flight, const void *value)
 {
-    struct weir_rows *rows;
-    weir_status s = WEIR_OK;
     if (g->node->n_key_fields > 0 && weir_key_decode(g->key.p, g->key.n, &g->keys) != WEIR_OK)
         return weir__no_window_memory(g);
-    s = weir_aggregates_result(&g->aggregates, value, flight->window.start, flight->window.end,
-                               weir_window_last(&flight->window));
+    weir_status s = weir_aggregates_result(&g->aggregates, value, flight->window.start, flight->window.end,
+                                           weir_window_last(&flight->window));
     if (s != WEIR_OK) return s;
-    if (!g->function)
-        return g->aggregates.results.out.length == g->aggregates.results.out.capacity ? weir__pane_emit(g) : WEIR_OK;
-    s = take_results(g, &rows);
-    if (s == WEIR_OK) s = run_function(g, flight, rows);
-    weir_rows_release(rows);
-    return s;
+    if (g->function) return take_results(g, &g->given);
+    return g->aggregates.results.out.length == g->aggregates.results.out.capacity ? weir__pane_emit(g) : WEIR_OK;
 }
 
 /* Adds up rows that were kept. */
@@ -266,20 +257,75 @@ static weir_status reckon(struct weir__general *g, const struct weir__flight *fl
     return s;
 }
 
-static weir_status fire_rows(struct weir__general *g, const struct weir__flight *flight)
+/* The one row that the kept ones are reduced to; none of none. */
+static weir_status reduce(struct weir__general *g, const struct weir__flight *flight)
 {
-    struct weir_rows *rows = NULL;
-    weir_status s = take_out(g, flight->content, &rows);
-    if (s == WEIR_OK && g->evict && g->evict->before) s = evict(g, flight, g->evict->before, "before", &rows);
-    if (s == WEIR_OK) s = g->aggregates_made ? reckon(g, flight, rows) : run_function(g, flight, rows);
-    if (s == WEIR_OK && g->evict && g->evict->after) s = evict(g, flight, g->evict->after, "after", &rows);
-    weir_rows_release(rows);
+    struct weir_rows *one = NULL;
+    weir_status s = WEIR_OK;
+    if (g->kept->view.length > 1)
+        s = weir__reduction_fold(g, g->kept, &one);
+    else
+        one = weir_rows_retain(g->kept);
+    if (s == WEIR_OK && g->function)
+        g->given = weir_rows_retain(one);
+    else if (s == WEIR_OK)
+        s = weir__reduction_send(g, one, weir_window_last(&flight->window));
+    weir_rows_release(one);
+    return s;
+}
+
+static weir_status give_rows(struct weir__general *g, const struct weir__flight *flight)
+{
+    weir_status s = take_out(g, flight->content, &g->kept);
+    if (s == WEIR_OK && g->evict && g->evict->before) s = evict(g, flight, g->evict->before, "before", &g->kept);
+    if (s != WEIR_OK) return s;
+    if (g->aggregates_made) return reckon(g, flight, g->kept);
+    if (g->reduction.instance) return reduce(g, flight);
+    g->given = weir_rows_retain(g->kept);
+    return WEIR_OK;
+}
+
+/* What the function emits goes to the outbox at once. */
+static weir_status run_function(struct weir__general *g, const struct weir__flight *flight)
+{
+    struct weir_instance *in = g->function;
+    weir_status s = WEIR_OK;
+    if (!in->rows) {
+        s = weir_instance_begin(in, g->given);
+        if (s == WEIR_OK) s = weir_instance_use_key(in, &g->key);
+        if (s != WEIR_OK) return s;
+    }
+    in->ns = flight->id;
+    in->cx.full = g->op.outbox.n > 0;
+    s = g->process->process(in->part.self, &in->cx, &flight->window, &in->view);
+    if (s < 0) return weir_instance_failed(in, s, "process");
+    weir_status ended = weir_instance_end(in, s == WEIR_OK);
+    return ended < 0 ? ended : s;
+}
+
+static void forget_rows(struct weir_rows **rows)
+{
+    weir_rows_release(*rows);
+    *rows = NULL;
+}
+
+weir_status weir__pane_go_on(struct weir__general *g, const struct weir__flight *flight)
+{
+    weir_status s = g->given ? run_function(g, flight) : WEIR_OK;
+    if (s == WEIR_MORE) return s;
+    if (s == WEIR_OK && g->kept && g->evict && g->evict->after) s = evict(g, flight, g->evict->after, "after", &g->kept);
+    forget_rows(&g->given);
+    forget_rows(&g->kept);
     return s;
 }
 
 weir_status weir__pane_fire(struct weir__general *g, const struct weir__flight *flight)
 {
+    weir_status s;
     if (weir__pane_is_empty(g, flight->content)) return WEIR_OK;
-    if (g->keeps_rows) return fire_rows(g, flight);
-    return give_result(g, flight, g->aggregates.state->ops->value_get(g->aggregates.state, 0, &g->key, flight->content));
+    if (g->keeps_rows)
+        s = give_rows(g, flight);
+    else
+        s = give_result(g, flight, g->aggregates.state->ops->value_get(g->aggregates.state, 0, &g->key, flight->content));
+    return s == WEIR_OK ? weir__pane_go_on(g, flight) : s;
 }

@@ -19,6 +19,7 @@ BUILD = pathlib.Path(os.environ["WEIR_TEST_BUILD"])
 EXAMPLES = SOURCE / "examples"
 ORACLES = SOURCE / "tests" / "oracle"
 TROUBLESOME = BUILD / "tests" / "integration" / "plugins" / "troublesome.so"
+PANES = BUILD / "tests" / "integration" / "plugins" / "panes.so"
 DATA = pathlib.Path(os.environ.get("WEIR_TEST_DATA", SOURCE.parent / "shared" / "data"))  # not part of the project
 TIMEOUT_S = 120
 

@@ -60,6 +60,20 @@ class Windows(WeirTest):
         self.check(KEYED, "tumbling: {size: 10d, time: processing}, trigger: {count: 2}",
                    ["ann,2,12", "ann,4,23", "bob,2,3"])
 
+    def test_reductions(self):
+        """Two records into one: in windows of the fast path's shape, in sessions, over all records, with an evictor."""
+        keyed = KEYED.replace("aggregate: {n: count, total: sum(n)}", "STEP")
+        every = ALL.replace("aggregate: {n: count, total: sum(n)}", "STEP")
+        for template, window, step, expected in (
+                (keyed, "tumbling: 100ms", "sum: n", ["ann,0,26", "bob,4,3"]),
+                (keyed, "session: 10ms", "max: n", ["ann,0,10", "ann,40,1", "bob,4,1", "bob,60,2"]),
+                (keyed, "session: 10ms", "max_by: n", ["ann,0,10", "ann,40,1", "bob,4,1", "bob,60,2"]),
+                (keyed, "global: {}, trigger: end_of_stream", "min_by: {field: n, first: false}", ["ann,40,1", "bob,4,1"]),
+                (keyed, "count: {size: 2, slide: 1}", "reduce: {sum: {field: n}}",
+                 ["ann,0,5", "ann,0,12", "ann,3,17", "ann,0,11", "ann,40,4", "bob,4,1", "bob,4,3"]),
+                (every, "count: 3", "min: n", ["ann,0,1", "ann,0,1"])):
+            self.check(template.replace("STEP", step), window, expected)
+
     def test_what_cannot_be_is_said(self):
         for window, message in (
                 ("global: {}", "the window never ends, and so it needs a trigger"),
@@ -68,6 +82,11 @@ class Windows(WeirTest):
                 ("session: 10ms, count: 2", "a window is 'session' or 'count', not both"),
                 ("session: {gap: nobody}", "nobody"),
                 ("count: 0", "option 'n' of 'count'"),
+                ("session: {gap: user}", "an i32 or an i64"),
+                ("tumbling: {size: 1h, offset: 1h, time: processing}", "the offset of a window must be less than its size"),
+                ("tumbling: {size: 1h, offset: -1h}, trigger: {count: 5}", "must be less than its size"),
+                ("sliding: {size: 1h, slide: 10min, offset: 20min}, evictor: {count: 1}", "must be less than its slide"),
+                ("sliding: {size: 365d, slide: 1ms}, trigger: {count: 5}", "make the slide longer"),
                 ("tumbling: 1h, trigger: {cuont: 5}", "did you mean 'count'?")):
             with self.subTest(window=window):
                 self.assertIn(message, self.weir("validate", self.job(KEYED.replace("WINDOW", window)), code=2).err)

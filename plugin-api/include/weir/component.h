@@ -103,6 +103,7 @@ typedef struct weir_part {
 #define WEIR_OPTIONAL (1u << 0) /* may be absent without a default: zero, NULL, -1 for a field */
 #define WEIR_NUMERIC (1u << 1)  /* WEIR_OPT_FIELD: the field must be a number */
 #define WEIR_ORDERED (1u << 2)  /* WEIR_OPT_FIELD: the field's type must have an order */
+#define WEIR_INTEGER (1u << 5)  /* WEIR_OPT_FIELD: the field must be an i32 or an i64 */
 #define WEIR_PATH (1u << 3)     /* WEIR_OPT_STRING: a file path, relative to the manifest's folder where it is relative */
 /* With WEIR_PATH, of a sink: a path without a final '/' is one file: the node has parallelism 1 */
 #define WEIR_ONE_FILE (1u << 4)
@@ -138,6 +139,10 @@ typedef struct weir_field {
     uint32_t since, reserved; /* state version that added it; 0 = from the start */
 } weir_field;
 
+/* Window functions: the state is of the key and the window at hand, not of the key across its windows. Not with windows that
+ * merge. */
+#define WEIR_PER_WINDOW (1u << 0)
+
 typedef struct weir_state { /* array element: the stride is in weir_component */
     const char *name, *doc;
     uint32_t kind;    /* enum weir_state_kind */
@@ -146,7 +151,7 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     const weir_field *fields; /* of the value struct */
     uint32_t key_size, n_key_fields;
     const weir_field *key_fields; /* WEIR_MAP, WEIR_BROADCAST: of the key struct */
-    uint32_t field_stride, reserved;
+    uint32_t field_stride, flags; /* flags: WEIR_PER_WINDOW */
 } weir_state;
 
 /* ---- component and plugin ---------------------------------------------------------------------------------------- */

@@ -40,6 +40,113 @@ static const weir_window_function numbered_vtable = {.struct_size = sizeof(weir_
 WEIR_COMPONENT(numbered, WEIR_WINDOW_FUNCTION, numbered_vtable, .id = "numbered", .doc = "numbers the firings of a key",
                .in = "c:i64", .out = "@key, firing:i64, c:i64", WEIR_STATES(numbered_states));
 
+/* Says each row `copies` times, stopping when there is no room; counts firings per window and ended windows per key; tells
+ * of each end on the side. With `timer` it does what functions may not. */
+typedef struct talkative {
+    int64_t copies;
+    bool timer;
+    int64_t row, copy; /* where it goes on */
+} talkative;
+typedef struct key_of_map {
+    int64_t one;
+} key_of_map;
+static const weir_field key_members[] = {WEIR_MEMBER(key_of_map, one)};
+enum { FIRINGS, ENDED, SEEN, SEEN_EVER, ROWS_SEEN };
+static const weir_state talkative_states[] = {
+    [FIRINGS] = WEIR_WINDOW_VALUE_STATE("firings", firings, firings_members),
+    [ENDED] = WEIR_VALUE_STATE("ended", firings, firings_members),
+    [SEEN] = WEIR_WINDOW_MAP_STATE("seen", key_of_map, key_members, firings, firings_members),
+    [SEEN_EVER] = WEIR_MAP_STATE("seen_ever", key_of_map, key_members, firings, firings_members),
+    [ROWS_SEEN] = WEIR_WINDOW_LIST_STATE("rows_seen", firings, firings_members)};
+
+static weir_status begin_firing(weir_ctx *cx)
+{
+    const key_of_map one = {1};
+    firings *f = weir_edit(cx, FIRINGS);
+    if (!f) return WEIR_E_MEMORY;
+    f->n++;
+    firings *window = weir_map_edit(cx, SEEN, &one), *ever = weir_map_edit(cx, SEEN_EVER, &one);
+    if (!window || !ever) return WEIR_E_MEMORY;
+    window->n++;
+    ever->n++;
+    const firings item = {f->n};
+    return weir_list_add(cx, ROWS_SEEN, &item);
+}
+
+static weir_status talkative_process(void *self, weir_ctx *cx, const weir_window *w, const weir_batch *rows)
+{
+    talkative *me = self;
+    const key_of_map one = {1};
+    weir_status s = me->row == 0 && me->copy == 0 ? begin_firing(cx) : WEIR_OK;
+    if (s == WEIR_OK && me->timer) s = weir_set_timer(cx, WEIR_EVENT_TIME, 0, w->end);
+    if (s != WEIR_OK) return s;
+    for (; me->row < rows->length; me->row++, me->copy = 0) {
+        for (; me->copy < me->copies; me->copy++) {
+            const firings *ended = weir_get(cx, ENDED);
+            if (weir_full(cx)) return WEIR_MORE;
+            weir_put_i64(cx, 0, 0, weir_i64((weir_row){rows, me->row}, 0));
+            weir_put_i64(cx, 0, 1, ((const firings *)weir_get(cx, FIRINGS))->n);
+            weir_put_i64(cx, 0, 2, ((const firings *)weir_map_get(cx, SEEN, &one))->n);
+            weir_put_i64(cx, 0, 3, ((const firings *)weir_map_get(cx, SEEN_EVER, &one))->n);
+            weir_put_i64(cx, 0, 4, (int64_t)weir_list_size(cx, ROWS_SEEN));
+            weir_put_i64(cx, 0, 5, ended ? ended->n : 0);
+            s = weir_emit(cx, 0, weir_window_last(w));
+            if (s != WEIR_OK) return s;
+        }
+    }
+    me->row = 0;
+    return WEIR_OK;
+}
+static weir_status talkative_clear(void *self, weir_ctx *cx, const weir_window *w)
+{
+    const firings *f = weir_get(cx, FIRINGS);
+    firings *ended = weir_edit(cx, ENDED);
+    (void)self;
+    if (!ended) return WEIR_E_MEMORY;
+    ended->n++;
+    weir_put_i64(cx, 1, 0, w->start);
+    weir_put_i64(cx, 1, 1, f ? f->n : 0);
+    return weir_emit(cx, 1, weir_window_last(w));
+}
+static const weir_option talkative_options[] = {WEIR_OPTION(talkative, copies, .def = "1", .doc = "of each row"),
+                                                WEIR_OPTION(talkative, timer, .def = "false", .doc = "sets a timer")};
+static const weir_window_function talkative_vtable = {
+    .struct_size = sizeof(weir_window_function), .process = talkative_process, .clear = talkative_clear};
+WEIR_COMPONENT(talkative, WEIR_WINDOW_FUNCTION, talkative_vtable, .id = "talkative", .doc = "says each row several times",
+               .in = "n:i64", .out = "@key, n:i64, firing:i64, seen:i64, ever:i64, rows:i64, ended:i64",
+               .sides = "ended(@key, start:i64, firings:i64)", WEIR_OPTIONS(talkative_options),
+               WEIR_STATES(talkative_states));
+
+/* Fires with every row, and forgets what the window holds with every second one. */
+typedef nothing purging_twos;
+static const weir_state purging_states[] = {WEIR_VALUE_STATE("rows", firings, firings_members)};
+static weir_status purging_twos_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row row, weir_firing *firing)
+{
+    firings *f = weir_edit(cx, 0);
+    (void)self, (void)w, (void)row;
+    if (!f) return WEIR_E_MEMORY;
+    *firing = ++f->n % 2 == 0 ? WEIR_FIRE_AND_PURGE : WEIR_CONTINUE;
+    return weir_set_timer(cx, WEIR_EVENT_TIME, 0, 5);
+}
+static weir_status purging_twos_on_timer(void *self, weir_ctx *cx, const weir_window *w, const weir_timer *t,
+                                         weir_firing *firing)
+{
+    (void)self, (void)cx, (void)w;
+    if (t->at == 5) *firing = WEIR_FIRE;
+    return WEIR_OK;
+}
+static weir_status purging_twos_clear(void *self, weir_ctx *cx, const weir_window *w)
+{
+    (void)self, (void)w;
+    return weir_drop_timer(cx, WEIR_EVENT_TIME, 0, 5);
+}
+static const weir_trigger purging_twos_vtable = {.struct_size = sizeof(weir_trigger),
+                                                 .on_row = purging_twos_on_row,
+                                                 .on_timer = purging_twos_on_timer,
+                                                 .clear = purging_twos_clear};
+WEIR_COMPONENT(purging_twos, WEIR_TRIGGER, purging_twos_vtable, .id = "purging_twos",
+               .doc = "fires and purges with every second row, and fires at 5", WEIR_STATES(purging_states));
+
 /* A trigger that says nonsense. */
 typedef nothing babbling;
 static weir_status babbling_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row row, weir_firing *firing)
@@ -72,4 +179,5 @@ static const weir_window_assigner backward_vtable = {.struct_size = sizeof(weir_
 WEIR_COMPONENT(backward, WEIR_WINDOW_ASSIGNER, backward_vtable, .id = "backward", .in = "*", .flags = WEIR_EVENT_WINDOWS,
                .doc = "gives empty windows");
 
-WEIR_PLUGIN("test.windows", "1.0.0", &ends_component, &numbered_component, &babbling_component, &backward_component);
+WEIR_PLUGIN("test.windows", "1.0.0", &ends_component, &numbered_component, &talkative_component, &purging_twos_component,
+            &babbling_component, &backward_component);

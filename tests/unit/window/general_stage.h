@@ -17,7 +17,9 @@ struct stage {
     struct weir_stream_node *node;
     struct weir_op *op;
     struct weir_text text;
-    bool all; /* windows over all rows */
+    bool all;                   /* windows over all rows */
+    struct weir_schema *second; /* of port 1; NULL: as `in` (late rows) */
+    uint64_t calls;             /* of the operator */
 };
 
 static inline struct weir_aggregate_config *add_aggregate(struct weir_stream_node *n, const char *name)
@@ -74,6 +76,30 @@ static inline void prepare(struct stage *g, bool all)
     sum->n_args = 1;
 }
 
+static inline void use_function(struct stage *g, const char *name, const char *out, uint32_t field)
+{
+    struct weir_window_config *w = &g->node->window;
+    weir_schema_release(g->out);
+    weir_schema_release(g->node->outputs[0].schema);
+    g->out = weir_test_schema(out);
+    g->node->outputs[0].schema = weir_schema_retain(g->out);
+    w->function = weir_op_stage_part(&g->s, WEIR_WINDOW_FUNCTION, name);
+    w->function_args = weir_alloc_array(1, sizeof *w->function_args);
+    w->function_args[0] = field;
+    w->n_function_args = 1;
+}
+
+static inline void drop_aggregates(struct stage *g)
+{
+    struct weir_window_config *w = &g->node->window;
+    while (w->n_aggregates > 0) {
+        struct weir_aggregate_config *a = &w->aggregates[--w->n_aggregates];
+        weir_part_spec_destroy(a->part);
+        weir_free(a->name);
+        weir_free(a->args);
+    }
+}
+
 static inline void late_output(struct stage *g)
 {
     weir_op_stage_output(g->node, "late", g->in);
@@ -93,7 +119,7 @@ static inline void start(struct stage *g, struct weir_part_spec *assigner, struc
 
 static inline void drain(struct stage *g)
 {
-    struct weir_schema *schemas[] = {g->out, g->in};
+    struct weir_schema *schemas[] = {g->out, g->second ? g->second : g->in};
     weir_test_drain(&g->text, g->op, schemas);
 }
 
@@ -106,6 +132,7 @@ static inline void feed(struct stage *g, const char *text)
     weir_status s;
     do {
         s = g->op->class->rows(g->op, 0, rows, &row);
+        g->calls++;
         drain(g);
     } while (s == WEIR_MORE);
     if (s != WEIR_OK) fprintf(stderr, "%s\n", g->op->error.text);
@@ -117,7 +144,7 @@ static inline void watermark(struct stage *g, int64_t w)
 {
     weir_status s;
     g->op->watermark = w;
-    while ((s = g->op->class->watermark(g->op, w)) == WEIR_MORE) drain(g);
+    for (g->calls++; (s = g->op->class->watermark(g->op, w)) == WEIR_MORE; g->calls++) drain(g);
     if (s != WEIR_OK) fprintf(stderr, "%s\n", g->op->error.text);
     CU_ASSERT_EQUAL(s, WEIR_OK);
     drain(g);

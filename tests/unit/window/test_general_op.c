@@ -366,30 +366,6 @@ static void evicting_after_the_firing_leaves_the_survivors_in_state(void)
 
 /* ---- functions --------------------------------------------------------------------------------------------------- */
 
-static void use_function(struct stage *g, const char *name, const char *out, uint32_t field)
-{
-    struct weir_window_config *w = &g->node->window;
-    weir_schema_release(g->out);
-    weir_schema_release(g->node->outputs[0].schema);
-    g->out = weir_test_schema(out);
-    g->node->outputs[0].schema = weir_schema_retain(g->out);
-    w->function = weir_op_stage_part(&g->s, WEIR_WINDOW_FUNCTION, name);
-    w->function_args = weir_alloc_array(1, sizeof *w->function_args);
-    w->function_args[0] = field;
-    w->n_function_args = 1;
-}
-
-static void drop_aggregates(struct stage *g)
-{
-    struct weir_window_config *w = &g->node->window;
-    while (w->n_aggregates > 0) {
-        struct weir_aggregate_config *a = &w->aggregates[--w->n_aggregates];
-        weir_part_spec_destroy(a->part);
-        weir_free(a->name);
-        weir_free(a->args);
-    }
-}
-
 static void a_function_sees_the_rows_in_order_of_arrival(void)
 {
     struct stage g;
