@@ -79,6 +79,46 @@ static void limit_map_filter(int64_t rows, struct bench_sum *sum, const char *in
     }
 }
 
+/* ---- a C function ------------------------------------------------------------------------------------------------ */
+
+static void build_call(struct weir_job *job, int64_t rows, const char *result, const char *function, const char *signature,
+                       const char *second)
+{
+    char call[512];
+    add_source(job, rows, 1000, false);
+    struct weir_node *n = node(job, "scaled", "rows");
+    snprintf(call, sizeof call, "%s/weir_bench_plugin.so:%s", WEIR_BENCH_PLUGINS, function);
+    weir_node_set(n, "map.call", call);
+    weir_node_set(n, "map.signature", signature);
+    weir_node_append(n, "map.args", "value");
+    if (second) weir_node_append(n, "map.args", second);
+    weir_node_set(n, "map.into", "scaled");
+    add_sink(job, "scaled", "scaled", result);
+}
+static void build_call_direct(struct weir_job *job, int64_t rows, const char *result, const char *input)
+{
+    (void)input;
+    build_call(job, rows, result, "bench_scale_function", "f64(f64)", NULL);
+}
+static void build_call_ffi(struct weir_job *job, int64_t rows, const char *result, const char *input)
+{
+    (void)input;
+    build_call(job, rows, result, "bench_scale_mixed", "f64(f64, i64)", "key");
+}
+static double scale(double value)
+{
+    return bench_scale(value);
+}
+static double (*volatile const scale_function)(double) = scale; /* called, not inlined */
+static void limit_call(int64_t rows, struct bench_sum *sum, const char *input)
+{
+    (void)input;
+    for (int64_t i = 0; i < rows; i++) {
+        struct bench_row row = bench_row_at(i, 1000);
+        bench_sum_add(sum, row.key, scale_function(row.value));
+    }
+}
+
 /* ---- keyed tumbling window sum ----------------------------------------------------------------------------------- */
 
 static void build_window(struct weir_job *job, int64_t rows, const char *result, int64_t keys)
@@ -216,6 +256,8 @@ static void limit_csv(int64_t rows, struct bench_sum *sum, const char *input)
 const struct bench benches[] = {
     {"map_filter_batch", "map + filter, plugin by the batch", 200000000, build_map_filter_batch, limit_map_filter, NULL},
     {"map_filter_rows", "map + filter, plugin row by row", 100000000, build_map_filter_rows, limit_map_filter, NULL},
+    {"call_direct", "map by a C function, f64(f64)", 50000000, build_call_direct, limit_call, NULL},
+    {"call_ffi", "map by a C function through libffi, f64(f64, i64)", 20000000, build_call_ffi, limit_call, NULL},
     {"window_1e3", "key_by + tumbling window sum, 1e3 keys", 20000000, build_window_1e3, limit_window_1e3, NULL},
     {"window_1e5", "key_by + tumbling window sum, 1e5 keys", 20000000, build_window_1e5, limit_window_1e5, NULL},
     {"csv", "CSV file of four columns to typed rows", 10000000, build_csv, limit_csv, prepare_csv},

@@ -60,6 +60,22 @@ static const weir_source bench_rows_vtable = {.struct_size = sizeof(weir_source)
 WEIR_COMPONENT(bench_rows, WEIR_SOURCE, bench_rows_vtable, .id = "bench_rows", .doc = "Rows made from their number",
                .out = "key:i64, at:timestamp, value:f64", WEIR_OPTIONS(bench_rows_options));
 
+/* ---- the map as plain C functions, for `call:` ------------------------------------------------------------------- */
+
+#define EXPORTED __attribute__((visibility("default")))
+EXPORTED double bench_scale_function(double value);
+EXPORTED double bench_scale_mixed(double value, int64_t key);
+
+double bench_scale_function(double value)
+{
+    return bench_scale(value);
+}
+double bench_scale_mixed(double value, int64_t key) /* of no common signature */
+{
+    (void)key;
+    return bench_scale(value);
+}
+
 /* ---- map and filter, by the batch -------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -127,12 +127,21 @@ static uint64_t word_at(const uint8_t *bits, int64_t i)
     return word;
 }
 
+static int64_t count_alive(const struct work *w)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < w->rows->view.length; i += 64) n += __builtin_popcountll(word_at(w->alive->bytes, i));
+    return n;
+}
+
+/* Nothing is listed where all rows are called directly: the loop needs no list. */
 static void list_picks(struct work *w)
 {
     uint32_t *to = (uint32_t *)(void *)w->picks->bytes;
-    w->n = 0;
+    w->n = count_alive(w);
+    if (w->c->direct && w->n == w->rows->view.length) return;
     for (int64_t i = 0; i < w->rows->view.length; i += 64) {
-        for (uint64_t v = word_at(w->alive->bytes, i); v; v &= v - 1) to[w->n++] = (uint32_t)(i + __builtin_ctzll(v));
+        for (uint64_t v = word_at(w->alive->bytes, i); v; v &= v - 1) *to++ = (uint32_t)(i + __builtin_ctzll(v));
     }
 }
 
@@ -363,13 +372,6 @@ static bool text_results(struct work *w, struct texts *t)
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
-
-static int64_t count_alive(const struct work *w)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < w->rows->view.length; i += 64) n += __builtin_popcountll(word_at(w->alive->bytes, i));
-    return n;
-}
 
 /* The rows with the result column; takes the buffers. NULL: no memory. */
 static struct weir_rows *with_column(struct work *w, struct weir_buffer *data, struct weir_buffer *offsets)
