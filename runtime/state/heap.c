@@ -49,6 +49,7 @@ struct heap_table *weir__heap_make_table(struct heap *h, struct heap_group *g, i
     t = weir__heap_alloc(h, sizeof *t);
     if (!t) return NULL;
     t->ns = ns;
+    t->expected = g->expected;
     uint32_t i = place_of(g, ns);
     memmove(&g->tables[i + 1], &g->tables[i], (g->n - i) * sizeof *g->tables);
     g->tables[i] = t;
@@ -60,6 +61,7 @@ static void drop_table(struct heap *h, struct heap_state *s, struct heap_group *
 {
     uint32_t i = place_of(g, ns);
     if (i == g->n || g->tables[i]->ns != ns) return;
+    g->expected = g->tables[i]->live;
     weir__heap_free_table(h, s, g->tables[i]);
     g->last = NULL;
     g->n--;
@@ -242,6 +244,7 @@ static void destroy(struct weir_state_set *set)
         for (uint32_t g = 0; g <= h->set.last_group - h->set.first_group; g++) {
             while (s->groups[g].n > 0) drop_table(h, s, &s->groups[g], s->groups[g].tables[s->groups[g].n - 1]->ns);
         }
+        weir__heap_free_index(h, s);
         weir_free(s->groups);
         weir_free(s->texts.offsets);
         weir_free(s->key_texts.offsets);

@@ -44,6 +44,7 @@ struct heap_table {
     int64_t ns;
     struct heap_slot *slots;
     uint32_t n_slots;    /* a power of two, at least twice `live` */
+    uint32_t expected;   /* entries; for the first slots */
     uint32_t used, live; /* ids given; those that are alive */
     uint32_t n_pages, pages_capacity;
     uint8_t **pages;
@@ -53,6 +54,17 @@ struct heap_group {
     struct heap_table *last; /* one of tables, or NULL */
     struct heap_table **tables;
     uint32_t n, capacity;
+    uint32_t expected; /* entries of a new table: as many as the last one that went had */
+};
+/* The entries of one namespace by hash, over all groups: what value_edit_rows looks at first, so that a row costs one probe
+ * instead of a walk from group to table to slot to page. A copy of what the tables say, which may lack entries; it is void
+ * when one of them goes or may have moved. A slot is 0 (free), or 16 bits of the hash above the entry's address. */
+struct heap_index {
+    uint64_t *slots;
+    uint32_t n_slots, used; /* a power of two, at least four times `used` */
+    bool is_valid;
+    int64_t ns;
+    size_t missed; /* rows of other namespaces since it was made */
 };
 struct heap_texts { /* where the weir_str members of a struct are */
     uint32_t *offsets, n;
@@ -65,6 +77,7 @@ struct heap_state {
     uint32_t page_mask;        /* 2^page_shift - 1 */
     struct heap_texts texts, key_texts;
     size_t n_entries;
+    struct heap_index index;
 };
 struct heap {
     struct weir_state_set set; /* first member: a weir_state_set of this backend is its heap */
@@ -177,6 +190,8 @@ void weir__heap_free_value(struct heap *, const struct heap_state *, void *value
 weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields,
                                  uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,
                                  uint8_t *created);
+
+void weir__heap_free_index(struct heap *, struct heap_state *);
 
 void weir__heap_free_list(struct heap *, const struct heap_state *, struct heap_list *);
 weir_status weir__heap_list_add(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,

@@ -1,8 +1,12 @@
 /* heap_rows.c - the values of a whole batch of rows: the hot path of keyed windows.
  *
- * One thread. Rows are taken in chunks, each in three passes, so that the cache misses of different rows overlap: (1) the
- * key bytes and the table of every row, its slot prefetched; (2) the first slot whose tag agrees, its entry prefetched; (3)
- * the keys compared, and new ones inserted. What pass 2 found stays right while pass 3 inserts, since entries do not move.
+ * One thread. Rows are taken in chunks, so that the cache misses of different rows overlap. Most rows of a chunk are found
+ * in the index of the namespace (struct heap_index), in three passes: a slot prefetched, an entry prefetched, keys compared
+ * where they lie in the batch.
+ *
+ * The rest is looked up in the tables, in three passes again: (1) the key bytes and the table of every row, its slot
+ * prefetched; (2) the first slot whose tag agrees, its entry prefetched; (3) the keys compared, and new ones inserted. What
+ * pass 2 found stays right while pass 3 inserts, since entries do not move.
  *
  * Keys of one fixed-size column are read from the column; one string is encoded here, any other key by weir_key_encode.
  */
@@ -27,6 +31,7 @@ struct chunk {
     uint32_t n_fields;
     uint32_t n;
     uint32_t row[CHUNK];
+    int64_t at[CHUNK]; /* in values and created */
     struct lane lanes[CHUNK];
 };
 
@@ -146,7 +151,7 @@ static void find_candidates(struct chunk *c)
     }
 }
 
-static weir_status find_or_insert(struct chunk *c, void **values, uint8_t *created, int64_t first)
+static weir_status find_or_insert(struct chunk *c, void **values, uint8_t *created)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         struct lane *lane = &c->lanes[i];
@@ -157,11 +162,194 @@ static weir_status find_or_insert(struct chunk *c, void **values, uint8_t *creat
         if (!entry) {
             entry = weir__heap_insert(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
             if (!entry) return WEIR_E_MEMORY;
-            if (created) created[(first + i) >> 3] |= (uint8_t)(1u << ((first + i) & 7));
+            if (created) created[c->at[i] >> 3] |= (uint8_t)(1u << (c->at[i] & 7));
         }
-        values[i] = weir__heap_value(entry);
+        values[c->at[i]] = weir__heap_value(entry);
     }
     return WEIR_OK;
+}
+
+/* The rows of the chunk in the tables. */
+static weir_status look_up(struct chunk *c, int64_t ns, void **values, uint8_t *created)
+{
+    if (c->n == 0) return WEIR_OK;
+    weir_status s = make_keys(c);
+    if (s == WEIR_OK) s = find_tables(c, ns);
+    if (s != WEIR_OK) return s;
+    find_candidates(c);
+    return find_or_insert(c, values, created);
+}
+
+/* ---- the index --------------------------------------------------------------------------------------------------- */
+
+#define TAG          (~UINT64_C(0) << 48)
+#define FIRST_SLOTS  256
+#define BEYOND_CACHE 8192 /* slots: from here on they are worth prefetching */
+
+void weir__heap_free_index(struct heap *h, struct heap_state *s)
+{
+    weir__heap_free(h, s->index.slots, (size_t)s->index.n_slots * sizeof *s->index.slots);
+    s->index = (struct heap_index){0};
+}
+
+static struct heap_key *entry_of(uint64_t slot)
+{
+    return (struct heap_key *)(uintptr_t)(slot & ~TAG);
+}
+
+static void put_index(struct heap_index *x, uint64_t hash, const struct heap_key *entry)
+{
+    uint64_t slot = (hash & TAG) | (uint64_t)(uintptr_t)entry;
+    uint32_t mask = x->n_slots - 1, i = (uint32_t)hash & mask;
+    while (x->slots[i] != 0 && x->slots[i] != slot) i = (i + 1) & mask;
+    x->used += x->slots[i] == 0;
+    x->slots[i] = slot;
+}
+
+/* Without memory it stays as it is. */
+static void grow_index(struct heap *h, struct heap_index *x)
+{
+    uint32_t n = x->n_slots ? x->n_slots * 2 : FIRST_SLOTS;
+    struct heap_index old = *x;
+    uint64_t *slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
+    if (!slots) return;
+    x->slots = slots;
+    x->n_slots = n;
+    x->used = 0;
+    for (uint32_t i = 0; i < old.n_slots; i++) {
+        const struct heap_key *entry = entry_of(old.slots[i]);
+        if (entry) put_index(x, weir_key_hash64(weir__heap_key_bytes(entry), entry->n), entry);
+    }
+    weir__heap_free(h, old.slots, (size_t)old.n_slots * sizeof *slots);
+}
+
+/* What was looked up in the tables is in the index from now on. */
+static void learn(struct chunk *c, void **values)
+{
+    struct heap_index *x = &c->state->index;
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (((uint64_t)x->used + 1) * 4 > x->n_slots) grow_index(c->heap, x);
+        if (((uint64_t)x->used + 1) * 2 > x->n_slots) return;
+        put_index(x, c->rows->keys.hash[c->row[i]], (struct heap_key *)values[c->at[i]] - 1);
+    }
+}
+
+/* The keys that can be compared where they lie. */
+enum key_kind { FOUR_BYTES, EIGHT_BYTES, ONE_STRING, OTHER_KEYS };
+static enum key_kind kind_of(const struct chunk *c)
+{
+    if (c->n_fields > 1) return OTHER_KEYS;
+    switch ((weir_type)c->rows->view.columns[c->fields[0]].type) {
+    case WEIR_I32: return FOUR_BYTES;
+    case WEIR_I64:
+    case WEIR_TIMESTAMP: return EIGHT_BYTES;
+    case WEIR_STRING: return ONE_STRING;
+    default: return OTHER_KEYS;
+    }
+}
+
+/* Keys of a namespace are all of one kind. */
+static inline bool is_key_of(const struct heap_key *entry, const weir_column *column, const void *data, uint32_t row,
+                             enum key_kind kind)
+{
+    uint64_t eight;
+    uint32_t four;
+    switch (kind) {
+    case FOUR_BYTES: memcpy(&four, entry->bytes, sizeof four); return four == ((const uint32_t *)data)[row];
+    case EIGHT_BYTES: memcpy(&eight, entry->bytes, sizeof eight); return eight == ((const uint64_t *)data)[row];
+    case ONE_STRING: {
+        int64_t from = column->offsets[row], n = column->offsets[row + 1] - from;
+        if (entry->n != (uint64_t)n + 4) return false;
+        return n == 0 || memcmp(weir__heap_key_bytes(entry) + 4, (const char *)data + from, (size_t)n) == 0;
+    }
+    case OTHER_KEYS: break;
+    }
+    return false;
+}
+
+/* Beyond the first slots, where few keys are. */
+static struct heap_key *find_index(const struct heap_index *x, uint64_t hash, const weir_column *column, uint32_t row,
+                                   enum key_kind kind)
+{
+    uint32_t mask = x->n_slots - 1;
+    for (uint32_t i = (uint32_t)hash & mask; x->slots[i] != 0; i = (i + 1) & mask) {
+        if (((x->slots[i] ^ hash) & TAG) == 0 && is_key_of(entry_of(x->slots[i]), column, column->data, row, kind))
+            return entry_of(x->slots[i]);
+    }
+    return NULL;
+}
+
+/* Rows first .. first + n - 1 of a batch, or of the picks: those that the index knows get their values, the others stay in
+ * the chunk. Looks at two slots without a branch between them: where a search ends is a coin toss that no predictor learns.
+ */
+static inline void recall_kind(struct chunk *c, const uint32_t *picks, int64_t first, uint32_t n, void **values,
+                               enum key_kind kind)
+{
+    const struct heap_index *x = &c->state->index;
+    const uint64_t *hash = c->rows->keys.hash, *slots = x->slots;
+    const weir_column *column = &c->rows->view.columns[c->fields[0]];
+    const void *data = column->data;
+    uint32_t mask = x->n_slots - 1, left = 0;
+    struct heap_key *found[CHUNK];
+#define ROW(i) (picks ? picks[first + (i)] : (uint32_t)(first + (i)))
+    for (uint32_t i = 0; mask >= BEYOND_CACHE && i < n; i++) __builtin_prefetch(&slots[(uint32_t)hash[ROW(i)] & mask]);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t h = hash[ROW(i)];
+        uint64_t one = slots[(uint32_t)h & mask], two = slots[((uint32_t)h + 1) & mask];
+        uint64_t slot = ((two ^ h) & TAG) == 0 ? two : 0;
+        slot = ((one ^ h) & TAG) == 0 ? one : slot;
+        found[i] = entry_of(slot);
+        __builtin_prefetch(found[i], 1);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t row = ROW(i);
+        struct heap_key *entry = found[i];
+        if (!entry || !is_key_of(entry, column, data, row, kind)) entry = find_index(x, hash[row], column, row, kind);
+        if (entry) {
+            values[first + i] = weir__heap_value(entry);
+            continue;
+        }
+        c->row[left] = row;
+        c->at[left++] = first + i;
+    }
+#undef ROW
+    c->n = left;
+}
+
+static inline void recall_picks(struct chunk *c, const uint32_t *picks, int64_t first, uint32_t n, void **values,
+                                enum key_kind kind)
+{
+    switch (kind) {
+    case FOUR_BYTES: recall_kind(c, picks, first, n, values, FOUR_BYTES); return;
+    case EIGHT_BYTES: recall_kind(c, picks, first, n, values, EIGHT_BYTES); return;
+    case ONE_STRING: recall_kind(c, picks, first, n, values, ONE_STRING); return;
+    case OTHER_KEYS: return;
+    }
+}
+
+static void recall(struct chunk *c, const uint32_t *picks, int64_t first, uint32_t n, void **values, enum key_kind kind)
+{
+    if (picks)
+        recall_picks(c, picks, first, n, values, kind);
+    else
+        recall_picks(c, NULL, first, n, values, kind);
+}
+
+/* Makes the index the namespace's, once enough rows have missed it to be worth clearing it. False: it is another's. */
+static bool use_index(struct chunk *c, int64_t n, int64_t ns, enum key_kind kind)
+{
+    struct heap_index *x = &c->state->index;
+    if (kind == OTHER_KEYS) return false;
+    if (x->is_valid && x->ns == ns) return true;
+    x->missed += (size_t)n;
+    if (x->missed < x->n_slots / 4 || x->missed < FIRST_SLOTS / 8) return false;
+    if (!x->slots) grow_index(c->heap, x);
+    if (!x->slots) return false;
+    memset(x->slots, 0, (size_t)x->n_slots * sizeof *x->slots);
+    x->used = 0;
+    x->missed = 0;
+    x->ns = ns;
+    return x->is_valid = true;
 }
 
 weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, const struct weir_rows *rows,
@@ -170,17 +358,25 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
 {
     struct heap *h = weir__heap_of(set);
     WEIR_ASSERT(state < set->n_states && h->states[state].layout->kind == WEIR_VALUE && n_fields > 0 && rows->keys.hash);
-    struct chunk c = {.heap = h, .state = &h->states[state], .rows = rows, .fields = fields, .n_fields = n_fields};
+    struct chunk c; /* not cleared: it is large */
+    c.heap = h;
+    c.state = &h->states[state];
+    c.rows = rows;
+    c.fields = fields;
+    c.n_fields = n_fields;
+    enum key_kind kind = kind_of(&c);
+    bool indexed = use_index(&c, n, ns, kind);
     if (created) memset(created, 0, (size_t)(n + 7) / 8);
     weir_status s = WEIR_OK;
     for (int64_t first = 0; first < n && s == WEIR_OK; first += CHUNK) {
         c.n = n - first < CHUNK ? (uint32_t)(n - first) : CHUNK;
-        for (uint32_t i = 0; i < c.n; i++) c.row[i] = picks ? picks[first + i] : (uint32_t)(first + i);
-        s = make_keys(&c);
-        if (s == WEIR_OK) s = find_tables(&c, ns);
-        if (s != WEIR_OK) break;
-        find_candidates(&c);
-        s = find_or_insert(&c, values + first, created, first);
+        for (uint32_t i = 0; i < c.n && !indexed; i++) {
+            c.row[i] = picks ? picks[first + i] : (uint32_t)(first + i);
+            c.at[i] = first + i;
+        }
+        if (indexed) recall(&c, picks, first, c.n, values, kind);
+        s = look_up(&c, ns, values, created);
+        if (s == WEIR_OK && indexed) learn(&c, values);
     }
     return s;
 }

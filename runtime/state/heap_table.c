@@ -8,6 +8,7 @@
 #include "state/heap_internal.h"
 
 #define FIRST_SLOTS  8
+#define MOST_FIRST   1024 /* a table that was expected to be large, and is not, wastes little */
 #define COMPACT_FROM 16
 #define MAX_IDS      (UINT32_MAX / 2) /* places count on from there by less than 16 pages */
 
@@ -37,6 +38,7 @@ static void free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i)
 static bool grow_slots(struct heap *h, struct heap_table *t)
 {
     uint32_t n = t->n_slots ? t->n_slots * 2 : FIRST_SLOTS;
+    while (t->n_slots == 0 && n < MOST_FIRST && n / 2 < t->expected) n *= 2;
     struct heap_slot *slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
     if (!slots) return false;
     for (uint32_t i = 0; i < t->n_slots; i++) {
@@ -247,6 +249,7 @@ void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *
 {
     free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
     entry->n = WEIR__HEAP_DEAD;
+    if (s->index.ns == t->ns) s->index.is_valid = false;
     t->live--;
     s->n_entries--;
     if (t->live == 0 || (t->used >= COMPACT_FROM && t->live < t->used / 2)) compact(h, s, t);
@@ -254,6 +257,7 @@ void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *
 
 void weir__heap_free_table(struct heap *h, struct heap_state *s, struct heap_table *t)
 {
+    if (s->index.ns == t->ns) s->index.is_valid = false;
     bool owns = s->texts.n > 0 || s->layout->kind != WEIR_VALUE;
     for (uint32_t id = 0; owns && id < t->used; id++) {
         struct heap_key *entry = weir__heap_entry(s, t, id);

@@ -86,6 +86,7 @@ static struct weir_rows *random_rows(struct weir_random *random, uint64_t n_keys
 struct pair {
     struct weir_state_set *rows, *single;
     struct weir_key_bytes key;
+    int64_t ns; /* mostly that of the batch before: what was learnt of it must still be true */
 };
 
 static struct sum *edit_single(struct pair *p, const struct weir_rows *rows, const uint32_t *fields, uint32_t n_fields,
@@ -109,7 +110,8 @@ static bool edit_both(struct pair *p, struct weir_random *random, struct weir_ro
     uint8_t created[MAX_ROWS / 8 + 1];
     uint32_t picks[MAX_ROWS];
     bool picking = weir_random_below(random, 2), ok = true;
-    int64_t ns = (int64_t)weir_random_below(random, 3) * 60000 - 60000, n = 0, length = rows->view.length;
+    if (weir_random_below(random, 3) == 0) p->ns = (int64_t)weir_random_below(random, 3) * 60000 - 60000;
+    int64_t ns = p->ns, n = 0, length = rows->view.length;
     for (uint32_t i = 0; i < length; i++) {
         if (weir_random_below(random, 3)) picks[n++] = i;
     }
@@ -131,6 +133,22 @@ static bool edit_both(struct pair *p, struct weir_random *random, struct weir_ro
         sum->total += i;
     }
     return ok;
+}
+
+/* Entries go, and others move. */
+static void clear_both(struct pair *p, struct weir_random *random, const struct weir_rows *rows, const uint32_t *fields,
+                       uint32_t n_fields)
+{
+    uint64_t one_in = 1 + weir_random_below(random, 20);
+    for (int64_t row = 0; row < rows->view.length; row++) {
+        if (weir_random_below(random, one_in) > 0) continue;
+        p->key.n = 0;
+        if (weir_key_encode(&p->key, &rows->view, fields, n_fields, row) != WEIR_OK) return;
+        struct weir_key_ref key = {
+            .p = p->key.p, .n = (uint32_t)p->key.n, .group = rows->keys.key_group[row], .hash = rows->keys.hash[row]};
+        p->rows->ops->clear(p->rows, 0, &key, p->ns);
+        p->single->ops->clear(p->single, 0, &key, p->ns);
+    }
 }
 
 static bool same_keys(struct pair *p, uint32_t group, int64_t ns)
@@ -169,8 +187,10 @@ static bool agrees_for(uint64_t seed, const uint32_t *fields, uint32_t n_fields)
         struct weir_rows *rows = random_rows(&random, batch % 2 ? 2000 : 20);
         ok = weir_key_rows(NULL, rows, fields, n_fields, MAX_PARALLELISM, &bad_row, &bad_field) == WEIR_OK;
         ok = ok && edit_both(&p, &random, rows, fields, n_fields);
-        if (batch == 10) p.rows->ops->drop_namespace(p.rows, 0, 0);
-        if (batch == 10) p.single->ops->drop_namespace(p.single, 0, 0);
+        if (ok && weir_random_below(&random, 4) == 0) clear_both(&p, &random, rows, fields, n_fields);
+        int64_t drop = batch % 5 == 4 ? p.ns : 0;
+        if (batch == 10 || drop != 0) p.rows->ops->drop_namespace(p.rows, 0, drop);
+        if (batch == 10 || drop != 0) p.single->ops->drop_namespace(p.single, 0, drop);
         weir_rows_release(rows);
     }
     ok = ok && same_sets(&p);
@@ -198,8 +218,59 @@ static void agrees_for_keys_of_several_fields(void)
     }
 }
 
+/* A number whose hash has the tag of 0's, and its slot in an index of 256 to 1024. */
+static int64_t number_like_zero(void)
+{
+    int64_t zero = 0, v = 1;
+    for (uint64_t hash = weir_key_hash64(&zero, sizeof zero), other;; v++) {
+        other = weir_key_hash64(&v, sizeof v);
+        if (((hash ^ other) & UINT64_C(0xffff0000000000ff)) == 0) return v;
+    }
+}
+
+static struct weir_rows *numbers(const int64_t *values, int64_t n)
+{
+    struct weir_schema_builder fields = {0};
+    struct weir_builder b;
+    int32_t forgotten;
+    weir_schema_builder_add(&fields, "n", WEIR_I64, false);
+    struct weir_schema *schema = weir_schema_build(&fields);
+    CU_ASSERT_FATAL(weir_builder_init(&b, NULL, schema, NULL, 0, MAX_ROWS, true, false, NULL) == WEIR_OK);
+    for (int64_t i = 0; i < n; i++) {
+        ((int64_t *)b.out.columns[0].data)[i] = values[i];
+        b.out.time[b.out.length++] = i;
+    }
+    struct weir_rows *rows = weir_builder_take(&b, 2, NULL, &forgotten);
+    CU_ASSERT_FATAL(rows && forgotten == -1);
+    weir_builder_finish(&b);
+    weir_schema_release(schema);
+    return rows;
+}
+
+static void keys_whose_hashes_are_alike_are_told_apart(void)
+{
+    struct weir_state_layout layout;
+    const uint32_t field = 0;
+    int64_t keys[100] = {0}, bad_row; /* zeroes, so that the index knows it, then the other */
+    uint32_t bad_field;
+    void *values[100];
+    keys[99] = number_like_zero();
+    CU_ASSERT_FATAL(weir_state_layout_init(&layout, &sum_state, NULL) == WEIR_OK);
+    struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
+    struct weir_rows *rows = numbers(keys, 100);
+    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+    CU_ASSERT_EQUAL(set->ops->value_edit_rows(set, 0, rows, &field, 1, NULL, 100, 7, values, NULL), WEIR_OK);
+    CU_ASSERT_EQUAL(set->ops->entries(set, 0), 2);
+    CU_ASSERT_PTR_EQUAL(values[0], values[98]);
+    CU_ASSERT_PTR_NOT_EQUAL(values[0], values[99]);
+    weir_rows_release(rows);
+    set->ops->destroy(set);
+    weir_state_layout_finish(&layout);
+}
+
 WEIR_SUITE(heap_rows) = {
     {"agrees with value_edit for every type of key", agrees_for_every_type_of_key},
     {"agrees with value_edit for keys of several fields", agrees_for_keys_of_several_fields},
+    {"keys whose hashes are alike are told apart", keys_whose_hashes_are_alike_are_told_apart},
     {NULL, NULL},
 };
