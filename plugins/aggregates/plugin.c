@@ -25,12 +25,15 @@ static weir_status aggregate_open(void *self, weir_ctx *cx)
 }
 
 /* Runs the statement for each row i in which column 0 is not null, with `acc` the accumulator it goes to. */
-#define FOR_PRESENT(T, statement)                 \
-    for (int64_t i = 0; i < batch->length; i++) { \
-        const weir_row row = {batch, i};          \
-        T *acc = accs[i];                         \
-        if (weir_null(row, 0)) continue;          \
-        statement;                                \
+#define FOR_PRESENT(T, statement)                           \
+    {                                                       \
+        bool nullable = batch->columns[0].validity != NULL; \
+        for (int64_t i = 0; i < batch->length; i++) {       \
+            const weir_row row = {batch, i};                \
+            T *acc = accs[i];                               \
+            if (nullable && weir_null(row, 0)) continue;    \
+            statement;                                      \
+        }                                                   \
     }
 
 /* ---- one value --------------------------------------------------------------------------------------------------- */

@@ -222,13 +222,14 @@ static weir_status add_slot(struct weir_aggregates *a, struct weir_aggregate_slo
     for (int64_t i = 0; s == WEIR_OK && slot->vtable->create && i < n; i++) {
         if (weir_bit(created, i)) s = create(slot, values[i]);
     }
-    for (int64_t i = 0; i < n; i++) a->accs[i] = (char *)values[i] + slot->offset;
+    void *const *accs = slot->offset > 0 ? a->accs : values;
+    for (int64_t i = 0; slot->offset > 0 && i < n; i++) a->accs[i] = (char *)values[i] + slot->offset;
     if (s == WEIR_OK && slot->vtable->add_rows) {
         in->cx.row = 0;
-        s = slot->vtable->add_rows(in->part.self, &in->cx, a->accs, &in->view);
+        s = slot->vtable->add_rows(in->part.self, &in->cx, accs, &in->view);
         return s < 0 ? weir_instance_failed(in, s, "add_rows") : WEIR_OK;
     }
-    for (int64_t i = 0; s == WEIR_OK && i < n; i++) s = add_one(slot, a->accs[i], i);
+    for (int64_t i = 0; s == WEIR_OK && i < n; i++) s = add_one(slot, accs[i], i);
     return s;
 }
 
