@@ -182,6 +182,105 @@ static void limit_window_1e5(int64_t rows, struct bench_sum *sum, const char *in
     limit_window(rows, sum, 100000);
 }
 
+/* ---- keyed sliding window sum of integers, 60 slides ------------------------------------------------------------- */
+
+#define SLIDES 60
+
+static void build_sliding(struct weir_job *job, int64_t rows, const char *result, int64_t keys, int64_t slide)
+{
+    char text[32];
+    add_source(job, rows, keys, true);
+    struct weir_node *n = node(job, "sums", "rows");
+    weir_node_set(n, "key_by", "key");
+    snprintf(text, sizeof text, "%" PRId64 "ms", slide * SLIDES);
+    weir_node_set(n, "window.sliding.size", text);
+    snprintf(text, sizeof text, "%" PRId64 "ms", slide);
+    weir_node_set(n, "window.sliding.slide", text);
+    weir_node_set(n, "aggregate.total", "sum(key)");
+    add_sink(job, "sums", "total", result);
+}
+static void build_sliding_1e3(struct weir_job *job, int64_t rows, const char *result, const char *input)
+{
+    (void)input;
+    build_sliding(job, rows, result, 1000, 100000);
+}
+static void build_sliding_1e5(struct weir_job *job, int64_t rows, const char *result, const char *input)
+{
+    (void)input;
+    build_sliding(job, rows, result, 100000, 1000000);
+}
+
+/* Keys get a number; a ring of slices holds a total and a count per number; the running window gains the newest slice and
+ * loses the oldest. */
+struct total {
+    int64_t sum, rows;
+};
+struct ring {
+    struct slot *table; /* sum: the key's number */
+    size_t size, keys, n;
+    int64_t *key_of;
+    struct total *slices, *window;
+};
+static size_t number_of(struct ring *r, int64_t key)
+{
+    size_t at = ((uint64_t)key * 0x9e3779b97f4a7c15u >> 20) & (r->size - 1);
+    while (r->table[at].used && r->table[at].key != key) at = (at + 1) & (r->size - 1);
+    if (r->table[at].used) return (size_t)r->table[at].sum;
+    r->table[at] = (struct slot){key, (double)r->n, true};
+    r->key_of[r->n] = key;
+    return r->n++;
+}
+static void slide_window(struct ring *r, int64_t slide, struct bench_sum *sum)
+{
+    const struct total *newest = r->slices + (size_t)(slide % SLIDES) * r->keys;
+    struct total *oldest = r->slices + (size_t)((slide + 1) % SLIDES) * r->keys;
+    for (size_t i = 0; i < r->n; i++) {
+        struct total *w = &r->window[i];
+        w->sum += newest[i].sum;
+        w->rows += newest[i].rows;
+        if (w->rows > 0) bench_sum_add(sum, r->key_of[i], (double)w->sum);
+        w->sum -= oldest[i].sum;
+        w->rows -= oldest[i].rows;
+    }
+    memset(oldest, 0, r->keys * sizeof *oldest); /* the next slide's */
+}
+static void limit_sliding(int64_t rows, struct bench_sum *sum, int64_t keys, int64_t slide)
+{
+    struct ring r = {.size = 1, .keys = (size_t)keys};
+    while (r.size < r.keys * 2) r.size *= 2;
+    r.table = calloc(r.size, sizeof *r.table);
+    r.key_of = calloc(r.keys, sizeof *r.key_of);
+    r.slices = calloc(r.keys * SLIDES, sizeof *r.slices);
+    r.window = calloc(r.keys, sizeof *r.window);
+    int64_t at = 0;
+    struct total *slice = r.slices;
+    for (int64_t i = 0; i < rows; i++) {
+        struct bench_row row = bench_row_at(i, keys);
+        if (i > 0 && i % slide == 0) {
+            slide_window(&r, at++, sum);
+            slice = r.slices + (size_t)(at % SLIDES) * r.keys;
+        }
+        size_t number = number_of(&r, row.key);
+        slice[number].sum += row.key;
+        slice[number].rows++;
+    }
+    for (int64_t end = at + SLIDES; at < end; at++) slide_window(&r, at, sum);
+    free(r.table);
+    free(r.key_of);
+    free(r.slices);
+    free(r.window);
+}
+static void limit_sliding_1e3(int64_t rows, struct bench_sum *sum, const char *input)
+{
+    (void)input;
+    limit_sliding(rows, sum, 1000, 100000);
+}
+static void limit_sliding_1e5(int64_t rows, struct bench_sum *sum, const char *input)
+{
+    (void)input;
+    limit_sliding(rows, sum, 100000, 1000000);
+}
+
 /* ---- CSV --------------------------------------------------------------------------------------------------------- */
 
 static void prepare_csv(int64_t rows, const char *input)
@@ -260,6 +359,8 @@ const struct bench benches[] = {
     {"call_ffi", "map by a C function through libffi, f64(f64, i64)", 20000000, build_call_ffi, limit_call, NULL},
     {"window_1e3", "key_by + tumbling window sum, 1e3 keys", 20000000, build_window_1e3, limit_window_1e3, NULL},
     {"window_1e5", "key_by + tumbling window sum, 1e5 keys", 20000000, build_window_1e5, limit_window_1e5, NULL},
+    {"sliding_1e3", "key_by + sliding window of 60 slides, 1e3 keys", 20000000, build_sliding_1e3, limit_sliding_1e3, NULL},
+    {"sliding_1e5", "key_by + sliding window of 60 slides, 1e5 keys", 100000000, build_sliding_1e5, limit_sliding_1e5, NULL},
     {"csv", "CSV file of four columns to typed rows", 10000000, build_csv, limit_csv, prepare_csv},
     {NULL, NULL, 0, NULL, NULL, NULL},
 };

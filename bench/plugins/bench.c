@@ -153,10 +153,12 @@ static weir_status bench_hash_write(void *self, weir_ctx *cx, const weir_batch *
     bench_hash *me = self;
     (void)cx;
     const int64_t *key = b->columns[0].data;
+    const int64_t *integer = b->columns[1].data;
     const double *value = b->columns[1].data;
+    bool is_integer = b->columns[1].type == WEIR_I64;
     for (int64_t i = *row; i < b->length; i++) {
         if (b->selection && !weir_bit(b->selection, i)) continue;
-        bench_sum_add(&me->sum, key[i], value[i]);
+        bench_sum_add(&me->sum, key[i], is_integer ? (double)integer[i] : value[i]);
     }
     *row = b->length;
     return WEIR_OK;
@@ -178,7 +180,7 @@ static weir_status bench_hash_finish(void *self, weir_ctx *cx)
 static const weir_sink bench_hash_vtable = {
     .struct_size = sizeof(weir_sink), .write = bench_hash_write, .finish = bench_hash_finish};
 WEIR_COMPONENT(bench_hash, WEIR_SINK, bench_hash_vtable, .id = "bench_hash", .doc = "Counts and hashes rows",
-               .in = "key:i64, value:f64", .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
+               .in = "key:i64, value:number", .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
 
 WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_batch_component, &bench_keep_component,
             &scale_rows_component, &keep_rows_component, &bench_hash_component);
