@@ -129,6 +129,61 @@ static const char *state_name(enum weir_job_state state)
     return names[state];
 }
 
+static void add_number(struct weir_text *t, double value)
+{
+    if (value - value == 0)
+        weir_text_add(t, "%.15g", value);
+    else
+        weir_text_add(t, "null"); /* JSON has no infinities */
+}
+
+struct metric_list {
+    struct weir_text *text;
+    const char *node;
+    size_t n;
+};
+
+static void add_metric_json(void *arg, const struct weir_job_metric *m)
+{
+    static const char *const kinds[] = {"", "counter", "gauge", "histogram"};
+    struct metric_list *list = arg;
+    struct weir_text *t = list->text;
+    if (m->built_in || strcmp(m->node, list->node) != 0) return;
+    weir_text_add(t, "%s{\"name\": \"%s\", \"kind\": \"%s\", \"unit\": ", list->n++ ? ", " : "", m->name, kinds[m->kind]);
+    weir_text_add_json(t, m->unit);
+    if (m->kind == WEIR_JOB_COUNTER) weir_text_add(t, ", \"value\": %" PRIu64 "}", m->count);
+    if (m->kind == WEIR_JOB_GAUGE) {
+        weir_text_add(t, ", \"value\": ");
+        add_number(t, m->value);
+        weir_text_add(t, "}");
+    }
+    if (m->kind == WEIR_JOB_HISTOGRAM)
+        weir_text_add(t,
+                      ", \"count\": %" PRIu64 ", \"sum\": %" PRIu64 ", \"max\": %" PRIu64 ", \"p50\": %" PRIu64
+                      ", \"p90\": %" PRIu64 ", \"p99\": %" PRIu64 "}",
+                      m->count, m->sum, m->max, weir_job_metric_quantile(m, 0.5), weir_job_metric_quantile(m, 0.9),
+                      weir_job_metric_quantile(m, 0.99));
+}
+
+static void add_metric_line(void *arg, const struct weir_job_metric *m)
+{
+    struct weir_text *t = arg;
+    const char *gap = m->unit[0] ? " " : "";
+    if (m->built_in) return;
+    weir_text_add(t, "  %s.%s: ", m->node, m->name);
+    if (m->kind == WEIR_JOB_COUNTER) {
+        weir_text_add_count(t, m->count);
+        weir_text_add(t, "%s%s\n", gap, m->unit);
+    }
+    if (m->kind == WEIR_JOB_GAUGE) weir_text_add(t, "%g%s%s\n", m->value, gap, m->unit);
+    if (m->kind == WEIR_JOB_HISTOGRAM)
+        weir_text_add(t,
+                      "%" PRIu64 " values, half up to %" PRIu64 ", 90%% up to %" PRIu64 ", 99%% up to %" PRIu64
+                      ", all up to %" PRIu64 "%s%s\n",
+                      m->count, weir_job_metric_quantile(m, 0.5), weir_job_metric_quantile(m, 0.9),
+                      weir_job_metric_quantile(m, 0.99), m->max, gap, m->unit);
+}
+
 static void print_json(struct weir_job *job, const struct weir_job_status *s, double rate)
 {
     struct weir_text t = {0};
@@ -144,8 +199,10 @@ static void print_json(struct weir_job *job, const struct weir_job_status *s, do
         weir_text_add_json(&t, n->id);
         weir_text_add(&t,
                       ", \"in\": %" PRIu64 ", \"out\": %" PRIu64 ", \"accepted\": %" PRIu64 ", \"late\": %" PRIu64
-                      ", \"rejected\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
+                      ", \"rejected\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"metrics\": [",
                       n->rows_in, n->rows_out, n->accepted, n->late, n->rejected, n->bytes);
+        weir_job_metrics(job, false, add_metric_json, &(struct metric_list){.text = &t, .node = n->id});
+        weir_text_add(&t, "]}");
     }
     weir_text_add(&t, "]}\n");
     fputs(weir_text_get(&t), stdout);
@@ -169,6 +226,7 @@ void weir_print_summary(struct weir_job *job, bool json)
         weir_text_add(&t, ", rejected %" PRIu64 ", late %" PRIu64 " in %.3f s: ", s.rows_rejected, s.rows_late, seconds);
         weir_text_add_count(&t, (uint64_t)rate);
         weir_text_add(&t, " records/s\n");
+        weir_job_metrics(job, false, add_metric_line, &t);
         fputs(weir_text_get(&t), stderr);
         weir_text_finish(&t);
     }

@@ -140,8 +140,8 @@ static weir_status file_open(void *self, weir_ctx *cx)
     if (s == WEIR_OK) s = make_paths(me, cx);
     if (s == WEIR_OK) s = make_folder(me, cx);
     if (s == WEIR_OK && is_directory(me)) s = refuse_stale_parts(me, cx);
+    me->opened = s == WEIR_OK; /* its close is called also when its open fails */
     if (s == WEIR_OK && encoder->open) s = encoder->open(me->format.self, cx);
-    me->opened = s == WEIR_OK;
     return s == WEIR_OK ? create(me, cx) : s;
 }
 

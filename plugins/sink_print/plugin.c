@@ -43,8 +43,8 @@ static weir_status print_open(void *self, weir_ctx *cx)
     me->io = weir_io_of(cx);
     if (!me->io) return weir_fail(cx, WEIR_E_PLUGIN, "this host has no " WEIR_IO);
     make_prefix(me, weir_about(cx));
+    me->opened = true; /* its close is called also when this fails */
     weir_status s = e->open ? e->open(me->format.self, cx) : WEIR_OK;
-    me->opened = s == WEIR_OK;
     if (s == WEIR_OK) s = e->begin(me->format.self, cx, &me->lines);
     me->lines.length = 0;
     return s;

@@ -31,8 +31,8 @@ static weir_status elements_open(void *self, weir_ctx *cx)
 {
     elements *me = self;
     const weir_decoder *d = decoder_of(me);
+    me->opened = true; /* its close is called also when this fails */
     weir_status s = d->open ? d->open(me->format.self, cx) : WEIR_OK;
-    me->opened = s == WEIR_OK;
     return s;
 }
 

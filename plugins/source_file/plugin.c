@@ -143,9 +143,8 @@ static weir_status file_open(void *self, weir_ctx *cx)
     file_source *me = self;
     const weir_decoder *d = decoder_of(me);
     if (!weir_io_of(cx)) return weir_fail(cx, WEIR_E_PLUGIN, "this host has no " WEIR_IO);
-    weir_status s = d->open ? d->open(me->format.self, cx) : WEIR_OK;
-    me->opened = s == WEIR_OK;
-    return s;
+    me->opened = true; /* its close is called also when this fails */
+    return d->open ? d->open(me->format.self, cx) : WEIR_OK;
 }
 
 /* Reads a description back; p->path then begins inside `text`. */

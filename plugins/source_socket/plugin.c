@@ -49,8 +49,8 @@ static weir_status socket_open(void *self, weir_ctx *cx)
     me->io = weir_io_of(cx);
     if (!me->io) return weir_fail(cx, WEIR_E_PLUGIN, "this host has no " WEIR_IO);
     snprintf(me->name, sizeof me->name, "%.255s:%" PRId64, me->host, me->port);
+    me->opened = true; /* its close is called also when this fails */
     weir_status s = d->open ? d->open(me->format.self, cx) : WEIR_OK;
-    me->opened = s == WEIR_OK;
     return s;
 }
 

@@ -236,6 +236,16 @@ weir_status weir_writer_create(const struct weir_writer_options *o, struct weir_
     return s;
 }
 
+weir_status weir_writer_open(struct weir_writer *w, struct weir_error *error)
+{
+    return w->o.custom_open ? w->o.custom_open(w->o.custom_arg, error) : WEIR_OK;
+}
+
+void weir_writer_close(struct weir_writer *w)
+{
+    if (w->o.custom_close) w->o.custom_close(w->o.custom_arg);
+}
+
 static void finish_channel(struct weir__writer_channel *c)
 {
     for (uint32_t i = c->first_parked; c->n_parked > 0; i++, c->n_parked--) {

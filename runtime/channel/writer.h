@@ -33,6 +33,8 @@ struct weir_writer_options {
     uint64_t seed;      /* SHUFFLE, and the start of REBALANCE */
     /* CUSTOM: targets[i] for each row of a compacted batch. */
     weir_status (*custom)(void *arg, struct weir_rows *, uint32_t n_targets, uint32_t *targets, struct weir_error *);
+    weir_status (*custom_open)(void *arg, struct weir_error *); /* may be NULL */
+    void (*custom_close)(void *arg);                            /* also when custom_open failed, if that was called */
     void *custom_arg;
     void (*pushed)(void *arg, uint32_t channel); /* after a push: the receiver may have to be woken. May be NULL. */
     void *pushed_arg;
@@ -40,6 +42,10 @@ struct weir_writer_options {
 };
 WEIR_CHECKED weir_status weir_writer_create(const struct weir_writer_options *, struct weir_writer **, struct weir_error *);
 void weir_writer_destroy(struct weir_writer *); /* releases what is parked or growing; NULL is fine */
+
+/* Before the first put, and after the last call: a custom partitioner has a life. */
+WEIR_CHECKED weir_status weir_writer_open(struct weir_writer *, struct weir_error *);
+void weir_writer_close(struct weir_writer *);
 
 /* True: a next put() may be called. False: something is parked that found no room; call drain() later. */
 bool weir_writer_accepts(struct weir_writer *);

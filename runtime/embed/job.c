@@ -266,3 +266,46 @@ void weir_job_status_free(struct weir_job_status *status)
     weir_free(status->nodes);
     *status = (struct weir_job_status){0};
 }
+
+/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+
+static_assert((int)WEIR_JOB_COUNTER == WEIR_METRIC_COUNTER && (int)WEIR_JOB_GAUGE == WEIR_METRIC_GAUGE &&
+                  (int)WEIR_JOB_HISTOGRAM == WEIR_METRIC_HISTOGRAM && WEIR_JOB_ALL_SUBTASKS == WEIR_ALL_SUBTASKS,
+              "the same words inside and outside");
+
+struct metric_visit {
+    weir_job_metric_visit *visit;
+    void *arg;
+};
+
+static void tell_metric(void *arg, const char *node, bool built_in, const struct weir_metric_value *v)
+{
+    const struct metric_visit *to = arg;
+    const struct weir_job_metric m = {.struct_size = sizeof m,
+                                      .kind = v->kind,
+                                      .node = node,
+                                      .name = v->name,
+                                      .unit = v->unit,
+                                      .doc = v->doc,
+                                      .subtask = v->subtask,
+                                      .built_in = built_in,
+                                      .count = v->count,
+                                      .value = v->value,
+                                      .least = v->least,
+                                      .most = v->most,
+                                      .sum = v->sum,
+                                      .max = v->max,
+                                      .buckets = v->buckets};
+    to->visit(to->arg, &m);
+}
+
+void weir_job_metrics(struct weir_job *job, bool by_subtask, weir_job_metric_visit *visit, void *arg)
+{
+    struct metric_visit to = {visit, arg};
+    if (job->run) weir_run_metrics(job->run, by_subtask, tell_metric, &to);
+}
+
+uint64_t weir_job_metric_quantile(const struct weir_job_metric *m, double q)
+{
+    return m->buckets ? weir_histogram_quantile(m->buckets, m->count, m->max, q) : 0;
+}

@@ -13,7 +13,7 @@
  *   weir_job_destroy(job); weir_runtime_destroy(runtime);
  *
  * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state,
- * weir_job_status and what looks at event time are for any thread.
+ * weir_job_status, weir_job_metrics and what looks at event time are for any thread.
  * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are
  * relative to the process unless said otherwise.
  */
@@ -178,6 +178,31 @@ WEIR_API struct weir_event_time *weir_job_event_time(struct weir_job *);
 WEIR_API void weir_event_time_free(struct weir_event_time *); /* NULL is fine */
 /* The same as a table for people, or as one line of JSON. */
 WEIR_API weir_status weir_job_explain_time(struct weir_job *, bool json, char **text, struct weir_error_text *);
+
+/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+
+enum weir_job_metric_kind { WEIR_JOB_COUNTER = 1, WEIR_JOB_GAUGE = 2, WEIR_JOB_HISTOGRAM = 3 };
+#define WEIR_JOB_ALL_SUBTASKS UINT32_MAX
+
+/* One metric of one node: what its components count (weir/metrics.h), or what the runtime counts for every node. */
+struct weir_job_metric {
+    uint32_t struct_size, kind;    /* enum weir_job_metric_kind */
+    const char *node, *name;       /* valid as long as the job, as unit and doc */
+    const char *unit, *doc;        /* "" where there is none */
+    uint32_t subtask;              /* WEIR_JOB_ALL_SUBTASKS: all of them together */
+    uint32_t built_in;             /* 1: the runtime's: rows_in, rows_out, late, busy_ns ... */
+    uint64_t count;                /* counter: its value; histogram: how many values */
+    double value, least, most;     /* gauge: the sum, the smallest and the largest over the subtasks */
+    uint64_t sum, max;             /* histogram */
+    const uint64_t *buckets;       /* histogram: for weir_job_metric_quantile; valid during the call */
+};
+typedef void weir_job_metric_visit(void *arg, const struct weir_job_metric *);
+/* Calls visit for every metric, by subtask or for the nodes as a whole; nothing before the job is started. [any thread,
+ * while the job runs and after it ended] */
+WEIR_API void weir_job_metrics(struct weir_job *, bool by_subtask, weir_job_metric_visit *, void *arg);
+/* Of a histogram, within visit: the value that at least share q (0 .. 1) of the values do not exceed; at most 3.2 % too
+ * large. 0 when there are none. */
+WEIR_API uint64_t weir_job_metric_quantile(const struct weir_job_metric *, double q);
 
 /* What the calling thread runs: "node 'scores' (process top_n)", or NULL. For crash handlers: async-signal-safe. */
 WEIR_API const char *weir_running_now(void);

@@ -151,6 +151,7 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
     to->node = node;
     to->subtask = subtask;
     to->env = env_of(run, n, run->plan->subtasks[subtask].subtask, &run->workers[worker], run->pools[worker]);
+    to->env.metrics = weir_metric_registry_add(run->metrics, node, to->env.subtask);
     to->op = create_op(run, n, &to->env, error);
     if (!to->op) {
         weir_error_prefix(error, "%s: ", run->where[node]);
@@ -237,6 +238,8 @@ static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, u
     weir_status s = edge->partition == WEIR_PARTITION_CUSTOM ? make_custom(run, edge, schema, env, &custom, error) : WEIR_OK;
     if (custom) {
         o.custom = weir_custom_partition_targets;
+        o.custom_open = weir_custom_partition_open;
+        o.custom_close = weir_custom_partition_close;
         o.custom_arg = custom;
     }
     if (s == WEIR_OK) s = weir_writer_create(&o, writer, error);
@@ -412,6 +415,7 @@ weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run
     run->graph = o->graph;
     run->attempt = o->attempt;
     run->deployed_ms = o->platform->wall_ms(o->platform->self);
+    run->metrics = weir_metric_registry_create();
     run->seed = o->graph->seed ? o->graph->seed : o->platform->random(o->platform->self);
     *to = NULL;
     weir_status s = build(run, error);

@@ -155,6 +155,7 @@ void weir_run_destroy(struct weir_run *run)
     for (uint32_t i = 0; i < n_subtasks; i++) destroy_subtask(&run->subtasks[i]);
     for (uint32_t i = 0; i < run->n_ops; i++) run->ops[i].op->class->destroy(run->ops[i].op);
     for (uint32_t i = 0; i < run->n_partitions; i++) weir_custom_partition_destroy(run->partitions[i]);
+    weir_metric_registry_destroy(run->metrics);
     for (uint32_t i = 0; i < n_rings; i++) {
         if (run->rings[i]) weir_ring_finish(run->rings[i]);
         weir_free(run->rings[i]);

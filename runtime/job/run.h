@@ -12,6 +12,7 @@
 
 #include "graph/execution_graph.h"
 #include "loader/registry.h"
+#include "metrics/metrics.h"
 #include "task/worker.h"
 
 enum weir_run_state {
@@ -62,6 +63,11 @@ struct weir_run_status {
 };
 void weir_run_status_take(struct weir_run *, struct weir_run_status *); /* weir_run_status_finish when done */
 void weir_run_status_finish(struct weir_run_status *);
+
+/* Every metric of every node, added up or by subtask: first those that all operators have (built_in), then the components'.
+ * What the value points to is valid as long as the run, its buckets during the call. */
+typedef void weir_run_metric_visit(void *arg, const char *node, bool built_in, const struct weir_metric_value *);
+void weir_run_metrics(struct weir_run *, bool by_subtask, weir_run_metric_visit *, void *arg);
 
 /* ---- for the seeded scheduler of the tests ----------------------------------------------------------------------- */
 

@@ -31,6 +31,7 @@ struct weir_run {
     uint32_t *worker_of;           /* by subtask */
     struct weir_ring **rings;      /* by channel of the plan */
     struct weir_run_op *ops;
+    struct weir_metric_registry *metrics;
     uint32_t n_ops;
     struct weir_op_told *told; /* by stream node */
     struct weir_custom_partition **partitions; /* of CUSTOM edges, by sender subtask */

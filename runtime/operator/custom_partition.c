@@ -1,4 +1,4 @@
-/* custom_partition.c - see the header. The component is opened at its first batch, on the thread that will call it. */
+/* custom_partition.c - see the header. */
 #include "operator/custom_partition.h"
 
 #include "base/alloc.h"
@@ -35,20 +35,38 @@ weir_status weir_custom_partition_create(const struct weir_stream_edge *edge, st
 void weir_custom_partition_destroy(struct weir_custom_partition *c)
 {
     if (!c) return;
-    if (c->opened && c->vtable->close) c->vtable->close(c->instance->part.self, &c->instance->cx);
     weir_instance_destroy(c->instance);
     weir_outbox_finish(&c->op.outbox);
     weir_free(c);
 }
 
+weir_status weir_custom_partition_open(void *arg, struct weir_error *error)
+{
+    struct weir_custom_partition *c = arg;
+    struct weir_instance *in = c->instance;
+    weir_running = c->op.where;
+    c->opened = true;
+    weir_status s = c->vtable->open ? c->vtable->open(in->part.self, &in->cx) : WEIR_OK;
+    if (s < 0)
+        weir_instance_failed(in, s, "open");
+    else
+        s = weir_instance_end(in, false);
+    weir_running = NULL;
+    return s < 0 ? weir_error_set(error, s, "%s: %s", c->op.where, c->op.error.text) : s;
+}
+
+void weir_custom_partition_close(void *arg)
+{
+    struct weir_custom_partition *c = arg;
+    weir_running = c->op.where;
+    if (c->opened && c->vtable->close) c->vtable->close(c->instance->part.self, &c->instance->cx);
+    c->opened = false;
+    weir_running = NULL;
+}
+
 static weir_status call(struct weir_custom_partition *c, struct weir_rows *rows, uint32_t n_targets, uint32_t *targets)
 {
     struct weir_instance *in = c->instance;
-    if (!c->opened) {
-        c->opened = true;
-        weir_status s = c->vtable->open ? c->vtable->open(in->part.self, &in->cx) : WEIR_OK;
-        if (s < 0) return weir_instance_failed(in, s, "open");
-    }
     weir_status s = weir_instance_begin(in, rows);
     if (s != WEIR_OK) return s;
     s = c->vtable->partition(in->part.self, &in->cx, &in->view, n_targets, targets);

@@ -11,7 +11,10 @@ WEIR_CHECKED weir_status weir_custom_partition_create(const struct weir_stream_e
                                                       const struct weir_op_env *, struct weir_registry *, const char *where,
                                                       struct weir_custom_partition **, struct weir_error *);
 void weir_custom_partition_destroy(struct weir_custom_partition *); /* NULL is fine */
-/* For struct weir_writer_options.custom; arg is the weir_custom_partition. The rows are compacted. */
+/* For struct weir_writer_options.custom_open, .custom_close and .custom; arg is the weir_custom_partition. The rows are
+ * compacted. */
+WEIR_CHECKED weir_status weir_custom_partition_open(void *arg, struct weir_error *);
+void weir_custom_partition_close(void *arg);
 WEIR_CHECKED weir_status weir_custom_partition_targets(void *arg, struct weir_rows *, uint32_t n_targets, uint32_t *targets,
                                                        struct weir_error *);
 

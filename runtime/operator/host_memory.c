@@ -125,8 +125,8 @@ static const weir_schema_view *host_output_schema(weir_ctx *cx, uint32_t port)
 }
 static const void *host_extension(weir_ctx *cx, const char *id)
 {
-    (void)cx;
-    return strcmp(id, WEIR_IO) == 0 ? weir__host_io() : NULL;
+    if (strcmp(id, WEIR_IO) == 0) return weir__host_io();
+    return strcmp(id, WEIR_METRICS) == 0 ? weir__host_metrics(weir_instance_of(cx)->op->env) : NULL;
 }
 
 void weir__host_memory(weir_host *h)

@@ -75,6 +75,7 @@ struct weir_op_told {
     _Atomic uint32_t late, stalled;
 };
 
+struct weir_metric_set;
 /* Where an operator runs; given at creation, outlives it. */
 struct weir_op_env {
     const struct weir_platform *platform;
@@ -89,6 +90,7 @@ struct weir_op_env {
     struct weir_op_told *told; /* shared by the subtasks of the node; NULL: nothing is said */
     void (*wake)(void *arg);   /* [any] step this subtask again */
     void *wake_arg;
+    struct weir_metric_set *metrics; /* of this subtask's components; NULL: they count nothing */
 };
 
 struct weir_op;

@@ -317,6 +317,7 @@ static void interrupt(struct weir_op *op)
 static void close_op(struct weir_op *op)
 {
     struct source_op *s = source_of(op);
+    for (size_t i = 0; i < s->n_splits; i++) weir_watermarker_close(&s->splits[i].watermarker);
     if (s->vtable->close) s->vtable->close(s->instance->part.self, &s->instance->cx);
 }
 

@@ -72,6 +72,11 @@ static weir_status tick(struct weir_op *op, int64_t now_ms)
     return weir_op_emit_mark(op, WEIR_ELEMENT_IDLE, 1);
 }
 
+static void close_op(struct weir_op *op)
+{
+    weir_watermarker_close(&time_of(op)->watermarker);
+}
+
 static void destroy_op(struct weir_op *op)
 {
     struct time_op *t = time_of(op);
@@ -84,6 +89,7 @@ static const struct weir_op_class time_class = {.name = "time",
                                                 .open = open_op,
                                                 .rows = assign_rows,
                                                 .processing_time = tick,
+                                                .close = close_op,
                                                 .destroy = destroy_op,
                                                 .swallows_marks = true};
 

@@ -23,7 +23,6 @@ weir_status weir_watermarker_init(struct weir_watermarker *w, const struct weir_
 
 void weir_watermarker_finish(struct weir_watermarker *w)
 {
-    if (w->generator && w->opened && w->vtable->close) w->vtable->close(w->generator->part.self, &w->generator->cx);
     weir_instance_destroy(w->generator);
     *w = (struct weir_watermarker){0};
 }
@@ -34,6 +33,12 @@ weir_status weir_watermarker_open(struct weir_watermarker *w)
     if (!w->generator || !w->vtable->open) return WEIR_OK;
     weir_status s = w->vtable->open(w->generator->part.self, &w->generator->cx);
     return s < 0 ? weir_instance_failed(w->generator, s, "open") : WEIR_OK;
+}
+
+void weir_watermarker_close(struct weir_watermarker *w)
+{
+    if (w->generator && w->opened && w->vtable->close) w->vtable->close(w->generator->part.self, &w->generator->cx);
+    w->opened = false;
 }
 
 /* The timestamp column becomes the rows' time, uncopied. */

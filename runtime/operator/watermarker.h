@@ -31,6 +31,7 @@ WEIR_CHECKED weir_status weir_watermarker_init(struct weir_watermarker *, const 
                                                struct weir_registry *, struct weir_schema *schema, struct weir_error *);
 void weir_watermarker_finish(struct weir_watermarker *);
 WEIR_CHECKED weir_status weir_watermarker_open(struct weir_watermarker *);
+void weir_watermarker_close(struct weir_watermarker *); /* where open was called, also when it failed */
 
 /* Takes the rows (an owned header: time is set in it). */
 WEIR_CHECKED weir_status weir_watermarker_rows(struct weir_watermarker *, struct weir_rows *,

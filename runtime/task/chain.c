@@ -27,6 +27,10 @@ weir_status weir_chain_open(struct weir_chain *c)
         }
     }
     weir_running = NULL;
+    for (uint32_t i = 0; i < c->n_writers; i++) {
+        weir_status s = weir_writer_open(c->writers[i], c->error);
+        if (s < 0) return s;
+    }
     return WEIR_OK;
 }
 
@@ -41,6 +45,7 @@ void weir_chain_close(struct weir_chain *c)
         m->opened = false;
     }
     weir_running = NULL;
+    for (uint32_t i = 0; i < c->n_writers; i++) weir_writer_close(c->writers[i]);
 }
 
 /* ---- delivery ---------------------------------------------------------------------------------------------------- */

@@ -438,7 +438,7 @@ static int64_t svc_now(weir_ctx *cx)
 }
 static const void *svc_extension(weir_ctx *cx, const char *id)
 {
-    (void)cx;
+    if (strcmp(id, WEIR_METRICS) == 0) return host_of(cx)->config.no_metrics ? NULL : mock_metrics();
     return strcmp(id, WEIR_IO) == 0 ? &mock_io : NULL;
 }
 
@@ -533,6 +533,7 @@ void mock_host_destroy(struct mock_host *h)
     for (size_t i = 0; i < h->n_splits; i++) free(h->splits[i].description);
     free(h->splits);
     free(h->scratch);
+    mock_free_metrics(h);
     weir_text_finish(&h->rows);
     weir_text_finish(&h->times);
     weir_text_finish(&h->rejects);

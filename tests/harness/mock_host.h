@@ -32,6 +32,7 @@ struct mock_host_config {
     uint32_t subtask, parallelism;      /* 0: 1 */
     int64_t batch_rows;                 /* 0: 1024 */
     weir_status on_reject;              /* what reject() answers: WEIR_OK (0) goes on */
+    bool no_metrics;                    /* a host without weir.metrics/1 */
 };
 
 struct mock_split {
@@ -67,6 +68,7 @@ struct mock_host {
     void **scratch;
     size_t n_scratch;
     struct weir_text encoded;      /* by mock_encode */
+    struct mock_metric *metrics;   /* the last one first */
 };
 
 const weir_component *mock_component(const weir_plugin *, const char *id); /* asserts that it is there */
@@ -81,6 +83,11 @@ void mock_set(struct mock_host *, const char *option, const char *value);
 void mock_start(struct mock_host *);
 void *mock_self(struct mock_host *); /* the instance */
 const void *mock_vtable(struct mock_host *);
+
+/* The metric that the component asked for under that name: a weir_counter, weir_gauge or weir_histogram; NULL: none. */
+const void *mock_metric(struct mock_host *, const char *name);
+const void *mock_metrics(void); /* the extension's table, for mock_host.c; and the end of it */
+void mock_free_metrics(struct mock_host *);
 
 /* To be called after calling the component by hand: takes the rows, frees scratch, clears `full`. */
 void mock_settle(struct mock_host *);

@@ -52,6 +52,24 @@ class Run(WeirTest):
         self.assertRegex(done.err.splitlines()[-1],
                          r"^good: finished: read 3 records, wrote 3, rejected 0, late 0 in \d+\.\d{3} s: [\d,]+ records/s$")
 
+    def test_metrics_of_components(self):
+        job = self.job("job: m\nnodes:\n  - {id: in, source: {sequence: {to: 1000, field: n}}}\n"
+                       "  - {id: m, from: in, process: measured}\n  - {id: out, from: m, sink: discard}\n")
+        toys = BUILD / "tests" / "plugins" / "toys"
+        for parallelism in (1, 4):
+            said = self.weir("run", job, "--plugins", toys, "-p", parallelism).err.splitlines()
+            self.assertRegex(said[-3], r"^  m\.last: \d+(\.5)?$")
+            self.assertEqual(said[-2], "  m.seen: 1,000 rows")
+            self.assertEqual(said[-1], "  m.values: 1000 values, half up to 503, 90% up to 911, 99% up to 991, "
+                                       "all up to 1000 ms")
+            nodes = self.run_job(job, "--plugins", toys, "-p", parallelism)["nodes"]
+            self.assertEqual(nodes["in"]["metrics"], [])
+            last, seen, values = nodes["m"]["metrics"]
+            self.assertEqual((last["name"], last["kind"], last["unit"]), ("last", "gauge", ""))
+            self.assertEqual(seen, {"name": "seen", "kind": "counter", "unit": "rows", "value": 1000})
+            self.assertEqual(values, {"name": "values", "kind": "histogram", "unit": "ms", "count": 1000, "sum": 500500,
+                                      "max": 1000, "p50": 503, "p90": 911, "p99": 991})
+
     def test_quiet(self):
         done = self.weir("run", "--quiet", self.job(GOOD))
         self.assertEqual((done.out, done.err), ("1\n2\n3\n", ""))

@@ -14,6 +14,7 @@ FLOORS = {
     "base": 1,
     "data": 2,
     "graph": 2,
+    "metrics": 2,
     "channel": 3,
     "time": 3,
     "state": 3,

@@ -24,7 +24,7 @@ typedef struct weir_aggregate {
     weir_status (*subtract)(void *self, weir_ctx *, void *acc, const void *other); /* [task] only when exact */
     /* [task] Puts the one column of "result" at `column` of the row being written on port 0. acc stays valid. */
     weir_status (*result)(void *self, weir_ctx *, const void *acc, uint32_t column);
-    void (*close)(void *self, weir_ctx *);
+    void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
 } weir_aggregate;
 
 #endif

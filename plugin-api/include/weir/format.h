@@ -1,5 +1,6 @@
 /* weir/format.h - bytes to records and back. Formats are parts of sources and sinks, through options of type component;
- * their context is their owner's: a decoder emits on port 0 of the source. */
+ * their context is their owner's: a decoder emits on port 0 of the source. An owner that called open calls close, once, also
+ * when open failed. */
 #ifndef WEIR_FORMAT_H
 #define WEIR_FORMAT_H
 

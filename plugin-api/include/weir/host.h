@@ -125,7 +125,7 @@ typedef struct weir_host {
     /* A batch as an Arrow struct array of its columns. The result owns its memory; release it as Arrow says. [task] */
     weir_status (*export_arrow)(weir_ctx *, const weir_batch *, struct ArrowSchema *, struct ArrowArray *);
 
-    const void *(*extension)(weir_ctx *, const char *id); /* [any] "weir.io/1"; NULL when the host has none */
+    const void *(*extension)(weir_ctx *, const char *id); /* [any] "weir.io/1", "weir.metrics/1"; NULL: the host has none */
 
     /* Makes each key that has an entry in `state` current in turn and calls fn, which may use and change all keyed state
      * and timers of that key. Only while rows of a broadcast input are processed; no key is current afterwards. Stops when

@@ -13,6 +13,7 @@
  *   WEIR_CO_KEYED(T, ...)      the same after key_by, with states; and T_timer
  *   WEIR_BROADCAST_PROCESS(T, ...)          T_row for the first input, T_broadcast for the second, which is broadcast
  *   WEIR_KEYED_BROADCAST_PROCESS(T, ...)    the same with the first one keyed; and T_timer
+ *   WEIR_RICH_MAP, WEIR_RICH_PROCESS, ...  each of them with T_open and T_close as well
  *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
  *
  * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a
@@ -240,6 +241,55 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
 #define WEIR_KEYED_BROADCAST_PROCESS(T, ...)                                                                          \
     WEIR_CO_LOOP_(T, T##_row, T##_broadcast, WEIR_USE_KEY_, (void)0, WEIR_OK)                                         \
     WEIR_TIMER_VTABLE_(T);                                                                                            \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+
+/* ---- with a life of their own ------------------------------------------------------------------------------------ */
+
+/* WEIR_RICH_MAP(T, ...) and so on: as the macro without RICH, and the author writes as well
+ *   weir_status T_open(T *me, weir_ctx *cx)    before the first row: weir_about(cx) says where, weir/metrics.h counts
+ *   void        T_close(T *me, weir_ctx *cx)   last call, also after a failure, also when T_open failed */
+#define WEIR_RICH_VTABLE_(T, ...)                                                                                     \
+    static weir_status T##_open_(void *self, weir_ctx *cx)                                                            \
+    {                                                                                                                 \
+        return T##_open((T *)self, cx);                                                                               \
+    }                                                                                                                 \
+    static void T##_close_(void *self, weir_ctx *cx)                                                                  \
+    {                                                                                                                 \
+        T##_close((T *)self, cx);                                                                                     \
+    }                                                                                                                 \
+    static const weir_operator T##_vtable_ = {                                                                        \
+        .struct_size = sizeof(weir_operator), .open = T##_open_, .close = T##_close_, __VA_ARGS__};
+#define WEIR_RICH_MAP(T, ...)                                                                                         \
+    WEIR_MAP_LOOP_(T, (void)0)                                                                                        \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_ONE_TO_ONE, __VA_ARGS__)
+#define WEIR_RICH_KEYED_MAP(T, ...)                                                                                   \
+    WEIR_MAP_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_ONE_TO_ONE | WEIR_NEEDS_KEY, __VA_ARGS__)
+#define WEIR_RICH_FILTER(T, ...)                                                                                      \
+    WEIR_FILTER_LOOP_(T, (void)0)                                                                                     \
+    WEIR_RICH_VTABLE_(T, .filter = T##_filter_)                                                                       \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .out = "*", __VA_ARGS__)
+#define WEIR_RICH_KEYED_FILTER(T, ...)                                                                                \
+    WEIR_FILTER_LOOP_(T, WEIR_USE_KEY_)                                                                               \
+    WEIR_RICH_VTABLE_(T, .filter = T##_filter_)                                                                       \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .out = "*", .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+#define WEIR_RICH_PROCESS(T, ...)                                                                                     \
+    WEIR_ROW_LOOP_(T, (void)0)                                                                                        \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_RICH_KEYED_PROCESS(T, ...)                                                                               \
+    WEIR_ROW_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+#define WEIR_RICH_KEYED(T, ...)                                                                                       \
+    WEIR_ROW_LOOP_(T, WEIR_USE_KEY_)                                                                                  \
+    static weir_status T##_on_timer_(void *self, weir_ctx *cx, const weir_timer *t)                                   \
+    {                                                                                                                 \
+        return T##_timer((T *)self, cx, t);                                                                           \
+    }                                                                                                                 \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_, .on_timer = T##_on_timer_)                                          \
     WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
 
 /* ---- the plugin itself ------------------------------------------------------------------------------------------- */

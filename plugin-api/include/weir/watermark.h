@@ -16,7 +16,7 @@ typedef struct weir_watermark_generator {
     /* [task] The watermark as of now; INT64_MIN for none. Called every `interval`, at the end of input, and after every
      * record with `emit: every_record`. May be NULL: punctuated only. */
     weir_status (*on_periodic)(void *self, weir_ctx *, int64_t *watermark);
-    void (*close)(void *self, weir_ctx *);
+    void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
 } weir_watermark_generator;
 
 #endif

@@ -30,7 +30,7 @@ typedef struct weir_window_assigner {
     /* [task] The windows of the row: writes those that fit into `capacity` and sets *n to how many there are; it is called
      * again with more room when they did not fit. */
     weir_status (*assign)(void *self, weir_ctx *, weir_row, weir_window *windows, uint32_t capacity, uint32_t *n);
-    void (*close)(void *self, weir_ctx *);
+    void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
 } weir_window_assigner;
 
 typedef enum weir_firing {
@@ -58,7 +58,7 @@ typedef struct weir_trigger {
     /* [task] The window goes: MUST drop the timers that the trigger set and that have not fired. The host clears the
      * states; a trigger that has one inside it start over does so itself, with weir_clear. May be NULL. */
     weir_status (*clear)(void *self, weir_ctx *, const weir_window *);
-    void (*close)(void *self, weir_ctx *);
+    void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
 } weir_trigger;
 
 /* Called when a window fires, with its rows in order of arrival: sets bit i of `drop` (all clear at first) for each row that
@@ -68,7 +68,7 @@ typedef struct weir_evictor {
     weir_status (*open)(void *self, weir_ctx *); /* [task] may be NULL */
     weir_status (*before)(void *self, weir_ctx *, const weir_window *, const weir_batch *, uint8_t *drop); /* [task] */
     weir_status (*after)(void *self, weir_ctx *, const weir_window *, const weir_batch *, uint8_t *drop);  /* [task] */
-    void (*close)(void *self, weir_ctx *);
+    void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
 } weir_evictor;
 
 /* Inputs and outputs, side outputs too, as an operator's. A state is the key's, across its windows, or, with
@@ -85,7 +85,7 @@ typedef struct weir_window_function {
     /* [task] The window goes, after its last firing if there was one. The host then clears the states of the window; what
      * the window left behind elsewhere is for this call. May emit a few rows. May be NULL. */
     weir_status (*clear)(void *self, weir_ctx *, const weir_window *);
-    void (*close)(void *self, weir_ctx *);
+    void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
 } weir_window_function;
 
 static_assert(sizeof(weir_window) == 16, "weir_window is frozen");

@@ -243,7 +243,8 @@ struct stage {
 };
 
 /* Two scripts into one window of 100 ms. Each script goes on with silence for longer than any test. */
-static void begin(struct stage *g, const char *one, const char *other, const char *defaults, const char *time)
+static void begin_with(struct stage *g, const char *one, const char *other, const char *defaults, const char *time,
+                       const char *step)
 {
     static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
     static char silence[8001];
@@ -255,9 +256,9 @@ static void begin(struct stage *g, const char *one, const char *other, const cha
                              "every_record%s}}\n"
                              "  - {id: b, source: {script: {script: '%s%s'}}, time: {field: at, monotonous: true, emit: "
                              "every_record%s}}\n"
-                             "  - {id: w, from: [a, b], key_by: n, window: {tumbling: 100ms}, aggregate: {c: count}}\n"
+                             "  - {id: w, from: [a, b], %skey_by: n, window: {tumbling: 100ms}, aggregate: {c: count}}\n"
                              "  - {id: out, from: w, sink: discard}\n",
-                             defaults, one, silence, time, other, silence, time);
+                             defaults, one, silence, time, other, silence, time, step);
     *g = (struct stage){0};
     weir_log_redirect(keep, NULL);
     weir_sim_init(&g->sim, 1);
@@ -272,6 +273,11 @@ static void begin(struct stage *g, const char *one, const char *other, const cha
     CU_ASSERT_EQUAL_FATAL(weir_run_deploy(&deploy, &g->run, &error), WEIR_OK);
     for (uint32_t i = 0; i < g->run->plan->n_subtasks; i++)
         CU_ASSERT_EQUAL_FATAL(weir_subtask_open(&g->run->subtasks[i]), WEIR_OK);
+}
+
+static void begin(struct stage *g, const char *one, const char *other, const char *defaults, const char *time)
+{
+    begin_with(g, one, other, defaults, time, "");
 }
 
 /* Lets the clock go on, then everybody do what there is to do. */
@@ -337,6 +343,29 @@ static void the_end_of_a_source_finishes_its_split_and_its_channel(void)
     end(&g);
 }
 
+/* What it swallows of its upstream's is neither its event time nor what holds it. */
+static void an_assigner_in_mid_stream_stands_by_its_own_watermarks(void)
+{
+    struct stage g;
+    struct weir_event_times times;
+    begin_with(&g, "b1 r1@10 r2@250", "b1 n n n n r1@5", "", "",
+               "time: {field: at, out_of_orderness: 50ms, emit: every_record}, ");
+    pass(&g, 0);
+    weir_event_times_take(g.run, &times);
+    CU_ASSERT_STRING_EQUAL(g.graph->nodes[2]->id, "w.time");
+    const struct weir_op_times *assigner = &times.subtasks[times.first[2]];
+    CU_ASSERT(assigner->own);
+    CU_ASSERT_EQUAL(assigner->watermark, 199);
+    CU_ASSERT_EQUAL(assigner->holder, -1);
+    CU_ASSERT_EQUAL(assigner->parts[1].watermark, 4);
+    times.now_ms += 7000;
+    struct weir_stall stall = weir_event_times_stall(&times, times.first[3], 5000);
+    CU_ASSERT_EQUAL(stall.kind, WEIR_STALL_SILENT);
+    CU_ASSERT_EQUAL(stall.subtask, times.first[2]);
+    weir_event_times_finish(&times);
+    end(&g);
+}
+
 static const char warning[] = "job.yaml:6:38: node 'w' (window tumbling 100ms): its windows or timers wait for event time: "
                               "'w[0]' has stood at 1970-01-01T00:00:00.004Z for 1min: held by channel 1 from 'b[0]', and "
                               "behind it by split 'split 1' of 'b[0]', silent for 1min; `idle_after: 1min` in the `time:` "
@@ -345,7 +374,9 @@ static const char warning[] = "job.yaml:6:38: node 'w' (window tumbling 100ms): 
 static void a_window_that_waits_for_a_silent_source_is_told_once(void)
 {
     struct stage g;
-    begin(&g, "b1 r1@10 r2@250", "b1 r1@5", "", "");
+    const char *moves = "b1 r1@10 r2@250 n n n n n n n n n n n n n n n n n n n n n n n n r3@260 n n n n n n n n n n n n n n "
+                        "n n n n n n n n n n r4@270"; /* the others come when it has been told */
+    begin(&g, moves, "b1 r1@5", "", "");
     pass(&g, 0);
     CU_ASSERT_EQUAL(weir_subtask_next_due_ms(&g.run->subtasks[2]), g.sim.platform.wall_ms(&g.sim) + 60000);
     pass(&g, 59999);
@@ -354,8 +385,9 @@ static void a_window_that_waits_for_a_silent_source_is_told_once(void)
     CU_ASSERT_EQUAL(lines_told(), 1);
     WEIR_ASSERT_CONTAINS(weir_text_get(&told), " warn  job: ");
     WEIR_ASSERT_CONTAINS(weir_text_get(&told), warning);
-    for (int i = 0; i < 5; i++) pass(&g, 60000);
+    for (int i = 0; i < 9; i++) pass(&g, 60000);
     CU_ASSERT_EQUAL(lines_told(), 1);
+    CU_ASSERT_EQUAL(atomic_load(&g.run->ops[2].op->counters.rows_in), 5);
     CU_ASSERT_EQUAL(weir_subtask_next_due_ms(&g.run->subtasks[2]), INT64_MAX); /* nobody is woken for it any more */
     end(&g);
 }
@@ -429,6 +461,7 @@ WEIR_SUITE(event_times) = {
     {"records that do not move the watermark are not silence", records_that_do_not_move_the_watermark_are_not_silence},
     {"the snapshot tells channels and splits", the_snapshot_tells_channels_and_splits},
     {"the end of a source finishes its split and its channel", the_end_of_a_source_finishes_its_split_and_its_channel},
+    {"an assigner in mid stream stands by its own watermarks", an_assigner_in_mid_stream_stands_by_its_own_watermarks},
     {"a window that waits for a silent source is told once", a_window_that_waits_for_a_silent_source_is_told_once},
     {"the time to wait is a key of the job", the_time_to_wait_is_a_key_of_the_job},
     {"a watermark that grows in time is no news", a_watermark_that_grows_in_time_is_no_news},

@@ -230,6 +230,118 @@ static void a_running_job_is_cancelled_when_it_is_destroyed(void)
     end(&g);
 }
 
+/* ---- metrics -------------------------------------------------------------------------------------------------- */
+
+struct metrics_seen {
+    uint64_t seen, values, rows_in, rows_out, times;
+    double last, least, most;
+    uint32_t subtasks, n, units;
+};
+
+static void note_metric(void *arg, const char *node, bool built_in, const struct weir_metric_value *v)
+{
+    struct metrics_seen *to = arg;
+    if (strcmp(node, "m") != 0) return;
+    if (!built_in) to->n++;
+    to->subtasks |= v->subtask == WEIR_ALL_SUBTASKS ? 256 : 1u << v->subtask;
+    if (strcmp(v->name, "seen") == 0) to->seen += v->count, to->units += strcmp(v->unit, "rows") == 0;
+    if (strcmp(v->name, "last") == 0) to->last = v->value, to->least = v->least, to->most = v->most;
+    if (strcmp(v->name, "values") == 0) {
+        to->values += v->count;
+        CU_ASSERT_EQUAL(weir_histogram_quantile(v->buckets, v->count, v->max, 1), v->max);
+    }
+    if (built_in && strcmp(v->name, "rows_in") == 0) to->rows_in += v->count;
+    if (built_in && strcmp(v->name, "rows_out") == 0) to->rows_out += v->count;
+    if (built_in && strcmp(v->unit, "ns") == 0) to->times++;
+}
+
+static void expect_measured(struct stage *g, uint32_t parallelism, bool by_subtask, uint64_t rows)
+{
+    struct metrics_seen seen = {0};
+    weir_run_metrics(g->run, by_subtask, note_metric, &seen);
+    CU_ASSERT_EQUAL(seen.seen, rows);
+    CU_ASSERT_EQUAL(seen.values, rows);
+    CU_ASSERT_EQUAL(seen.rows_in, rows);
+    CU_ASSERT_EQUAL(seen.rows_out, rows);
+    CU_ASSERT_EQUAL(seen.n, by_subtask ? 3 * parallelism : 3);
+    CU_ASSERT_EQUAL(seen.times, by_subtask ? 3 * parallelism : 3);
+    CU_ASSERT_EQUAL(seen.units, by_subtask ? parallelism : 1);
+    CU_ASSERT_EQUAL(seen.subtasks, by_subtask ? (1u << parallelism) - 1 : 256);
+    if (parallelism == 1) CU_ASSERT_EQUAL(seen.last, (double)rows + 1.5); /* it came last */
+    CU_ASSERT(seen.least <= seen.most && seen.most <= (double)rows + 1.5);
+}
+
+static const char measured_job[] = "job: j\ndefaults: {batch_rows: 7}\n"
+                                   "nodes:\n"
+                                   "  - {id: in, source: {sequence: {to: 1000, field: n}}}\n"
+                                   "  - {id: m, from: in, process: measured}\n"
+                                   "  - {id: out, from: m, sink: discard}\n";
+
+static void metrics_are_by_subtask_and_added_up(void)
+{
+    for (uint32_t p = 1; p <= 4; p *= 2) {
+        struct stage g;
+        compile(&g, measured_job, p);
+        deploy(&g, &g.platform);
+        struct metrics_seen none = {0};
+        weir_run_metrics(g.run, true, note_metric, &none);
+        CU_ASSERT_EQUAL(none.n, 0); /* components ask when they are opened */
+        CU_ASSERT_EQUAL_FATAL(weir_run_start(g.run, &g.error), WEIR_OK);
+        CU_ASSERT(weir_run_wait(g.run, -1));
+        CU_ASSERT_EQUAL(weir_run_state(g.run), WEIR_RUN_FINISHED);
+        expect_measured(&g, p, false, 1000);
+        expect_measured(&g, p, true, 1000);
+        end(&g);
+    }
+}
+
+static void metrics_are_read_while_the_job_runs(void)
+{
+    struct stage g;
+    uint64_t before = 0;
+    start(&g,
+          "job: j\n"
+          "nodes:\n"
+          "  - {id: in, source: endless}\n"
+          "  - {id: m, from: {input: in, partition: rebalance}, process: measured}\n"
+          "  - {id: out, from: m, sink: discard}\n",
+          4);
+    while (before < 20000) {
+        struct metrics_seen seen = {0};
+        weir_run_metrics(g.run, before % 2, note_metric, &seen);
+        CU_ASSERT(seen.seen >= before && weir_run_state(g.run) == WEIR_RUN_RUNNING);
+        before = seen.seen;
+    }
+    weir_run_stop(g.run);
+    CU_ASSERT(weir_run_wait(g.run, -1));
+    end(&g);
+}
+
+static void a_metric_with_a_bad_name_fails_the_job(void)
+{
+    struct stage g;
+    start(&g,
+          "job: j\n"
+          "nodes:\n"
+          "  - {id: in, source: endless}\n"
+          "  - {id: out, from: in, sink: {misnamed: {name: Over-Limit}}}\n",
+          2);
+    CU_ASSERT(weir_run_wait(g.run, -1));
+    CU_ASSERT_EQUAL(weir_run_state(g.run), WEIR_RUN_FAILED);
+    WEIR_ASSERT_CONTAINS(weir_run_failure(g.run)->text, "node 'out' (sink misnamed): 'Over-Limit' cannot name a metric: ");
+    WEIR_ASSERT_CONTAINS(weir_run_failure(g.run)->text, "component: test.toy_measured/misnamed of ");
+    end(&g);
+    start(&g,
+          "job: j\n"
+          "nodes:\n"
+          "  - {id: in, source: endless}\n"
+          "  - {id: out, from: in, sink: {misnamed: {name: limit}}}\n",
+          1);
+    CU_ASSERT(weir_run_wait(g.run, -1));
+    WEIR_ASSERT_CONTAINS(weir_run_failure(g.run)->text, "the metric 'limit' is a counter already, and cannot be a gauge");
+    end(&g);
+}
+
 /* ---- failure -------------------------------------------------------------------------------------------------- */
 
 static void the_first_failure_is_told_and_the_others_are_cancelled(void)
@@ -450,6 +562,9 @@ WEIR_SUITE(run) = {
     {"what is in flight arrives before a stop is over", what_is_in_flight_arrives_before_a_stop_is_over},
     {"a cancel ends at once, and sinks do not finish", a_cancel_ends_at_once_and_sinks_do_not_finish},
     {"a running job is cancelled when it is destroyed", a_running_job_is_cancelled_when_it_is_destroyed},
+    {"metrics are by subtask and added up", metrics_are_by_subtask_and_added_up},
+    {"metrics are read while the job runs", metrics_are_read_while_the_job_runs},
+    {"a metric with a bad name fails the job", a_metric_with_a_bad_name_fails_the_job},
     {"the first failure is told, and the others are cancelled", the_first_failure_is_told_and_the_others_are_cancelled},
     {"a failing source and a failing open are told", a_failing_source_and_a_failing_open_are_told},
     {"a deployment that fails leaves nothing behind", a_deployment_that_fails_leaves_nothing_behind},

@@ -22,9 +22,11 @@ static void set_up(struct edge_stage *e)
     CU_ASSERT_EQUAL_FATAL(weir_custom_partition_create(&e->edge, e->g.in, &e->g.s.env, e->g.s.registry, "node 'x'",
                                                        &e->partition, &e->g.error),
                           WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_custom_partition_open(e->partition, &e->g.error), WEIR_OK);
 }
 static void tear_down(struct edge_stage *e)
 {
+    weir_custom_partition_close(e->partition);
     weir_custom_partition_destroy(e->partition);
     weir_part_spec_destroy(e->edge.part);
     stage_end(&e->g);
