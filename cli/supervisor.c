@@ -95,7 +95,8 @@ bool weir_supervised_child(void)
     unsetenv(REPORT_FD_VARIABLE);
     weir_process_die_with_parent();
     atexit(on_exit_call);
-    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) set_handler(crashes[i], on_crash, 0);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        set_handler(crashes[i], on_crash, SA_ONSTACK); /* the stack may be full */
     set_handler(SIGINT, on_interrupt, SA_RESTART);
     set_handler(SIGTERM, on_interrupt, SA_RESTART);
     set_handler(SIGUSR1, on_question, SA_RESTART);

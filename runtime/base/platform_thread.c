@@ -12,6 +12,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,16 +20,40 @@
 
 #include "base/alloc.h"
 
+#define CRASH_STACK 16384 /* beyond what the kernel itself puts there */
+
 struct weir_thread {
     pthread_t id;
     void (*run)(void *arg);
     void *arg;
 };
 
+/* A thread whose stack is full needs another one for the handler that tells which component filled it: handlers that want
+ * it (SA_ONSTACK) run there. Sanitizers bring one along. */
+static void *give_crash_stack(void)
+{
+    stack_t before;
+    if (sigaltstack(NULL, &before) != 0 || !(before.ss_flags & SS_DISABLE)) return NULL;
+    long least = sysconf(_SC_MINSIGSTKSZ);
+    stack_t stack = {.ss_size = (least > 0 ? (size_t)least : 0) + CRASH_STACK};
+    stack.ss_sp = weir_alloc(stack.ss_size);
+    sigaltstack(&stack, NULL);
+    return stack.ss_sp;
+}
+
+static void take_crash_stack(void *stack)
+{
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    if (stack) sigaltstack(&none, NULL);
+    weir_free(stack);
+}
+
 static void *start(void *thread)
 {
     struct weir_thread *t = thread;
+    void *stack = give_crash_stack();
     t->run(t->arg);
+    take_crash_stack(stack);
     return NULL;
 }
 

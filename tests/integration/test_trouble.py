@@ -47,6 +47,11 @@ class Trouble(WeirTest):
     def test_row_crashes(self):
         self.fails("row_crashes", "crashed", "signal 11")
 
+    def test_row_fills_its_stack(self):
+        """The handler that names the component needs a stack of its own."""
+        for parallelism in (1, 4):
+            self.fails("row_recurses", "crashed", "signal 11", "node 'troubled'", parallelism=parallelism)
+
     def test_row_aborts(self):
         self.fails("row_aborts", "crashed", "signal 6")
 

@@ -14,15 +14,15 @@ static weir_status pass_on(weir_ctx *cx, weir_row in)
     return weir_emit(cx, 0, weir_time(in));
 }
 
-#define TROUBLE_AT_ROW(name, description, ...)                                                                        \
-    typedef trouble name;                                                                                             \
-    static weir_status name##_row(name *me, weir_ctx *cx, weir_row in)                                                \
-    {                                                                                                                 \
-        if (weir_i64(in, 0) == me->at) {                                                                              \
-            __VA_ARGS__                                                                                               \
-        }                                                                                                             \
-        return pass_on(cx, in);                                                                                       \
-    }                                                                                                                 \
+#define TROUBLE_AT_ROW(name, description, ...)                         \
+    typedef trouble name;                                              \
+    static weir_status name##_row(name *me, weir_ctx *cx, weir_row in) \
+    {                                                                  \
+        if (weir_i64(in, 0) == me->at) {                               \
+            __VA_ARGS__                                                \
+        }                                                              \
+        return pass_on(cx, in);                                        \
+    }                                                                  \
     WEIR_PROCESS(name, .id = #name, .doc = description, .in = "value:i64", .out = "value:i64", WEIR_OPTIONS(options))
 
 /* Not NULL: sanitizers would see that themselves, and exit before there is a signal. */
@@ -31,12 +31,23 @@ static volatile int *volatile nowhere = (volatile int *)4096;
 TROUBLE_AT_ROW(row_fails, "refuses a record", return weir_fail(cx, WEIR_E_DATA, "I do not like %d", (int)me->at););
 TROUBLE_AT_ROW(row_says_nothing, "fails without a word", return WEIR_E_DATA;);
 TROUBLE_AT_ROW(row_crashes, "writes where nothing is", *nowhere = 1;);
+/* Every byte of every call is used, so that no compiler makes a loop of it. */
+static int fill_stack(volatile char *caller, int64_t depth)
+{
+    volatile char frame[4096];
+    for (size_t i = 0; i < sizeof frame; i++) frame[i] = caller[i % 16];
+    return depth == INT64_MAX ? 0 : fill_stack(frame, depth + 1) + frame[sizeof frame - 1];
+}
+static volatile char first_frame[16];
+
+TROUBLE_AT_ROW(row_recurses, "calls itself for ever", return fill_stack(first_frame, 0) ? WEIR_OK : WEIR_E_DATA;);
 TROUBLE_AT_ROW(row_aborts, "calls abort", abort(););
 TROUBLE_AT_ROW(row_exits, "calls exit, with a code that means success", exit(0););
-TROUBLE_AT_ROW(row_floods, "emits without an end and never looks whether there is room", for (;;) {
-    weir_status s = pass_on(cx, in);
-    if (s != WEIR_OK) return s;
-});
+TROUBLE_AT_ROW(
+    row_floods, "emits without an end and never looks whether there is room", for (;;) {
+        weir_status s = pass_on(cx, in);
+        if (s != WEIR_OK) return s;
+    });
 
 /* ---- in open ----------------------------------------------------------------------------------------------------- */
 
@@ -105,5 +116,5 @@ WEIR_COMPONENT(does_nothing, WEIR_OPERATOR, does_nothing_vtable, .id = "does_not
                .doc = "takes no row and says all is well", .in = "value:i64", .out = "value:i64", WEIR_OPTIONS(options));
 
 WEIR_PLUGIN("test.troublesome", "1.0.0", &row_fails_component, &row_says_nothing_component, &row_crashes_component,
-            &row_aborts_component, &row_exits_component, &row_floods_component, &open_fails_component,
-            &open_crashes_component, &runs_away_component, &does_nothing_component);
+            &row_recurses_component, &row_aborts_component, &row_exits_component, &row_floods_component,
+            &open_fails_component, &open_crashes_component, &runs_away_component, &does_nothing_component);
