@@ -34,6 +34,15 @@ struct weir_job {
     struct weir_node *node_list;
 };
 
+/* A struct of options, whose first member is its size. */
+struct weir__options_shape {
+    const char *name;
+    uint32_t size, first_size; /* here; in 0.1.0 */
+};
+/* Copies a caller's struct (NULL: all zero) into one of shape->size bytes. */
+WEIR_CHECKED weir_status weir__options_read(void *to, const struct weir__options_shape *, const void *from,
+                                            struct weir_error *);
+
 /* The runtime's error in the API's. */
 weir_status weir__report(weir_status, const struct weir_error *, struct weir_error_text *);
 weir_status weir__report_problems(const struct weir_problems *, bool json, weir_status, struct weir_error_text *);

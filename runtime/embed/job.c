@@ -50,11 +50,9 @@ static struct weir_assignment *assignments(const struct weir_setting *settings, 
     return to;
 }
 
-weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o,
-                          struct weir_job **to, struct weir_error_text *error)
+static weir_status load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o,
+                        struct weir_job **to, struct weir_error_text *error)
 {
-    static const struct weir_job_options none = {0};
-    if (!o) o = &none;
     struct weir_job *job = weir_alloc(sizeof *job);
     struct weir_problems problems = {0};
     struct weir_assignment *sets = assignments(o->sets, o->n_sets), *overrides = assignments(o->overrides, o->n_overrides);
@@ -71,6 +69,17 @@ weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const 
     else
         weir_job_destroy(job);
     return s;
+}
+
+weir_status weir_job_load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o,
+                          struct weir_job **to, struct weir_error_text *error)
+{
+    static const struct weir__options_shape shape = {"weir_job_options", sizeof *o, 48};
+    struct weir_error e = {0};
+    struct weir_job_options own;
+    *to = NULL;
+    weir_status s = weir__options_read(&own, &shape, o, &e);
+    return s == WEIR_OK ? load(runtime, path, &own, to, error) : weir__report(s, &e, error);
 }
 
 const char *weir_job_name(const struct weir_job *job)

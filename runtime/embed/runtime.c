@@ -120,10 +120,13 @@ static weir_status create(struct weir_runtime *r, const struct weir_runtime_opti
 weir_status weir_runtime_create(const struct weir_runtime_options *o, struct weir_runtime **runtime,
                                 struct weir_error_text *error)
 {
+    static const struct weir__options_shape shape = {"weir_runtime_options", sizeof *o, 48};
     struct weir_error e = {0};
+    struct weir_runtime_options own;
     struct weir_runtime *r = weir_alloc(sizeof *r);
     *runtime = NULL;
-    weir_status s = create(r, o, &e);
+    weir_status s = weir__options_read(&own, &shape, o, &e);
+    if (s == WEIR_OK) s = create(r, &own, &e);
     if (s == WEIR_OK)
         *runtime = r;
     else

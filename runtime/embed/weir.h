@@ -46,7 +46,7 @@ WEIR_API void weir_text_free(char *text);
 
 /* ---- runtime ----------------------------------------------------------------------------------------------------- */
 
-struct weir_runtime_options { /* zeroed is fine; struct_size = sizeof */
+struct weir_runtime_options { /* struct_size = sizeof; the rest may be zero */
     uint32_t struct_size, reserved;
     /* Configuration file; NULL: $WEIR_CONFIG, else $XDG_CONFIG_HOME/weir/weir.yaml, else /etc/weir/weir.yaml, if there. */
     const char *config;
@@ -71,7 +71,7 @@ WEIR_API weir_status weir_runtime_reference(struct weir_runtime *, char **text, 
 struct weir_setting {
     const char *name, *value;
 };
-struct weir_job_options { /* zeroed is fine; struct_size = sizeof */
+struct weir_job_options { /* struct_size = sizeof; the rest may be zero */
     uint32_t struct_size;
     uint32_t parallelism;            /* as -p; 0: not given */
     const struct weir_setting *sets; /* as --set: vars of the manifest */

@@ -57,6 +57,44 @@ static void problems_say_where(void)
     stage_end(&g);
 }
 
+/* Structs of callers that were compiled with another weir.h. */
+static void options_say_how_large_they_are(void)
+{
+    struct stage g;
+    const struct weir_setting sets[] = {{"to", "7"}};
+    struct {
+        struct weir_job_options options;
+        uint64_t later;
+    } newer = {.options = {.struct_size = sizeof newer, .sets = sets, .n_sets = 1}};
+    struct weir_job_options *o = &newer.options;
+    stage_init(&g, NULL);
+    load(&g, numbers, o); /* a newer caller that uses nothing new */
+    weir_job_destroy(g.job);
+    newer.later = 1;
+    const char *path = write_file("numbers.yaml", numbers);
+    CU_ASSERT_EQUAL(weir_job_load(g.runtime, path, o, &g.job, &g.error), WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(g.error.text, "something is set beyond the 48 bytes that libweir");
+    CU_ASSERT_PTR_NULL(g.job);
+    o->struct_size = 12;
+    CU_ASSERT_EQUAL(weir_job_load(g.runtime, path, o, &g.job, &g.error), WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(g.error.text, "weir_job_options.struct_size is 12, but that struct never had less than ");
+    o->struct_size = 0; /* somebody forgot it: what was there in the first version is read */
+    load(&g, numbers, o);
+    expect_ok(&g, weir_job_start(g.job, &g.error));
+    CU_ASSERT(weir_job_wait(g.job, -1));
+    struct weir_job_status s;
+    weir_job_status(g.job, &s);
+    CU_ASSERT_EQUAL(s.rows_read, 7);
+    weir_job_status_free(&s);
+
+    struct weir_runtime *runtime = g.runtime;
+    const struct weir_runtime_options small = {.struct_size = 8};
+    CU_ASSERT_EQUAL(weir_runtime_create(&small, &runtime, &g.error), WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(g.error.text, "weir_runtime_options.struct_size is 8");
+    CU_ASSERT_PTR_NULL(runtime);
+    stage_end(&g);
+}
+
 static void every_graph_is_printed_in_every_format(void)
 {
     static const char *const graphs[] = {"stream", "job", "execution"}, *const formats[] = {"text", "dot", "mermaid",
@@ -134,7 +172,8 @@ static void components_are_listed(void)
     stage_end(&g);
 }
 
-WEIR_SUITE(manifest) = {{"a manifest runs with settings", a_manifest_runs_with_settings},
+WEIR_SUITE(manifest) = {{"options say how large they are", options_say_how_large_they_are},
+                        {"a manifest runs with settings", a_manifest_runs_with_settings},
                         {"problems say where", problems_say_where},
                         {"every graph is printed in every format", every_graph_is_printed_in_every_format},
                         {"stop, cancel and failure are told apart", stop_cancel_and_failure_are_told_apart},
