@@ -98,7 +98,8 @@ static void read_defaults(struct weir__job *job, const struct weir_value *defaul
 static void read_plugin(struct weir__job *job, const struct weir_value *value)
 {
     if (value->kind != WEIR_VALUE_SCALAR || value->broken) {
-        weir__say(job, value, weir_strdup("plugins: [./plugins/mine.so]"), "expected the path of a plugin file");
+        weir__say(job, value, weir_strdup("plugins: [./plugins/mine.so]"),
+                  "expected the path of a plugin file or of a directory of them");
         return;
     }
     const char *name = value->text; /* may hold ${env:HOME} */
@@ -131,7 +132,7 @@ static void read_plugins(struct weir__job *job, const struct weir_value *plugins
     }
     if (plugins->kind != WEIR_VALUE_SEQUENCE) {
         weir__say(job, plugins, weir_strdup("plugins: [./plugins/mine.so]"),
-                  "expected a list of plugin files, found a mapping");
+                  "expected a list of plugin files or directories, found a mapping");
         return;
     }
     for (size_t i = 0; i < plugins->n; i++) read_plugin(job, plugins->items[i]);

@@ -6,12 +6,13 @@
 #include <weir/component.h>
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "loader/elf_file.h"
 #include "loader/plugin_internal.h"
 
-enum { OTHERS_MAY_WRITE = 022 };
+enum { OTHERS_MAY_WRITE = 022, EVERYBODY_MAY_WRITE = 02, STICKY = 01000 };
 #define REBUILD "rebuild the plugin with this weir's headers (<weir/udf.h>)"
 
 /* ---- trust ------------------------------------------------------------------------------------------------------- */
@@ -21,6 +22,43 @@ static bool owner_is_trusted(const struct weir_platform *p, uint32_t owner, cons
     struct weir_file_info info;
     if (owner == 0 || owner == weir_process_user()) return true;
     return installation && p->info(p->self, installation, &info, NULL) == WEIR_OK && info.owner == owner;
+}
+
+/* Whoever may rename files in a folder may put another one in their place: in his own folder, and in one that everybody can
+ * write, unless it is sticky, as /tmp is. As sudo and sshd look at the folders of their files. */
+static weir_status trust_folder(const struct weir_platform *p, const char *path, const char *folder,
+                                const char *installation, struct weir_error *error)
+{
+    struct weir_file_info info;
+    weir_status s = p->info(p->self, folder, &info, error);
+    if (s != WEIR_OK) return s;
+    if (!owner_is_trusted(p, info.owner, installation))
+        return weir__refuse(error,
+                            "%s: expected folders above it that belong to root, you (user %u) or the owner of weir's "
+                            "installation, found '%s' of user %u, who could put another file in its place; move the plugin, "
+                            "or `chown` the folder if you trust it",
+                            path, weir_process_user(), folder, info.owner);
+    if ((info.mode & EVERYBODY_MAY_WRITE) && !(info.mode & STICKY))
+        return weir__refuse(error,
+                            "%s: expected folders above it that not everybody can write, found '%s' with mode %04o, in "
+                            "which anybody could put another file in its place; `chmod o-w` it, or move the plugin",
+                            path, folder, info.mode & 07777);
+    return WEIR_OK;
+}
+
+static weir_status trust_folders(const struct weir_platform *p, const char *path, const char *installation,
+                                 struct weir_error *error)
+{
+    char *folder = NULL;
+    weir_status s = weir_path_resolve(path, &folder, error);
+    while (s == WEIR_OK && strcmp(folder, "/") != 0) {
+        char *above = weir_path_dirname(folder);
+        weir_free(folder);
+        folder = above;
+        s = trust_folder(p, path, folder, installation, error);
+    }
+    weir_free(folder);
+    return s;
 }
 
 weir_status weir_plugin_file_trust(const struct weir_platform *p, const char *path, const char *installation,
@@ -46,8 +84,8 @@ weir_status weir_plugin_file_trust(const struct weir_platform *p, const char *pa
         return weir__refuse(error,
                             "%s: expected a file that only its owner can write, found mode %03o, which lets %s change it; "
                             "`chmod go-w` it",
-                            path, info.mode & 0777, info.mode & 02 ? "everybody" : "its group");
-    return WEIR_OK;
+                            path, info.mode & 0777, info.mode & EVERYBODY_MAY_WRITE ? "everybody" : "its group");
+    return trust_folders(p, path, installation, error);
 }
 
 /* ---- the note ---------------------------------------------------------------------------------------------------- */

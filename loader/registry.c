@@ -240,10 +240,37 @@ static char *search_name(const struct weir_registry *r, const char *name)
     return NULL;
 }
 
+static weir_status count_plugin(void *to, const char *path, bool is_directory, int64_t size)
+{
+    (void)is_directory, (void)size;
+    *(size_t *)to += weir_path_has_suffix(path, ".so");
+    return WEIR_OK;
+}
+
+/* A folder that is named in person: it must be one, with plugins in it. What is wrong with single files is told when a job
+ * needs them, as for any directory. */
+static weir_status add_directory(struct weir_registry *r, const char *path, struct weir_error *error)
+{
+    size_t n = 0;
+    weir_status s = r->platform->list(r->platform->self, path, count_plugin, &n, error);
+    if (s != WEIR_OK) return s;
+    if (n == 0) return weir__refuse(error, "%s: expected plugin files (X.so) in the directory, found none", path);
+    search_directory(r, path);
+    return WEIR_OK;
+}
+
+static bool is_directory_of_plugins(const struct weir_registry *r, const char *path)
+{
+    struct weir_file_info info;
+    return !weir_path_has_suffix(path, ".so") && r->platform->info(r->platform->self, path, &info, NULL) == WEIR_OK &&
+           info.is_directory;
+}
+
 weir_status weir_registry_add(struct weir_registry *r, const char *path_or_name, const struct weir_plugin_info **info,
                               struct weir_error *error)
 {
     *info = NULL;
+    if (strchr(path_or_name, '/') && is_directory_of_plugins(r, path_or_name)) return add_directory(r, path_or_name, error);
     if (strchr(path_or_name, '/')) return learn(r, path_or_name, info, NULL, error);
     char *path = search_name(r, path_or_name);
     if (path) {

@@ -66,7 +66,8 @@ WEIR_CHECKED weir_status weir_registry_create(const struct weir_registry_options
                                               struct weir_error *);
 void weir_registry_destroy(struct weir_registry *); /* opened files stay mapped; NULL is fine */
 
-/* Makes a file known (path with '/', or a name searched in the directories). Checked as loader/plugin_file.h says. */
+/* Makes a file known (path with '/', or a name searched in the directories), or the files of a directory (path with '/';
+ * *info is NULL then). Checked as loader/plugin_file.h says. */
 WEIR_CHECKED weir_status weir_registry_add(struct weir_registry *, const char *path_or_name,
                                            const struct weir_plugin_info **, struct weir_error *);
 

@@ -18,6 +18,10 @@ struct weir_test {
 #define WEIR_ASSERT_CONTAINS(text, part) weir_assert_contains((text), (part), __FILE__, __LINE__)
 void weir_assert_contains(const char *text, const char *part, const char *file, int line);
 
+/* For a test that cannot be run here: says so, beside its name and at the end. When every test that was asked for is
+ * skipped, the program ends with 77, which ctest knows as skipped. */
+void weir_skip(const char *why);
+
 struct weir_suite_entry {
     const char *name;
     const struct weir_test *tests;

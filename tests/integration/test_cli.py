@@ -52,6 +52,17 @@ class Run(WeirTest):
         self.assertRegex(done.err.splitlines()[-1],
                          r"^good: finished: read 3 records, wrote 3, rejected 0, late 0 in \d+\.\d{3} s: [\d,]+ records/s$")
 
+    def test_plugins_are_files_or_directories(self):
+        toys = BUILD / "tests" / "plugins" / "toys"
+        text = ("job: d\nnodes:\n  - {id: in, source: {sequence: {to: 3, field: n}}}\n"
+                "  - {id: out, from: in, sink: measured_sink}\n")
+        for plugins in (toys, f"{toys}/", toys / "toy_measured.so"):
+            self.weir("run", self.job(f"plugins: ['{plugins}']\n{text}"))
+            self.weir("run", self.job(text), "--plugins", plugins)
+        (self.folder / "empty").mkdir()
+        said = self.weir("run", self.job(f"plugins: [./empty]\n{text}"), code=2).err
+        self.assertIn("expected plugin files (X.so) in the directory, found none", said)
+
     def test_metrics_of_components(self):
         job = self.job("job: m\nnodes:\n  - {id: in, source: {sequence: {to: 1000, field: n}}}\n"
                        "  - {id: m, from: in, process: measured}\n  - {id: out, from: m, sink: discard}\n")

@@ -81,11 +81,34 @@ static void refuses_files_that_others_can_write(void)
     folder_finish(&folder);
 }
 
+static void refuses_folders_that_others_can_write(void)
+{
+    folder_init(&folder);
+    const char *inner = in_folder(&folder, "inner");
+    mkdir(inner, 0755);
+    const char *path = copy_into(&folder, GOOD, "inner/plugin.so");
+    CU_ASSERT_STRING_EQUAL(refusal(path), "");
+    chmod(inner, 0777);
+    says(path, "expected folders above it that not everybody can write", "with mode 0777", "`chmod o-w` it");
+    WEIR_ASSERT_CONTAINS(refusal(path), inner);
+    chmod(inner, 01777); /* as /tmp: everybody may write, but not rename what belongs to others */
+    CU_ASSERT_STRING_EQUAL(refusal(path), "");
+    chmod(inner, 0755);
+    chmod(folder.path, 0777); /* however far above */
+    says(path, "expected folders above it that not everybody can write", folder.path, "or move the plugin");
+    chmod(folder.path, 0700);
+    CU_ASSERT_STRING_EQUAL(refusal(path), "");
+    folder_finish(&folder);
+}
+
 static void refuses_a_foreign_owner_but_not_the_installations(void)
 {
     struct weir_error error;
     struct weir_plugin_file f;
-    if (geteuid() != 0) return; /* only root can give files away */
+    if (geteuid() != 0) {
+        weir_skip("only root can give files away");
+        return;
+    }
     folder_init(&folder);
     const char *path = copy_into(&folder, GOOD, "foreign.so"), *installation = copy_into(&folder, GOOD, "weir");
     CU_ASSERT_EQUAL(chown(path, 12345, 12345), 0);
@@ -93,6 +116,12 @@ static void refuses_a_foreign_owner_but_not_the_installations(void)
          "`chown` it if you trust it");
     CU_ASSERT_EQUAL(weir_plugin_file_check(weir_platform_os(), path, installation, &f, &error), WEIR_E_PLUGIN);
     CU_ASSERT_EQUAL(chown(installation, 12345, 12345), 0);
+    CU_ASSERT_EQUAL(weir_plugin_file_check(weir_platform_os(), path, installation, &f, &error), WEIR_OK);
+    weir_plugin_file_finish(&f);
+    CU_ASSERT_EQUAL(chown(path, 0, 0), 0);
+    CU_ASSERT_EQUAL(chown(folder.path, 12345, 12345), 0);
+    says(path, "expected folders above it that belong to root, you (user 0) or the owner of weir's installation",
+         "of user 12345, who could put another file in its place", "move the plugin");
     CU_ASSERT_EQUAL(weir_plugin_file_check(weir_platform_os(), path, installation, &f, &error), WEIR_OK);
     weir_plugin_file_finish(&f);
     folder_finish(&folder);
@@ -220,6 +249,7 @@ WEIR_SUITE(plugin_file) = {
     {"follows links to the real file", follows_links_to_the_real_file},
     {"refuses what is no regular file", refuses_what_is_no_file},
     {"refuses files that others can write", refuses_files_that_others_can_write},
+    {"refuses folders that others can write", refuses_folders_that_others_can_write},
     {"refuses a foreign owner but not the installation's", refuses_a_foreign_owner_but_not_the_installations},
     {"refuses what is not ELF", refuses_what_is_not_elf},
     {"refuses code for other machines", refuses_code_for_other_machines},
