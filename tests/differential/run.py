@@ -17,6 +17,7 @@ import collections
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ import reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MOST_FAILURES = 8
+MOST_SECONDS = 60   # of one case, which takes milliseconds: it goes round in circles then
+HANGS = "no end after %d seconds" % MOST_SECONDS
 SETTINGS = ("parallelism", "batch_rows", "channel_batches", "schedule_seed")
 
 
@@ -192,7 +195,7 @@ class Runtime:
     def __init__(self, build, directory):
         self.command = [os.path.join(build, "tests/sim/sim_run"), "--exact", "--late", "--plugins",
                         os.path.join(build, "tests/differential/plugins")]
-        self.directory = directory
+        self.build, self.directory = build, directory
         self.process = None
         self.errors = None
 
@@ -221,12 +224,19 @@ class Runtime:
             f.write(manifest(case))
         if not self.process:
             self.start()
-        lines = []
+        watchdog = threading.Timer(MOST_SECONDS, self.process.kill)
+        watchdog.start()
         try:
             self.process.stdin.write("%s --seed %d\n" % (path, case["schedule_seed"]))
             self.process.stdin.flush()
+            return self.read(case)
         except BrokenPipeError:
-            pass
+            return None, "sim_run is gone: " + str(self.stop())
+        finally:
+            watchdog.cancel()
+
+    def read(self, case):
+        lines = []
         for line in self.process.stdout:
             line = line.rstrip("\n")
             if line == "end ok":
@@ -235,7 +245,10 @@ class Runtime:
                 return None, "the job failed: " + "\n".join(lines)
             if not line.startswith("run "):
                 lines.append(line)
-        return None, "sim_run died: " + str(self.stop())
+        code, said = self.process.wait(), self.stop()
+        if code == -signal.SIGKILL:
+            return None, HANGS
+        return None, "sim_run died (%d): %s" % (code, said)
 
     def wrong(self, case):
         """None, or what is wrong with the runtime's result."""
@@ -256,15 +269,42 @@ def with_settings(case, rng, **more):
     return changed
 
 
+def plain(case, rng):
+    """The case as a window that the fast path of the runtime takes; None when it takes none of its kind."""
+    if case["assigner"]["kind"] not in ("tumbling", "sliding") or case["assigner"]["time"] != "event" or not case["keyed"]:
+        return None
+    names = rng.sample(cases.AGGREGATES, rng.randint(1, 4))
+    return dict(case, trigger=None, evictor=None, function={"aggregate": names})
+
+
 def variants(seed, long):
-    """The case of a seed under one setting or several."""
+    """The case of a seed, and others made of it."""
     case = cases.generate(seed)
     rng = random.Random(seed)
-    yield case
-    if can_rush(case):
-        yield with_settings(case, rng, rush=True)
-    for _ in range(2 if long else 0):
-        yield with_settings(case, rng, rush=can_rush(case))
+    for made in (case, plain(case, rng)):
+        if not made:
+            continue
+        yield made
+        if can_rush(made):
+            yield with_settings(made, rng, rush=True)
+        for _ in range(2 if long else 0):
+            yield with_settings(made, rng, rush=can_rush(made))
+
+
+def enough_of_each(seeds, each):
+    """The seeds, and as many behind them as it takes for every feature to be in `each` cases."""
+    last = seeds[-1] if seeds else 0
+    known = set().union(*(cases.features(cases.generate(seed)) for seed in range(1, 1001))) if each else set()
+    seen, more = collections.Counter(), []
+    for seed in seeds:
+        seen.update(cases.features(cases.generate(seed)))
+    while any(seen[feature] < each for feature in known):
+        last += 1
+        features = cases.features(cases.generate(last))
+        if any(seen[feature] < each for feature in features):
+            seen.update(features)
+            more.append(last)
+    return list(seeds) + more
 
 
 class Campaign:
@@ -273,7 +313,7 @@ class Campaign:
         self.seeds = collections.deque(options.seeds)
         self.lock = threading.Lock()
         self.played, self.failures, self.features = 0, 0, collections.Counter()
-        self.left_over = []
+        self.left_over, self.reported = [], 0
 
     def next_seed(self):
         with self.lock:
@@ -296,9 +336,16 @@ class Campaign:
             self.features.update(cases.features(case))
             self.failures += wrong is not None
         if wrong is not None:
-            small = case if self.options.whole else shrunk(runtime, case)
+            small = case if self.options.whole or wrong == HANGS else shrunk(runtime, case)
             with self.lock:
-                report(runtime, case, small, wrong, self.options.build)
+                self.reported += 1
+                report(runtime, case, small, wrong, self.file_of(case))
+
+    def file_of(self, case):
+        """Where the failing case is left."""
+        folder = os.path.join(self.options.build, "tests/differential/failed")
+        os.makedirs(folder, exist_ok=True)
+        return os.path.join(folder, "%s-%d.json" % (case["seed"], self.reported))
 
     def run(self):
         workers = [threading.Thread(target=self.work) for _ in range(self.options.jobs)]
@@ -308,8 +355,10 @@ class Campaign:
             worker.join()
         for said in self.left_over:
             print(said)
-        print("%d cases, %d runs of them, %d differ" % (len(self.options.seeds) - len(self.seeds), self.played,
-                                                        self.failures))
+        if self.options.features:
+            for feature, n in sorted(self.features.items()):
+                print("%6d  %s" % (n, feature))
+        print("%d seeds, %d runs, %d differ" % (len(self.options.seeds) - len(self.seeds), self.played, self.failures))
         return 1 if self.failures or self.left_over else 0
 
 
@@ -324,10 +373,18 @@ def outputs(result):
         "\n      %d dropped" % result["dropped"]
 
 
-def report(runtime, case, small, wrong, build):
-    folder = os.path.join(build, "tests/differential/failed")
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "%s%s.json" % (case["seed"], "-rush" if case.get("rush") else ""))
+def show(runtime, case):
+    print("  %s" % runtime.wrong(case))
+    print("    expected:\n%s" % outputs(reference.simulate(case)))
+    actual = None
+    try:
+        actual, trouble = runtime.play(case)
+    except ValueError as e:
+        trouble = str(e)
+    print("    the runtime's:\n%s" % (outputs(actual) if actual else "      " + trouble))
+
+
+def report(runtime, case, small, wrong, path):
     with open(path, "w") as f:
         json.dump(small, f, indent=1)
     with open(path.replace(".json", ".yaml"), "w") as f:
@@ -335,15 +392,9 @@ def report(runtime, case, small, wrong, build):
     settings = ", ".join("%s %s" % (name, case[name]) for name in SETTINGS)
     print("seed %s (%s%s): %s" % (case["seed"], settings, ", rushed" if case.get("rush") else "", wrong))
     print("  made smaller: %s" % json.dumps(small))
-    print("  %s" % runtime.wrong(small))
-    print("    expected:\n%s" % outputs(reference.simulate(small)))
-    actual = None
-    try:
-        actual, trouble = runtime.play(small)
-    except ValueError as e:
-        trouble = str(e)
-    print("    the runtime's:\n%s" % (outputs(actual) if actual else "      " + trouble))
-    print("  to see it again: tests/differential/run.py --build %s --case %s" % (build, path))
+    if wrong != HANGS:
+        show(runtime, small)
+    print("  to see it again: tests/differential/run.py --build %s --case %s" % (runtime.build, path))
     print("  the job alone:   %s %s --seed %d" % (" ".join(runtime.command), path.replace(".json", ".yaml"),
                                                   small["schedule_seed"]))
     sys.stdout.flush()
@@ -356,7 +407,7 @@ def check_file(options):
         runtime = Runtime(options.build, directory)
         wrong = runtime.wrong(case)
         if wrong:
-            report(runtime, case, case, wrong, options.build)
+            report(runtime, case, case, wrong, options.case)
         else:
             print("no difference")
         runtime.stop()
@@ -373,6 +424,9 @@ def main():
     parser.add_argument("--build", default=os.path.join(ROOT, "build/dev"), help="build folder")
     parser.add_argument("--seeds", type=seed_range, help="A..B, or one")
     parser.add_argument("--long", action="store_true", help="1..5000, each under more settings")
+    parser.add_argument("--each", type=int, default=0, metavar="N",
+                        help="more seeds, until every feature is in N cases")
+    parser.add_argument("--features", action="store_true", help="say in how many runs each feature was")
     parser.add_argument("--case", help="file with one case")
     parser.add_argument("--whole", action="store_true", help="do not make failing cases smaller")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
@@ -381,6 +435,7 @@ def main():
         return check_file(options)
     if options.seeds is None:
         options.seeds = seed_range("1..5000" if options.long else "1..300")
+    options.seeds = enough_of_each(options.seeds, options.each)
     return Campaign(options).run()
 
 
