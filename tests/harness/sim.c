@@ -104,21 +104,36 @@ static weir_status run_until_quiet(struct weir_sim *s, struct all *a, uint32_t *
     return WEIR_OK;
 }
 
-/* The random walk above may have missed a subtask: ask each once before calling it a deadlock. */
+/* Each once, from one drawn at random on: the walk above may have missed a subtask. */
 static weir_progress ask_all(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
 {
     weir_progress any = WEIR_NONE;
+    uint32_t first = (uint32_t)weir_random_below(&s->random, a->n);
     for (uint32_t i = 0; i < a->n; i++) {
-        if (is_over(a->subtasks[i])) continue;
-        weir_progress p = step_one(s, a->subtasks[i]);
+        struct weir_subtask *t = a->subtasks[(first + i) % a->n];
+        if (is_over(t)) continue;
+        weir_progress p = step_one(s, t);
         if (p == WEIR_FAILED) {
-            weir_error_set(error, a->subtasks[i]->error.status, "%s", a->subtasks[i]->error.text);
+            weir_error_set(error, t->error.status, "%s", t->error.text);
             return p;
         }
         if (p == WEIR_DONE) --*left;
         if (p != WEIR_NONE) any = WEIR_MADE;
     }
     return any;
+}
+
+/* Moves time on until something comes of it. */
+static weir_status wait_for_work(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
+{
+    for (;;) {
+        weir_progress p = ask_all(s, a, left, error);
+        if (p == WEIR_FAILED) return error->status;
+        if (p == WEIR_MADE) return WEIR_OK;
+        if (!move_time(s, a))
+            return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", *left);
+        if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
+    }
 }
 
 static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error *error)
@@ -130,14 +145,8 @@ static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error 
     }
     while (left > 0) {
         weir_status status = run_until_quiet(s, a, &left, error);
+        if (status == WEIR_OK && left > 0) status = wait_for_work(s, a, &left, error);
         if (status != WEIR_OK) return status;
-        if (left == 0) break;
-        weir_progress p = ask_all(s, a, &left, error);
-        if (p == WEIR_FAILED) return error->status;
-        if (p == WEIR_MADE) continue;
-        if (!move_time(s, a))
-            return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", left);
-        if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
     }
     return WEIR_OK;
 }
