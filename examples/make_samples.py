@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the sample inputs of the examples anew: hot_pages/access.log, hot_items/behaviour.csv, login_failures/logins.csv.
+"""Writes the sample inputs of the examples anew.
 
 Everything in them is invented. The generator is seeded, so that the same program gives the same files.
 """
@@ -19,6 +19,19 @@ PAGES = ["/", "/index.html", "/news/", "/news/flood-warning", "/weirs/upper", "/
 def out_of_order(random, moments, disorder):
     """Moments as a busy server logs them: each line is written when its request is over."""
     return [at for _, at in sorted((at + random.uniform(0, disorder), at) for at in moments)]
+
+
+def iso(at):
+    millis = round(at * 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(millis // 1000))}.{millis % 1000:03}Z"
+
+
+def write_table(path, header, rows, disorder, random):
+    """rows: (at, the other cells...); the time becomes the last column."""
+    with open(HERE / path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(header + "\n")
+        for _, (at, *cells) in sorted((row[0] + random.uniform(0, disorder), row) for row in rows):
+            file.write(",".join(map(str, [*cells, iso(at)])) + "\n")
 
 
 def access_log(random, lines=2000, start=1714557600, hours=5):
@@ -65,12 +78,22 @@ def logins(random, start=1714557600, users=40):
         file.write("user,success,at\n")
         for at in out_of_order(random, by_moment, 4):
             user, success = by_moment[at]
-            millis = round(at * 1000)
-            when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(millis // 1000))
-            file.write(f"{user},{str(success).lower()},{when}.{millis % 1000:03}Z\n")
+            file.write(f"{user},{str(success).lower()},{iso(at)}\n")
+
+
+def visits(random, n=1500, start=1714557600, hours=6):
+    pages = [page for page in PAGES if "." not in page and "?" not in page]
+    rows = []
+    for _ in range(n):
+        page = pages[min(int(random.expovariate(0.4)), len(pages) - 1)]
+        visitor = f"v{min(int(random.expovariate(0.03)), 120):03}" if random.random() < 0.9 else ""  # some wish to be nobody
+        rows.append((start + random.uniform(0, hours * 3600), page, visitor))
+    rows.append((start + 3600, "/", "v000"))  # belongs to the second hour
+    write_table("page_views/visits.csv", "page,visitor,at", rows, 45, random)
 
 
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
     logins(random.Random(3))
+    visits(random.Random(4))

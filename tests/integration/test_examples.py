@@ -15,6 +15,68 @@ SPREADS = [  # options of `weir run` under which the result must be the same
 ]
 
 
+class Example(WeirTest):
+    """An example whose oracle has its name. Its job has variables for its input files, which the oracle takes in this order,
+    and for its output files: the oracle prints the first, and writes the others where it is told."""
+    NAME, SOURCES, INPUTS, OUTPUTS = "", (), ("input",), ("output",)
+
+    def samples(self):
+        return [EXAMPLES / self.NAME / f"{source}.csv" for source in self.SOURCES]
+
+    def expected(self, files, rules):
+        paths = {name: self.folder / f"expected_{name}.csv" for name in self.OUTPUTS[1:]}
+        options = [word for name, value in {**rules, **paths}.items() for word in (f"--{name}", value)]
+        first, _ = self.oracle(f"{self.NAME}.py", *files, *options)
+        return [first, *map(self.sorted_lines, paths.values())]
+
+    def run_once(self, files, *options, **settings):
+        """The outputs' lines, sorted, and the run's totals."""
+        outs = {name: self.folder / f"{name}.csv" for name in self.OUTPUTS}
+        totals = self.run_job(EXAMPLES / self.NAME / "job.yaml", *options, **dict(zip(self.INPUTS, files)), **outs, **settings)
+        return [self.sorted_lines(path) for path in outs.values()], totals
+
+    def check(self, files, rules=None, spreads=None, **settings):
+        """rules: settings that the oracle must know; settings: those that change nothing."""
+        expected = self.expected(files, rules or {})
+        cut = [word for source in self.SOURCES for word in ("-D", f"nodes.{source}.source.file.split_size=2KiB")]
+        for spread in spreads or [*SPREADS, ["-p", "1", *cut], ["-p", "4", *cut]]:
+            with self.subTest(spread=spread, rules=rules):
+                found, totals = self.run_once(files, *spread, **rules or {}, **settings)
+                self.assertEqual(found, expected)
+                self.assertEqual((totals["late"], totals["printed"]), (0, []), "nothing is late")
+        return expected
+
+    def table(self, name, header, *rows):
+        """A CSV file whose last column is a time, written as seconds after 2024-01-01."""
+        lines = [header]
+        for row in rows:
+            cells, _, second = row.rpartition(",")
+            millis = round(float(second) * 1000)
+            lines.append(f"{cells},2024-01-01T{millis // 3600000:02}:{millis // 60000 % 60:02}:{millis // 1000 % 60:02}"
+                         f".{millis % 1000:03}Z")
+        return self.file(name, "\n".join(lines) + "\n")
+
+    @staticmethod
+    def shortly(lines):
+        """Without the header and the date of `table`."""
+        return [line.rstrip("\n").replace("2024-01-01T", "").replace("Z", "") for line in lines[1:]]
+
+
+class PageViews(Example):
+    NAME, SOURCES = "page_views", ("visits",)
+
+    def test_sample(self):
+        self.check(self.samples())
+        self.check(self.samples(), {"size": "7min"}, SPREADS[1:4:2])
+
+    def test_edges_of_an_hour_and_visitors_without_a_name(self):
+        visits = self.table("visits.csv", "page,visitor,at", "/,ann,3600", "/,ann,3599.999", "/,bob,0", "/,bob,1", "/,,2",
+                            "/quiet,,0", "/,ann,7199.999")
+        found, _ = self.run_once([visits], delay="2h")
+        self.assertEqual(found, self.expected([visits], {}))
+        self.assertEqual(self.shortly(found[0]), ["/,00:00:00.000,4,2", "/,01:00:00.000,2,1", "/quiet,00:00:00.000,1,0"])
+
+
 class HotPages(WeirTest):
     JOB = EXAMPLES / "hot_pages" / "job.yaml"
 

@@ -1,9 +1,10 @@
-"""What the oracles share: durations as the manifests write them, sliding windows, ranking. Python's standard library
+"""What the oracles share: durations and times as the manifests write them, sliding windows, ranking. Python's standard library
 only.
 
 The oracles say what the examples must give, worked out from the rules of event time (docs/semantics.md), record by
 record and without a thought for speed. They share no code with weir.
 """
+import datetime
 import re
 
 UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -16,6 +17,18 @@ def duration(text):
     if not parts or "".join(n + unit for n, unit in parts) != text.replace(" ", ""):
         raise ValueError(f"{text!r} is no duration")
     return sum(int(n) * UNITS[unit] for n, unit in parts)
+
+
+def milliseconds(text):
+    """An ISO 8601 time in milliseconds since 1970."""
+    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return round(moment.timestamp() * 1000)
+
+
+def iso(at):
+    """The other way, as weir writes it."""
+    moment = datetime.datetime.fromtimestamp(at // 1000, datetime.timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03}Z"
 
 
 def sliding_windows(at, size, slide):

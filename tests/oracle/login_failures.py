@@ -9,19 +9,8 @@ After an alert the count starts anew. Output: user,first,last, times in ISO 8601
 import argparse
 import collections
 import csv
-import datetime
 
-from common import duration
-
-
-def milliseconds(text):
-    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return round(moment.timestamp() * 1000)
-
-
-def iso(at):
-    moment = datetime.datetime.fromtimestamp(at // 1000, datetime.timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03}Z"
+from common import duration, iso, milliseconds
 
 
 def alerts_of(attempts, within):

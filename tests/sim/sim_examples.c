@@ -27,7 +27,7 @@ struct example {
     const char *files[3];           /* variables that name output files */
     struct weir_assignment sets[4]; /* further variables */
     struct weir_assignment overrides[4];
-    const char *split_size; /* path of the option that cuts the input file; NULL: it stays whole */
+    const char *split_size, *other_split_size; /* paths of the options that cut the input files; NULL: they stay whole */
 };
 static const struct example examples[] = {
     {.name = "first_map", .folder = "first_map"},
@@ -51,6 +51,7 @@ static const struct example examples[] = {
      .folder = "login_failures",
      .files = {"output"},
      .split_size = "nodes.logins.source.file.split_size"},
+    {.name = "page_views", .folder = "page_views", .files = {"output"}, .split_size = "nodes.visits.source.file.split_size"},
     {.name = "wordcount", .folder = "wordcount", .split_size = "nodes.lines.source.file.split_size"},
     {.name = NULL},
 };
@@ -102,6 +103,7 @@ static struct settings settings_of(const struct example *e, uint64_t seed)
     override(&s, "defaults.channel_batches", draw(&r, channels, 3));
     override(&s, "defaults.chaining", weir_random_below(&r, 4) ? "true" : "false");
     if (e->split_size) override(&s, e->split_size, draw(&r, cuts, 3));
+    if (e->other_split_size) override(&s, e->other_split_size, draw(&r, cuts, 3));
     return s;
 }
 
