@@ -92,8 +92,21 @@ def visits(random, n=1500, start=1714557600, hours=6):
     write_table("page_views/visits.csv", "page,visitor,at", rows, 45, random)
 
 
+def readings(random, start=1714557600, sensors=12, seconds=60):
+    rows = []
+    for sensor in range(sensors):
+        at, temperature, trend = start + random.uniform(0, 1), 18 + random.uniform(-3, 3), 0.1
+        while at < start + seconds:
+            trend = random.choice([0.1, 0.1, 0.2, -0.1, 0.0]) if random.random() < 0.3 else trend
+            temperature += trend
+            rows.append((at, f"sensor{sensor:02}", round(temperature, 1)))
+            at += random.choice([0.1, 0.2, 0.5, 1.5]) * random.uniform(0.8, 1.2)
+    write_table("temperature/readings.csv", "sensor,temperature,at", rows, 0.4, random)
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
     logins(random.Random(3))
     visits(random.Random(4))
+    readings(random.Random(5))

@@ -77,6 +77,49 @@ class PageViews(Example):
         self.assertEqual(self.shortly(found[0]), ["/,00:00:00.000,4,2", "/,01:00:00.000,2,1", "/quiet,00:00:00.000,1,0"])
 
 
+class Temperature(Example):
+    NAME, SOURCES = "temperature", ("readings",)
+
+    def test_sample(self):
+        for rules in ({}, {"duration": "1ms"}, {"duration": "3s"}):
+            alerts, = self.check(self.samples(), rules)
+            self.assertGreater(len(alerts), 10)
+
+    def alerts(self, *rows):
+        readings = self.table("readings.csv", "sensor,temperature,at", *rows)
+        found, totals = self.run_once([readings], delay="1h")
+        self.assertEqual(found, self.expected([readings], {}))
+        self.assertEqual(totals["printed"], [])
+        return self.shortly(found[0])
+
+    def test_a_rise_of_exactly_a_second(self):
+        """A fall at the second's last millisecond is in time, whatever order the two come in; one after it is not."""
+        for order in (slice(None), slice(None, None, -1)):
+            found = self.alerts(*["in_time,20,1", "in_time,21,2", "in_time,20,3", "too_late,20,1", "too_late,21,2",
+                                  "too_late,20,3.001", "no_more,20,1", "no_more,21,2"][order])
+            self.assertEqual(found, ["no_more,00:00:02.000,00:00:03.000,21.0", "too_late,00:00:02.000,00:00:03.000,21.0"])
+
+    def test_equal_temperatures(self):
+        found = self.alerts("never,20,1", "never,20,2", "never,20,9",         # no rise
+                            "holds,20,1", "holds,21,2", "holds,21,2.5",       # a rise, and then it stays
+                            "late,20,1", "late,20,2", "late,21,3", "late,21,3.5", "late,20,4")  # a fall at its end
+        self.assertEqual(found, ["holds,00:00:02.000,00:00:03.000,21.0"])
+
+    def test_an_alert_begins_anew(self):
+        rising = [f"a,{20 + i},{1 + i * 0.5}" for i in range(7)]  # from 1 s to 4 s, the rise since 1.5
+        self.assertEqual(self.alerts(*rising), ["a,00:00:01.500,00:00:02.500,23.0", "a,00:00:03.000,00:00:04.000,26.0"])
+
+    def test_of_one_moment_the_highest_counts(self):
+        for order in (slice(None), slice(None, None, -1)):
+            found = self.alerts(*["a,20,1", "a,19,1", "a,20,2", "b,20,1", "b,19,2", "b,21,2"][order])
+            self.assertEqual(found, ["b,00:00:02.000,00:00:03.000,21.0"])
+
+    def test_late_readings_have_an_output(self):
+        readings = self.table("readings.csv", "sensor,temperature,at", "a,20,1", "a,21,9", "a,22,2")
+        _, totals = self.run_once([readings], "-D", "nodes.readings.time.emit=every_record")
+        self.assertEqual(totals["printed"], ["late> a,22.0"])
+
+
 class HotPages(WeirTest):
     JOB = EXAMPLES / "hot_pages" / "job.yaml"
 

@@ -52,6 +52,10 @@ static const struct example examples[] = {
      .files = {"output"},
      .split_size = "nodes.logins.source.file.split_size"},
     {.name = "page_views", .folder = "page_views", .files = {"output"}, .split_size = "nodes.visits.source.file.split_size"},
+    {.name = "temperature",
+     .folder = "temperature",
+     .files = {"output"},
+     .split_size = "nodes.readings.source.file.split_size"},
     {.name = "wordcount", .folder = "wordcount", .split_size = "nodes.lines.source.file.split_size"},
     {.name = NULL},
 };
