@@ -16,8 +16,8 @@ SPREADS = [  # options of `weir run` under which the result must be the same
 
 
 class Example(WeirTest):
-    """An example whose oracle has its name. Its job has variables for its input files, which the oracle takes in this order,
-    and for its output files: the oracle prints the first, and writes the others where it is told."""
+    """An example whose oracle has its name. Its job has variables for its input files, which the oracle takes in this
+    order, and for its output files: the oracle prints the first, and writes the others where it is told."""
     NAME, SOURCES, INPUTS, OUTPUTS = "", (), ("input",), ("output",)
 
     def samples(self):

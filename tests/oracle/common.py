@@ -1,5 +1,5 @@
-"""What the oracles share: durations and times as the manifests write them, sliding windows, ranking. Python's standard library
-only.
+"""What the oracles share: durations and times as the manifests write them, sliding windows, ranking. Python's standard
+library only.
 
 The oracles say what the examples must give, worked out from the rules of event time (docs/semantics.md), record by
 record and without a thought for speed. They share no code with weir.
