@@ -1,8 +1,9 @@
 /* rising - an alert when the temperature of a sensor has been rising for a while.
  *
  * Readings come in any order, and the alert is due at a moment at which there may be no reading at all. Both are a matter of
- * timers. A reading is put by under its time, and takes its turn when a timer says that nothing earlier is missing. A rise sets a second timer, for the moment at which it will have lasted long enough; a fall takes it back. Of
- * timers for one moment that with the smaller number fires first: a fall in the last millisecond is a fall in time.
+ * timers. A reading is put by under its time, and takes its turn when a timer says that nothing earlier is missing. A rise
+ * sets a second timer, for the moment at which it will have lasted long enough; a fall takes it back. Of timers for one
+ * moment that with the smaller number fires first: a fall in the last millisecond is a fall in time.
  */
 #include <weir/udf.h>
 

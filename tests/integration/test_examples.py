@@ -32,7 +32,8 @@ class Example(WeirTest):
     def run_once(self, files, *options, **settings):
         """The outputs' lines, sorted, and the run's totals."""
         outs = {name: self.folder / f"{name}.csv" for name in self.OUTPUTS}
-        totals = self.run_job(EXAMPLES / self.NAME / "job.yaml", *options, **dict(zip(self.INPUTS, files)), **outs, **settings)
+        settings = {**settings, **dict(zip(self.INPUTS, files)), **outs}
+        totals = self.run_job(EXAMPLES / self.NAME / "job.yaml", *options, **settings)
         return [self.sorted_lines(path) for path in outs.values()], totals
 
     def check(self, files, rules=None, spreads=None, **settings):
