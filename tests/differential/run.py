@@ -317,7 +317,11 @@ class Campaign:
 
     def next_seed(self):
         with self.lock:
-            return self.seeds.popleft() if self.seeds and self.failures < MOST_FAILURES else None
+            if not self.seeds or self.failures >= MOST_FAILURES:
+                return None
+            if self.options.long and len(self.seeds) % 500 == 0:
+                print("%d seeds are left" % len(self.seeds), flush=True)
+            return self.seeds.popleft()
 
     def work(self):
         with tempfile.TemporaryDirectory() as directory:
