@@ -104,9 +104,38 @@ def readings(random, start=1714557600, sensors=12, seconds=60):
     write_table("temperature/readings.csv", "sensor,temperature,at", rows, 0.4, random)
 
 
+def clicks(random, start=1714557600, users=25):
+    pages, by_moment = [page.split("?")[0] for page in PAGES], {}
+    for user in range(users):
+        at = start + random.uniform(0, 7200)
+        for _ in range(random.randint(3, 40)):
+            at += random.choice([5, 20, 60, 300, 1500, 3000]) * random.uniform(0.5, 1.5)
+            by_moment[round(at, 3)] = (f"user{user:02}", pages[min(int(random.expovariate(0.25)), len(pages) - 1)])
+    with open(HERE / "click_sessions" / "clicks.csv", "w", encoding="utf-8", newline="\n") as file:
+        file.write("user,page,at\n")
+        for at in out_of_order(random, by_moment, 55):
+            user, page = by_moment[at]
+            file.write(f"{user},{page},{iso(at)}\n")
+
+
+def levels(random, start=1714557600, lines=400):
+    moments = {}  # of arrival: a sensor reports every minute or so, one in ten over a bad network
+    for n in range(lines):
+        at = start + n * 20 + random.uniform(0, 20)
+        behind = random.choice([90, 400, 800, 1500]) * random.uniform(0.5, 1) if random.random() < 0.1 else 0
+        moments[at + behind] = (f"s{n % 3}", 100 + int(30 * random.random()) + n // 20, at)
+    with open(HERE / "late_data" / "readings.csv", "w", encoding="utf-8", newline="\n") as file:
+        file.write("sensor,level,at\n")
+        for arrival in sorted(moments):
+            sensor, level, at = moments[arrival]
+            file.write(f"{sensor},{level},{iso(at)}\n")
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
     logins(random.Random(3))
     visits(random.Random(4))
     readings(random.Random(5))
+    clicks(random.Random(4))
+    levels(random.Random(5))

@@ -251,6 +251,56 @@ class LoginFailures(WeirTest):
         self.assertEqual(self.sorted_lines(out), ["user,first,last\n", *expected])
 
 
+class ClickSessions(WeirTest):
+    JOB = EXAMPLES / "click_sessions" / "job.yaml"
+
+    def check(self, clicks, gap, spreads):
+        expected, _ = self.oracle("click_sessions.py", clicks, "--gap", gap)
+        for i, spread in enumerate(spreads):
+            with self.subTest(gap=gap, spread=spread):
+                out = self.folder / f"{i}.csv"
+                totals = self.run_job(self.JOB, *spread, input=clicks, output=out, gap=gap)
+                self.assertEqual(self.sorted_lines(out), expected)
+                self.assertEqual(totals["late"], 0)
+
+    def test_sample(self):
+        for gap in ("30min", "1min", "2h"):
+            self.check(EXAMPLES / "click_sessions" / "clicks.csv", gap, SPREADS)
+
+    def test_exactly_the_gap(self):
+        """TRAP: TOUCHING windows merge: a gap exactly equal to the timeout is one session; and a click that comes late joins
+        two visits."""
+        at = "2024-05-01T10:{:02}:00.{:03}Z".format
+        rows = [("a", at(0, 0)), ("a", at(30, 0)), ("b", at(0, 0)), ("b", at(30, 1)),
+                ("c", at(0, 0)), ("c", at(45, 0)), ("c", at(20, 0))]
+        text = "user,page,at\n" + "".join(f"{user},/{n},{moment}\n" for n, (user, moment) in enumerate(rows))
+        expected, _ = self.oracle("click_sessions.py", self.file("clicks.csv", text))
+        self.assertEqual([line.split(",")[3] for line in expected[1:]], ["2", "1", "1", "3"])
+        out = self.folder / "out.csv"
+        self.run_job(self.JOB, input=self.folder / "clicks.csv", output=out, delay="1h")
+        self.assertEqual(self.sorted_lines(out), expected)
+
+
+class LateData(WeirTest):
+    JOB = EXAMPLES / "late_data" / "job.yaml"
+
+    def test_sample(self):
+        readings = EXAMPLES / "late_data" / "readings.csv"
+        for settings in ({}, {"size": "7min", "patience": "4min"}, {"patience": "1h"}):
+            words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+            expected = {way: self.oracle("late_data.py", readings, way, *words)[0]
+                        for way in ("waited", "updated", "prompt", "late")}
+            self.assertGreater(len(expected["updated"]), len(expected["prompt"]))
+            for spread in SPREADS:
+                with self.subTest(settings=settings, spread=spread):
+                    outs = {way: self.folder / f"{way}.csv" for way in ("waited", "updated", "prompt")}
+                    totals = self.run_job(self.JOB, *spread, input=readings, **outs, **settings)
+                    for way, out in outs.items():
+                        self.assertEqual(self.sorted_lines(out), expected[way], way)
+                    printed = sorted(line.split("> ")[-1] + "\n" for line in totals["printed"])
+                    self.assertEqual(printed, expected["late"][1:])
+
+
 class WordCount(WeirTest):
     def counts(self, printed):
         """Lines of the print sink without the subtask's prefix."""

@@ -56,6 +56,11 @@ static const struct example examples[] = {
      .folder = "temperature",
      .files = {"output"},
      .split_size = "nodes.readings.source.file.split_size"},
+    {.name = "click_sessions",
+     .folder = "click_sessions",
+     .files = {"output"},
+     .split_size = "nodes.clicks.source.file.split_size"},
+    {.name = "late_data", .folder = "late_data", .files = {"waited", "updated", "prompt"}},
     {.name = "wordcount", .folder = "wordcount", .split_size = "nodes.lines.source.file.split_size"},
     {.name = NULL},
 };
