@@ -28,7 +28,7 @@ static int64_t count_pages(weir_ctx *cx, const weir_batch *clicks)
     return n;
 }
 
-/* Whether a was clicked before b. Rows come in order of arrival; of one moment the page decides, so that every run agrees. */
+/* Whether a was clicked before b. Rows come in order of arrival; at one moment the page decides, so that all runs agree. */
 static bool is_before(weir_row a, weir_row b)
 {
     weir_str page_a = weir_text(a, PAGE), page_b = weir_text(b, PAGE);
