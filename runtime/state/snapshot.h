@@ -1,0 +1,97 @@
+/* state/snapshot.h - the state of one operator subtask as bytes, and back: what checkpoints and savepoints are made of.
+ *
+ * Floor 3. Taken on the subtask's thread at a barrier (the cut); from then on it is plain memory that any one thread may
+ * write away. Format: docs/formats/savepoint.md; it is the same whatever backend held the state. Everything is msgpack, typed
+ * by the layouts that components declare, so that any msgpack reader can open it and a later job can restore it by name.
+ *
+ * A part has (1) keyed entries, cut into key groups, so that a restore at another parallelism reads only the groups it owns;
+ * timers are among them; (2) lists of items that belong to no key: source positions, broadcast states, whatever an operator
+ * keeps; each list says how it is dealt out again when the parallelism changes (semantics A6).
+ *
+ * Invariants: entries are in ascending order of key group; a part that was restored and cut again without a record in between
+ * holds the same entries.
+ */
+#ifndef WEIR_STATE_SNAPSHOT_H
+#define WEIR_STATE_SNAPSHOT_H
+
+#include "data/key.h"
+#include "data/schema.h"
+#include "state/state.h"
+#include "time/timers.h"
+
+/* How the items of a list reach the subtasks of a restored operator. */
+enum weir_deal {
+    WEIR_DEAL_SPLIT = 1, /* all items in subtask order, in contiguous runs; unchanged parallelism: each keeps its own */
+    WEIR_DEAL_UNION,     /* every subtask gets all */
+    WEIR_DEAL_COPY       /* subtask i gets those of subtask i modulo the old parallelism: broadcast states */
+};
+
+struct weir_snapshot_list {
+    char *name;
+    enum weir_deal deal;
+    struct weir_key_bytes bytes; /* the items, one after the other: each a msgpack value */
+    uint64_t n;
+};
+
+struct weir_snapshot_group {
+    uint32_t group;
+    size_t offset, length; /* in `keyed` */
+};
+
+/* Zeroed is empty. */
+struct weir_snapshot {
+    struct weir_key_bytes header; /* of keyed entries: one msgpack map; empty: not keyed */
+    struct weir_key_bytes keyed;
+    struct weir_snapshot_group *groups; /* that have entries, ascending */
+    size_t n_groups, groups_capacity;
+    uint64_t n_entries;
+    struct weir_snapshot_list *lists;
+    size_t n_lists, lists_capacity;
+};
+void weir_snapshot_finish(struct weir_snapshot *);
+
+/* Keyed state and timers of the operator's key groups; either may be NULL. key: the fields of the key, in order; their names
+ * go into the header. Called once for a snapshot. */
+WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, const struct weir_timers *,
+                                             const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
+                                             struct weir_error *);
+/* A list to add items to; names are unique. Valid until the next call. */
+struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char *name, enum weir_deal);
+WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n); /* a bin */
+/* The entries of a map: [key members, value members] each. */
+WEIR_CHECKED weir_status weir_snapshot_add_map(struct weir_snapshot_list *, struct weir_state_set *, uint32_t state,
+                                               const struct weir_key_ref *, struct weir_error *);
+
+/* ---- restoring --------------------------------------------------------------------------------------------------- */
+
+/* What becomes of a saved state. */
+enum weir_restored {
+    WEIR_RESTORED = 0, /* as it was */
+    WEIR_MIGRATED,     /* fields were added (zero), dropped, or widened */
+    WEIR_DROPPED,      /* the operator has no state of that name */
+    WEIR_REFUSED       /* see why */
+};
+struct weir_restored_state {
+    char *name, *why; /* why: what was added, dropped or widened, or cannot be read; NULL where all is as it was */
+    enum weir_restored result;
+};
+
+/* A saved header read against the states and key of an operator. */
+struct weir_restore;
+/* Fails when the header is not one, or when the key has other types; states that cannot be read are no failure here. */
+WEIR_CHECKED weir_status weir_restore_create(const uint8_t *header, size_t n, const struct weir_state_layout *,
+                                             uint32_t n_states, const struct weir_schema *key, struct weir_restore **,
+                                             struct weir_error *);
+void weir_restore_destroy(struct weir_restore *); /* NULL is fine */
+size_t weir_restore_count(const struct weir_restore *);
+const struct weir_restored_state *weir_restore_state(const struct weir_restore *, size_t i);
+
+/* Puts the entries of one key group into the set and the timers (either may be NULL: theirs are left out). Entries of states
+ * that are dropped are left out. Fails on a state that is refused, on bytes that are not such entries, or without memory. */
+WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const uint8_t *entries, size_t n, uint32_t group,
+                                            struct weir_state_set *, struct weir_timers *, struct weir_error *);
+/* One item of a list that weir_snapshot_add_map wrote, into a map of the same declaration. */
+WEIR_CHECKED weir_status weir_restore_map_entry(const uint8_t *item, size_t n, struct weir_state_set *, uint32_t state,
+                                                const struct weir_key_ref *, struct weir_error *);
+
+#endif

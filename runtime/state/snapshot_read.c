@@ -1,0 +1,570 @@
+/* snapshot_read.c - restoring: a saved header is matched with the operator's layouts once, then entries are read by it. Any
+ * one thread; the sets and timers are not in use yet.
+ *
+ * Saved states find theirs by name, members by name. A member that is new is zero; one that is gone is dropped; i32 may become
+ * i64 or f64, i64 may not become f64 (it may not fit), f32 may become f64, i64 and timestamp are the same. Anything else is
+ * refused before the job starts.
+ */
+#include <msgpack.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "data/key_internal.h"
+#include "state/snapshot.h"
+#include "state/snapshot_internal.h"
+
+#define DROPPED (-1)
+
+struct saved_field {
+    weir_type type;
+    int32_t member; /* of the layout's; DROPPED */
+};
+
+struct saved_state {
+    struct weir_restored_state told;
+    int32_t state; /* of the set; DROPPED */
+    weir_state_kind kind;
+    struct saved_field *fields, *key_fields;
+    uint32_t n_fields, n_key_fields;
+};
+
+struct weir_restore {
+    struct saved_state *states;
+    size_t n_states;
+    weir_type *key;
+    uint32_t n_key;
+};
+
+/* ---- msgpack trees ----------------------------------------------------------------------------------------------- */
+
+static weir_status not_ours(struct weir_error *error, const char *what)
+{
+    return weir_error_set(error, WEIR_E_DATA, "expected %s, found something else; the file is damaged, or not one of weir's",
+                          what);
+}
+
+static const msgpack_object *get(const msgpack_object *map, const char *name)
+{
+    size_t n = strlen(name);
+    for (uint32_t i = 0; map->type == MSGPACK_OBJECT_MAP && i < map->via.map.size; i++) {
+        const msgpack_object *key = &map->via.map.ptr[i].key;
+        if (key->type == MSGPACK_OBJECT_STR && key->via.str.size == n && memcmp(key->via.str.ptr, name, n) == 0)
+            return &map->via.map.ptr[i].val;
+    }
+    return NULL;
+}
+
+static const msgpack_object *get_array(const msgpack_object *map, const char *name)
+{
+    const msgpack_object *value = get(map, name);
+    return value && value->type == MSGPACK_OBJECT_ARRAY ? value : NULL;
+}
+
+/* A copy of a string member; NULL: it is not there. */
+static char *get_text(const msgpack_object *map, const char *name)
+{
+    const msgpack_object *value = get(map, name);
+    return value && value->type == MSGPACK_OBJECT_STR ? weir_strndup(value->via.str.ptr, value->via.str.size) : NULL;
+}
+
+static bool get_type(const msgpack_object *map, weir_type *type)
+{
+    char *name = get_text(map, "type");
+    bool known = name && weir_type_parse(name, type);
+    weir_free(name);
+    return known;
+}
+
+/* ---- matching ---------------------------------------------------------------------------------------------------- */
+
+static bool widens(weir_type from, weir_type to)
+{
+    bool whole = (from == WEIR_I64 || from == WEIR_TIMESTAMP) && (to == WEIR_I64 || to == WEIR_TIMESTAMP);
+    return from == to || whole || (from == WEIR_I32 && (to == WEIR_I64 || to == WEIR_F64)) ||
+           (from == WEIR_F32 && to == WEIR_F64);
+}
+
+static void tell(struct saved_state *s, enum weir_restored result, char *why)
+{
+    if (result > s->told.result) s->told.result = result;
+    if (s->told.why) {
+        char *both = weir_format("%s; %s", s->told.why, why);
+        weir_free(s->told.why);
+        weir_free(why);
+        why = both;
+    }
+    s->told.why = why;
+}
+
+static int32_t find_member(const weir_field *fields, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(fields[i].name, name) == 0) return (int32_t)i;
+    }
+    return DROPPED;
+}
+
+static void match_field(struct saved_state *s, struct saved_field *f, const char *name, const weir_field *fields, uint32_t n)
+{
+    f->member = find_member(fields, n, name);
+    if (f->member == DROPPED) {
+        tell(s, WEIR_MIGRATED, weir_format("'%s' is dropped", name));
+        return;
+    }
+    weir_type now = (weir_type)fields[f->member].type;
+    if (!widens(f->type, now))
+        tell(s, WEIR_REFUSED, weir_format("'%s' was %s and is now %s", name, weir_type_name(f->type), weir_type_name(now)));
+    else if (f->type != now)
+        tell(s, WEIR_MIGRATED,
+             weir_format("'%s' is widened from %s to %s", name, weir_type_name(f->type), weir_type_name(now)));
+}
+
+static void tell_added(struct saved_state *s, const struct saved_field *saved, uint32_t n_saved, const weir_field *fields,
+                       uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        bool known = false;
+        for (uint32_t k = 0; k < n_saved; k++) known |= saved[k].member == (int32_t)i;
+        if (!known) tell(s, WEIR_MIGRATED, weir_format("'%s' is new and starts at zero", fields[i].name));
+    }
+}
+
+/* False: not a list of fields. */
+static bool match_fields(struct saved_state *s, const msgpack_object *saved, struct saved_field **to, uint32_t *n_to,
+                         const weir_field *fields, uint32_t n)
+{
+    if (!saved) return false;
+    *to = weir_alloc_array(saved->via.array.size + 1, sizeof **to);
+    for (uint32_t i = 0; i < saved->via.array.size; i++) {
+        struct saved_field *f = &(*to)[(*n_to)++];
+        char *name = get_text(&saved->via.array.ptr[i], "name");
+        bool whole = name && get_type(&saved->via.array.ptr[i], &f->type);
+        if (whole) match_field(s, f, name, fields, n);
+        weir_free(name);
+        if (!whole) return false;
+    }
+    tell_added(s, *to, *n_to, fields, n);
+    return true;
+}
+
+static bool read_kind(const msgpack_object *saved, weir_state_kind *kind)
+{
+    static const char *const names[] = {
+        [WEIR_VALUE] = "value", [WEIR_LIST] = "list", [WEIR_MAP] = "map", [WEIR_BROADCAST] = "broadcast"};
+    char *name = get_text(saved, "kind");
+    *kind = 0;
+    for (int i = WEIR_VALUE; name && i <= WEIR_BROADCAST; i++) {
+        if (strcmp(names[i], name) == 0) *kind = (weir_state_kind)i;
+    }
+    weir_free(name);
+    return *kind != 0;
+}
+
+static bool match_state(struct saved_state *s, const msgpack_object *saved, const struct weir_state_layout *layouts,
+                        uint32_t n)
+{
+    static const struct weir_state_layout nothing;
+    const struct weir_state_layout *l = &nothing;
+    s->state = DROPPED;
+    s->told.name = get_text(saved, "name");
+    if (!s->told.name || !read_kind(saved, &s->kind)) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(layouts[i].name, s->told.name) == 0) s->state = (int32_t)i;
+    }
+    if (s->state != DROPPED) l = &layouts[s->state];
+    bool read =
+        match_fields(s, get_array(saved, "fields"), &s->fields, &s->n_fields, l->fields, l->n_fields) &&
+        match_fields(s, get_array(saved, "key_fields"), &s->key_fields, &s->n_key_fields, l->key_fields, l->n_key_fields);
+    if (s->state == DROPPED) {
+        weir_free(s->told.why);
+        s->told.why = NULL;
+        s->told.result = WEIR_DROPPED;
+    } else if (l->kind != s->kind) {
+        tell(s, WEIR_REFUSED, weir_strdup("it was another kind of state"));
+    }
+    return read;
+}
+
+static weir_status match_key(struct weir_restore *r, const msgpack_object *saved, const struct weir_schema *key,
+                             struct weir_error *error)
+{
+    if (!saved) return not_ours(error, "the fields of the key");
+    r->n_key = saved->via.array.size;
+    r->key = weir_alloc_array(r->n_key + 1, sizeof *r->key);
+    if (r->n_key != weir_schema_count(key))
+        return weir_error_set(error, WEIR_E_CONFIG, "the saved key has %u fields, the operator's has %u", r->n_key,
+                              weir_schema_count(key));
+    for (uint32_t i = 0; i < r->n_key; i++) {
+        const weir_schema_field *f = weir_schema_field_at(key, i);
+        if (!get_type(&saved->via.array.ptr[i], &r->key[i])) return not_ours(error, "a type of the key");
+        if (r->key[i] != (weir_type)f->type)
+            return weir_error_set(error, WEIR_E_CONFIG,
+                                  "field %u of the saved key is %s, but '%s' is %s; a key keeps its types", i + 1,
+                                  weir_type_name(r->key[i]), f->name, weir_type_name((weir_type)f->type));
+    }
+    return WEIR_OK;
+}
+
+static weir_status match_header(struct weir_restore *r, const msgpack_object *root, const struct weir_state_layout *layouts,
+                                uint32_t n, const struct weir_schema *key, struct weir_error *error)
+{
+    const msgpack_object *version = get(root, "version"), *states = get_array(root, "states");
+    if (!version || version->type != MSGPACK_OBJECT_POSITIVE_INTEGER || !states)
+        return not_ours(error, "a header of states");
+    if (version->via.u64 != WEIR__SNAPSHOT_VERSION)
+        return weir_error_set(error, WEIR_E_CONFIG, "the states are of format version %llu, this weir reads %d",
+                              (unsigned long long)version->via.u64, WEIR__SNAPSHOT_VERSION);
+    weir_status s = match_key(r, get_array(root, "key"), key, error);
+    if (s != WEIR_OK) return s;
+    r->states = weir_alloc_array(states->via.array.size + 1, sizeof *r->states);
+    for (uint32_t i = 0; i < states->via.array.size; i++) {
+        if (!match_state(&r->states[r->n_states++], &states->via.array.ptr[i], layouts, n))
+            return not_ours(error, "a state with its fields");
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_restore_create(const uint8_t *header, size_t n, const struct weir_state_layout *layouts, uint32_t n_states,
+                                const struct weir_schema *key, struct weir_restore **restore, struct weir_error *error)
+{
+    msgpack_unpacked tree;
+    msgpack_unpacked_init(&tree);
+    *restore = weir_alloc(sizeof **restore);
+    weir_status s = msgpack_unpack_next(&tree, (const char *)header, n, NULL) == MSGPACK_UNPACK_SUCCESS
+                        ? match_header(*restore, &tree.data, layouts, n_states, key, error)
+                        : not_ours(error, "a header of states");
+    msgpack_unpacked_destroy(&tree);
+    if (s == WEIR_OK) return s;
+    weir_restore_destroy(*restore);
+    *restore = NULL;
+    return s;
+}
+
+void weir_restore_destroy(struct weir_restore *r)
+{
+    if (!r) return;
+    for (size_t i = 0; i < r->n_states; i++) {
+        weir_free(r->states[i].told.name);
+        weir_free(r->states[i].told.why);
+        weir_free(r->states[i].fields);
+        weir_free(r->states[i].key_fields);
+    }
+    weir_free(r->states);
+    weir_free(r->key);
+    weir_free(r);
+}
+
+size_t weir_restore_count(const struct weir_restore *r)
+{
+    return r->n_states;
+}
+
+const struct weir_restored_state *weir_restore_state(const struct weir_restore *r, size_t i)
+{
+    return &r->states[i].told;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static bool as_integer(const msgpack_object *o, int64_t *v)
+{
+    if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        *v = o->via.i64;
+    else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX)
+        *v = (int64_t)o->via.u64;
+    else
+        return false;
+    return true;
+}
+
+static bool as_number(const msgpack_object *o, double *v)
+{
+    int64_t whole;
+    if (o->type == MSGPACK_OBJECT_FLOAT32 || o->type == MSGPACK_OBJECT_FLOAT64)
+        *v = o->via.f64;
+    else if (as_integer(o, &whole))
+        *v = (double)whole;
+    else
+        return false;
+    return true;
+}
+
+static bool as_text(const msgpack_object *o, weir_str *v)
+{
+    if (o->type == MSGPACK_OBJECT_STR)
+        *v = (weir_str){o->via.str.ptr, o->via.str.size};
+    else if (o->type == MSGPACK_OBJECT_BIN)
+        *v = (weir_str){o->via.bin.ptr, o->via.bin.size};
+    else
+        return false;
+    return true;
+}
+
+/* Strings are borrowed from the tree; who stores the struct copies them. */
+static bool put_member(const msgpack_object *o, weir_type type, uint8_t *p)
+{
+    int64_t whole;
+    double number;
+    weir_str text;
+    switch (type) {
+    case WEIR_BOOL:
+        if (o->type != MSGPACK_OBJECT_BOOLEAN) return false;
+        *(bool *)(void *)p = o->via.boolean;
+        return true;
+    case WEIR_I32:
+        if (!as_integer(o, &whole) || whole != (int32_t)whole) return false;
+        *(int32_t *)(void *)p = (int32_t)whole;
+        return true;
+    case WEIR_I64:
+    case WEIR_TIMESTAMP:
+        if (!as_integer(o, &whole)) return false;
+        *(int64_t *)(void *)p = whole;
+        return true;
+    case WEIR_F32:
+        if (!as_number(o, &number)) return false;
+        *(float *)(void *)p = (float)number;
+        return true;
+    case WEIR_F64:
+        if (!as_number(o, &number)) return false;
+        *(double *)(void *)p = number;
+        return true;
+    case WEIR_STRING:
+    case WEIR_BYTES:
+    case WEIR_ANY:
+        if (!as_text(o, &text)) return false;
+        memcpy(p, &text, sizeof text);
+        return true;
+    }
+    return false;
+}
+
+static bool put_struct(const msgpack_object *o, const struct saved_field *saved, uint32_t n, const weir_field *fields,
+                       void *value)
+{
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != n) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (saved[i].member == DROPPED) continue;
+        const weir_field *f = &fields[saved[i].member];
+        if (!put_member(&o->via.array.ptr[i], (weir_type)f->type, (uint8_t *)value + f->offset)) return false;
+    }
+    return true;
+}
+
+/* A struct with borrowed texts into an entry, which gets copies of them. */
+static weir_status store_struct(struct weir_state_set *set, uint32_t state, void *value, const void *from)
+{
+    const struct weir_state_layout *l = &set->layouts[state];
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < l->n_fields; i++) {
+        uint8_t *member = (uint8_t *)value + l->fields[i].offset;
+        const uint8_t *saved = (const uint8_t *)from + l->fields[i].offset;
+        if (weir_type_is_variable((weir_type)l->fields[i].type))
+            s = set->ops->assign(set, state, (weir_str *)(void *)member, *(const weir_str *)(const void *)saved);
+        else
+            memcpy(member, saved, l->fields[i].size);
+    }
+    return s;
+}
+
+struct entry {
+    const struct weir_restore *restore;
+    const struct saved_state *saved;
+    struct weir_state_set *set;
+    uint32_t state;
+    struct weir_key_ref key;
+    int64_t ns;
+    void *value; /* room for one struct of any state of the set, with texts borrowed from the tree */
+    struct weir_error *error;
+};
+
+static void *room_for_values(const struct weir_state_set *set)
+{
+    uint32_t most = 1;
+    for (uint32_t i = 0; set && i < set->n_states; i++) {
+        if (set->layouts[i].size > most) most = set->layouts[i].size;
+    }
+    return weir_alloc(most);
+}
+
+/* One struct of the state into e->value. */
+static bool read_value(struct entry *e, const msgpack_object *o)
+{
+    const struct weir_state_layout *l = &e->set->layouts[e->state];
+    memset(e->value, 0, l->size);
+    return put_struct(o, e->saved->fields, e->saved->n_fields, l->fields, e->value);
+}
+
+static weir_status no_memory(struct weir_error *error)
+{
+    return weir_error_set(error, WEIR_E_MEMORY, "no memory for restored state");
+}
+
+static weir_status put_value(struct entry *e, const msgpack_object *o)
+{
+    if (!read_value(e, o)) return not_ours(e->error, "the members of a value");
+    void *value = e->set->ops->value_edit(e->set, e->state, &e->key, e->ns);
+    bool stored = value && store_struct(e->set, e->state, value, e->value) == WEIR_OK;
+    return stored ? WEIR_OK : no_memory(e->error);
+}
+
+static weir_status put_list(struct entry *e, const msgpack_object *o)
+{
+    if (o->type != MSGPACK_OBJECT_ARRAY) return not_ours(e->error, "a list");
+    for (uint32_t i = 0; i < o->via.array.size; i++) {
+        if (!read_value(e, &o->via.array.ptr[i])) return not_ours(e->error, "the members of a list's item");
+        if (e->set->ops->list_add(e->set, e->state, &e->key, e->ns, e->value) != WEIR_OK) /* copies the texts too */
+            return no_memory(e->error);
+    }
+    return WEIR_OK;
+}
+
+static weir_status put_pair(struct entry *e, const msgpack_object *o)
+{
+    const struct weir_state_layout *l = &e->set->layouts[e->state];
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 2) return not_ours(e->error, "a map's key and value");
+    void *key = weir_alloc(l->key_size), *value = NULL;
+    weir_status s = WEIR_OK;
+    if (!put_struct(&o->via.array.ptr[0], e->saved->key_fields, e->saved->n_key_fields, l->key_fields, key) ||
+        !read_value(e, &o->via.array.ptr[1]))
+        s = not_ours(e->error, "the members of a map's key and value");
+    else if (!(value = e->set->ops->map_edit(e->set, e->state, &e->key, e->ns, key)) ||
+             store_struct(e->set, e->state, value, e->value) != WEIR_OK)
+        s = no_memory(e->error);
+    weir_free(key);
+    return s;
+}
+
+static weir_status put_map(struct entry *e, const msgpack_object *o)
+{
+    if (o->type != MSGPACK_OBJECT_ARRAY) return not_ours(e->error, "a map");
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < o->via.array.size; i++) s = put_pair(e, &o->via.array.ptr[i]);
+    return s;
+}
+
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
+
+static bool add_bytes(struct weir_key_bytes *to, const void *bytes, size_t n)
+{
+    uint8_t *room = weir__key_bytes_room(to, n);
+    if (!room) return false;
+    if (n) memcpy(room, bytes, n);
+    to->n += n;
+    return true;
+}
+
+static bool add_key_field(struct weir_key_bytes *to, weir_type type, const msgpack_object *o)
+{
+    int64_t whole;
+    double number;
+    weir_str text;
+    switch (type) {
+    case WEIR_BOOL: return o->type == MSGPACK_OBJECT_BOOLEAN && add_bytes(to, &(uint8_t){o->via.boolean}, 1);
+    case WEIR_I32: return as_integer(o, &whole) && add_bytes(to, &(int32_t){(int32_t)whole}, 4);
+    case WEIR_I64:
+    case WEIR_TIMESTAMP: return as_integer(o, &whole) && add_bytes(to, &whole, 8);
+    case WEIR_F32: return as_number(o, &number) && add_bytes(to, &(uint32_t){weir__f32_bits((float)number)}, 4);
+    case WEIR_F64: return as_number(o, &number) && add_bytes(to, &(uint64_t){weir__f64_bits(number)}, 8);
+    case WEIR_STRING:
+        return as_text(o, &text) && add_bytes(to, &(uint32_t){(uint32_t)text.n}, 4) && add_bytes(to, text.p, text.n);
+    case WEIR_BYTES:
+    case WEIR_ANY: break;
+    }
+    return false;
+}
+
+static bool read_key(const struct weir_restore *r, const msgpack_object *o, struct weir_key_bytes *bytes)
+{
+    bytes->n = 0;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != r->n_key) return false;
+    for (uint32_t i = 0; i < r->n_key; i++) {
+        if (!add_key_field(bytes, r->key[i], &o->via.array.ptr[i])) return false;
+    }
+    return true;
+}
+
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
+
+static weir_status put_timer(struct entry *e, struct weir_timers *timers, int64_t clock, const msgpack_object *o)
+{
+    int64_t at;
+    if (!as_integer(o, &at)) return not_ours(e->error, "the time of a timer");
+    weir_clock which = clock == WEIR__EVENT_TIMER ? WEIR_EVENT_TIME : WEIR_PROCESSING_TIME;
+    if (!timers || weir_timers_set(timers, which, &e->key, (uint64_t)e->ns, at) == WEIR_OK) return WEIR_OK;
+    return no_memory(e->error);
+}
+
+static weir_status put_state(struct entry *e, int64_t state, const msgpack_object *o)
+{
+    if (state < 0 || (uint64_t)state >= e->restore->n_states) return not_ours(e->error, "a state of the header");
+    e->saved = &e->restore->states[state];
+    if (e->saved->told.result == WEIR_REFUSED)
+        return weir_error_set(e->error, WEIR_E_CONFIG, "state '%s' cannot be restored: %s", e->saved->told.name,
+                              e->saved->told.why);
+    if (e->saved->state == DROPPED || !e->set) return WEIR_OK;
+    e->state = (uint32_t)e->saved->state;
+    if (e->saved->kind == WEIR_VALUE) return put_value(e, o);
+    return e->saved->kind == WEIR_LIST ? put_list(e, o) : put_map(e, o);
+}
+
+static weir_status put_entry(struct entry *e, const msgpack_object *o, uint32_t group, struct weir_timers *timers,
+                             struct weir_key_bytes *key)
+{
+    int64_t in_group, state;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 5) return not_ours(e->error, "an entry of five");
+    const msgpack_object *at = o->via.array.ptr;
+    if (!as_integer(&at[0], &in_group) || in_group != group || !as_integer(&at[1], &state) || !as_integer(&at[2], &e->ns) ||
+        !read_key(e->restore, &at[3], key))
+        return not_ours(e->error, "an entry of this key group");
+    e->key =
+        (struct weir_key_ref){.p = key->p, .n = (uint32_t)key->n, .group = group, .hash = weir_key_hash64(key->p, key->n)};
+    weir_status s = state == WEIR__EVENT_TIMER || state == WEIR__PROCESSING_TIMER ? put_timer(e, timers, state, &at[4])
+                                                                                  : put_state(e, state, &at[4]);
+    if (e->set) e->set->ops->settle(e->set);
+    return s;
+}
+
+weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entries, size_t n, uint32_t group,
+                               struct weir_state_set *set, struct weir_timers *timers, struct weir_error *error)
+{
+    struct entry e = {.restore = r, .set = set, .value = room_for_values(set), .error = error};
+    struct weir_key_bytes key = {0};
+    msgpack_unpacked tree;
+    weir_status s = WEIR_OK;
+    size_t at = 0;
+    msgpack_unpacked_init(&tree);
+    while (s == WEIR_OK && at < n) {
+        if (msgpack_unpack_next(&tree, (const char *)entries, n, &at) != MSGPACK_UNPACK_SUCCESS)
+            s = not_ours(error, "an entry");
+        else
+            s = put_entry(&e, &tree.data, group, timers, &key);
+    }
+    msgpack_unpacked_destroy(&tree);
+    weir_key_bytes_finish(&key);
+    weir_free(e.value);
+    return s;
+}
+
+weir_status weir_restore_map_entry(const uint8_t *item, size_t n, struct weir_state_set *set, uint32_t state,
+                                   const struct weir_key_ref *key, struct weir_error *error)
+{
+    const struct weir_state_layout *l = &set->layouts[state];
+    struct saved_state saved = {.n_fields = l->n_fields, .n_key_fields = l->n_key_fields};
+    saved.fields = weir_alloc_array(l->n_fields + 1, sizeof *saved.fields);
+    saved.key_fields = weir_alloc_array(l->n_key_fields + 1, sizeof *saved.key_fields);
+    for (uint32_t i = 0; i < l->n_fields; i++) saved.fields[i].member = (int32_t)i;
+    for (uint32_t i = 0; i < l->n_key_fields; i++) saved.key_fields[i].member = (int32_t)i;
+    struct entry e = {
+        .saved = &saved, .set = set, .state = state, .key = *key, .value = room_for_values(set), .error = error};
+    msgpack_unpacked tree;
+    msgpack_unpacked_init(&tree);
+    weir_status s = msgpack_unpack_next(&tree, (const char *)item, n, NULL) == MSGPACK_UNPACK_SUCCESS
+                        ? put_pair(&e, &tree.data)
+                        : not_ours(error, "an entry of a map");
+    msgpack_unpacked_destroy(&tree);
+    weir_free(saved.fields);
+    weir_free(saved.key_fields);
+    weir_free(e.value);
+    return s;
+}

@@ -1,0 +1,329 @@
+/* snapshot_write.c - cutting: keyed state, timers and lists to msgpack. Subtask's thread.
+ *
+ * An entry is an array [group, state, namespace, key, value]: key an array of its fields; value an array of a struct's members,
+ * or for lists an array of those, or for maps an array of [key members, value members]. A timer's state is -1 (event time) or
+ * -2 (processing time), its value the time in ms.
+ */
+#include <msgpack.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/key_internal.h"
+#include "state/snapshot.h"
+#include "state/snapshot_internal.h"
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+
+static int append(void *to, const char *bytes, size_t n)
+{
+    struct weir_key_bytes *b = to;
+    uint8_t *room = weir__key_bytes_room(b, n);
+    if (!room) return -1;
+    if (n) memcpy(room, bytes, n);
+    b->n += n;
+    return 0;
+}
+
+static weir_status no_memory(struct weir_error *error)
+{
+    return weir_error_set(error, WEIR_E_MEMORY, "no memory for a snapshot");
+}
+
+static int pack_text(msgpack_packer *pk, const char *text)
+{
+    size_t n = strlen(text);
+    int failed = msgpack_pack_str(pk, n);
+    return failed | msgpack_pack_str_body(pk, text, n);
+}
+
+static int pack_word(msgpack_packer *pk, const char *key, const char *value)
+{
+    int failed = pack_text(pk, key);
+    return failed | pack_text(pk, value);
+}
+
+static int pack_number(msgpack_packer *pk, const char *key, int64_t value)
+{
+    int failed = pack_text(pk, key);
+    return failed | msgpack_pack_int64(pk, value);
+}
+
+/* ---- the header -------------------------------------------------------------------------------------------------- */
+
+static int pack_fields(msgpack_packer *pk, const weir_field *fields, uint32_t n)
+{
+    int failed = msgpack_pack_array(pk, n);
+    for (uint32_t i = 0; i < n; i++) {
+        failed |= msgpack_pack_map(pk, 2);
+        failed |= pack_word(pk, "name", fields[i].name);
+        failed |= pack_word(pk, "type", weir_type_name((weir_type)fields[i].type));
+    }
+    return failed;
+}
+
+static int pack_state(msgpack_packer *pk, const struct weir_state_layout *l)
+{
+    static const char *const kinds[] = {
+        [WEIR_VALUE] = "value", [WEIR_LIST] = "list", [WEIR_MAP] = "map", [WEIR_BROADCAST] = "broadcast"};
+    int failed = msgpack_pack_map(pk, 5);
+    failed |= pack_word(pk, "name", l->name);
+    failed |= pack_word(pk, "kind", kinds[l->kind]);
+    failed |= pack_number(pk, "version", l->version);
+    failed |= pack_text(pk, "key_fields");
+    failed |= pack_fields(pk, l->key_fields, l->n_key_fields);
+    failed |= pack_text(pk, "fields");
+    return failed | pack_fields(pk, l->fields, l->n_fields);
+}
+
+static int pack_header(msgpack_packer *pk, const struct weir_state_set *set, const struct weir_schema *key)
+{
+    int failed = msgpack_pack_map(pk, 3);
+    failed |= pack_number(pk, "version", WEIR__SNAPSHOT_VERSION);
+    failed |= pack_text(pk, "key");
+    failed |= msgpack_pack_array(pk, weir_schema_count(key));
+    for (uint32_t i = 0; i < weir_schema_count(key); i++) {
+        const weir_schema_field *f = weir_schema_field_at(key, i);
+        failed |= msgpack_pack_map(pk, 2);
+        failed |= pack_word(pk, "name", f->name);
+        failed |= pack_word(pk, "type", weir_type_name((weir_type)f->type));
+    }
+    failed |= pack_text(pk, "states");
+    failed |= msgpack_pack_array(pk, set ? set->n_states : 0);
+    for (uint32_t i = 0; set && i < set->n_states; i++) failed |= pack_state(pk, &set->layouts[i]);
+    return failed;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static int pack_member(msgpack_packer *pk, const weir_field *f, const uint8_t *p)
+{
+    weir_str text;
+    switch ((weir_type)f->type) {
+    case WEIR_BOOL: return *(const bool *)(const void *)p ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+    case WEIR_I32: return msgpack_pack_int32(pk, *(const int32_t *)(const void *)p);
+    case WEIR_I64:
+    case WEIR_TIMESTAMP: return msgpack_pack_int64(pk, *(const int64_t *)(const void *)p);
+    case WEIR_F32: return msgpack_pack_float(pk, *(const float *)(const void *)p);
+    case WEIR_F64: return msgpack_pack_double(pk, *(const double *)(const void *)p);
+    case WEIR_STRING:
+    case WEIR_BYTES:
+    case WEIR_ANY: break;
+    }
+    memcpy(&text, p, sizeof text);
+    int failed = f->type == WEIR_STRING ? msgpack_pack_str(pk, text.n) : msgpack_pack_bin(pk, text.n);
+    return failed |
+           (f->type == WEIR_STRING ? msgpack_pack_str_body(pk, text.p, text.n) : msgpack_pack_bin_body(pk, text.p, text.n));
+}
+
+static int pack_struct(msgpack_packer *pk, const weir_field *fields, uint32_t n, const void *value)
+{
+    int failed = msgpack_pack_array(pk, n);
+    for (uint32_t i = 0; i < n; i++) failed |= pack_member(pk, &fields[i], (const uint8_t *)value + fields[i].offset);
+    return failed;
+}
+
+/* Key bytes (data/key.h) as typed values. */
+static int pack_key(msgpack_packer *pk, const struct weir_schema *key, const struct weir_key_ref *ref)
+{
+    const uint8_t *p = ref->p;
+    int failed = msgpack_pack_array(pk, weir_schema_count(key));
+    for (uint32_t i = 0; i < weir_schema_count(key); i++) {
+        union {
+            int32_t i32;
+            int64_t i64;
+            float f32;
+            double f64;
+            uint32_t n;
+        } v;
+        switch ((weir_type)weir_schema_field_at(key, i)->type) {
+        case WEIR_BOOL:
+            failed |= *p ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
+            p += 1;
+            break;
+        case WEIR_I32:
+            memcpy(&v, p, 4);
+            failed |= msgpack_pack_int32(pk, v.i32);
+            p += 4;
+            break;
+        case WEIR_I64:
+        case WEIR_TIMESTAMP:
+            memcpy(&v, p, 8);
+            failed |= msgpack_pack_int64(pk, v.i64);
+            p += 8;
+            break;
+        case WEIR_F32:
+            memcpy(&v, p, 4);
+            failed |= msgpack_pack_float(pk, v.f32);
+            p += 4;
+            break;
+        case WEIR_F64:
+            memcpy(&v, p, 8);
+            failed |= msgpack_pack_double(pk, v.f64);
+            p += 8;
+            break;
+        case WEIR_STRING:
+            memcpy(&v, p, 4);
+            failed |= msgpack_pack_str(pk, v.n);
+            failed |= msgpack_pack_str_body(pk, p + 4, v.n);
+            p += 4 + (size_t)v.n;
+            break;
+        case WEIR_BYTES:
+        case WEIR_ANY: WEIR_ASSERT(!"no type of a key");
+        }
+    }
+    WEIR_ASSERT(p == ref->p + ref->n);
+    return failed;
+}
+
+static int pack_list(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+                     int64_t ns)
+{
+    const struct weir_state_layout *l = &set->layouts[state];
+    size_t n = set->ops->list_size(set, state, key, ns);
+    int failed = msgpack_pack_array(pk, n);
+    for (size_t i = 0; i < n; i++)
+        failed |= pack_struct(pk, l->fields, l->n_fields, set->ops->list_at(set, state, key, ns, i));
+    return failed;
+}
+
+static int pack_pair(msgpack_packer *pk, const struct weir_state_layout *l, const void *key, const void *value)
+{
+    int failed = msgpack_pack_array(pk, 2);
+    failed |= pack_struct(pk, l->key_fields, l->n_key_fields, key);
+    return failed | pack_struct(pk, l->fields, l->n_fields, value);
+}
+
+static int pack_map(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+                    int64_t ns)
+{
+    weir_cursor at = {0};
+    const void *k, *v;
+    int failed = msgpack_pack_array(pk, set->ops->map_size(set, state, key, ns));
+    while (set->ops->map_next(set, state, key, ns, &at, &k, &v)) failed |= pack_pair(pk, &set->layouts[state], k, v);
+    return failed;
+}
+
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
+
+struct cut {
+    struct weir_snapshot *to;
+    struct weir_state_set *set;
+    const struct weir_schema *key;
+    msgpack_packer pk;
+    int failed, timer;
+};
+
+static void pack_entry_head(struct cut *c, int64_t state, int64_t ns, const struct weir_key_ref *key)
+{
+    c->failed |= msgpack_pack_array(&c->pk, 5);
+    c->failed |= msgpack_pack_uint32(&c->pk, key->group);
+    c->failed |= msgpack_pack_int64(&c->pk, state);
+    c->failed |= msgpack_pack_int64(&c->pk, ns);
+    c->failed |= pack_key(&c->pk, c->key, key);
+    c->to->n_entries++;
+}
+
+static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t ns)
+{
+    const struct weir_state_layout *l = &c->set->layouts[state];
+    weir_cursor at = {0};
+    struct weir_key_ref key;
+    void *value;
+    while (!c->failed && c->set->ops->next_key(c->set, state, group, ns, &at, &key, &value)) {
+        pack_entry_head(c, state, ns, &key);
+        if (l->kind == WEIR_VALUE)
+            c->failed |= pack_struct(&c->pk, l->fields, l->n_fields, value);
+        else if (l->kind == WEIR_LIST)
+            c->failed |= pack_list(&c->pk, c->set, state, &key, ns);
+        else
+            c->failed |= pack_map(&c->pk, c->set, state, &key, ns);
+    }
+}
+
+static weir_status cut_timer(void *arg, const struct weir_due_timer *t)
+{
+    struct cut *c = arg;
+    pack_entry_head(c, c->timer, (int64_t)t->ns, &t->key);
+    c->failed |= msgpack_pack_int64(&c->pk, t->at);
+    return c->failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
+static void cut_group(struct cut *c, const struct weir_timers *timers, uint32_t group)
+{
+    size_t before = c->to->keyed.n;
+    int64_t ns = 0;
+    for (uint32_t s = 0; c->set && s < c->set->n_states; s++) {
+        for (bool more = c->set->ops->next_namespace(c->set, s, group, true, 0, &ns); more && !c->failed;
+             more = c->set->ops->next_namespace(c->set, s, group, false, ns, &ns))
+            cut_namespace(c, s, group, ns);
+    }
+    c->timer = WEIR__EVENT_TIMER;
+    if (timers && !c->failed) c->failed |= weir_timers_each(timers, WEIR_EVENT_TIME, group, cut_timer, c) != WEIR_OK;
+    c->timer = WEIR__PROCESSING_TIMER;
+    if (timers && !c->failed) c->failed |= weir_timers_each(timers, WEIR_PROCESSING_TIME, group, cut_timer, c) != WEIR_OK;
+    if (c->failed || c->to->keyed.n == before) return;
+    WEIR_GROW(c->to->groups, c->to->groups_capacity, c->to->n_groups + 1);
+    c->to->groups[c->to->n_groups++] =
+        (struct weir_snapshot_group){.group = group, .offset = before, .length = c->to->keyed.n - before};
+}
+
+weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set *set, const struct weir_timers *timers,
+                                const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
+                                struct weir_error *error)
+{
+    struct cut c = {.to = to, .set = set, .key = key};
+    msgpack_packer header;
+    msgpack_packer_init(&header, &to->header, append);
+    msgpack_packer_init(&c.pk, &to->keyed, append);
+    c.failed = pack_header(&header, set, key);
+    for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, timers, group);
+    return c.failed ? no_memory(error) : WEIR_OK;
+}
+
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
+
+struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *s, const char *name, enum weir_deal deal)
+{
+    WEIR_GROW(s->lists, s->lists_capacity, s->n_lists + 1);
+    struct weir_snapshot_list *list = &s->lists[s->n_lists++];
+    *list = (struct weir_snapshot_list){.name = weir_strdup(name), .deal = deal};
+    return list;
+}
+
+weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *list, const void *bytes, size_t n)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, &list->bytes, append);
+    int failed = msgpack_pack_bin(&pk, n);
+    failed |= msgpack_pack_bin_body(&pk, bytes, n);
+    list->n++;
+    return failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
+weir_status weir_snapshot_add_map(struct weir_snapshot_list *list, struct weir_state_set *set, uint32_t state,
+                                  const struct weir_key_ref *key, struct weir_error *error)
+{
+    msgpack_packer pk;
+    weir_cursor at = {0};
+    const void *k, *v;
+    int failed = 0;
+    msgpack_packer_init(&pk, &list->bytes, append);
+    while (!failed && set->ops->map_next(set, state, key, 0, &at, &k, &v)) {
+        failed |= pack_pair(&pk, &set->layouts[state], k, v);
+        list->n++;
+    }
+    return failed ? no_memory(error) : WEIR_OK;
+}
+
+void weir_snapshot_finish(struct weir_snapshot *s)
+{
+    for (size_t i = 0; i < s->n_lists; i++) {
+        weir_free(s->lists[i].name);
+        weir_key_bytes_finish(&s->lists[i].bytes);
+    }
+    weir_free(s->lists);
+    weir_free(s->groups);
+    weir_key_bytes_finish(&s->header);
+    weir_key_bytes_finish(&s->keyed);
+    *s = (struct weir_snapshot){0};
+}

@@ -1,0 +1,338 @@
+/* Snapshots: whatever is cut and restored is the same when it is cut again, at any split of the key groups; and what becomes
+ * of states whose declaration has changed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/random.h"
+#include "harness/suite.h"
+#include "state/snapshot.h"
+
+struct value {
+    int64_t count;
+    weir_str text;
+    int32_t small;
+    bool yes;
+    double real;
+};
+struct map_key {
+    weir_str name;
+};
+#define MEMBER(T, m, t)                                                              \
+    {                                                                                \
+        .name = #m, .type = t, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m) \
+    }
+static const weir_field members[] = {MEMBER(struct value, count, WEIR_I64), MEMBER(struct value, text, WEIR_STRING),
+                                     MEMBER(struct value, small, WEIR_I32), MEMBER(struct value, yes, WEIR_BOOL),
+                                     MEMBER(struct value, real, WEIR_F64)};
+static const weir_field key_members[] = {MEMBER(struct map_key, name, WEIR_BYTES)};
+#define MEMBERS \
+    .size = sizeof(struct value), .fields = members, .n_fields = WEIR_LEN(members), .field_stride = sizeof(weir_field)
+static const weir_state states[] = {
+    {.name = "value", .kind = WEIR_VALUE, .version = 1, MEMBERS},
+    {.name = "list", .kind = WEIR_LIST, .version = 1, MEMBERS},
+    {.name = "map",
+     .kind = WEIR_MAP,
+     .version = 1,
+     MEMBERS,
+     .key_size = sizeof(struct map_key),
+     .key_fields = key_members,
+     .n_key_fields = 1},
+};
+#define N_STATES WEIR_LEN(states)
+#define N_GROUPS 16
+
+struct stage {
+    struct weir_state_layout layouts[N_STATES];
+    struct weir_schema *key;
+    struct weir_random random;
+};
+
+static void init(struct stage *g, uint64_t seed)
+{
+    struct weir_error error;
+    struct weir_schema_builder key = {0};
+    for (size_t i = 0; i < N_STATES; i++)
+        CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&g->layouts[i], &states[i], &error), WEIR_OK);
+    weir_schema_builder_add(&key, "user", WEIR_STRING, false);
+    weir_schema_builder_add(&key, "n", WEIR_I32, false);
+    weir_schema_builder_add(&key, "at", WEIR_TIMESTAMP, false);
+    weir_schema_builder_add(&key, "big", WEIR_BOOL, false);
+    g->key = weir_schema_build(&key);
+    g->random = (struct weir_random){seed};
+}
+
+static void finish(struct stage *g)
+{
+    for (size_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&g->layouts[i]);
+    weir_schema_release(g->key);
+}
+
+/* ---- random content ---------------------------------------------------------------------------------------------- */
+
+static uint8_t key_bytes[64];
+
+static struct weir_key_ref make_key(uint32_t i)
+{
+    uint32_t length = i % 9;
+    int32_t n = (int32_t)i - 20;
+    int64_t at = (int64_t)i * 1000000007;
+    uint8_t *p = key_bytes;
+    memcpy(p, &length, 4), p += 4;
+    memset(p, 'a' + (int)(i % 26), length), p += length;
+    memcpy(p, &n, 4), p += 4;
+    memcpy(p, &at, 8), p += 8;
+    *p++ = i & 1;
+    uint32_t size = (uint32_t)(p - key_bytes);
+    return (struct weir_key_ref){key_bytes, size, i * 7 % N_GROUPS, weir_key_hash64(key_bytes, size)};
+}
+
+static weir_str make_text(struct stage *g)
+{
+    static char bytes[300];
+    size_t n = weir_random_below(&g->random, 4) ? weir_random_below(&g->random, 20) : weir_random_below(&g->random, 300);
+    for (size_t i = 0; i < n; i++) bytes[i] = (char)('a' + weir_random_below(&g->random, 26));
+    return (weir_str){bytes, n};
+}
+
+static void fill_value(struct stage *g, struct weir_state_set *set, uint32_t state, struct value *v)
+{
+    v->count = (int64_t)weir_random_next(&g->random) >> weir_random_below(&g->random, 64);
+    v->small = (int32_t)weir_random_next(&g->random);
+    v->yes = weir_random_below(&g->random, 2);
+    v->real = (double)v->count / 3;
+    CU_ASSERT_EQUAL(set->ops->assign(set, state, &v->text, make_text(g)), WEIR_OK);
+}
+
+static void fill(struct stage *g, struct weir_state_set *set, struct weir_timers *timers, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct weir_key_ref key = make_key(weir_random_below(&g->random, 60));
+        int64_t ns = weir_random_below(&g->random, 3) ? 0 : (int64_t)weir_random_below(&g->random, 5) - 2;
+        struct value item = {.count = i, .text = make_text(g)};
+        struct map_key name;
+        struct value *v;
+        switch (weir_random_below(&g->random, 6)) {
+        case 0:
+        case 1:
+            v = set->ops->value_edit(set, 0, &key, ns);
+            fill_value(g, set, 0, v);
+            break;
+        case 2: CU_ASSERT_EQUAL(set->ops->list_add(set, 1, &key, ns, &item), WEIR_OK); break;
+        case 3:
+            name.name = (weir_str){"abcdef", weir_random_below(&g->random, 7)};
+            v = set->ops->map_edit(set, 2, &key, ns, &name);
+            fill_value(g, set, 2, v);
+            break;
+        case 4: set->ops->clear(set, weir_random_below(&g->random, 3), &key, ns); break;
+        case 5:
+            CU_ASSERT_EQUAL(weir_timers_set(timers, i % 2 ? WEIR_EVENT_TIME : WEIR_PROCESSING_TIME, &key, (uint64_t)ns,
+                                            (int64_t)weir_random_below(&g->random, 1000) - 500),
+                            WEIR_OK);
+            break;
+        }
+        set->ops->settle(set);
+    }
+}
+
+/* ---- cutting and restoring --------------------------------------------------------------------------------------- */
+
+static void cut(struct stage *g, struct weir_state_set *set, struct weir_timers *timers, uint32_t first, uint32_t last,
+                struct weir_snapshot *to)
+{
+    struct weir_error error;
+    CU_ASSERT_EQUAL(weir_snapshot_keyed(to, set, timers, g->key, first, last, &error), WEIR_OK);
+}
+
+/* Groups first .. last of the snapshot into new state, which is cut again and compared. */
+static void expect_same(struct stage *g, const struct weir_snapshot *from, uint32_t first, uint32_t last)
+{
+    struct weir_state_set *set = weir_heap_state_create(g->layouts, N_STATES, first, last);
+    struct weir_timers *timers = weir_timers_create(first, last);
+    struct weir_snapshot again = {0};
+    struct weir_restore *restore;
+    struct weir_error error = {0};
+    CU_ASSERT_EQUAL_FATAL(
+        weir_restore_create(from->header.p, from->header.n, g->layouts, N_STATES, g->key, &restore, &error), WEIR_OK);
+    for (size_t i = 0; i < from->n_groups; i++) {
+        const struct weir_snapshot_group *part = &from->groups[i];
+        if (part->group < first || part->group > last) continue;
+        weir_status s =
+            weir_restore_group(restore, from->keyed.p + part->offset, part->length, part->group, set, timers, &error);
+        if (s != WEIR_OK) fprintf(stderr, "%s\n", error.text);
+        CU_ASSERT_EQUAL(s, WEIR_OK);
+    }
+    cut(g, set, timers, first, last, &again);
+    for (size_t i = 0, k = 0; i < from->n_groups; i++) {
+        const struct weir_snapshot_group *a = &from->groups[i], *b = &again.groups[k];
+        if (a->group < first || a->group > last) continue;
+        k++;
+        CU_ASSERT_FATAL(k <= again.n_groups && a->group == b->group && a->length == b->length);
+        CU_ASSERT_EQUAL(memcmp(from->keyed.p + a->offset, again.keyed.p + b->offset, a->length), 0);
+    }
+    weir_snapshot_finish(&again);
+    weir_restore_destroy(restore);
+    set->ops->destroy(set);
+    weir_timers_destroy(timers);
+}
+
+static void what_is_restored_is_what_was_cut(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct stage g;
+        struct weir_snapshot all = {0};
+        init(&g, seed);
+        struct weir_state_set *set = weir_heap_state_create(g.layouts, N_STATES, 0, N_GROUPS - 1);
+        struct weir_timers *timers = weir_timers_create(0, N_GROUPS - 1);
+        fill(&g, set, timers, 600);
+        cut(&g, set, timers, 0, N_GROUPS - 1, &all);
+        CU_ASSERT(all.n_entries > 50 && all.n_groups > 8);
+        expect_same(&g, &all, 0, N_GROUPS - 1);
+        uint32_t middle = 1 + weir_random_below(&g.random, N_GROUPS - 2);
+        expect_same(&g, &all, 0, middle - 1); /* restored by two where one was */
+        expect_same(&g, &all, middle, N_GROUPS - 1);
+        weir_snapshot_finish(&all);
+        set->ops->destroy(set);
+        weir_timers_destroy(timers);
+        finish(&g);
+    }
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+/* Every cut-off, and every changed byte, is either told or read as something; nothing is read beyond the end. */
+static void damage_is_told_or_harmless(void)
+{
+    struct stage g;
+    struct weir_snapshot all = {0};
+    init(&g, 7);
+    struct weir_state_set *set = weir_heap_state_create(g.layouts, N_STATES, 0, N_GROUPS - 1);
+    struct weir_timers *timers = weir_timers_create(0, N_GROUPS - 1);
+    fill(&g, set, timers, 200);
+    cut(&g, set, timers, 0, N_GROUPS - 1, &all);
+    struct weir_restore *restore;
+    struct weir_error error;
+    for (size_t n = 0; n < all.header.n; n++) {
+        uint8_t *copy = weir_alloc(n + 1); /* a block of its own, so that a read beyond it is seen */
+        memcpy(copy, all.header.p, n);
+        CU_ASSERT_NOT_EQUAL(weir_restore_create(copy, n, g.layouts, N_STATES, g.key, &restore, &error), WEIR_OK);
+        weir_free(copy);
+    }
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, g.layouts, N_STATES, g.key, &restore, &error),
+                          WEIR_OK);
+    const struct weir_snapshot_group *part = &all.groups[0];
+    for (size_t i = 0; i < part->length; i++) {
+        uint8_t *copy = weir_alloc(part->length);
+        struct weir_state_set *other = weir_heap_state_create(g.layouts, N_STATES, 0, N_GROUPS - 1);
+        memcpy(copy, all.keyed.p + part->offset, part->length);
+        copy[i] ^= (uint8_t)(1 + weir_random_below(&g.random, 255));
+        (void)!weir_restore_group(restore, copy, part->length, part->group, other, NULL, &error);
+        other->ops->destroy(other);
+        weir_free(copy);
+    }
+    weir_restore_destroy(restore);
+    weir_snapshot_finish(&all);
+    set->ops->destroy(set);
+    weir_timers_destroy(timers);
+    finish(&g);
+}
+
+/* ---- changed declarations ---------------------------------------------------------------------------------------- */
+
+struct before {
+    int32_t a;
+    float b;
+    weir_str c;
+};
+struct after {
+    double b;
+    int64_t a, fresh;
+};
+static const weir_field before_members[] = {MEMBER(struct before, a, WEIR_I32), MEMBER(struct before, b, WEIR_F32),
+                                            MEMBER(struct before, c, WEIR_STRING)};
+static const weir_field after_members[] = {MEMBER(struct after, b, WEIR_F64), MEMBER(struct after, a, WEIR_I64),
+                                           MEMBER(struct after, fresh, WEIR_I64)};
+static const weir_field wrong_members[] = {MEMBER(struct after, b, WEIR_F64), MEMBER(struct before, c, WEIR_BYTES)};
+#define STATE(n, k, T, m)                                                                            \
+    {                                                                                                \
+        .name = n, .kind = k, .version = 1, .size = sizeof(T), .fields = m, .n_fields = WEIR_LEN(m), \
+        .field_stride = sizeof(weir_field)                                                           \
+    }
+
+static void members_are_found_by_name_and_widened(void)
+{
+    static const weir_state old_states[] = {STATE("gone", WEIR_VALUE, struct before, before_members),
+                                            STATE("sums", WEIR_VALUE, struct before, before_members)};
+    static const weir_state new_states[] = {STATE("sums", WEIR_VALUE, struct after, after_members)};
+    static const weir_state wrong_states[] = {STATE("sums", WEIR_VALUE, struct after, wrong_members),
+                                              STATE("gone", WEIR_LIST, struct before, before_members)};
+    struct weir_state_layout old[2], new[1], wrong[2];
+    struct weir_error error;
+    struct stage g;
+    init(&g, 1);
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(weir_state_layout_init(&old[i], &old_states[i], &error), WEIR_OK);
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(weir_state_layout_init(&wrong[i], &wrong_states[i], &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_state_layout_init(&new[0], &new_states[0], &error), WEIR_OK);
+
+    struct weir_state_set *set = weir_heap_state_create(old, 2, 0, N_GROUPS - 1);
+    struct weir_key_ref key = make_key(3);
+    for (uint32_t i = 0; i < 2; i++)
+        *(struct before *)set->ops->value_edit(set, i, &key, 0) = (struct before){-5, 0.5f, {0}};
+    struct weir_snapshot all = {0};
+    cut(&g, set, NULL, 0, N_GROUPS - 1, &all);
+    set->ops->destroy(set);
+
+    struct weir_restore *restore;
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, new, 1, g.key, &restore, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 0)->result, WEIR_DROPPED);
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 1)->result, WEIR_MIGRATED);
+    CU_ASSERT_STRING_EQUAL(weir_restore_state(restore, 1)->why,
+                           "'a' is widened from i32 to i64; 'b' is widened from f32 to f64; 'c' is dropped; "
+                           "'fresh' is new and starts at zero");
+    set = weir_heap_state_create(new, 1, 0, N_GROUPS - 1);
+    CU_ASSERT_EQUAL(weir_restore_group(restore, all.keyed.p, all.keyed.n, key.group, set, NULL, &error), WEIR_OK);
+    const struct after *found = set->ops->value_get(set, 0, &key, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+    CU_ASSERT(found->a == -5 && found->b == 0.5 && found->fresh == 0);
+    set->ops->destroy(set);
+    weir_restore_destroy(restore);
+
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, wrong, 2, g.key, &restore, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 0)->result, WEIR_REFUSED); /* another kind */
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 1)->result, WEIR_REFUSED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(weir_restore_state(restore, 1)->why, "'c' was string and is now bytes"));
+    set = weir_heap_state_create(wrong, 2, 0, N_GROUPS - 1);
+    CU_ASSERT_EQUAL(weir_restore_group(restore, all.keyed.p, all.keyed.n, key.group, set, NULL, &error), WEIR_E_CONFIG);
+    set->ops->destroy(set);
+    weir_restore_destroy(restore);
+    weir_snapshot_finish(&all);
+    for (int i = 0; i < 2; i++) weir_state_layout_finish(&old[i]);
+    for (int i = 0; i < 2; i++) weir_state_layout_finish(&wrong[i]);
+    weir_state_layout_finish(&new[0]);
+    finish(&g);
+}
+
+static void a_key_keeps_its_types(void)
+{
+    struct stage g;
+    struct weir_snapshot all = {0};
+    struct weir_restore *restore;
+    struct weir_error error;
+    struct weir_schema_builder other = {0};
+    init(&g, 1);
+    cut(&g, NULL, NULL, 0, 0, &all);
+    weir_schema_builder_add(&other, "user", WEIR_STRING, false);
+    struct weir_schema *key = weir_schema_build(&other);
+    CU_ASSERT_EQUAL(weir_restore_create(all.header.p, all.header.n, g.layouts, N_STATES, key, &restore, &error),
+                    WEIR_E_CONFIG);
+    CU_ASSERT_STRING_EQUAL(error.text, "the saved key has 4 fields, the operator's has 1");
+    weir_schema_release(key);
+    weir_snapshot_finish(&all);
+    finish(&g);
+}
+
+WEIR_SUITE(snapshot) = {{"what is restored is what was cut", what_is_restored_is_what_was_cut},
+                        {"damage is told or harmless", damage_is_told_or_harmless},
+                        {"members are found by name and widened", members_are_found_by_name_and_widened},
+                        {"a key keeps its types", a_key_keeps_its_types},
+                        {NULL, NULL}};
