@@ -62,6 +62,11 @@ WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, co
 WEIR_CHECKED weir_status weir_snapshot_add_map(struct weir_snapshot_list *, struct weir_state_set *, uint32_t state,
                                                const struct weir_key_ref *, struct weir_error *);
 
+/* A split of a source: [id, whether it was read to its end, position]. */
+#define WEIR_SPLITS_LIST "splits"
+WEIR_CHECKED weir_status weir_snapshot_add_split(struct weir_snapshot_list *, uint64_t id, bool done, const void *position,
+                                                 size_t n);
+
 /* ---- restoring --------------------------------------------------------------------------------------------------- */
 
 /* What becomes of a saved state. */
@@ -90,8 +95,21 @@ const struct weir_restored_state *weir_restore_state(const struct weir_restore *
  * that are dropped are left out. Fails on a state that is refused, on bytes that are not such entries, or without memory. */
 WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const uint8_t *entries, size_t n, uint32_t group,
                                             struct weir_state_set *, struct weir_timers *, struct weir_error *);
-/* One item of a list that weir_snapshot_add_map wrote, into a map of the same declaration. */
-WEIR_CHECKED weir_status weir_restore_map_entry(const uint8_t *item, size_t n, struct weir_state_set *, uint32_t state,
-                                                const struct weir_key_ref *, struct weir_error *);
+/* A split out of one of the snapshots. False: none of them has it. The position is borrowed. */
+struct weir_saved_split {
+    bool done;
+    const void *position;
+    size_t n;
+};
+bool weir_restore_split(const struct weir_snapshot *, uint32_t n, uint64_t id, struct weir_saved_split *);
+/* All that keyed operators restore: from every snapshot, the key groups that this subtask owns. */
+WEIR_CHECKED weir_status weir_restore_keyed(const struct weir_snapshot *, uint32_t n, struct weir_state_set *,
+                                            struct weir_timers *, const struct weir_state_layout *, uint32_t n_states,
+                                            const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
+                                            struct weir_error *);
+/* Maps that weir_snapshot_add_map wrote in the list `name`: of snapshot `subtask` modulo n. */
+WEIR_CHECKED weir_status weir_restore_map(const struct weir_snapshot *, uint32_t n, uint32_t subtask, const char *name,
+                                          struct weir_state_set *, uint32_t state, const struct weir_key_ref *,
+                                          struct weir_error *);
 
 #endif

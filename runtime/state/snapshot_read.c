@@ -546,11 +546,52 @@ weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entr
     return s;
 }
 
-weir_status weir_restore_map_entry(const uint8_t *item, size_t n, struct weir_state_set *set, uint32_t state,
-                                   const struct weir_key_ref *key, struct weir_error *error)
+/* ---- whole operators --------------------------------------------------------------------------------------------- */
+
+static weir_status restore_part(const struct weir_snapshot *from, struct weir_state_set *set, struct weir_timers *timers,
+                                const struct weir_state_layout *layouts, uint32_t n_states, const struct weir_schema *key,
+                                uint32_t first_group, uint32_t last_group, struct weir_error *error)
 {
+    struct weir_restore *r;
+    weir_status s = weir_restore_create(from->header.p, from->header.n, layouts, n_states, key, &r, error);
+    for (size_t i = 0; s == WEIR_OK && i < from->n_groups; i++) {
+        const struct weir_snapshot_group *g = &from->groups[i];
+        if (g->group < first_group || g->group > last_group) continue;
+        s = weir_restore_group(r, from->keyed.p + g->offset, g->length, g->group, set, timers, error);
+    }
+    weir_restore_destroy(r);
+    return s;
+}
+
+weir_status weir_restore_keyed(const struct weir_snapshot *from, uint32_t n, struct weir_state_set *set,
+                               struct weir_timers *timers, const struct weir_state_layout *layouts, uint32_t n_states,
+                               const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
+                               struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < n; i++) {
+        if (from[i].header.n > 0)
+            s = restore_part(&from[i], set, timers, layouts, n_states, key, first_group, last_group, error);
+    }
+    return s;
+}
+
+static const struct weir_snapshot_list *find_list(const struct weir_snapshot *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_lists; i++) {
+        if (strcmp(s->lists[i].name, name) == 0) return &s->lists[i];
+    }
+    return NULL;
+}
+
+weir_status weir_restore_map(const struct weir_snapshot *from, uint32_t n, uint32_t subtask, const char *name,
+                             struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+                             struct weir_error *error)
+{
+    const struct weir_snapshot_list *list = n > 0 ? find_list(&from[subtask % n], name) : NULL;
     const struct weir_state_layout *l = &set->layouts[state];
     struct saved_state saved = {.n_fields = l->n_fields, .n_key_fields = l->n_key_fields};
+    if (!list) return WEIR_OK;
     saved.fields = weir_alloc_array(l->n_fields + 1, sizeof *saved.fields);
     saved.key_fields = weir_alloc_array(l->n_key_fields + 1, sizeof *saved.key_fields);
     for (uint32_t i = 0; i < l->n_fields; i++) saved.fields[i].member = (int32_t)i;
@@ -558,13 +599,44 @@ weir_status weir_restore_map_entry(const uint8_t *item, size_t n, struct weir_st
     struct entry e = {
         .saved = &saved, .set = set, .state = state, .key = *key, .value = room_for_values(set), .error = error};
     msgpack_unpacked tree;
+    weir_status s = WEIR_OK;
+    size_t at = 0;
     msgpack_unpacked_init(&tree);
-    weir_status s = msgpack_unpack_next(&tree, (const char *)item, n, NULL) == MSGPACK_UNPACK_SUCCESS
-                        ? put_pair(&e, &tree.data)
-                        : not_ours(error, "an entry of a map");
+    while (s == WEIR_OK && at < list->bytes.n) {
+        bool read = msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS;
+        s = read ? put_pair(&e, &tree.data) : not_ours(error, "an entry of a map");
+        set->ops->settle(set);
+    }
     msgpack_unpacked_destroy(&tree);
     weir_free(saved.fields);
     weir_free(saved.key_fields);
     weir_free(e.value);
     return s;
+}
+
+static bool read_split(const msgpack_object *o, uint64_t id, struct weir_saved_split *split)
+{
+    weir_str position;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 3) return false;
+    const msgpack_object *at = o->via.array.ptr;
+    if (at[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER || at[0].via.u64 != id) return false;
+    if (at[1].type != MSGPACK_OBJECT_BOOLEAN || !as_text(&at[2], &position)) return false;
+    *split = (struct weir_saved_split){.done = at[1].via.boolean, .position = position.p, .n = position.n};
+    return true;
+}
+
+bool weir_restore_split(const struct weir_snapshot *from, uint32_t n, uint64_t id, struct weir_saved_split *split)
+{
+    bool found = false;
+    msgpack_unpacked tree;
+    msgpack_unpacked_init(&tree);
+    for (uint32_t i = 0; i < n && !found; i++) {
+        const struct weir_snapshot_list *list = find_list(&from[i], WEIR_SPLITS_LIST);
+        size_t at = 0;
+        while (list && !found && at < list->bytes.n &&
+               msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS)
+            found = read_split(&tree.data, id, split); /* the position lies in the list's own bytes */
+    }
+    msgpack_unpacked_destroy(&tree);
+    return found;
 }

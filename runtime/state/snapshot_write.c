@@ -300,6 +300,19 @@ weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *list, const void 
     return failed ? WEIR_E_MEMORY : WEIR_OK;
 }
 
+weir_status weir_snapshot_add_split(struct weir_snapshot_list *list, uint64_t id, bool done, const void *position, size_t n)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, &list->bytes, append);
+    int failed = msgpack_pack_array(&pk, 3);
+    failed |= msgpack_pack_uint64(&pk, id);
+    failed |= done ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk);
+    failed |= msgpack_pack_bin(&pk, n);
+    failed |= msgpack_pack_bin_body(&pk, position, n);
+    list->n++;
+    return failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
 weir_status weir_snapshot_add_map(struct weir_snapshot_list *list, struct weir_state_set *set, uint32_t state,
                                   const struct weir_key_ref *key, struct weir_error *error)
 {
