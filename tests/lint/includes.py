@@ -20,6 +20,7 @@ FLOORS = {
     "state": 3,
     "expr": 3,
     "loader": 4,
+    "checkpoint": 4,
     "operator": 5,
     "window": 6,
     "task": 7,
