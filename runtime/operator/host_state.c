@@ -159,8 +159,7 @@ static weir_status host_list_update(weir_ctx *cx, uint32_t state, const void *it
 }
 /* ---- maps: the current key's, or the subtask's copy of a broadcast one ------------------------------------------- */
 
-/* Key and namespace of all broadcast states; no encoded key is empty. */
-static const struct weir_key_ref no_key = {.p = (const uint8_t *)""};
+const struct weir_key_ref weir__no_key = {.p = (const uint8_t *)""};
 
 static bool is_broadcast(const struct weir_instance *in, uint32_t state)
 {
@@ -191,7 +190,7 @@ static bool may_change_map(struct weir_instance *in, uint32_t state)
 
 #define MAP_SET (is_broadcast(in, state) ? in->shared : in->state)
 #define MAP_AT                                                                                                       \
-    MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &no_key : &in->key, \
+    MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &weir__no_key : &in->key, \
         is_broadcast(in, state) ? 0 : namespace_of(in, state)
 
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)

@@ -35,6 +35,7 @@
 #include "data/element.h"
 #include "data/pool.h"
 #include "data/rows.h"
+#include "state/snapshot.h"
 
 /* FIFO of elements; grows. One thread. */
 struct weir_outbox {
@@ -103,6 +104,12 @@ struct weir_op_class {
     weir_status (*finish)(struct weir_op *);                   /* NULL: nothing to do */
     weir_status (*flush)(struct weir_op *);                    /* sinks: input pauses; NULL: nothing to do */
     weir_progress (*poll)(struct weir_op *, int64_t max_rows); /* sources; emits watermarks and idle marks itself */
+    /* Checkpoints. snapshot: the cut at the barrier, everything that restore needs into an empty snapshot; restore: before
+     * open, from the snapshots of all subtasks that the operator had, by their index, in this one's part of the key groups;
+     * committed: the checkpoint is complete, and so is every earlier one. NULL: no state; nothing to do. */
+    weir_status (*snapshot)(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
+    weir_status (*restore)(struct weir_op *, const struct weir_snapshot *, uint32_t n);
+    weir_status (*committed)(struct weir_op *, int64_t checkpoint);
     void (*interrupt)(struct weir_op *); /* [any] ends a wait inside a blocking component early; NULL: it never waits */
     bool (*waits)(const struct weir_op *); /* windows or timers wait for event time; NULL: never */
     void (*close)(struct weir_op *);     /* after open, also when it failed; before destroy; NULL: nothing to do */

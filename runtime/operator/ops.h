@@ -37,6 +37,9 @@ struct weir_op_split {
     uint64_t id;
     char *description; /* owned by the caller; copied */
     size_t n;
+    const void *position; /* where a restored split goes on; copied; NULL: from the start */
+    size_t n_position;
+    bool done; /* restored, and read to its end */
 };
 struct weir_op *weir_source_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
                                       const char *where, struct weir_error *);

@@ -21,6 +21,7 @@ struct plugin_op {
     struct weir_state_set *shared;            /* broadcast states */
     struct weir_state_layout *shared_layouts; /* as maps; borrowed from the component's */
     struct weir_timers *timers;
+    uint32_t first_group, last_group;
     weir_timer firing; /* the timer whose callback said MORE */
     bool is_firing;
 };
@@ -160,6 +161,57 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
     return fire(p, WEIR_PROCESSING_TIME, now_ms - 1);
 }
 
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+/* What the component holds outside its states goes into them now. */
+static weir_status flush_component(struct plugin_op *p, int64_t checkpoint)
+{
+    if (!p->vtable->snapshot || checkpoint == INT64_MAX) return WEIR_OK;
+    weir_status s = p->vtable->snapshot(p->instance->part.self, &p->instance->cx, checkpoint);
+    if (s < 0) return weir_instance_failed(p->instance, s, "snapshot");
+    return weir_instance_end(p->instance, false);
+}
+
+static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
+{
+    struct plugin_op *p = plugin_of(op);
+    const struct weir_component_info *info = p->instance->part.spec->info;
+    weir_status s = flush_component(p, checkpoint);
+    if (s == WEIR_OK && (p->state || p->timers))
+        s = weir_snapshot_keyed(to, p->state, p->timers, p->instance->key_builder.schema, p->first_group, p->last_group,
+                                &op->error);
+    for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
+        if (info->states[i].kind != WEIR_BROADCAST) continue;
+        struct weir_snapshot_list *list = weir_snapshot_list(to, info->states[i].name, WEIR_DEAL_COPY);
+        s = weir_snapshot_add_map(list, p->shared, i, &weir__no_key, &op->error);
+    }
+    return s;
+}
+
+static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
+{
+    struct plugin_op *p = plugin_of(op);
+    const struct weir_component_info *info = p->instance->part.spec->info;
+    weir_status s = WEIR_OK;
+    if (p->state || p->timers)
+        s = weir_restore_keyed(from, n, p->state, p->timers, info->states, info->n_states, p->instance->key_builder.schema,
+                               p->first_group, p->last_group, &op->error);
+    for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
+        if (info->states[i].kind == WEIR_BROADCAST)
+            s = weir_restore_map(from, n, op->env->subtask, info->states[i].name, p->shared, i, &weir__no_key, &op->error);
+    }
+    /* Processing timers that came due meanwhile fire at the first step. */
+    return s == WEIR_OK ? weir_instance_end(p->instance, false) : s;
+}
+
+static weir_status committed_op(struct weir_op *op, int64_t checkpoint)
+{
+    struct plugin_op *p = plugin_of(op);
+    if (!p->vtable->committed) return WEIR_OK;
+    weir_status s = p->vtable->committed(p->instance->part.self, &p->instance->cx, checkpoint);
+    return s < 0 ? weir_instance_failed(p->instance, s, "committed") : WEIR_OK;
+}
+
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static weir_status finish_op(struct weir_op *op)
@@ -203,6 +255,9 @@ static const struct weir_op_class plugin_class = {.name = "operator",
                                                   .watermark = on_watermark,
                                                   .processing_time = on_processing_time,
                                                   .finish = finish_op,
+                                                  .snapshot = snapshot_op,
+                                                  .restore = restore_op,
+                                                  .committed = committed_op,
                                                   .waits = waits,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
@@ -225,10 +280,10 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
     const struct weir_component_info *info = node->part->info;
     weir_op_init(&p->op, &plugin_class, env, where);
     if (node->n_key_fields > 0) {
-        uint32_t first, last;
-        weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
-        if (info->n_states > 0) p->state = weir_heap_state_create(info->states, info->n_states, first, last);
-        if (info->has_timers) p->timers = weir_timers_create(first, last);
+        weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &p->first_group, &p->last_group);
+        if (info->n_states > 0)
+            p->state = weir_heap_state_create(info->states, info->n_states, p->first_group, p->last_group);
+        if (info->has_timers) p->timers = weir_timers_create(p->first_group, p->last_group);
     }
     if (weir_component_broadcasts(info)) create_shared(p, info);
     p->op.accepts_selection = info->flags & WEIR_ACCEPTS_SELECTION;

@@ -20,6 +20,7 @@ struct reduce_op {
     struct weir_key_bytes packed;
     struct weir_state_layout layout;
     struct weir_state_set *state;
+    uint32_t first_group, last_group;
 };
 
 struct stored {
@@ -154,8 +155,30 @@ static void destroy_op(struct weir_op *op)
     weir_free(r);
 }
 
-static const struct weir_op_class reduce_class = {
-    .name = "reduce", .open = open_op, .rows = reduce_rows, .close = close_op, .destroy = destroy_op};
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
+{
+    struct reduce_op *r = reduce_of(op);
+    (void)checkpoint;
+    return weir_snapshot_keyed(to, r->state, NULL, r->instance->key_builder.schema, r->first_group, r->last_group,
+                               &op->error);
+}
+
+static weir_status restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
+{
+    struct reduce_op *r = reduce_of(op);
+    return weir_restore_keyed(from, n, r->state, NULL, &r->layout, 1, r->instance->key_builder.schema, r->first_group,
+                              r->last_group, &op->error);
+}
+
+static const struct weir_op_class reduce_class = {.name = "reduce",
+                                                  .open = open_op,
+                                                  .rows = reduce_rows,
+                                                  .snapshot = snapshot,
+                                                  .restore = restore,
+                                                  .close = close_op,
+                                                  .destroy = destroy_op};
 
 static weir_status set_up(struct reduce_op *r, struct weir_registry *registry, struct weir_error *error)
 {
@@ -170,10 +193,9 @@ static weir_status set_up(struct reduce_op *r, struct weir_registry *registry, s
                                      .field_stride = sizeof(weir_field)};
     const struct weir_op_env *env = r->op.env;
     struct weir_schema *schema = r->node->outputs[0].schema;
-    uint32_t first, last;
-    weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
+    weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &r->first_group, &r->last_group);
     weir_status s = weir_state_layout_init(&r->layout, &state, error);
-    if (s == WEIR_OK) r->state = weir_heap_state_create(&r->layout, 1, first, last);
+    if (s == WEIR_OK) r->state = weir_heap_state_create(&r->layout, 1, r->first_group, r->last_group);
     if (s == WEIR_OK) s = weir_builder_init(&r->out, env->pool, schema, NULL, 0, env->batch_rows, true, false, error);
     if (s == WEIR_OK) s = weir_builder_init(&r->so_far, env->pool, schema, NULL, 0, 1, true, false, error);
     r->view_of_out = weir_alloc_array(weir_schema_count(schema), sizeof *r->view_of_out);

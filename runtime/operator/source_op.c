@@ -18,6 +18,8 @@ struct split {
     struct weir_watermarker watermarker;
     struct weir_published_time published;
     bool done;
+    void *position; /* it was restored, and goes on there; owned; NULL: from the start */
+    size_t n_position;
 };
 
 struct source_op {
@@ -28,6 +30,7 @@ struct source_op {
     const weir_source *vtable;
     struct split *splits;
     size_t n_splits, splits_capacity;
+    size_t n_open;         /* of them, those that were not read to their end before this run */
     struct split *current; /* that rows belong to; NULL: none began */
     struct weir_minimum minimum;
     bool idle, ended;
@@ -258,10 +261,12 @@ static weir_status open_splits(struct source_op *s)
     weir_status status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && i < s->n_splits; i++) {
         struct split *split = &s->splits[i];
+        if (split->done) continue; /* before the checkpoint that this run goes on from */
         weir_minimum_add(&s->minimum, split->split.id);
         status = weir_watermarker_open(&split->watermarker);
         if (status != WEIR_OK) break;
-        status = s->vtable->add_split(s->instance->part.self, &s->instance->cx, &split->split, NULL, 0);
+        status = s->vtable->add_split(s->instance->part.self, &s->instance->cx, &split->split, split->position,
+                                      split->n_position);
         if (status < 0) return weir_instance_failed(s->instance, status, "add_split");
     }
     return status;
@@ -293,7 +298,7 @@ static weir_progress poll(struct weir_op *op, int64_t max_rows)
     struct source_op *s = source_of(op);
     struct weir_instance *in = s->instance;
     if (s->ended) return WEIR_DONE;
-    if (s->n_splits == 0) return end_stream(s);
+    if (s->n_open == 0) return end_stream(s);
     in->cx.full = 0;
     weir_progress progress = s->vtable->poll(in->part.self, &in->cx, max_rows);
     atomic_exchange(&in->woken,
@@ -305,6 +310,49 @@ static weir_progress poll(struct weir_op *op, int64_t max_rows)
     if (weir_instance_end(in, false) != WEIR_OK || flush_malformed(s) != WEIR_OK) return WEIR_FAILED;
     if (progress == WEIR_DONE) return end_stream(s);
     return op->outbox.n > 0 ? WEIR_MADE : progress;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+/* The component's position of a split, in memory that the caller frees. */
+static weir_status position_of(struct source_op *s, const struct split *split, int64_t checkpoint, void **position,
+                               size_t *n)
+{
+    size_t capacity = 256;
+    for (*position = NULL;; capacity = *n) {
+        weir_free(*position);
+        *position = weir_alloc(capacity);
+        *n = 0;
+        weir_status status =
+            s->vtable->position(s->instance->part.self, &s->instance->cx, checkpoint, &split->split, *position, capacity, n);
+        if (status < 0) return weir_instance_failed(s->instance, status, "position");
+        if (*n <= capacity) return WEIR_OK;
+    }
+}
+
+static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
+{
+    struct source_op *s = source_of(op);
+    struct weir_snapshot_list *list = weir_snapshot_list(to, WEIR_SPLITS_LIST, WEIR_DEAL_UNION);
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && i < s->n_splits; i++) {
+        struct split *split = &s->splits[i];
+        void *position = NULL;
+        size_t n = 0;
+        if (!split->done && s->vtable->position) status = position_of(s, split, checkpoint, &position, &n);
+        if (status == WEIR_OK && weir_snapshot_add_split(list, split->split.id, split->done, position, n) != WEIR_OK)
+            status = weir_op_fail(op, WEIR_E_MEMORY, "no memory for a snapshot");
+        weir_free(position);
+    }
+    return status;
+}
+
+static weir_status committed(struct weir_op *op, int64_t checkpoint)
+{
+    struct source_op *s = source_of(op);
+    if (!s->vtable->committed) return WEIR_OK;
+    weir_status status = s->vtable->committed(s->instance->part.self, &s->instance->cx, checkpoint);
+    return status < 0 ? weir_instance_failed(s->instance, status, "committed") : WEIR_OK;
 }
 
 static void interrupt(struct weir_op *op)
@@ -327,6 +375,7 @@ static void destroy_op(struct weir_op *op)
     for (size_t i = 0; i < s->n_splits; i++) {
         weir_watermarker_finish(&s->splits[i].watermarker);
         weir_free((void *)(uintptr_t)s->splits[i].split.description.p);
+        weir_free(s->splits[i].position);
     }
     weir_free(s->splits);
     weir_minimum_finish(&s->minimum);
@@ -340,6 +389,8 @@ static const struct weir_op_class source_class = {.name = "source",
                                                   .open = open_op,
                                                   .processing_time = tick,
                                                   .poll = poll,
+                                                  .snapshot = snapshot,
+                                                  .committed = committed,
                                                   .interrupt = interrupt,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
@@ -377,6 +428,13 @@ weir_status weir_source_op_add_split(struct weir_op *op, const struct weir_op_sp
         weir_watermarker_init(&to->watermarker, &s->node->time, op, s->registry, s->node->outputs[0].schema, error);
     if (status != WEIR_OK) return status;
     s->n_splits++;
+    s->n_open += !split->done;
+    to->done = split->done;
+    if (split->n_position > 0) {
+        to->position = weir_alloc(split->n_position);
+        memcpy(to->position, split->position, split->n_position);
+        to->n_position = split->n_position;
+    }
     to->split = (weir_split){.struct_size = sizeof to->split,
                              .id = split->id,
                              .description = {weir_strndup(split->description, split->n), split->n}};

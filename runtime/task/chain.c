@@ -1,6 +1,7 @@
 /* chain.c - see the header. */
 #include "task/chain.h"
 
+#include "base/alloc.h"
 #include "base/running.h"
 
 /* The operator's error becomes the subtask's, with the node's name before it. */
@@ -34,6 +35,14 @@ weir_status weir_chain_open(struct weir_chain *c)
     return WEIR_OK;
 }
 
+static void drop_cut(struct weir_chain *c)
+{
+    for (uint32_t i = 0; c->cuts && i < c->n_members; i++) weir_snapshot_finish(&c->cuts[i]);
+    weir_free(c->cuts);
+    c->cuts = NULL;
+    c->cutting = c->n_cut = 0;
+}
+
 void weir_chain_close(struct weir_chain *c)
 {
     for (uint32_t i = c->n_members; i-- > 0;) {
@@ -46,6 +55,7 @@ void weir_chain_close(struct weir_chain *c)
     }
     weir_running = NULL;
     for (uint32_t i = 0; i < c->n_writers; i++) weir_writer_close(c->writers[i]);
+    drop_cut(c);
 }
 
 /* ---- delivery ---------------------------------------------------------------------------------------------------- */
@@ -142,6 +152,25 @@ static weir_status run_watermark(struct weir_chain_member *m)
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_WATERMARK, watermark);
 }
 
+/* The cut: what came before the barrier is in the snapshot, what comes behind it is not. */
+static weir_status cut_member(struct weir_chain *c, uint32_t member, int64_t checkpoint)
+{
+    struct weir_op *op = c->members[member].op;
+    if (c->cutting != checkpoint || !c->cuts) {
+        drop_cut(c);
+        c->cuts = weir_alloc_array(c->n_members, sizeof *c->cuts);
+        c->cutting = checkpoint;
+    }
+    c->n_cut++;
+    return op->class->snapshot ? op->class->snapshot(op, checkpoint, &c->cuts[member]) : WEIR_OK;
+}
+
+static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m)
+{
+    weir_status s = cut_member(c, (uint32_t)(m - c->members), m->current.value);
+    return s == WEIR_OK ? weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value) : s;
+}
+
 static weir_status run_end(struct weir_chain_member *m)
 {
     bool finishes = m->op->class->finish && (m->current.value == WEIR_END_OF_INPUT || m->op->class->finishes_when_stopped);
@@ -163,7 +192,7 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     case WEIR_ELEMENT_IDLE:
         if (!m->op->class->swallows_marks) s = weir_op_emit_mark(m->op, WEIR_ELEMENT_IDLE, m->current.value);
         break;
-    case WEIR_ELEMENT_BARRIER: s = weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value); break;
+    case WEIR_ELEMENT_BARRIER: s = run_barrier(c, m); break;
     case WEIR_ELEMENT_END: s = run_end(m); break;
     }
     weir_running = NULL;
@@ -232,6 +261,43 @@ bool weir_chain_is_blocked(const struct weir_chain *c)
         if (c->members[i].op->outbox.n > 0) return true;
     }
     return false;
+}
+
+struct weir_snapshot *weir_chain_take_cut(struct weir_chain *c, int64_t *checkpoint)
+{
+    if (!c->cuts || c->n_cut < c->n_members) return NULL;
+    struct weir_snapshot *cuts = c->cuts;
+    *checkpoint = c->cutting;
+    c->cuts = NULL;
+    c->cutting = c->n_cut = 0;
+    return cuts;
+}
+
+weir_status weir_chain_cut_last(struct weir_chain *c)
+{
+    weir_status s = WEIR_OK;
+    drop_cut(c);
+    for (uint32_t i = 0; s == WEIR_OK && i < c->n_members; i++) {
+        s = cut_member(c, i, WEIR_CUT_AT_END);
+        if (s < 0) fail(c, &c->members[i], s);
+    }
+    return s < 0 ? c->error->status : WEIR_OK;
+}
+
+weir_status weir_chain_committed(struct weir_chain *c, int64_t checkpoint)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        struct weir_chain_member *m = &c->members[i];
+        if (!m->op->class->committed || !m->opened) continue;
+        weir_running = m->op->where;
+        weir_status s = m->op->class->committed(m->op, checkpoint);
+        weir_running = NULL;
+        if (s < 0) {
+            fail(c, m, s);
+            return c->error->status;
+        }
+    }
+    return WEIR_OK;
 }
 
 bool weir_chain_is_stalled(const struct weir_chain *c)

@@ -47,6 +47,10 @@ struct weir_chain {
     struct weir_writer **writers;
     uint32_t n_writers;
     struct weir_pool *pool;
+    /* The checkpoint that is being cut: a snapshot per member, taken as the barrier reaches it. */
+    struct weir_snapshot *cuts;
+    uint32_t n_cut;
+    int64_t cutting;          /* 0: none */
     struct weir_error *error; /* of the subtask; set when a call returns WEIR_FAILED */
 };
 
@@ -61,7 +65,14 @@ weir_progress weir_chain_pass(struct weir_chain *, int64_t now_ms);
 int64_t weir_chain_next_due_ms(const struct weir_chain *); /* of members that could fire now; INT64_MAX: nothing is due */
 bool weir_chain_is_blocked(const struct weir_chain *);     /* some output waits for room */
 bool weir_chain_is_ended(const struct weir_chain *);       /* all members ended, everything is delivered */
-bool weir_chain_is_stalled(const struct weir_chain *);     /* a sink has no room: try again soon */
+/* The snapshots by member once a barrier has passed all of them, and its checkpoint; NULL: no cut is complete. The caller
+ * owns the array and what is in it. */
+struct weir_snapshot *weir_chain_take_cut(struct weir_chain *, int64_t *checkpoint);
+/* Cuts every member as it is once all have ended; take_cut then gives the cut, with this for a checkpoint. */
+#define WEIR_CUT_AT_END INT64_MAX
+WEIR_CHECKED weir_status weir_chain_cut_last(struct weir_chain *);
+WEIR_CHECKED weir_status weir_chain_committed(struct weir_chain *, int64_t checkpoint);
+bool weir_chain_is_stalled(const struct weir_chain *); /* a sink has no room: try again soon */
 /* Input pauses: growing batches go on, sinks flush. */
 WEIR_CHECKED weir_status weir_chain_flush(struct weir_chain *);
 /* Input goes on, perhaps for ever: sinks that were written to WEIR_FLUSH_MS ago flush, so that what a busy job found can be

@@ -18,6 +18,8 @@ weir_status weir_subtask_open(struct weir_subtask *t)
 void weir_subtask_close(struct weir_subtask *t)
 {
     weir_chain_close(&t->chain);
+    if (t->held.element.kind == WEIR_ELEMENT_ROWS) weir_rows_release(t->held.element.rows);
+    t->held.element.kind = WEIR_ELEMENT_NONE;
 }
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */
@@ -36,6 +38,12 @@ static weir_progress poll_source(struct weir_subtask *t)
         if (weir_op_emit_mark(head->op, WEIR_ELEMENT_END, WEIR_END_STOPPED) != WEIR_OK) return WEIR_FAILED;
         return end_source(t);
     }
+    int64_t trigger = t->trigger ? atomic_load_explicit(t->trigger, memory_order_acquire) : 0;
+    if (trigger > t->injected) {
+        t->injected = trigger;
+        weir_chain_take(&t->chain, (struct weir_element){.kind = WEIR_ELEMENT_BARRIER, .value = trigger}, 0);
+        return WEIR_MADE;
+    }
     weir_running = head->op->where;
     weir_progress p = head->op->class->poll(head->op, t->poll_rows);
     weir_running = NULL;
@@ -47,12 +55,33 @@ static weir_progress poll_source(struct weir_subtask *t)
     return p == WEIR_DONE ? end_source(t) : p;
 }
 
+/* What comes through the gate, with barriers aligned: a barrier goes before the element that completed it. */
+static bool next_aligned(struct weir_subtask *t, struct weir_gate_element *e)
+{
+    if (t->held.element.kind != WEIR_ELEMENT_NONE) {
+        *e = t->held;
+        t->held.element.kind = WEIR_ELEMENT_NONE;
+        return true;
+    }
+    for (;;) {
+        bool some = weir_gate_next(&t->gate, e), barrier = some && e->element.kind == WEIR_ELEMENT_BARRIER;
+        if (barrier) weir_alignment_barrier(&t->alignment, &t->gate, e->channel, e->element.value);
+        int64_t complete = weir_alignment_complete(&t->alignment, &t->gate);
+        if (!complete && !barrier) return some;
+        if (!complete) continue;
+        if (some && !barrier) t->held = *e;
+        *e =
+            (struct weir_gate_element){.element = {.kind = WEIR_ELEMENT_BARRIER, .port = WEIR_ALL_PORTS, .value = complete}};
+        return true;
+    }
+}
+
 /* The marks of several inputs are one operator's when they are combined. */
 static bool next_element(struct weir_subtask *t, struct weir_gate_element *e)
 {
-    if (t->gate.n_inputs == 1) return weir_gate_next(&t->gate, e);
+    if (t->gate.n_inputs == 1) return next_aligned(t, e);
     while (!weir_inputs_next(&t->inputs, &e->element)) {
-        if (!weir_gate_next(&t->gate, e)) return false;
+        if (!next_aligned(t, e)) return false;
         if (e->element.kind == WEIR_ELEMENT_ROWS || e->element.kind == WEIR_ELEMENT_BARRIER) return true;
         weir_inputs_mark(&t->inputs, e->input, &e->element);
     }
@@ -103,9 +132,24 @@ static weir_progress pause_input(struct weir_subtask *t)
     return WEIR_MADE;
 }
 
+/* A cut that is complete goes to the job; a checkpoint that is complete comes from it. */
+static weir_status serve_checkpoints(struct weir_subtask *t)
+{
+    int64_t checkpoint, complete = atomic_load_explicit(t->complete, memory_order_acquire);
+    struct weir_snapshot *cuts = weir_chain_take_cut(&t->chain, &checkpoint);
+    if (cuts) t->cut(t->cut_arg, t, checkpoint, cuts);
+    if (complete <= t->committed) return WEIR_OK;
+    t->committed = complete;
+    return weir_chain_committed(&t->chain, complete);
+}
+
 static weir_progress finish_step(struct weir_subtask *t, weir_progress progress, int64_t now_ms)
 {
-    if (t->state == WEIR_SUBTASK_ENDING && weir_chain_is_ended(&t->chain)) {
+    bool over = t->state == WEIR_SUBTASK_ENDING && weir_chain_is_ended(&t->chain);
+    if (t->trigger && serve_checkpoints(t) != WEIR_OK) return WEIR_FAILED;
+    if (t->trigger && over && (weir_chain_cut_last(&t->chain) != WEIR_OK || serve_checkpoints(t) != WEIR_OK))
+        return WEIR_FAILED;
+    if (over) {
         t->state = WEIR_SUBTASK_DONE;
         return WEIR_DONE;
     }

@@ -12,6 +12,7 @@
 
 #include "base/platform.h"
 #include "channel/gate.h"
+#include "task/alignment.h"
 #include "task/chain.h"
 #include "task/inputs.h"
 
@@ -46,13 +47,22 @@ struct weir_subtask {
     uint32_t vertex, index;        /* of the execution graph */
     enum weir_subtask_state state; /* own thread */
     struct weir_chain chain;
-    struct weir_gate gate; /* n_channels 0: the head is a source */
+    struct weir_gate gate;     /* n_channels 0: the head is a source */
     struct weir_inputs inputs; /* of a gate with several: their marks combined */
     bool has_source;
     int64_t poll_rows;            /* rows per poll */
     const _Atomic uint32_t *stop; /* of the job: not zero = sources stop reading */
     void **wakes;                 /* of its writers; the job's */
     uint32_t n_wakes;
+    /* Checkpoints: sources inject the barrier of *trigger when it has grown; the others align theirs. */
+    const _Atomic int64_t *trigger, *complete; /* of the job: newest triggered and newest complete; NULL: none are taken */
+    int64_t injected, committed;
+    struct weir_alignment alignment;
+    struct weir_gate_element held; /* waits for a barrier to go before it; kind NONE: nothing */
+    /* The cut of a checkpoint: snapshots by member of the chain, which the callee owns. At the end of the subtask, with
+     * WEIR_CUT_AT_END: what all later checkpoints are to hold. */
+    void (*cut)(void *arg, struct weir_subtask *, int64_t checkpoint, struct weir_snapshot *);
+    void *cut_arg;
     struct weir_error error;
     struct weir_subtask_times times;
     bool made_rows;      /* rows went through since the last pause: flush when input pauses */

@@ -24,6 +24,9 @@ struct stage {
     uint32_t calls, most_waiting; /* calls of the operator; elements in the outbox after one */
 };
 
+/* What the operators that start are restored from; NULL: nothing. */
+__attribute__((unused)) static const struct weir_snapshot *stage_restore;
+
 static inline weir_status stage_print(void *self, int stream, const void *bytes, size_t n, struct weir_error *error)
 {
     struct stage *g = self; /* s is the first member */
@@ -107,6 +110,7 @@ static inline void stage_use(struct stage *g, struct weir_op *op)
     if (!op) fprintf(stderr, "%s\n", g->error.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(op);
     g->op = op;
+    if (stage_restore) CU_ASSERT_EQUAL(op->class->restore(op, stage_restore, 1), WEIR_OK);
     if (op->class->open) CU_ASSERT_EQUAL(op->class->open(op), WEIR_OK);
     stage_take(g);
 }
