@@ -1,9 +1,9 @@
 /* checkpoint/saved.h - the state of a whole job, as a directory: a checkpoint, or a savepoint.
  *
- * Floor 4. Any one thread; files through the platform. Format: docs/formats/savepoint.md. A directory holds `_metadata` and a
- * file for each operator's subtask that has state; names are relative, so it can be moved. It is written under a name that
- * ends in ".tmp", every file and folder is synced, and then it gets its name: a directory without ".tmp" is whole. Every file
- * carries a checksum, which reading compares.
+ * Floor 4. Any one thread; files through the platform. Format: docs/formats/savepoint.md. A directory holds `_metadata`
+ * and a file for each operator's subtask that has state; names are relative, so it can be moved. It is written under a
+ * name that ends in ".tmp", every file and folder is synced, and then it gets its name: a directory without ".tmp" is
+ * whole. Every file carries a checksum, which reading compares.
  */
 #ifndef WEIR_CHECKPOINT_SAVED_H
 #define WEIR_CHECKPOINT_SAVED_H

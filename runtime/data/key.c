@@ -128,6 +128,15 @@ void weir_key_group_range(uint32_t subtask, uint32_t parallelism, uint32_t max_p
 
 /* ---- key bytes --------------------------------------------------------------------------------------------------- */
 
+bool weir_key_bytes_add(struct weir_key_bytes *key, const void *bytes, size_t n)
+{
+    uint8_t *room = weir__key_bytes_room(key, n);
+    if (!room) return false;
+    if (n) memcpy(room, bytes, n);
+    key->n += n;
+    return true;
+}
+
 void weir_key_bytes_finish(struct weir_key_bytes *key)
 {
     weir_free(key->p);

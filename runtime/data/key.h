@@ -38,6 +38,7 @@ struct weir_key_bytes {
     size_t n, capacity;
 };
 void weir_key_bytes_finish(struct weir_key_bytes *);
+WEIR_CHECKED bool weir_key_bytes_add(struct weir_key_bytes *, const void *bytes, size_t n); /* false: no memory */
 /* Appends the key of row `row`: columns fields[0..n_fields) of the batch. WEIR_E_DATA when one is null, naming nothing:
  * the caller knows. */
 WEIR_CHECKED weir_status weir_key_encode(struct weir_key_bytes *, const weir_batch *, const uint32_t *fields,

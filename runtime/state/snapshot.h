@@ -1,15 +1,16 @@
 /* state/snapshot.h - the state of one operator subtask as bytes, and back: what checkpoints and savepoints are made of.
  *
  * Floor 3. Taken on the subtask's thread at a barrier (the cut); from then on it is plain memory that any one thread may
- * write away. Format: docs/formats/savepoint.md; it is the same whatever backend held the state. Everything is msgpack, typed
- * by the layouts that components declare, so that any msgpack reader can open it and a later job can restore it by name.
+ * write away. Format: docs/formats/savepoint.md; it is the same whatever backend held the state. Everything is msgpack,
+ * typed by the layouts that components declare, so that any msgpack reader can open it and a later job can restore it by
+ * name.
  *
  * A part has (1) keyed entries, cut into key groups, so that a restore at another parallelism reads only the groups it owns;
  * timers are among them; (2) lists of items that belong to no key: source positions, broadcast states, whatever an operator
  * keeps; each list says how it is dealt out again when the parallelism changes (semantics A6).
  *
- * Invariants: entries are in ascending order of key group; a part that was restored and cut again without a record in between
- * holds the same entries.
+ * Invariants: entries are in ascending order of key group; a part that was restored and cut again without a record in
+ * between holds the same entries.
  */
 #ifndef WEIR_STATE_SNAPSHOT_H
 #define WEIR_STATE_SNAPSHOT_H

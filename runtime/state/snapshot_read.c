@@ -1,16 +1,15 @@
 /* snapshot_read.c - restoring: a saved header is matched with the operator's layouts once, then entries are read by it. Any
  * one thread; the sets and timers are not in use yet.
  *
- * Saved states find theirs by name, members by name. A member that is new is zero; one that is gone is dropped; i32 may become
- * i64 or f64, i64 may not become f64 (it may not fit), f32 may become f64, i64 and timestamp are the same. Anything else is
- * refused before the job starts.
+ * Saved states find theirs by name, members by name. A member that is new is zero; one that is gone is dropped; i32 may
+ * become i64 or f64, i64 may not become f64 (it may not fit), f32 may become f64, i64 and timestamp are the same.
+ * Anything else is refused before the job starts.
  */
 #include <msgpack.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "data/key_internal.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 
@@ -445,29 +444,21 @@ static weir_status put_map(struct entry *e, const msgpack_object *o)
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
-static bool add_bytes(struct weir_key_bytes *to, const void *bytes, size_t n)
-{
-    uint8_t *room = weir__key_bytes_room(to, n);
-    if (!room) return false;
-    if (n) memcpy(room, bytes, n);
-    to->n += n;
-    return true;
-}
-
 static bool add_key_field(struct weir_key_bytes *to, weir_type type, const msgpack_object *o)
 {
     int64_t whole;
     double number;
     weir_str text;
     switch (type) {
-    case WEIR_BOOL: return o->type == MSGPACK_OBJECT_BOOLEAN && add_bytes(to, &(uint8_t){o->via.boolean}, 1);
-    case WEIR_I32: return as_integer(o, &whole) && add_bytes(to, &(int32_t){(int32_t)whole}, 4);
+    case WEIR_BOOL: return o->type == MSGPACK_OBJECT_BOOLEAN && weir_key_bytes_add(to, &(uint8_t){o->via.boolean}, 1);
+    case WEIR_I32: return as_integer(o, &whole) && weir_key_bytes_add(to, &(int32_t){(int32_t)whole}, 4);
     case WEIR_I64:
-    case WEIR_TIMESTAMP: return as_integer(o, &whole) && add_bytes(to, &whole, 8);
-    case WEIR_F32: return as_number(o, &number) && add_bytes(to, &(uint32_t){weir__f32_bits((float)number)}, 4);
-    case WEIR_F64: return as_number(o, &number) && add_bytes(to, &(uint64_t){weir__f64_bits(number)}, 8);
+    case WEIR_TIMESTAMP: return as_integer(o, &whole) && weir_key_bytes_add(to, &whole, 8);
+    case WEIR_F32: return as_number(o, &number) && weir_key_bytes_add(to, &(float){(float)number}, 4);
+    case WEIR_F64: return as_number(o, &number) && weir_key_bytes_add(to, &number, 8);
     case WEIR_STRING:
-        return as_text(o, &text) && add_bytes(to, &(uint32_t){(uint32_t)text.n}, 4) && add_bytes(to, text.p, text.n);
+        return as_text(o, &text) && weir_key_bytes_add(to, &(uint32_t){(uint32_t)text.n}, 4) &&
+               weir_key_bytes_add(to, text.p, text.n);
     case WEIR_BYTES:
     case WEIR_ANY: break;
     }

@@ -1,14 +1,13 @@
 /* snapshot_write.c - cutting: keyed state, timers and lists to msgpack. Subtask's thread.
  *
- * An entry is an array [group, state, namespace, key, value]: key an array of its fields; value an array of a struct's members,
- * or for lists an array of those, or for maps an array of [key members, value members]. A timer's state is -1 (event time) or
- * -2 (processing time), its value the time in ms.
+ * An entry is an array [group, state, namespace, key, value]: key an array of its fields; value an array of a struct's
+ * members, or for lists an array of those, or for maps an array of [key members, value members]. A timer's state is -1
+ * (event time) or -2 (processing time), its value the time in ms.
  */
 #include <msgpack.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "data/key_internal.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 
@@ -16,12 +15,7 @@
 
 static int append(void *to, const char *bytes, size_t n)
 {
-    struct weir_key_bytes *b = to;
-    uint8_t *room = weir__key_bytes_room(b, n);
-    if (!room) return -1;
-    if (n) memcpy(room, bytes, n);
-    b->n += n;
-    return 0;
+    return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
 }
 
 static weir_status no_memory(struct weir_error *error)

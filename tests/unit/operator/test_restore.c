@@ -1,4 +1,5 @@
-/* Operators cut at a barrier and restored: what comes afterwards is what would have come without the break (semantics A7). */
+/* Operators cut at a barrier and restored: what comes afterwards is what would have come without the break (semantics
+ * A7). */
 #include "unit/operator/stage.h"
 
 struct job {
