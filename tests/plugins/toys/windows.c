@@ -117,16 +117,17 @@ WEIR_COMPONENT(talkative, WEIR_WINDOW_FUNCTION, talkative_vtable, .id = "talkati
                .sides = "ended(@key, start:i64, firings:i64)", WEIR_OPTIONS(talkative_options),
                WEIR_STATES(talkative_states));
 
-/* Fires with every row, and forgets what the window holds with every second one. */
+/* Fires and purges with the second and the fifth row, and fires at 5 when a row of time 1 came. */
 typedef nothing purging_twos;
 static const weir_state purging_states[] = {WEIR_VALUE_STATE("rows", firings, firings_members)};
 static weir_status purging_twos_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row row, weir_firing *firing)
 {
     firings *f = weir_edit(cx, 0);
-    (void)self, (void)w, (void)row;
+    (void)self, (void)w;
     if (!f) return WEIR_E_MEMORY;
-    *firing = ++f->n % 2 == 0 ? WEIR_FIRE_AND_PURGE : WEIR_CONTINUE;
-    return weir_set_timer(cx, WEIR_EVENT_TIME, 0, 5);
+    f->n++;
+    *firing = f->n == 2 || f->n == 5 ? WEIR_FIRE_AND_PURGE : WEIR_CONTINUE;
+    return weir_time(row) == 1 ? weir_set_timer(cx, WEIR_EVENT_TIME, 0, 5) : WEIR_OK;
 }
 static weir_status purging_twos_on_timer(void *self, weir_ctx *cx, const weir_window *w, const weir_timer *t,
                                          weir_firing *firing)
@@ -145,7 +146,7 @@ static const weir_trigger purging_twos_vtable = {.struct_size = sizeof(weir_trig
                                                  .on_timer = purging_twos_on_timer,
                                                  .clear = purging_twos_clear};
 WEIR_COMPONENT(purging_twos, WEIR_TRIGGER, purging_twos_vtable, .id = "purging_twos",
-               .doc = "fires and purges with every second row, and fires at 5", WEIR_STATES(purging_states));
+               .doc = "fires and purges with the second and the fifth row", WEIR_STATES(purging_states));
 
 /* A trigger that says nonsense. */
 typedef nothing babbling;

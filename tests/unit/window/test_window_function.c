@@ -54,9 +54,9 @@ static void TRAP_purge_leaves_the_states_of_the_window(void)
     struct stage g;
     talk(&g, false, "1");
     start(&g, ASSIGNER(&g, "tumbling", "size", "10ms"), TRIGGER(&g, "purging_twos", NULL, NULL));
-    feed(&g, "1 | ann, 1\n2 | ann, 2\n3 | ann, 4\n4 | ann, 8");
+    feed(&g, "1 | ann, 1\n2 | ann, 2\n3 | ann, 4\n4 | ann, 8\n5 | ann, 16");
     expect(&g, "9 | ann, 1, 1, 1, 1, 1, 0\n9 | ann, 2, 1, 1, 1, 1, 0\n"
-               "9 | ann, 4, 2, 2, 2, 2, 0\n9 | ann, 8, 2, 2, 2, 2, 0\n");
+               "9 | ann, 4, 2, 2, 2, 2, 0\n9 | ann, 8, 2, 2, 2, 2, 0\n9 | ann, 16, 2, 2, 2, 2, 0\n");
     watermark(&g, INT64_MAX);
     expect(&g, "1> 9 | ann, 0, 2\n");
     end_talk(&g);
@@ -67,12 +67,14 @@ static void TRAP_purge_leaves_state_and_timers_of_the_trigger(void)
     struct stage g;
     prepare(&g, false);
     start(&g, ASSIGNER(&g, "tumbling", "size", "10ms"), TRIGGER(&g, "purging_twos", NULL, NULL));
-    feed(&g, "1 | ann, 1\n2 | ann, 2\n3 | ann, 4"); /* the third is not the first of two */
+    feed(&g, "1 | ann, 1\n2 | ann, 2");
     expect(&g, "9 | ann, 2, 3\n");
-    watermark(&g, 5); /* the timer was set by rows before the purge too */
-    expect(&g, "9 | ann, 1, 4\n");
-    feed(&g, "6 | ann, 8");
-    expect(&g, "9 | ann, 2, 12\n"); /* and the content since the purge is counted on: 4 + 8 */
+    feed(&g, "3 | ann, 4\n4 | ann, 8"); /* the third and fourth row, not the first and second */
+    expect(&g, "");
+    watermark(&g, 5); /* the timer was set before the purge, and only then */
+    expect(&g, "9 | ann, 2, 12\n");
+    feed(&g, "6 | ann, 16");
+    expect(&g, "9 | ann, 3, 28\n");
     watermark(&g, INT64_MAX);
     expect(&g, "");
     tear_down(&g);
