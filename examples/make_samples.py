@@ -131,6 +131,18 @@ def levels(random, start=1714557600, lines=400):
             file.write(f"{sensor},{level},{iso(at)}\n")
 
 
+def payments(random, start=1714557600, accounts=50):
+    rows = []
+    for account in range(accounts):
+        at = start + random.uniform(0, 600)
+        for _ in range(random.randint(3, 40)):
+            amount = random.choice([random.uniform(0.01, 0.99), 1, random.uniform(2, 499), 500, random.uniform(501, 3000)])
+            rows.append((at, f"account{account:02}", f"{amount:.2f}"))
+            at += random.choice([1, 10, 30, 60, 300]) * (random.uniform(0.5, 1.5) if random.random() < 0.7 else 1)
+    rows = [(at, payment, *cells) for payment, (at, *cells) in enumerate(sorted(rows), 1)]
+    write_table("fraud/payments.csv", "payment,account,amount,at", rows, 8, random)
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
@@ -139,3 +151,4 @@ if __name__ == "__main__":
     readings(random.Random(5))
     clicks(random.Random(4))
     levels(random.Random(5))
+    payments(random.Random(6))

@@ -121,6 +121,52 @@ class Temperature(Example):
         self.assertEqual(totals["printed"], ["late> a,22.0"])
 
 
+class Fraud(Example):
+    NAME, SOURCES = "fraud", ("payments",)
+
+    def test_sample(self):
+        for rules in ({}, {"small": "100", "large": "300", "within": "5min"}, {"within": "0ms"}):
+            alerts, = self.check(self.samples(), rules)
+            self.assertEqual(len(alerts) > 10, rules != {"within": "0ms"})
+
+    def alerts(self, *rows, **rules):
+        payments = self.table("payments.csv", "payment,account,amount,at", *rows)
+        found, totals = self.run_once([payments], delay="1h", **rules)
+        self.assertEqual(found, self.expected([payments], rules))
+        self.assertEqual(totals["printed"], [])
+        return [line.split(",")[0] for line in self.shortly(found[0])]
+
+    def test_exactly_a_minute(self):
+        """A minute later is soon enough, a millisecond more is not; whichever comes first."""
+        rows = ["1,soon,0.5,10", "2,soon,900,70", "3,slow,0.5,10", "4,slow,900,70.001", "5,quick,0.5,10", "6,quick,900,10"]
+        self.assertEqual(self.alerts(*rows), ["quick", "soon"])
+        self.assertEqual(self.alerts(*rows[::-1]), ["quick", "soon"])
+        self.assertEqual(self.alerts(*rows, within="0ms"), ["quick"])
+
+    def test_only_the_next_payment_counts(self):
+        self.assertEqual(self.alerts("1,between,0.5,1", "2,between,20,2", "3,between,900,3",
+                                     "4,again,0.5,1", "5,again,0.7,50", "6,again,900,100",  # the second small one is anew
+                                     "7,once,0.5,1", "8,once,900,2", "9,once,900,3"), ["again", "once"])
+
+    def test_the_limits_are_neither_small_nor_large(self):
+        self.assertEqual(self.alerts("1,a,1,1", "2,a,900,2", "3,b,0.5,1", "4,b,500,2", "5,c,0.99,1", "6,c,500.01,2"), ["c"])
+
+    def test_payments_of_one_moment_by_number(self):
+        rows = ["2,a,900,1", "1,a,0.5,1", "3,b,900,1", "4,b,0.5,1"]
+        self.assertEqual(self.alerts(*rows), ["a"])
+        self.assertEqual(self.alerts(*rows[::-1]), ["a"])
+
+    def test_what_is_wrong_or_late(self):
+        job = EXAMPLES / "fraud" / "job.yaml"
+        wrong = self.table("payments.csv", "payment,account,amount,at", "0,a,0.5,1")
+        done = self.weir("run", job, "--set", f"input={wrong}", "--set", f"output={self.folder}/out.csv", code=None)
+        self.assertNotEqual(done.code, 0)
+        self.assertIn("expected a payment number from 1 up, found 0", done.err)
+        late = self.table("payments.csv", "payment,account,amount,at", "1,a,0.5,1", "2,a,900,99", "3,a,900,2")
+        _, totals = self.run_once([late], "-D", "nodes.payments.time.emit=every_record")
+        self.assertEqual(totals["printed"], ["late> 3,900.0"])
+
+
 class HotPages(WeirTest):
     JOB = EXAMPLES / "hot_pages" / "job.yaml"
 

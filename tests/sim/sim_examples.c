@@ -32,6 +32,7 @@ struct example {
 static const struct example examples[] = {
     {.name = "first_map", .folder = "first_map"},
     {.name = "first_keyed", .folder = "first_keyed"},
+    {.name = "fraud", .folder = "fraud", .files = {"output"}, .split_size = "nodes.payments.source.file.split_size"},
     /* Periodic watermarks come when the clock says so: nothing must be late by them. */
     {.name = "hot_items",
      .folder = "hot_items",

@@ -96,7 +96,8 @@ typedef struct weir_host {
     void *(*resize_bytes)(weir_ctx *, uint32_t state, weir_str *member, size_t size);
 
     /* Timers of the current key, and the two clocks in ms. An event timer at or before the watermark fires at the next
-     * advance of the watermark, not at once. Setting one twice is one timer; dropping a missing one is fine. [task] */
+     * advance of the watermark, not at once. They fire in the order of `at`, those of a key for one moment in the order of
+     * `ns`. Setting one twice is one timer; dropping a missing one is fine. [task] */
     weir_status (*set_timer)(weir_ctx *, uint32_t clock, uint64_t ns, int64_t at);
     weir_status (*drop_timer)(weir_ctx *, uint32_t clock, uint64_t ns, int64_t at);
     int64_t (*now)(weir_ctx *);
