@@ -143,6 +143,21 @@ def payments(random, start=1714557600, accounts=50):
     write_table("fraud/payments.csv", "payment,account,amount,at", rows, 8, random)
 
 
+def orders_and_payments(random, start=1714557600, n=400, hours=3):
+    orders, payments = [], []
+    for order in range(1, n + 1):
+        at = start + random.uniform(0, hours * 3600)
+        orders.append((at, f"order{order:03}", f"{random.uniform(5, 200):.2f}"))
+        if random.random() < 0.9:
+            payments.append((at + random.choice([-5, 30, 120, 600, 900]) * random.uniform(0.8, 1.2), f"order{order:03}"))
+        if random.random() < 0.1:
+            payments.append((at + random.uniform(0, 1800), f"order{order:03}"))  # not the only one, perhaps
+    payments.append((start + 60, "order999"))  # nobody's
+    payments = [(at, payment, order) for payment, (at, order) in enumerate(sorted(payments), 1)]
+    write_table("order_timeout/orders.csv", "order,amount,at", orders, 50, random)
+    write_table("order_timeout/payments.csv", "payment,order_id,at", payments, 50, random)
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
@@ -152,3 +167,4 @@ if __name__ == "__main__":
     clicks(random.Random(4))
     levels(random.Random(5))
     payments(random.Random(6))
+    orders_and_payments(random.Random(7))

@@ -167,6 +167,53 @@ class Fraud(Example):
         self.assertEqual(totals["printed"], ["late> 3,900.0"])
 
 
+class OrderTimeout(Example):
+    NAME, SOURCES, INPUTS = "order_timeout", ("orders", "payments"), ("orders", "payments")
+    OUTPUTS = ("output", "timeouts", "unmatched")
+
+    def test_sample(self):
+        for rules in ({}, {"within": "2min"}, {"within": "0ms"}):
+            paid, timeouts, unmatched = self.check(self.samples(), rules)
+            self.assertGreater(len(paid) - 1, 100 if rules != {"within": "0ms"} else -1)
+            self.assertTrue(len(timeouts) > 20 and len(unmatched) > 20)
+
+    def outcome(self, orders, payments, *options):
+        """What became of each order, and the payments that were nobody's."""
+        files = [self.table("orders.csv", "order,amount,at", *orders),
+                 self.table("payments.csv", "payment,order_id,at", *payments)]
+        found, _ = self.run_once(files, *options)
+        self.assertEqual(found, self.expected(files, {}))
+        paid, timeouts, unmatched = map(self.shortly, found)
+        became = {line.split(",")[0]: line.split(",")[3] for line in paid}
+        became.update((line.split(",")[0], "timeout") for line in timeouts)
+        return became, [int(line.split(",")[1]) for line in unmatched]
+
+    def test_exactly_15_minutes(self):
+        orders = ["last_moment,9,10", "too_late,9,10", "same_moment,9,10", "never,9,10"]
+        payments = ["1,last_moment,910", "2,too_late,910.001", "3,same_moment,10"]
+        expected = ({"last_moment": "1", "too_late": "timeout", "same_moment": "3", "never": "timeout"}, [2])
+        self.assertEqual(self.outcome(orders, payments), expected)
+
+    def test_payments_that_are_nobodys(self):
+        orders = ["early,9,10", "twice,9,10", "tie,9,10", "again,9,10"]
+        payments = ["1,early,9.999", "2,nobody,50",                # before its order; for none
+                    "4,twice,30", "3,twice,20",                    # the second one, whichever came first
+                    "6,tie,20", "5,tie,20",                        # of one moment, the smaller number
+                    "7,again,5", "8,again,15", "9,again,2000"]     # before, in time, after
+        became, unmatched = self.outcome(orders, payments)
+        self.assertEqual(became, {"early": "timeout", "twice": "3", "tie": "5", "again": "8"})
+        self.assertEqual(sorted(unmatched), [1, 2, 4, 6, 7, 9])
+
+    def test_a_number_that_is_none(self):
+        files = [self.table("orders.csv", "order,amount,at", "a,9,1"),
+                 self.table("payments.csv", "payment,order_id,at", "-1,a,2")]
+        names = [*self.INPUTS, *self.OUTPUTS]
+        sets = [f"--set={name}={path}" for name, path in zip(names, [*files, *(self.folder / n for n in self.OUTPUTS)])]
+        done = self.weir("run", EXAMPLES / "order_timeout" / "job.yaml", *sets, code=None)
+        self.assertNotEqual(done.code, 0)
+        self.assertIn("expected a payment number from 1 up, found -1", done.err)
+
+
 class HotPages(WeirTest):
     JOB = EXAMPLES / "hot_pages" / "job.yaml"
 
