@@ -60,20 +60,26 @@ static bool match_inputs(struct connection *c, const struct weir_component_info 
 
 /* ---- keys ----------------------------------------------------------------------------------------------------------- */
 
+struct side_keys {
+    struct weir__job *job;
+    struct weir__flow *first, *second;
+    const char *who; /* needs them; NULL: unknown */
+};
+
 static const struct weir_value *key_of_side(const struct weir_value *key, const struct weir__flow *flow)
 {
     return key->kind == WEIR_VALUE_MAPPING ? weir_value_get(key, flow->side_value->text) : key;
 }
 
-static void check_key_sides(struct connection *c, const struct weir_value *key)
+static void check_key_sides(struct side_keys *k, const struct weir_value *key)
 {
-    const char *names[] = {c->first->side_value->text, c->second.side_value->text};
+    const char *names[] = {k->first->side_value->text, k->second->side_value->text};
     if (key->kind != WEIR_VALUE_MAPPING) return;
     for (size_t i = 0; i < key->n; i++) {
         const struct weir_value *side = key->pairs[i].key;
         if (strcmp(side->text, names[0]) == 0 || strcmp(side->text, names[1]) == 0) continue;
         char *otherwise = weir_format("key_by: {%s: FIELD, %s: FIELD}", names[0], names[1]);
-        weir__say(c->job, side, weir__near(side->text, names, 2, otherwise), "this node has no input '%s'", side->text);
+        weir__say(k->job, side, weir__near(side->text, names, 2, otherwise), "this node has no input '%s'", side->text);
         weir_free(otherwise);
     }
 }
@@ -84,19 +90,19 @@ static const weir_schema_field *key_field(const struct weir__flow *flow, size_t 
 }
 
 /* What is keyed alike has keys of the same types: their bytes are compared. */
-static void check_same_types(struct connection *c, const struct weir_value *key)
+static void check_same_types(struct side_keys *k, const struct weir_value *key)
 {
-    const struct weir__flow *a = c->first, *b = &c->second;
+    const struct weir__flow *a = k->first, *b = k->second;
     if (!a->schema || !b->schema || a->n_keys == 0 || b->n_keys == 0) return;
     if (a->n_keys != b->n_keys) {
-        weir__say(c->job, key, NULL, "the key of '%s' has %zu fields, that of '%s' has %zu; both must be keyed alike",
+        weir__say(k->job, key, NULL, "the key of '%s' has %zu fields, that of '%s' has %zu; both must be keyed alike",
                   a->side_value->text, a->n_keys, b->side_value->text, b->n_keys);
         return;
     }
     for (size_t i = 0; i < a->n_keys; i++) {
         const weir_schema_field *f = key_field(a, i), *g = key_field(b, i);
         if (f->type == g->type) continue;
-        weir__say(c->job, key,
+        weir__say(k->job, key,
                   weir_format("bring them to one type, such as key_by: {%s: {%s: \"cast(%s as %s)\"}, ...}",
                               b->side_value->text, g->name, g->name, weir_type_name((weir_type)f->type)),
                   "the keys of the two inputs are of different types: '%s' of '%s' is %s, '%s' of '%s' is %s", f->name,
@@ -105,32 +111,34 @@ static void check_same_types(struct connection *c, const struct weir_value *key)
     }
 }
 
-static void build_side_key(struct connection *c, struct weir__flow *flow, const struct weir_value *key)
+static void build_side_key(struct side_keys *k, struct weir__flow *flow, const struct weir_value *key)
 {
     const struct weir_value *own = key_of_side(key, flow);
     if (own && flow->broadcast && key->kind == WEIR_VALUE_MAPPING)
-        weir__say(c->job, own, NULL, "the input '%s' is broadcast: it has no key", flow->side_value->text);
+        weir__say(k->job, own, NULL, "the input '%s' is broadcast: it has no key", flow->side_value->text);
     else if (own && !flow->broadcast)
-        weir__build_key(c->job, flow, own);
-    else if (!own && !flow->broadcast && c->use.info)
-        weir__say(c->job, key, weir_format("key_by: {%s: FIELD, ...}", flow->side_value->text),
+        weir__build_key(k->job, flow, own);
+    else if (!own && !flow->broadcast && k->who)
+        weir__say(k->job, key, weir_format("key_by: {%s: FIELD, ...}", flow->side_value->text),
                   "the input '%s' has no key; both must be keyed alike", flow->side_value->text);
 }
 
-static void build_keys(struct connection *c)
+void weir__build_side_keys(struct weir__job *job, struct weir__flow *first, struct weir__flow *second,
+                           const struct weir_value *at, const char *who, bool needed)
 {
-    const struct weir_value *key = weir_value_get(c->first->node->value, "key_by");
+    struct side_keys k = {job, first, second, who};
+    const struct weir_value *key = weir_value_get(first->node->value, "key_by");
     if (key) {
-        check_key_sides(c, key);
-        build_side_key(c, c->first, key);
-        build_side_key(c, &c->second, key);
-        check_same_types(c, key);
-    } else if (c->use.info && weir__writes_key(c->use.info)) {
-        weir__say(c->job, c->use.at,
-                  c->second.broadcast ? weir_format("key_by: {%s: FIELD}", c->first->side_value->text)
-                                      : weir_format("key_by: {%s: FIELD, %s: FIELD}", c->first->side_value->text,
-                                                    c->second.side_value->text),
-                  "'%s' works by key, but the node has no key_by", c->use.name);
+        check_key_sides(&k, key);
+        build_side_key(&k, first, key);
+        build_side_key(&k, second, key);
+        check_same_types(&k, key);
+    } else if (needed) {
+        weir__say(job, at,
+                  second->broadcast
+                      ? weir_format("key_by: {%s: FIELD}", first->side_value->text)
+                      : weir_format("key_by: {%s: FIELD, %s: FIELD}", first->side_value->text, second->side_value->text),
+                  "'%s' works by key, but the node has no key_by", who);
     }
 }
 
@@ -198,7 +206,9 @@ void weir__build_connected(struct weir__job *job, struct weir__flow *first, cons
     bool fits = info && match_inputs(&c, info);
     weir__use_component(job, value, WEIR_OPERATOR, first->schema, first->name, &c.use);
     c.second.broadcast = info && weir_component_broadcasts(info);
-    if (fits || !info) build_keys(&c);
+    if (fits || !info)
+        weir__build_side_keys(job, first, &c.second, c.use.at, c.use.info ? c.use.name : NULL,
+                              c.use.info && weir__writes_key(c.use.info));
     if (fits) bind_inputs(&c);
     struct weir_stream_node *node = attach(&c, step);
     struct weir_schema *out = NULL;

@@ -4,7 +4,7 @@
  *   job_read.c     reading values, and saying what is wrong with them
  *   job_nodes.c    nodes: ids, roles, `from`, order, cycles
  *   job_steps.c    the steps of a node, each a stream node; job_flow.c: how they are joined
- *   job_connect.c  components with two inputs
+ *   job_connect.c  components with two inputs; job_join.c: `join:`
  *   job_parts.c    components and their options
  *   job_schema.c   binding inputs to fields, and what comes out
  *   job_call.c     plain C functions: map and filter
@@ -266,6 +266,12 @@ void weir__flow_start(struct weir__job *, struct weir__job_node *, uint32_t side
 void weir__attach_second(struct weir__job *, struct weir__flow *, struct weir_stream_node *);
 /* job_connect.c: a component with two inputs, behind `step`; the flow that goes on is `first`, started for side 0. */
 void weir__build_connected(struct weir__job *, struct weir__flow *first, const char *step, const struct weir_value *value);
+/* The keys of two flows that are read together, before either is attached. who: needs the keys; NULL: unknown. */
+void weir__build_side_keys(struct weir__job *, struct weir__flow *first, struct weir__flow *second,
+                           const struct weir_value *at, const char *who, bool needed);
+/* job_join.c: `join:`; the flow that goes on is `first`, started for side 0. After the node's last step: plain names. */
+void weir__build_join(struct weir__job *, struct weir__flow *first);
+void weir__leave_join(struct weir__job *, struct weir__flow *);
 void weir__flow_finish(struct weir__flow *);
 /* What window_op.c's fast path does not do; reads assigner, trigger and evictor. */
 bool weir__is_general_window(const struct weir_value *window);

@@ -11,10 +11,10 @@ static const char *const node_keys[] = {
     "id",         "source", "sink",     "from",    "schema",    "malformed", "time", "filter",      "set",
     "errors",     "map",    "flat_map", "process", "key_by",    "reduce",    "sum",  "min",         "max",
     "min_by",     "max_by", "count",    "window",  "aggregate", "select",    "args", "parallelism", "max_parallelism",
-    "slot_group", "chain",  NULL};
-static const char *const later_node_keys[] = {"join",      "state", "trigger",    "evictor", "connect", "co_process",
-                                              "broadcast", "async", "checkpoint", "cogroup", "iterate", "window_all",
-                                              "guarantee", "ttl",   "slots",      "restart", NULL};
+    "slot_group", "chain",  "join",     NULL};
+static const char *const later_node_keys[] = {"state", "trigger",    "evictor", "connect", "co_process", "broadcast",
+                                              "async", "checkpoint", "cogroup", "iterate", "window_all", "guarantee",
+                                              "ttl",   "slots",      "restart", NULL};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
 static const char *const sink_keys[] = {"sink", "from", "args", NULL};
 static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};

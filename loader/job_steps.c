@@ -2,15 +2,15 @@
  * sources and sinks.
  *
  * A filter that keeps state by key comes after key_by instead. The main step is one of map, flat_map, process, reduce, a
- * rolling aggregate (sum, min, max, min_by, max_by, count: short for the components rolling_sum ...), window.
+ * rolling aggregate (sum, min, max, min_by, max_by, count: short for the components rolling_sum ...), window, join.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-static const char *const main_steps[] = {"map", "flat_map", "process", "reduce", "sum",    "min",
-                                         "max", "min_by",   "max_by",  "count",  "window", NULL};
+static const char *const main_steps[] = {"map",    "flat_map", "process", "reduce", "sum",  "min", "max",
+                                         "min_by", "max_by",   "count",   "window", "join", NULL};
 
 /* ---- components as operators ---------------------------------------------------------------------------------------- */
 
@@ -381,6 +381,9 @@ static void build_main(struct weir__job *job, struct weir__flow *flow, const cha
     const struct weir_value *value = weir_value_get(flow->node->value, step);
     if (strcmp(step, "reduce") == 0)
         build_reduce(job, flow, value);
+    else if (strcmp(step, "join") == 0)
+        weir__say(job, weir_value_key(flow->node->value, step), weir_strdup("from: {left: NODE, right: NODE}"),
+                  "a join reads two inputs, but this node has one");
     else if (strcmp(step, "window") == 0)
         weir__build_window(job, flow, value, weir_value_get(flow->node->value, "aggregate"));
     else if (strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0 || strcmp(step, "process") == 0)
@@ -591,10 +594,12 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
     node->main_step = step;
     if (strcmp(step, "process") == 0 || strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0) {
         weir__build_connected(job, flow, step, weir_value_get(node->value, step));
+    } else if (strcmp(step, "join") == 0) {
+        weir__build_join(job, flow);
     } else {
         if (!*step)
             weir__say(job, weir_value_key(node->value, "from"),
-                      weir_strdup("process: COMPONENT; a union is a list: from: [A, B]"),
+                      weir_strdup("process: COMPONENT, or join: {...}; a union is a list: from: [A, B]"),
                       "nothing in this node reads the two inputs '%s' and '%s' together", node->sides[0]->text,
                       node->sides[1]->text);
         node->ports_unknown = true;
@@ -604,6 +609,7 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
         weir__build_computed_select(job, flow, select);
     else if (select)
         build_select(job, flow, select);
+    if (strcmp(step, "join") == 0) weir__leave_join(job, flow);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }
 

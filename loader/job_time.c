@@ -177,14 +177,16 @@ void weir__check_event_time(struct weir__job *job, const struct weir_stream_node
 {
     uint8_t *seen = weir_alloc_array(job->graph->n_nodes + 1, sizeof *seen);
     const struct weir_stream_node *source = timeless_source(job->graph, node->index, seen);
+    bool window = node->kind == WEIR_NODE_WINDOW;
     weir_free(seen);
     if (!source) return;
     char *field = time_field_of(source);
     weir__say(
         job, at,
         weir_format("give '%s', or this node, `time: {field: %s, out_of_orderness: 5s}`; a source that emits watermarks "
-                    "of its own says `time: {generator: none}`; a window of the clock says `time: processing`",
-                    source->id, field),
-        "the records of '%s' (%s) have no event time, which this window needs", source->id, source->place);
+                    "of its own says `time: {generator: none}`%s",
+                    source->id, field, window ? "; a window of the clock says `time: processing`" : ""),
+        "the records of '%s' (%s) have no event time, which this %s needs", source->id, source->place,
+        window ? "window" : "join");
     weir_free(field);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <weir/aggregate.h>
 #include <weir/format.h>
+#include <weir/join.h>
 #include <weir/operator.h>
 #include <weir/partitioner.h>
 #include <weir/sink.h>
@@ -76,6 +77,11 @@ static const struct vtable_rule {
      "weir_window_function",
      sizeof(weir_window_function),
      {CALLBACK(weir_window_function, process)}},
+    {WEIR_JOIN_FUNCTION, "weir_join_function", sizeof(weir_join_function), {CALLBACK(weir_join_function, join)}},
+    {WEIR_COGROUP_FUNCTION,
+     "weir_cogroup_function",
+     sizeof(weir_cogroup_function),
+     {CALLBACK(weir_cogroup_function, process)}},
 };
 struct vtable_head { /* every vtable begins like this */
     uint32_t struct_size, flags;

@@ -29,6 +29,8 @@ static const struct rule {
     {WEIR_TRIGGER, MAY, NONE, NONE, MAY, WEIR_MERGEABLE},
     {WEIR_EVICTOR, MAY, NONE, NONE, NONE, 0},
     {WEIR_WINDOW_FUNCTION, MAY, MUST, MAY, MAY, 0},
+    {WEIR_JOIN_FUNCTION, MUST, MUST, MAY, NONE, 0},
+    {WEIR_COGROUP_FUNCTION, MUST, MUST, MAY, NONE, 0},
 };
 #define FLAGS_OF_ALL (WEIR_BLOCKING | WEIR_NONDETERMINISTIC | WEIR_ACCEPTS_SELECTION)
 
@@ -161,6 +163,25 @@ static weir_status check_port_text(const struct weir_component_info *c, const ch
     return s == WEIR_OK ? s : weir_error_prefix(error, ".%s \"%s\": ", port, text);
 }
 
+static bool is_of_join(weir_kind kind)
+{
+    return kind == WEIR_JOIN_FUNCTION || kind == WEIR_COGROUP_FUNCTION;
+}
+
+/* What a join gives comes from no one row. */
+static weir_status check_join_output(const struct weir_component_info *c, const struct weir_schema_text *text,
+                                     struct weir_error *error)
+{
+    for (size_t i = 0; is_of_join(c->kind) && i < text->n; i++) {
+        if (text->items[i].kind != WEIR_ITEM_ALL && text->items[i].kind != WEIR_ITEM_IN) continue;
+        return weir__refuse(error,
+                            "expected fields and @key in what comes out of a component of kind %s, found '%s'; name the "
+                            "fields",
+                            weir_kind_name(c->kind), text->items[i].kind == WEIR_ITEM_ALL ? "*" : "@in");
+    }
+    return WEIR_OK;
+}
+
 /* all: the items of every input, one after another; they belong to `inputs`. */
 static weir_status check_inputs(const struct weir_component_info *c, const struct weir_named_schema *inputs, size_t n,
                                 struct weir_schema_text *all, struct weir_error *error)
@@ -174,7 +195,10 @@ static weir_status check_inputs(const struct weir_component_info *c, const struc
         if (s == WEIR_OK) s = check_items(c, &inputs[i].schema, all, error);
     }
     if (s != WEIR_OK) return weir_error_prefix(error, ".in \"%s\": ", c->in);
-    if (n > 2 || (n == 2 && c->kind != WEIR_OPERATOR))
+    if (is_of_join(c->kind) && n != 2)
+        return weir__refuse(error, ".in \"%s\": expected two named inputs, as in \"left(...), right(...)\", found %zu",
+                            c->in, n);
+    if (n > 2 || (n == 2 && c->kind != WEIR_OPERATOR && !is_of_join(c->kind)))
         return weir__refuse(error, ".in: expected one input, or two for an operator, found %zu", n);
     if (n == 1 && *inputs[0].name)
         return weir__refuse(error, ".in \"%s\": expected two named inputs, found one; a single input has no name", c->in);
@@ -192,7 +216,10 @@ static weir_status check_sides(const struct weir_component_info *c, const struct
     if (!c->sides) return WEIR_OK;
     weir_status s = weir_sides_parse(c->sides, &sides, &n, error);
     if (s != WEIR_OK) return unreadable("sides", error);
-    for (size_t i = 0; s == WEIR_OK && i < n; i++) s = check_items(c, &sides[i].schema, in, error);
+    for (size_t i = 0; s == WEIR_OK && i < n; i++) {
+        s = check_items(c, &sides[i].schema, in, error);
+        if (s == WEIR_OK) s = check_join_output(c, &sides[i].schema, error);
+    }
     if (s != WEIR_OK) weir_error_prefix(error, ".sides \"%s\": ", c->sides);
     weir_named_schemas_finish(sides, n);
     return s;
@@ -209,7 +236,7 @@ static weir_status check_out(const struct weir_component_info *c, const struct w
     if (c->is_filter && (out->n != 1 || out->items[0].kind != WEIR_ITEM_ALL))
         return weir__refuse(error, ".out: expected \"*\" for a filter, found \"%s\"; a filter writes no fields",
                             c->out ? c->out : "");
-    return WEIR_OK;
+    return check_join_output(c, out, error);
 }
 
 static weir_status check_schemas(const struct weir_component_info *c, struct weir_error *error)

@@ -18,6 +18,8 @@ const struct weir__word weir__kinds[] = {
     {WEIR_TRIGGER, "trigger"},
     {WEIR_EVICTOR, "evictor"},
     {WEIR_WINDOW_FUNCTION, "window_function"},
+    {WEIR_JOIN_FUNCTION, "join_function"},
+    {WEIR_COGROUP_FUNCTION, "cogroup_function"},
     {0, NULL},
 };
 const struct weir__word weir__option_types[] = {

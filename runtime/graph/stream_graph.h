@@ -27,7 +27,8 @@ enum weir_node_kind {
     WEIR_NODE_EXPR,       /* keeps rows by an expression, computes fields by others */
     WEIR_NODE_CALL,       /* keeps rows, or computes a field, by a plain C function */
     WEIR_NODE_WINDOW,     /* keyed window with aggregates */
-    WEIR_NODE_SINK        /* part: sink component */
+    WEIR_NODE_SINK,       /* part: sink component */
+    WEIR_NODE_JOIN        /* of two keyed inputs, by an interval of event time; part: join function, or NULL */
 };
 
 enum weir_partition_kind {
@@ -82,6 +83,13 @@ struct weir_window_config {
     struct weir_schema *aggregated; /* key fields and aggregates, where a function reads them; else NULL */
 };
 
+/* JOIN: rows of the two inputs that have the same key and first + lower <= second <= first + upper. Without a function the
+ * fields of both come out, the first's first. */
+struct weir_join_config {
+    int64_t lower_ms, upper_ms;
+    bool late_output; /* the last two ports: late rows of the first input, and of the second */
+};
+
 /* One field that comes out of an EXPR node: a field of the input, or an expression over them. */
 struct weir_computed_field {
     int32_t field;    /* -1: computed */
@@ -121,6 +129,7 @@ struct weir_stream_node {
     uint32_t n_computed;
     struct weir_call_config call;       /* CALL */
     struct weir_window_config window;   /* WINDOW */
+    struct weir_join_config join;       /* JOIN */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;
     char *slot_group;                   /* NULL: inherited, see A1 */

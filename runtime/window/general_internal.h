@@ -98,6 +98,8 @@ struct weir_op *weir__general_window_op_create(const struct weir_stream_node *, 
 
 /* The record at `time` was late. Counts n such records, and says so of the first one of the node. */
 void weir__count_late(struct weir_op *, const struct weir_window_config *, int64_t time, uint64_t n);
+/* The same of an interval join; output: where late records of this input go, NULL when they are dropped. */
+void weir__count_late_join(struct weir_op *, const char *output, int64_t time, uint64_t n);
 
 /* ---- flights.c: of the current key ------------------------------------------------------------------------------------ */
 

@@ -25,7 +25,7 @@
  *
  * Inputs bind to the stream's fields by name, or as the node's `args: {amount: total}` says.
  *
- * Two inputs (operators): .in has the form of `sides`: "orders(order:string, amount:f64), payments(order_id:string)". They
+ * Two inputs (operators, and functions of joins): .in has the form of `sides`: "orders(order:string, amount:f64), payments(order_id:string)". They
  * are ports 0 and 1 of `process`, in that order, and a manifest names them: `from: {orders: NODE, payments: NODE}`. In .out
  * and .sides, "*" and "@in" mean the first input's fields; "*" then fits only what is emitted for rows of the first input.
  * Options of type WEIR_OPT_FIELD choose from the first input too.
@@ -49,7 +49,9 @@ typedef enum weir_kind {
     WEIR_WINDOW_ASSIGNER = 10,    /* weir/window.h: which windows a row belongs to */
     WEIR_TRIGGER = 11,            /* weir/window.h: when a window fires */
     WEIR_EVICTOR = 12,            /* weir/window.h: which rows of a window to leave out */
-    WEIR_WINDOW_FUNCTION = 13     /* weir/window.h: what is made of a window's rows */
+    WEIR_WINDOW_FUNCTION = 13,    /* weir/window.h: what is made of a window's rows */
+    WEIR_JOIN_FUNCTION = 15,      /* weir/join.h: what is made of a pair of rows */
+    WEIR_COGROUP_FUNCTION = 16    /* weir/join.h: what is made of the rows of two inputs in a window */
 } weir_kind;
 
 /* weir_component.flags */

@@ -10,6 +10,7 @@
 #include <weir/format.h>
 #include <weir/host.h>
 #include <weir/io.h>
+#include <weir/join.h>
 #include <weir/metrics.h>
 #include <weir/operator.h>
 #include <weir/partitioner.h>

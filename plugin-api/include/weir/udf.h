@@ -14,6 +14,9 @@
  *   WEIR_BROADCAST_PROCESS(T, ...)          T_row for the first input, T_broadcast for the second, which is broadcast
  *   WEIR_KEYED_BROADCAST_PROCESS(T, ...)    the same with the first one keyed; and T_timer
  *   WEIR_RICH_MAP, WEIR_RICH_PROCESS, ...  each of them with T_open and T_close as well
+ *   WEIR_JOIN(T, ...)          weir_status T_join(T *me, weir_ctx *cx, weir_row first, weir_row second, int64_t time)
+ *   WEIR_COGROUP(T, ...)       weir_status T_process(T *me, weir_ctx *cx, const weir_window *, const weir_batch *first,
+ *                              const weir_batch *second)
  *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
  *
  * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a
@@ -291,6 +294,24 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
     }                                                                                                                 \
     WEIR_RICH_VTABLE_(T, .process = T##_process_, .on_timer = T##_on_timer_)                                          \
     WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+/* ---- functions of joins ------------------------------------------------------------------------------------------ */
+
+#define WEIR_JOIN(T, ...)                                                                                             \
+    static weir_status T##_join_(void *self, weir_ctx *cx, weir_row first, weir_row second, int64_t time)             \
+    {                                                                                                                 \
+        return T##_join((T *)self, cx, first, second, time);                                                          \
+    }                                                                                                                 \
+    static const weir_join_function T##_vtable_ = {.struct_size = sizeof(weir_join_function), .join = T##_join_};     \
+    WEIR_COMPONENT(T, WEIR_JOIN_FUNCTION, T##_vtable_, __VA_ARGS__)
+#define WEIR_COGROUP(T, ...)                                                                                          \
+    static weir_status T##_process_(void *self, weir_ctx *cx, const weir_window *window, const weir_batch *first,     \
+                                    const weir_batch *second)                                                         \
+    {                                                                                                                 \
+        return T##_process((T *)self, cx, window, first, second);                                                     \
+    }                                                                                                                 \
+    static const weir_cogroup_function T##_vtable_ = {.struct_size = sizeof(weir_cogroup_function),                   \
+                                                      .process = T##_process_};                                       \
+    WEIR_COMPONENT(T, WEIR_COGROUP_FUNCTION, T##_vtable_, __VA_ARGS__)
 
 /* ---- the plugin itself ------------------------------------------------------------------------------------------- */
 

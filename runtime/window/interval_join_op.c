@@ -1,0 +1,418 @@
+/* interval_join_op.c - the interval join (semantics A5.7): two keyed inputs; a row of the first and one of the second are a
+ * pair when their keys are equal and first + lower <= second <= first + upper, in event time. Subtask's thread.
+ *
+ *   row:        late (before the watermark): to its side output, or dropped; either way counted. Else it is put with the rows
+ *               of its input that wait, and then the rows of the other input that are in reach are looked up: pairs in
+ *               order of the other row's time, then of its arrival.
+ *   watermark:  a row of the first input goes when the watermark reaches its time + max(upper, 0), one of the second at its
+ *               time + max(-lower, 0).
+ *
+ * A key has one timer per input, for the row that goes first: it takes all that are due along. Which rows wait after a
+ * watermark is the same as with a timer for each.
+ *
+ * Pairs are collected: the partner is unpacked into `partners`, beside it the number of the own row. They leave when a batch
+ * is full or the input batch is done, so a row that matches a million others is scanned in steps: the step that fills the
+ * outbox returns MORE, and `at` is where it goes on. Nothing changes the waiting rows in between.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/row_codec.h"
+#include "window/general_internal.h"
+#include "window/join_internal.h"
+#include "window/window_op.h"
+
+#define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
+
+struct join_side {
+    struct weir_schema *schema; /* borrowed */
+    const uint32_t *key_fields;
+    uint32_t n_key_fields;
+    const char *late_name; /* of its late output; NULL: dropped */
+    uint32_t late_port;
+    int64_t from, to;             /* the rows of the other side in reach of one at t: [t + from, t + to] */
+    int64_t stays;                /* for how long its rows wait */
+    struct weir_builder partners; /* rows of this side, as partners of rows of the other */
+};
+
+struct join_op {
+    struct weir_op op;
+    struct weir__pairs pairs;
+    struct join_side sides[2];
+    struct weir_state_layout layouts[2];
+    struct weir_state_set *state; /* state i: the waiting rows of input i */
+    struct weir_timers *timers;
+    struct weir_key_bytes key_bytes, packed;
+    struct weir_key_ref key;
+
+    /* The input batch; NULL between two. */
+    struct weir_rows *rows;
+    uint32_t input;
+    int64_t next; /* the row at hand */
+    bool added;   /* it waits, and its partners are index at .. end-1 */
+    int64_t at, end;
+    uint32_t *owners;        /* by pair in `partners`: the own row */
+    struct weir_rows *taken; /* pairs on their way out: the partners; NULL: none */
+    int64_t given;           /* of them, how many have left */
+};
+
+static struct join_op *join_of(struct weir_op *op)
+{
+    return (struct join_op *)(void *)op;
+}
+
+static weir_status no_memory(struct join_op *j)
+{
+    return weir_op_fail(&j->op, WEIR_E_MEMORY, "no memory for the rows of a join");
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------- */
+
+/* WEIR_MORE: the outbox is full. */
+static weir_status give_taken(struct join_op *j)
+{
+    struct weir__pair_side sides[2];
+    sides[j->input] = (struct weir__pair_side){j->rows, j->owners};
+    sides[1 - j->input] = (struct weir__pair_side){j->taken, NULL};
+    weir_status s = weir__pairs_emit(&j->pairs, sides, j->input, WEIR_NO_TIME, j->taken->view.length, &j->given);
+    if (s != WEIR_OK) return s;
+    weir_rows_release(j->taken);
+    j->taken = NULL;
+    return j->op.outbox.n > 0 ? WEIR_MORE : WEIR_OK;
+}
+
+/* The pairs so far leave. */
+static weir_status give(struct join_op *j)
+{
+    struct weir_builder *partners = &j->sides[1 - j->input].partners;
+    int32_t forgotten;
+    if (partners->out.length == 0) return WEIR_OK;
+    j->given = 0;
+    j->taken = weir_builder_take(partners, 0, NULL, &forgotten);
+    return j->taken ? give_taken(j) : no_memory(j);
+}
+
+static weir_status add_pair(struct join_op *j, const struct weir__join_buffer *others)
+{
+    struct weir_builder *partners = &j->sides[1 - j->input].partners;
+    const struct weir__waiting_row *row = weir__join_buffer_row(others, j->at);
+    struct weir_error error;
+    if (weir_row_unpack((const uint8_t *)others->rows.p + row->at, row->n, partners, &error) != WEIR_OK)
+        return weir_op_fail(&j->op, error.status, "rows of a join cannot be read back: %s", error.text);
+    j->owners[partners->out.length] = (uint32_t)j->next;
+    partners->out.time[partners->out.length++] = row->time;
+    j->at++;
+    return partners->out.length < partners->out.capacity ? WEIR_OK : give(j);
+}
+
+/* ---- a row ------------------------------------------------------------------------------------------------------- */
+
+static weir_status use_key(struct join_op *j)
+{
+    const struct join_side *side = &j->sides[j->input];
+    j->key_bytes.n = 0;
+    weir_status s = weir_key_encode(&j->key_bytes, &j->rows->view, side->key_fields, side->n_key_fields, j->next);
+    if (s != WEIR_OK) return no_memory(j);
+    j->key = (struct weir_key_ref){.p = j->key_bytes.p,
+                                   .n = (uint32_t)j->key_bytes.n,
+                                   .group = j->rows->keys.key_group[j->next],
+                                   .hash = j->rows->keys.hash[j->next]};
+    return WEIR_OK;
+}
+
+/* The timer of the first row of the buffer, in the place of the one that there may be. */
+static weir_status set_timer(struct join_op *j, uint32_t input, struct weir__join_buffer *buffer, bool set_before)
+{
+    int64_t due = weir__time_plus(weir__join_buffer_row(buffer, buffer->first)->time, j->sides[input].stays);
+    if (set_before && buffer->timer == due) return WEIR_OK;
+    if (set_before) weir_timers_drop(j->timers, WEIR_EVENT_TIME, &j->key, input, buffer->timer);
+    buffer->timer = due;
+    return weir_timers_set(j->timers, WEIR_EVENT_TIME, &j->key, input, due) == WEIR_OK ? WEIR_OK : no_memory(j);
+}
+
+static weir_status wait_for_others(struct join_op *j)
+{
+    struct weir__join_buffer *own = j->state->ops->value_edit(j->state, j->input, &j->key, 0);
+    if (!own) return no_memory(j);
+    bool waited = own->n > 0;
+    j->packed.n = 0;
+    weir_status s = weir_row_pack(&j->packed, &j->rows->view, j->next);
+    if (s == WEIR_OK)
+        s = weir__join_buffer_add(own, j->state, j->input, j->rows->view.time[j->next],
+                                  (weir_str){(const char *)j->packed.p, j->packed.n});
+    return s == WEIR_OK ? set_timer(j, j->input, own, waited) : no_memory(j);
+}
+
+static const struct weir__join_buffer *others_of(struct join_op *j)
+{
+    return j->state->ops->value_get(j->state, 1 - j->input, &j->key, 0);
+}
+
+/* TRAP: the own row is put before the others are looked at. */
+static weir_status begin_row(struct join_op *j)
+{
+    const struct join_side *side = &j->sides[j->input];
+    int64_t time = j->rows->view.time[j->next];
+    weir_status s = use_key(j);
+    if (s == WEIR_OK) s = wait_for_others(j);
+    if (s != WEIR_OK) return s;
+    const struct weir__join_buffer *others = others_of(j);
+    int64_t last = weir__time_plus(time, side->to);
+    j->at = others ? weir__join_buffer_find(others, weir__time_plus(time, side->from)) : 0;
+    j->end = !others ? 0 : last == INT64_MAX ? others->first + others->n : weir__join_buffer_find(others, last + 1);
+    j->added = true;
+    return WEIR_OK;
+}
+
+static weir_status join_row(struct join_op *j)
+{
+    weir_status s = j->added ? WEIR_OK : begin_row(j);
+    const struct weir__join_buffer *others = s == WEIR_OK && j->at < j->end ? others_of(j) : NULL;
+    while (s == WEIR_OK && j->at < j->end) s = add_pair(j, others);
+    if (s != WEIR_OK) return s;
+    j->state->ops->settle(j->state);
+    j->added = false;
+    j->next++;
+    return WEIR_OK;
+}
+
+/* ---- late rows --------------------------------------------------------------------------------------------------- */
+
+/* TRAP: late is before the watermark, not at it. */
+static inline bool is_late(const struct join_op *j, int64_t time)
+{
+    return time < j->op.watermark;
+}
+
+static weir_status emit_late(struct join_op *j, const struct weir_rows *rows, int64_t n_late)
+{
+    const struct join_side *side = &j->sides[j->input];
+    uint32_t *picks = weir_try_alloc((size_t)n_late * sizeof *picks);
+    struct weir_rows *late = NULL;
+    int64_t n = 0;
+    for (int64_t i = 0; picks && i < rows->view.length; i++) {
+        if (is_late(j, rows->view.time[i])) picks[n++] = (uint32_t)i;
+    }
+    if (picks) late = weir_rows_gather(j->op.env->pool, j->rows, picks, n);
+    weir_free(picks);
+    return late ? weir_op_emit(&j->op, side->late_port, late) : no_memory(j);
+}
+
+/* All of the batch at once: the watermark does not move in it. */
+static weir_status set_late_aside(struct join_op *j)
+{
+    const int64_t *times = j->rows->view.time;
+    int64_t n = 0, first = 0;
+    for (int64_t i = 0; i < j->rows->view.length; i++) {
+        if (times[i] == WEIR_NO_TIME)
+            return weir_op_fail(
+                &j->op, WEIR_E_DATA,
+                "a record without an event time came to the join, which goes by it; give its source `time:`");
+        if (is_late(j, times[i]) && n++ == 0) first = i;
+    }
+    if (n == 0) return WEIR_OK;
+    const char *name = j->sides[j->input].late_name;
+    weir__count_late_join(&j->op, name, times[first], (uint64_t)n);
+    return name ? emit_late(j, j->rows, n) : WEIR_OK;
+}
+
+/* ---- a batch ----------------------------------------------------------------------------------------------------- */
+
+/* Rows that came without the hashes of their keys. */
+static weir_status hash_keys(struct join_op *j)
+{
+    const struct join_side *side = &j->sides[j->input];
+    int64_t bad_row;
+    uint32_t bad_field;
+    struct weir_rows *own = weir_rows_slice(j->op.env->pool, j->rows, 0, j->rows->view.length);
+    if (!own) return no_memory(j);
+    weir_rows_release(j->rows);
+    j->rows = own;
+    weir_status s = weir_key_rows(j->op.env->pool, own, side->key_fields, side->n_key_fields, j->op.env->max_parallelism,
+                                  &bad_row, &bad_field);
+    if (s != WEIR_E_DATA) return s == WEIR_OK ? s : no_memory(j);
+    return weir_op_fail(&j->op, s,
+                        "key field '%s' is null; null keys are not allowed: filter such records out before key_by",
+                        weir_schema_field_at(side->schema, side->key_fields[bad_field])->name);
+}
+
+static weir_status begin_batch(struct join_op *j, uint32_t input, struct weir_rows *rows)
+{
+    j->rows = weir_rows_retain(rows);
+    j->input = input;
+    j->next = 0;
+    weir_status s = rows->keys.hash ? WEIR_OK : hash_keys(j);
+    if (s == WEIR_OK) s = set_late_aside(j);
+    return s == WEIR_OK && j->pairs.function ? weir_instance_begin_input(j->pairs.function, input, j->rows) : s;
+}
+
+static weir_status end_batch(struct join_op *j)
+{
+    weir_rows_release(j->rows);
+    j->rows = NULL;
+    return j->pairs.function ? weir_instance_end(j->pairs.function, true) : WEIR_OK;
+}
+
+static weir_status go_on(struct join_op *j)
+{
+    weir_status s = j->taken ? give_taken(j) : WEIR_OK;
+    while (s == WEIR_OK && j->next < j->rows->view.length) {
+        if (!j->added && is_late(j, j->rows->view.time[j->next]))
+            j->next++;
+        else
+            s = join_row(j);
+    }
+    if (s == WEIR_OK) s = give(j);
+    /* All has left, or will when the outbox is empty. */
+    return s == WEIR_MORE && j->next == j->rows->view.length && !j->taken ? WEIR_OK : s;
+}
+
+static weir_status join_rows(struct weir_op *op, uint32_t input, struct weir_rows *rows, int64_t *row)
+{
+    struct join_op *j = join_of(op);
+    weir_status s = j->rows ? WEIR_OK : begin_batch(j, input, rows);
+    if (s == WEIR_OK) s = go_on(j);
+    if (s < 0) return s;
+    if (s == WEIR_OK) {
+        *row = rows->view.length;
+        return end_batch(j);
+    }
+    *row = j->next < rows->view.length ? j->next : rows->view.length - 1;
+    return WEIR_MORE;
+}
+
+/* ---- rows that need not wait any longer -------------------------------------------------------------------------- */
+
+static weir_status drop_due(struct join_op *j, uint32_t input, int64_t watermark)
+{
+    struct weir__join_buffer *buffer = j->state->ops->value_edit(j->state, input, &j->key, 0);
+    int64_t stays = j->sides[input].stays, end, until;
+    if (!buffer) return no_memory(j);
+    end = buffer->first + buffer->n;
+    for (until = buffer->first; until < end;) { /* those of one time are due together */
+        int64_t time = weir__join_buffer_row(buffer, until)->time;
+        if (weir__time_plus(time, stays) > watermark) break;
+        until = time == INT64_MAX ? end : weir__join_buffer_find(buffer, time + 1);
+    }
+    weir__join_buffer_drop(buffer, until);
+    if (buffer->n > 0) return set_timer(j, input, buffer, false);
+    j->state->ops->clear(j->state, input, &j->key, 0);
+    return WEIR_OK;
+}
+
+static weir_status on_watermark(struct weir_op *op, int64_t watermark)
+{
+    struct join_op *j = join_of(op);
+    struct weir_due_timer due;
+    for (int i = 0; i < FIRE_STEP; i++) {
+        if (!weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due)) return WEIR_OK;
+        weir_count(&op->counters.timers_fired, 1);
+        j->key_bytes.n = 0; /* the timer's key moves when others are set */
+        if (j->key_bytes.capacity < due.key.n) {
+            uint8_t *p = weir_try_realloc(j->key_bytes.p, due.key.n);
+            if (!p) return no_memory(j);
+            j->key_bytes.p = p;
+            j->key_bytes.capacity = due.key.n;
+        }
+        memcpy(j->key_bytes.p, due.key.p, due.key.n);
+        j->key = due.key;
+        j->key.p = j->key_bytes.p;
+        weir_status s = drop_due(j, (uint32_t)due.ns, watermark);
+        j->state->ops->settle(j->state);
+        if (s != WEIR_OK) return s;
+    }
+    return WEIR_MORE;
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static weir_status open_op(struct weir_op *op)
+{
+    return weir__pairs_open(&join_of(op)->pairs);
+}
+
+static void close_op(struct weir_op *op)
+{
+    weir__pairs_close(&join_of(op)->pairs);
+}
+
+static void destroy_op(struct weir_op *op)
+{
+    struct join_op *j = join_of(op);
+    weir__pairs_finish(&j->pairs);
+    weir_rows_release(j->rows);
+    weir_rows_release(j->taken);
+    if (j->state) j->state->ops->destroy(j->state);
+    weir_timers_destroy(j->timers);
+    for (int i = 0; i < 2; i++) {
+        weir_state_layout_finish(&j->layouts[i]);
+        weir_builder_finish(&j->sides[i].partners);
+    }
+    weir_key_bytes_finish(&j->key_bytes);
+    weir_key_bytes_finish(&j->packed);
+    weir_free(j->owners);
+    weir_outbox_finish(&op->outbox);
+    weir_free(j);
+}
+
+static const struct weir_op_class join_class = {
+    .name = "join", .open = open_op, .rows = join_rows, .watermark = on_watermark, .close = close_op, .destroy = destroy_op};
+
+static int64_t at_least_0(int64_t ms)
+{
+    return ms > 0 ? ms : 0;
+}
+
+static void set_up_sides(struct join_op *j, const struct weir_stream_node *node)
+{
+    const struct weir_join_config *c = &node->join;
+    j->sides[0] = (struct join_side){.schema = node->in,
+                                     .key_fields = node->key_fields,
+                                     .n_key_fields = node->n_key_fields,
+                                     .from = c->lower_ms,
+                                     .to = c->upper_ms,
+                                     .stays = at_least_0(c->upper_ms)};
+    j->sides[1] = (struct join_side){.schema = node->second->in,
+                                     .key_fields = node->second->key_fields,
+                                     .n_key_fields = node->second->n_key_fields,
+                                     .from = -c->upper_ms,
+                                     .to = -c->lower_ms,
+                                     .stays = at_least_0(-c->lower_ms)};
+    for (uint32_t i = 0; c->late_output && i < 2; i++) {
+        j->sides[i].late_port = node->n_outputs - 2 + i;
+        j->sides[i].late_name = node->outputs[j->sides[i].late_port].name;
+    }
+}
+
+static weir_status set_up(struct join_op *j, const struct weir_stream_node *node, struct weir_registry *registry,
+                          struct weir_error *error)
+{
+    static const char *const names[] = {"first", "second"};
+    const struct weir_op_env *env = j->op.env;
+    weir_status s = weir__pairs_init(&j->pairs, &j->op, node, registry, error);
+    set_up_sides(j, node);
+    for (int i = 0; s == WEIR_OK && i < 2; i++) {
+        s = weir__join_buffer_layout(&j->layouts[i], names[i], error);
+        if (s == WEIR_OK)
+            s = weir_builder_init(&j->sides[i].partners, env->pool, j->sides[i].schema, NULL, 0, env->batch_rows, true,
+                                  false, error);
+    }
+    j->owners = weir_alloc_array(env->batch_rows, sizeof *j->owners);
+    return s;
+}
+
+struct weir_op *weir_interval_join_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
+                                             struct weir_registry *registry, const char *where, struct weir_error *error)
+{
+    struct join_op *j = weir_alloc(sizeof *j);
+    uint32_t first, last;
+    weir_op_init(&j->op, &join_class, env, where);
+    weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
+    if (set_up(j, node, registry, error) == WEIR_OK) {
+        j->timers = weir_timers_create(first, last);
+        j->state = weir_heap_state_create(j->layouts, 2, first, last);
+        return &j->op;
+    }
+    destroy_op(&j->op);
+    return NULL;
+}
