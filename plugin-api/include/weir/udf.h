@@ -294,6 +294,7 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
     }                                                                                                                 \
     WEIR_RICH_VTABLE_(T, .process = T##_process_, .on_timer = T##_on_timer_)                                          \
     WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+
 /* ---- functions of joins ------------------------------------------------------------------------------------------ */
 
 #define WEIR_JOIN(T, ...)                                                                                             \
