@@ -8,10 +8,11 @@
 #include "loader/job_internal.h"
 
 static const char *const node_keys[] = {
-    "id",         "source", "sink",     "from",    "schema",    "malformed", "time", "filter",      "set",
-    "errors",     "map",    "flat_map", "process", "key_by",    "reduce",    "sum",  "min",         "max",
-    "min_by",     "max_by", "count",    "window",  "aggregate", "select",    "args", "parallelism", "max_parallelism",
-    "slot_group", "chain",  "join",     NULL};
+    "id",         "source", "sink",      "from",   "schema",   "malformed",   "time",
+    "filter",     "set",    "errors",    "map",    "flat_map", "process",     "key_by",
+    "reduce",     "sum",    "min",       "max",    "min_by",   "max_by",      "count",
+    "window",     "join",   "aggregate", "select", "args",     "parallelism", "max_parallelism",
+    "slot_group", "chain",  NULL};
 static const char *const later_node_keys[] = {"state", "trigger",    "evictor", "connect", "co_process", "broadcast",
                                               "async", "checkpoint", "cogroup", "iterate", "window_all", "guarantee",
                                               "ttl",   "slots",      "restart", NULL};

@@ -494,7 +494,8 @@ struct weir_schema *weir__infer(struct weir__job *job, struct weir__inference *i
                                 const struct weir_schema_text *text)
 {
     struct writer w = {.job = job, .inference = inference};
-    inference->failed = !inference->use->complete || (inference->binding && !inference->binding->complete);
+    inference->failed = !inference->use->complete || (inference->binding && !inference->binding->complete) ||
+                        (inference->second && !inference->second->complete);
     if (inference->failed)
         inference->used_declared = true; /* who knows: say nothing about it */
     else

@@ -382,9 +382,19 @@ static weir_status ruler_broadcast(ruler *me, weir_ctx *cx, weir_row in)
 WEIR_BROADCAST_PROCESS(ruler, .id = "ruler", .doc = "broadcast", .in = "events(*), rules(id:i64)", .out = "*",
                        WEIR_STATES(rule_states));
 
+typedef count match;
+static weir_status match_join(match *me, weir_ctx *cx, weir_row first, weir_row second, int64_t time)
+{
+    (void)me, (void)cx, (void)first, (void)second, (void)time;
+    return WEIR_OK;
+}
+WEIR_JOIN(match, .id = "match", .doc = "pairs", .in = "orders(amount:f64), payments(paid:f64)",
+          .out = "@key, rest:f64, kept:same(paid)", .sides = "late_left(@key)");
+
 WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_component, &decoder_component,
             &text_component, &vat_component, &bucket_component, &big_component, &fresh_component, &words_component,
             &triage_component, &widest_component, &pair_component, &scorer_component, &rolling_sum_component,
             &rolling_count_component, &latest_component, &count_component, &sum_component, &min_by_component,
             &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
-            &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component);
+            &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component,
+            &match_component);

@@ -100,6 +100,11 @@ static void a_secret_is_never_in_a_message(void)
         "select: {x: $S, y: $S}}]\n",
         "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a, key_by: user, window: {tumbling: $S, lateness: $S, late: "
         "$S}, aggregate: {n: $S, m: sum($S)}}]\n",
+        "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: {l: a, r: a}, key_by: {l: $S, r: user}, join: {interval: "
+        "{from: "
+        "$S, to: $S}, where: $S, late: $S}, select: {x: $S}}, {id: c, from: {$S: a, r: a}, join: {interval: $S, function: "
+        "$S}, "
+        "key_by: $S}, {id: d, from: {l: a, r: a}, join: $S}]\n",
         "job: j\nnodes: [{id: a, source: {lines: {path: x, limit: $S, gap: $S, buffer: $S, share: $S, verbose: $S, mode: "
         "$S, format: $S}}}]\n",
         "job: j\nnodes: [{id: a, source: clicks}, {id: b, from: a.$S, sink: print}, {id: c, from: [a, $S], sum: $S, min: "
