@@ -158,6 +158,28 @@ def orders_and_payments(random, start=1714557600, n=400, hours=3):
     write_table("order_timeout/payments.csv", "payment,order_id,at", payments, 50, random)
 
 
+def reconcile(random, start=1714557600, orders=400):
+    def write(name, head, moments):
+        with open(HERE / "reconcile" / name, "w", encoding="utf-8", newline="\n") as file:
+            file.write(head + "\n")
+            for at in out_of_order(random, moments, 20):
+                file.write(f"{moments[at][0]},{moments[at][1]},{iso(at)}\n")
+
+    ordered, paid = {}, {}
+    for n in range(orders):
+        at, cents, number = round(start + random.uniform(0, 7200), 3), random.randint(100, 50000), f"o{n:04}"
+        kind = random.random()
+        if kind > 0.02:  # else a payment of an order that nobody knows
+            ordered[at] = (number, cents)
+        if kind < 0.9:  # the others do not pay
+            wait = random.choice([random.uniform(-6, 0), random.expovariate(1 / 200), random.expovariate(1 / 500), 900, -5])
+            paid[round(at + wait, 3)] = (number, cents if random.random() < 0.95 else cents - 50)
+        if kind > 0.85:  # some of them got money back for something else
+            paid[round(at + random.uniform(0, 600), 3)] = (number, -random.randint(1, 99))
+    write("orders.csv", "order,cents,at", ordered)
+    write("payments.csv", "order_id,cents,at", paid)
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
@@ -168,3 +190,4 @@ if __name__ == "__main__":
     levels(random.Random(5))
     payments(random.Random(6))
     orders_and_payments(random.Random(7))
+    reconcile(random.Random(4))

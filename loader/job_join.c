@@ -2,8 +2,8 @@
  *
  *   join: {interval: {from: -5s, to: 15min}, late: side_output, where: EXPRESSION, function: COMPONENT}
  *
- * Without a function all fields of both come out. Inside the node (`where`, `select`) they are NAME.field, by the name of the
- * input; what leaves the node has plain names where those are unique, else NAME_field.
+ * Without a function all fields of both come out. Inside the node (`where`, `select`) they are NAME.field, by the name of
+ * the input; what leaves the node has plain names where those are unique, else NAME_field.
  */
 #include <string.h>
 

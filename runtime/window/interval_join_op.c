@@ -1,8 +1,8 @@
 /* interval_join_op.c - the interval join (semantics A5.7): two keyed inputs; a row of the first and one of the second are a
  * pair when their keys are equal and first + lower <= second <= first + upper, in event time. Subtask's thread.
  *
- *   row:        late (before the watermark): to its side output, or dropped; either way counted. Else it is put with the rows
- *               of its input that wait, and then the rows of the other input that are in reach are looked up: pairs in
+ *   row:        late (before the watermark): to its side output, or dropped; either way counted. Else it is put with the
+ *               rows of its input that wait, and then the rows of the other input that are in reach are looked up: pairs in
  *               order of the other row's time, then of its arrival.
  *   watermark:  a row of the first input goes when the watermark reaches its time + max(upper, 0), one of the second at its
  *               time + max(-lower, 0).

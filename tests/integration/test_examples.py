@@ -392,6 +392,42 @@ class LateData(WeirTest):
                         self.assertEqual(self.sorted_lines(out), expected[way], way)
                     printed = sorted(line.split("> ")[-1] + "\n" for line in totals["printed"])
                     self.assertEqual(printed, expected["late"][1:])
+class Reconcile(WeirTest):
+    FOLDER = EXAMPLES / "reconcile"
+
+    def check(self, settings, spreads, orders=FOLDER / "orders.csv", payments=FOLDER / "payments.csv"):
+        options = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        unpaid, unordered = self.folder / "expected_unpaid.csv", self.folder / "expected_unordered.csv"
+        expected, _ = self.oracle("reconcile.py", orders, payments, *options, "--unpaid", unpaid, "--unordered", unordered)
+        self.assertGreater(len(expected), 1)
+        for i, spread in enumerate(spreads):
+            with self.subTest(settings=settings, spread=spread):
+                files = {name: self.folder / f"{i}.{name}.csv" for name in ("output", "unpaid", "unordered")}
+                common = dict(settings, orders=orders, payments=payments)
+                self.run_job(self.FOLDER / "job.yaml", *spread, **files, **common)
+                self.assertEqual(self.sorted_lines(files["output"]), expected)
+                self.assertEqual(self.sorted_lines(files["unpaid"]), self.sorted_lines(unpaid))
+                self.assertEqual(self.sorted_lines(files["unordered"]), self.sorted_lines(unordered))
+                totals = self.run_job(self.FOLDER / "interval_join.yaml", *spread, output=files["output"], **common)
+                self.assertEqual(self.sorted_lines(files["output"]), expected)
+                self.assertEqual(totals["printed"], [], "nothing is late")
+
+    def test_sample(self):
+        self.check({}, SPREADS)
+
+    def test_variables_change_the_job(self):
+        self.check({"patience": "3min", "haste": "2s"}, SPREADS[:3])
+        self.check({"patience": "0s", "haste": "1min"}, SPREADS[3:5])
+
+    def test_bounds_are_part_of_the_interval(self):
+        orders = [(name, "00:10:00.000") for name in "abcdef"]
+        payments = [("a", "00:09:55.000"), ("b", "00:09:54.999"), ("c", "00:25:00.000"), ("d", "00:25:00.001"),
+                    ("e", "00:10:00.000"), ("g", "00:10:00.000")]
+        def written(name, head, rows):
+            return self.file(name, head + "".join(f"{number},100,2024-05-01T{at}Z\n" for number, at in rows))
+        self.check({}, SPREADS[:2],
+                   written("orders.csv", "order,cents,at\n", orders),
+                   written("payments.csv", "order_id,cents,at\n", payments))
 
 
 class WordCount(WeirTest):

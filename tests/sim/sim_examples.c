@@ -24,6 +24,7 @@
 
 struct example {
     const char *name, *folder;
+    const char *manifest;           /* NULL: job.yaml */
     const char *files[3];           /* variables that name output files */
     struct weir_assignment sets[4]; /* further variables */
     struct weir_assignment overrides[4];
@@ -67,6 +68,15 @@ static const struct example examples[] = {
      .files = {"output"},
      .split_size = "nodes.clicks.source.file.split_size"},
     {.name = "late_data", .folder = "late_data", .files = {"waited", "updated", "prompt"}},
+    {.name = "reconcile",
+     .folder = "reconcile",
+     .files = {"output", "unpaid", "unordered"},
+     .split_size = "nodes.orders.source.file.split_size"},
+    {.name = "reconcile_join",
+     .folder = "reconcile",
+     .manifest = "interval_join.yaml",
+     .files = {"output"},
+     .split_size = "nodes.payments.source.file.split_size"},
     {.name = "wordcount", .folder = "wordcount", .split_size = "nodes.lines.source.file.split_size"},
     {.name = NULL},
 };
@@ -184,7 +194,8 @@ static char *run(struct stage *g, uint64_t seed)
         sets[n] = (struct weir_assignment){e->files[n], paths[n]};
     }
     for (size_t i = 0; i < 4 && e->sets[i].name; i++) sets[n++] = e->sets[i];
-    snprintf(manifest, sizeof manifest, "%s/examples/%s/job.yaml", WEIR_SOURCE_DIR, e->folder);
+    snprintf(manifest, sizeof manifest, "%s/examples/%s/%s", WEIR_SOURCE_DIR, e->folder,
+             e->manifest ? e->manifest : "job.yaml");
     struct weir_sim_job job = {.manifest = manifest,
                                .seed = seed,
                                .parallelism = settings.parallelism,
