@@ -26,9 +26,9 @@
  * Inputs bind to the stream's fields by name, or as the node's `args: {amount: total}` says.
  *
  * Two inputs (operators, and functions of joins): .in has the form of `sides`: "orders(order:string, amount:f64),
- * payments(order_id:string)". They are ports 0 and 1 of `process`, in that order, and a manifest names them: `from: {orders: NODE, payments: NODE}`. In .out
- * and .sides, "*" and "@in" mean the first input's fields; "*" then fits only what is emitted for rows of the first input.
- * Options of type WEIR_OPT_FIELD choose from the first input too.
+ * payments(order_id:string)". They are ports 0 and 1 of `process`, in that order, and a manifest names them: `from: {orders:
+ * NODE, payments: NODE}`. In .out and .sides, "*" and "@in" mean the first input's fields; "*" then fits only what is
+ * emitted for rows of the first input. Options of type WEIR_OPT_FIELD choose from the first input too.
  */
 #ifndef WEIR_COMPONENT_H
 #define WEIR_COMPONENT_H
