@@ -392,6 +392,8 @@ class LateData(WeirTest):
                         self.assertEqual(self.sorted_lines(out), expected[way], way)
                     printed = sorted(line.split("> ")[-1] + "\n" for line in totals["printed"])
                     self.assertEqual(printed, expected["late"][1:])
+
+
 class Reconcile(WeirTest):
     FOLDER = EXAMPLES / "reconcile"
 
