@@ -180,6 +180,22 @@ def reconcile(random, start=1714557600, orders=400):
     write("payments.csv", "order_id,cents,at", paid)
 
 
+def events_and_rules(random, start=1714557600, users=30, hours=2):
+    actions = ["login", "search", "buy", "return", "password", "logout"]
+    events = [(start + random.uniform(0, hours * 3600), f"user{random.randrange(users):02}", random.choice(actions))
+              for _ in range(1000)]
+    events = [(at, event, *cells) for event, (at, *cells) in enumerate(sorted(events))]
+    rules = []
+    for rule in ("returns", "takeover", "window_shopping"):
+        at = start + random.uniform(-600, 600)
+        while at < start + hours * 3600:
+            pair = random.sample(actions, 2) if random.random() < 0.8 else ["", ""]  # now and then a rule is taken back
+            rules.append((at, rule, *pair))
+            at += random.choice([60, 600, 1200])
+    write_table("rules/events.csv", "event,user,action,at", events, 25, random)
+    write_table("rules/rules.csv", "rule,first,second,at", rules, 25, random)
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
@@ -191,3 +207,4 @@ if __name__ == "__main__":
     payments(random.Random(6))
     orders_and_payments(random.Random(7))
     reconcile(random.Random(4))
+    events_and_rules(random.Random(8))

@@ -1,4 +1,5 @@
 """The examples give what the oracles give, however the work is spread and wherever batches are cut."""
+import random
 import unittest
 
 from support import DATA, EXAMPLES, WeirTest, shared_data
@@ -23,9 +24,9 @@ class Example(WeirTest):
     def samples(self):
         return [EXAMPLES / self.NAME / f"{source}.csv" for source in self.SOURCES]
 
-    def expected(self, files, rules):
+    def expected(self, files, rules=None):
         paths = {name: self.folder / f"expected_{name}.csv" for name in self.OUTPUTS[1:]}
-        options = [word for name, value in {**rules, **paths}.items() for word in (f"--{name}", value)]
+        options = [word for name, value in {**(rules or {}), **paths}.items() for word in (f"--{name}", value)]
         first, _ = self.oracle(f"{self.NAME}.py", *files, *options)
         return [first, *map(self.sorted_lines, paths.values())]
 
@@ -38,7 +39,7 @@ class Example(WeirTest):
 
     def check(self, files, rules=None, spreads=None, **settings):
         """rules: settings that the oracle must know; settings: those that change nothing."""
-        expected = self.expected(files, rules or {})
+        expected = self.expected(files, rules)
         cut = [word for source in self.SOURCES for word in ("-D", f"nodes.{source}.source.file.split_size=2KiB")]
         for spread in spreads or [*SPREADS, ["-p", "1", *cut], ["-p", "4", *cut]]:
             with self.subTest(spread=spread, rules=rules):
@@ -74,7 +75,7 @@ class PageViews(Example):
         visits = self.table("visits.csv", "page,visitor,at", "/,ann,3600", "/,ann,3599.999", "/,bob,0", "/,bob,1", "/,,2",
                             "/quiet,,0", "/,ann,7199.999")
         found, _ = self.run_once([visits], delay="2h")
-        self.assertEqual(found, self.expected([visits], {}))
+        self.assertEqual(found, self.expected([visits]))
         self.assertEqual(self.shortly(found[0]), ["/,00:00:00.000,4,2", "/,01:00:00.000,2,1", "/quiet,00:00:00.000,1,0"])
 
 
@@ -89,7 +90,7 @@ class Temperature(Example):
     def alerts(self, *rows):
         readings = self.table("readings.csv", "sensor,temperature,at", *rows)
         found, totals = self.run_once([readings], delay="1h")
-        self.assertEqual(found, self.expected([readings], {}))
+        self.assertEqual(found, self.expected([readings]))
         self.assertEqual(totals["printed"], [])
         return self.shortly(found[0])
 
@@ -182,7 +183,7 @@ class OrderTimeout(Example):
         files = [self.table("orders.csv", "order,amount,at", *orders),
                  self.table("payments.csv", "payment,order_id,at", *payments)]
         found, _ = self.run_once(files, *options)
-        self.assertEqual(found, self.expected(files, {}))
+        self.assertEqual(found, self.expected(files))
         paid, timeouts, unmatched = map(self.shortly, found)
         became = {line.split(",")[0]: line.split(",")[3] for line in paid}
         became.update((line.split(",")[0], "timeout") for line in timeouts)
@@ -212,6 +213,69 @@ class OrderTimeout(Example):
         done = self.weir("run", EXAMPLES / "order_timeout" / "job.yaml", *sets, code=None)
         self.assertNotEqual(done.code, 0)
         self.assertIn("expected a payment number from 1 up, found -1", done.err)
+
+
+class Rules(Example):
+    NAME, SOURCES, INPUTS = "rules", ("events", "rules"), ("events", "rules")
+
+    def test_sample(self):
+        matches, = self.check(self.samples())
+        self.assertGreater(len(matches), 30)
+
+    def matches(self, events, rules, *options):
+        files = [self.table("events.csv", "event,user,action,at", *events),
+                 self.table("rules.csv", "rule,first,second,at", *rules)]
+        found, totals = self.run_once(files, *options, delay="1h")
+        self.assertEqual(found, self.expected(files))
+        self.assertEqual(totals["printed"], [])
+        return [",".join(line.split(",")[1:3]) for line in self.shortly(found[0])]
+
+    def test_a_rule_is_valid_from_its_millisecond_on(self):
+        """Whichever of the two comes first, and whichever version."""
+        events = ["1,ann,login,1", "2,ann,buy,9.999", "3,ann,login,9.999", "4,ann,buy,10", "5,ann,login,11",
+                  "6,ann,buy,19.999", "7,ann,login,20", "8,ann,buy,20"]
+        rules = ["r,login,buy,10", "r,buy,login,20"]  # 3 is before the rule, 4 and 6 match; 7 matches the second version
+        for order in (slice(None), slice(None, None, -1)):
+            self.assertEqual(self.matches(events[order], rules[order]), ["r,4", "r,6", "r,7"])
+
+    def test_a_rule_that_ends_and_comes_back(self):
+        events = [row for at in range(1, 40) for row in (f"{2 * at},ann,login,{at}", f"{2 * at + 1},ann,buy,{at}.5")]
+        rules = ["r,login,buy,30", "r,,,10", "r,login,buy,5", "s,login,buy,38"]
+        expected = [f"r,{2 * at + 1}" for at in (*range(5, 10), *range(30, 40))] + ["s,77", "s,79"]
+        self.assertEqual(sorted(self.matches(events, rules)), sorted(expected))
+
+    def test_no_action_is_not_the_empty_action(self):
+        events = ["1,ann,login,1", '2,ann,"",2', '3,ann,"",3', "4,ann,login,4"]
+        self.assertEqual(self.matches(events, ["ended,,,0", "half,login,,0"]), [])
+
+    def test_versions_in_any_order(self):
+        events = [row for at in range(60) for row in (f"{2 * at},ann,login,{at}", f"{2 * at + 1},ann,buy,{at}.5")]
+        versions = [f"r,{'login,buy' if at % 3 else ','},{at}" for at in range(0, 60, 4)]
+        for seed in range(10):
+            with self.subTest(seed=seed):
+                self.matches(events, random.Random(seed).sample(versions, len(versions)))  # against the oracle
+
+    def test_events_of_one_moment_by_number(self):
+        events = ["3,ann,buy,5", "2,ann,login,5", "4,bob,login,5", "1,bob,buy,5"]
+        for order in (slice(None), slice(None, None, -1)):
+            self.assertEqual(self.matches(events[order], ["r,login,buy,1", "t,buy,login,6"]), ["r,3"])
+
+    def test_versions_that_are_over_are_forgotten(self):
+        """With a watermark after every record, versions end while others come; what is judged does not change."""
+        events = [row for at in range(1, 200) for row in (f"{2 * at},ann,login,{at}", f"{2 * at + 1},ann,buy,{at}.5")]
+        rules = [f"r,login,{'buy' if at % 2 else 'return'},{at}" for at in range(1, 200)]
+        every = [word for node in self.SOURCES for word in ("-D", f"nodes.{node}.time.emit=every_record",
+                                                            "-D", f"nodes.{node}.time.out_of_orderness=0ms")]
+        self.assertEqual(len(self.matches(events, rules, *every)), 100)
+
+    def test_a_late_event_has_an_output(self):
+        """There are no rules, so that the watermark is soon that of the events alone."""
+        waiting = (f"{n},bob,wait,{n}" for n in range(300))
+        files = [self.table("events.csv", "event,user,action,at", *waiting, "300,ann,buy,2"),
+                 self.table("rules.csv", "rule,first,second,at")]
+        _, totals = self.run_once(files, "-D", "nodes.events.time.emit=every_record", "-D", "defaults.batch_rows=1",
+                                  "-D", "defaults.channel_batches=1", delay="0ms")
+        self.assertEqual(totals["printed"], ["late> 300,buy"])
 
 
 class HotPages(WeirTest):
