@@ -83,6 +83,9 @@ struct weir_platform {
     void (*park)(void *self, struct weir_parker *, int64_t until_ns); /* monotonic; INT64_MAX: none. Own thread only. */
     void (*unpark)(void *self, struct weir_parker *);
     uint32_t (*cores)(void *self);
+    /* Tests that draw every order from a seed: takes over a piece of work that base/work_pool.h would run on a thread.
+     * NULL: there are threads. */
+    void (*run_later)(void *self, void (*run)(void *arg, void *piece), void *arg, void *piece);
 };
 
 const struct weir_platform *weir_platform_os(void);
