@@ -22,6 +22,28 @@ static uint64_t random_bits(void *self)
     return weir_random_next(&((struct weir_sim *)self)->random);
 }
 
+struct weir_sim_work {
+    void (*run)(void *arg, void *piece);
+    void *arg, *piece;
+};
+
+static void run_later(void *self, void (*run)(void *arg, void *piece), void *arg, void *piece)
+{
+    struct weir_sim *s = self;
+    WEIR_GROW(s->works, s->works_capacity, s->n_works + 1);
+    s->works[s->n_works++] = (struct weir_sim_work){run, arg, piece};
+}
+
+bool weir_sim_work_one(struct weir_sim *s)
+{
+    if (s->n_works == 0) return false;
+    size_t i = weir_random_below(&s->random, s->n_works);
+    struct weir_sim_work w = s->works[i];
+    s->works[i] = s->works[--s->n_works];
+    w.run(w.arg, w.piece);
+    return true;
+}
+
 void weir_sim_init(struct weir_sim *s, uint64_t seed)
 {
     static const struct weir_sim_clock clock = {.start_ms = 1700000000000, .drift_ns = 20000, .poll_ns = NS_PER_MS};
@@ -30,6 +52,7 @@ void weir_sim_init(struct weir_sim *s, uint64_t seed)
     s->platform.monotonic_ns = monotonic_ns;
     s->platform.wall_ms = wall_ms;
     s->platform.random = random_bits;
+    s->platform.run_later = run_later;
 }
 
 struct all {
@@ -94,6 +117,7 @@ static weir_status run_until_quiet(struct weir_sim *s, struct all *a, uint32_t *
 {
     uint64_t without = 0;
     while (*left > 0 && without < (uint64_t)*left * 4 + 8) {
+        if (s->n_works > 0 && weir_random_below(&s->random, a->n + 1) == 0) weir_sim_work_one(s);
         struct weir_subtask *t = a->subtasks[weir_random_below(&s->random, a->n)];
         if (is_over(t)) continue;
         weir_progress p = step_one(s, t);
@@ -129,7 +153,7 @@ static weir_status wait_for_work(struct weir_sim *s, struct all *a, uint32_t *le
     for (;;) {
         weir_progress p = ask_all(s, a, left, error);
         if (p == WEIR_FAILED) return error->status;
-        if (p == WEIR_MADE) return WEIR_OK;
+        if (p == WEIR_MADE || weir_sim_work_one(s)) return WEIR_OK;
         if (!move_time(s, a))
             return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", *left);
         if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
@@ -155,6 +179,9 @@ weir_status weir_sim_run(struct weir_sim *s, struct weir_run *run, struct weir_e
 {
     struct all a = collect(run);
     weir_status status = run_all(s, &a, error);
+    weir_free(s->works); /* what is left waits for ever: the pools close */
+    s->works = NULL;
+    s->n_works = s->works_capacity = 0;
     for (uint32_t i = 0; i < a.n; i++) weir_subtask_close(a.subtasks[i]);
     weir_free(a.subtasks);
     weir_run_set_over(run);

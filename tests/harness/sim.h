@@ -1,8 +1,8 @@
 /* harness/sim.h - a deployed job on one thread, a virtual clock and a seeded scheduler.
  *
  * The platform is the operating system's, but for clocks and randomness: time stands still unless the scheduler moves it,
- * and every order in which subtasks could run, and channels could be polled, is drawn from the seed. The same seed gives the
- * same run.
+ * and every order in which subtasks could run, channels could be polled, and work that waits could come back, is drawn from
+ * the seed. The same seed gives the same run.
  */
 #ifndef WEIR_HARNESS_SIM_H
 #define WEIR_HARNESS_SIM_H
@@ -21,8 +21,14 @@ struct weir_sim {
     struct weir_sim_clock clock;
     int64_t now_ns;
     uint64_t steps;
+    struct weir_sim_work *works; /* what a thread of a pool would run, not run yet */
+    size_t n_works, works_capacity;
 };
 void weir_sim_init(struct weir_sim *, uint64_t seed); /* the clock may be set afterwards */
+
+/* Runs one of the pieces of work that wait, drawn at random; false: there are none. Work that takes long, in other words,
+ * comes back at any time, in any order. */
+bool weir_sim_work_one(struct weir_sim *);
 
 /* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock. */
 weir_status weir_sim_run(struct weir_sim *, struct weir_run *, struct weir_error *);
