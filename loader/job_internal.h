@@ -9,6 +9,7 @@
  *   job_schema.c   binding inputs to fields, and what comes out
  *   job_call.c     plain C functions: map and filter
  *   job_expr.c     expressions: filter, set, select, key_by, arguments of aggregates
+ *   job_async.c    the keys beside `async:`
  *   job_time.c     `time:`; job_window.c, job_window_parts.c, job_window_reduce.c: `window:` and what is made of it
  *
  * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about
@@ -272,6 +273,8 @@ void weir__build_side_keys(struct weir__job *, struct weir__flow *first, struct 
 /* job_join.c: `join:`; the flow that goes on is `first`, started for side 0. After the node's last step: plain names. */
 void weir__build_join(struct weir__job *, struct weir__flow *first);
 void weir__leave_join(struct weir__job *, struct weir__flow *);
+void weir__read_async(struct weir__job *, const struct weir__job_node *, struct weir_async_config *);
+void weir__refuse_async_keys(struct weir__job *, const struct weir__job_node *); /* of a node without async */
 void weir__flow_finish(struct weir__flow *);
 /* What window_op.c's fast path does not do; reads assigner, trigger and evictor. */
 bool weir__is_general_window(const struct weir_value *window);

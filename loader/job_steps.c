@@ -2,7 +2,7 @@
  * sources and sinks.
  *
  * A filter that keeps state by key comes after key_by instead. The main step is one of map, flat_map, process, reduce, a
- * rolling aggregate (sum, min, max, min_by, max_by, count: short for the components rolling_sum ...), window, join.
+ * rolling aggregate (sum, min, max, min_by, max_by, count: short for the components rolling_sum ...), window, join, async.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "loader/job_internal.h"
 
 static const char *const main_steps[] = {"map",    "flat_map", "process", "reduce", "sum",  "min", "max",
-                                         "min_by", "max_by",   "count",   "window", "join", NULL};
+                                         "min_by", "max_by",   "count",   "window", "join", "async", NULL};
 
 /* ---- components as operators ---------------------------------------------------------------------------------------- */
 
@@ -174,6 +174,17 @@ static void build_rolling(struct weir__job *job, struct weir__flow *flow, const 
     s.node->title = weir_format("rolling %s", step);
     finish_step(&s);
     weir_free(name);
+}
+
+static void build_async(struct weir__job *job, struct weir__flow *flow, const struct weir_value *value)
+{
+    struct step s = {.job = job, .flow = flow};
+    weir__use_component(job, value, WEIR_ASYNC, flow->schema, flow->name, &s.use);
+    bind_step(&s);
+    s.node = weir__attach(job, flow, WEIR_NODE_ASYNC, "async", weir_value_key(flow->node->value, "async"));
+    s.node->title = weir_format("async %s", s.use.name ? s.use.name : "?");
+    weir__read_async(job, flow->node, &s.node->async);
+    finish_step(&s);
 }
 
 static void build_reduce(struct weir__job *job, struct weir__flow *flow, const struct weir_value *value)
@@ -384,6 +395,8 @@ static void build_main(struct weir__job *job, struct weir__flow *flow, const cha
     else if (strcmp(step, "join") == 0)
         weir__say(job, weir_value_key(flow->node->value, step), weir_strdup("from: {left: NODE, right: NODE}"),
                   "a join reads two inputs, but this node has one");
+    else if (strcmp(step, "async") == 0)
+        build_async(job, flow, value);
     else if (strcmp(step, "window") == 0)
         weir__build_window(job, flow, value, weir_value_get(flow->node->value, "aggregate"));
     else if (strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0 || strcmp(step, "process") == 0)
@@ -430,6 +443,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
                       : set             ? "set"
                       : time && !select ? "time"
                                         : "select";
+    if (strcmp(main_step, "async") != 0) weir__refuse_async_keys(job, node);
     if (time) build_time(job, flow, time);
     if (filter && !keyed_filter) build_operator(job, flow, "filter", filter);
     if (condition || set) weir__build_filter_and_set(job, flow, condition, set);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 #include <weir/aggregate.h>
+#include <weir/async.h>
 #include <weir/format.h>
 #include <weir/join.h>
 #include <weir/operator.h>
@@ -82,6 +83,7 @@ static const struct vtable_rule {
      "weir_cogroup_function",
      sizeof(weir_cogroup_function),
      {CALLBACK(weir_cogroup_function, process)}},
+    {WEIR_ASYNC, "weir_async", sizeof(weir_async), {CALLBACK(weir_async, start), CALLBACK(weir_async, result)}},
 };
 struct vtable_head { /* every vtable begins like this */
     uint32_t struct_size, flags;

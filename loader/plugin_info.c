@@ -31,6 +31,7 @@ static const struct rule {
     {WEIR_WINDOW_FUNCTION, MAY, MUST, MAY, MAY, 0},
     {WEIR_JOIN_FUNCTION, MUST, MUST, MAY, NONE, 0},
     {WEIR_COGROUP_FUNCTION, MUST, MUST, MAY, NONE, 0},
+    {WEIR_ASYNC, MAY, MUST, MAY, NONE, 0},
 };
 #define FLAGS_OF_ALL (WEIR_BLOCKING | WEIR_NONDETERMINISTIC | WEIR_ACCEPTS_SELECTION)
 
@@ -308,6 +309,15 @@ static weir_status check_states(const struct weir_component_info *c, struct weir
     return WEIR_OK;
 }
 
+/* Whose rows leave when they leave has no current key. */
+static weir_status check_async(const struct weir_component_info *c, struct weir_error *error)
+{
+    bool writes_key = (c->out && strstr(c->out, "@key")) || (c->sides && strstr(c->sides, "@key"));
+    if (c->kind != WEIR_ASYNC || !writes_key) return WEIR_OK;
+    return weir__refuse(error, "expected no '@key' from a component of kind %s, found one; pass the fields on with '*'",
+                        weir_kind_name(c->kind));
+}
+
 static weir_status check_component(const struct weir_component_info *c, struct weir_error *error)
 {
     if (!weir__is_line(c->doc))
@@ -319,6 +329,7 @@ static weir_status check_component(const struct weir_component_info *c, struct w
     if (s == WEIR_OK) s = weir__option_table_check(c, error);
     if (s == WEIR_OK) s = check_schemas(c, error);
     if (s == WEIR_OK) s = check_window_part(c, error);
+    if (s == WEIR_OK) s = check_async(c, error);
     return s == WEIR_OK ? check_states(c, error) : s;
 }
 

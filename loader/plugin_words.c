@@ -20,6 +20,7 @@ const struct weir__word weir__kinds[] = {
     {WEIR_WINDOW_FUNCTION, "window_function"},
     {WEIR_JOIN_FUNCTION, "join_function"},
     {WEIR_COGROUP_FUNCTION, "cogroup_function"},
+    {WEIR_ASYNC, "async_operator"},
     {0, NULL},
 };
 const struct weir__word weir__option_types[] = {

@@ -132,6 +132,16 @@ static json_t *call_of(const struct weir_stream_node *node)
     return object;
 }
 
+static json_t *async_of(const struct weir_stream_node *node)
+{
+    json_t *object = json_object();
+    set(object, "order", string(node->async.ordered ? "ordered" : "unordered"));
+    set(object, "capacity", json_integer(node->async.capacity));
+    set(object, "timeout_ms", json_integer(node->async.timeout_ms));
+    set(object, "threads", json_integer(node->async.threads));
+    return object;
+}
+
 static json_t *node_of(const struct weir_stream_node *node)
 {
     json_t *object = json_object();
@@ -149,6 +159,7 @@ static json_t *node_of(const struct weir_stream_node *node)
     if (node->second)
         set(object, "second_key", key_of(node->second->in, node->second->key_fields, node->second->n_key_fields));
     set(object, "outputs", outputs_of(node));
+    if (node->kind == WEIR_NODE_ASYNC) set(object, "async", async_of(node));
     if (node->kind == WEIR_NODE_CALL) set(object, "call", call_of(node));
     return object;
 }

@@ -93,6 +93,13 @@ static void add_node_facts(struct weir_text *text, const struct weir_stream_node
         }
         weir_text_add(text, " (%u key groups)", node->max_parallelism);
     }
+    if (node->kind == WEIR_NODE_ASYNC) {
+        weir_text_add(text, ", %s, up to %u in flight", node->async.ordered ? "ordered" : "unordered", node->async.capacity);
+        if (node->async.timeout_ms > 0) {
+            weir_text_add(text, ", timeout ");
+            weir_text_add_duration(text, node->async.timeout_ms);
+        }
+    }
     if (node->slot_group) weir_text_add(text, ", slot group '%s'", node->slot_group);
     if (chain) weir_text_add(text, ", %s", chain);
     if (node->blocking) weir_text_add(text, ", blocks: own thread");

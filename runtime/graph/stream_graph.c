@@ -172,6 +172,7 @@ const char *weir_node_kind_name(enum weir_node_kind kind)
         [WEIR_NODE_TIME] = "time",     [WEIR_NODE_SELECT] = "select",     [WEIR_NODE_EXPR] = "expression",
         [WEIR_NODE_WINDOW] = "window", [WEIR_NODE_SINK] = "sink",         [WEIR_NODE_CALL] = "call",
         [WEIR_NODE_JOIN] = "join",
+        [WEIR_NODE_ASYNC] = "async",
     };
     WEIR_ASSERT((unsigned)kind < sizeof names / sizeof *names && names[kind]);
     return names[kind];

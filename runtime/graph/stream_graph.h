@@ -28,7 +28,8 @@ enum weir_node_kind {
     WEIR_NODE_CALL,       /* keeps rows, or computes a field, by a plain C function */
     WEIR_NODE_WINDOW,     /* keyed window with aggregates */
     WEIR_NODE_SINK,       /* part: sink component */
-    WEIR_NODE_JOIN        /* of two keyed inputs, by an interval of event time; part: join function, or NULL */
+    WEIR_NODE_JOIN,       /* of two keyed inputs, by an interval of event time; part: join function, or NULL */
+    WEIR_NODE_ASYNC       /* part: async component */
 };
 
 enum weir_partition_kind {
@@ -90,6 +91,15 @@ struct weir_join_config {
     bool late_output; /* the last two ports: late rows of the first input, and of the second */
 };
 
+#define WEIR_ASYNC_CAPACITY   100
+#define WEIR_ASYNC_TIMEOUT_MS 10000
+#define WEIR_ASYNC_THREADS    4
+struct weir_async_config {
+    bool ordered;
+    uint32_t capacity, threads; /* rows in flight; threads for work that blocks, of each subtask */
+    int64_t timeout_ms;         /* 0: never */
+};
+
 /* One field that comes out of an EXPR node: a field of the input, or an expression over them. */
 struct weir_computed_field {
     int32_t field;    /* -1: computed */
@@ -130,6 +140,7 @@ struct weir_stream_node {
     struct weir_call_config call;       /* CALL */
     struct weir_window_config window;   /* WINDOW */
     struct weir_join_config join;       /* JOIN */
+    struct weir_async_config async;     /* ASYNC */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;
     char *slot_group;                   /* NULL: inherited, see A1 */

@@ -117,6 +117,7 @@ static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_
     case WEIR_NODE_CALL: return weir_call_op_create(node, env, run->registry, where, error);
     case WEIR_NODE_WINDOW: return weir_window_op_create(node, env, run->registry, where, error);
     case WEIR_NODE_JOIN: return weir_interval_join_op_create(node, env, run->registry, where, error);
+    case WEIR_NODE_ASYNC: return weir_async_op_create(node, env, run->registry, where, error);
     case WEIR_NODE_SINK: return weir_sink_op_create(node, env, run->registry, where, error);
     }
     weir_error_set(error, WEIR_E_BUG, "node '%s' is of unknown kind %d", node->id, (int)node->kind);

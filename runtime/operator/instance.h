@@ -79,6 +79,7 @@ struct weir_instance {
     /* Sources: where rows go instead of the outbox, and what becomes of a malformed record. NULL: not a source. */
     const struct weir_instance_source *source;
     void *source_arg;
+    void *async;            /* the operator behind weir.async/1; NULL: another kind */
     _Atomic uint32_t woken; /* wake() was called; ends waits in weir.io/1 */
     weir_host host;         /* cx.host */
 };

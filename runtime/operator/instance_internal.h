@@ -12,6 +12,7 @@ void weir__host_source(weir_host *);
 const void *weir__host_io(void); /* the weir.io/1 table */
 /* the weir.metrics/1 table; NULL where nobody looks */
 const void *weir__host_metrics(const struct weir_op_env *);
+const void *weir__host_async(void); /* weir.async/1, for instances that have it */
 
 void *weir__scratch_take(struct weir_scratch *, size_t size); /* 16-byte aligned; NULL: no memory */
 void weir__scratch_reset(struct weir_scratch *);

@@ -19,6 +19,10 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *, const str
                                       const char *where, struct weir_error *);
 struct weir_op *weir_reduce_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
                                       const char *where, struct weir_error *);
+struct weir_op *weir_async_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
+                                     const char *where, struct weir_error *);
+/* The rows that were taken and have not left, in the order of the input: what a snapshot keeps. [task] */
+void weir_async_op_in_flight(struct weir_op *, void (*each)(void *to, struct weir_rows *, int64_t row), void *to);
 struct weir_op *weir_sink_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
                                     const char *where, struct weir_error *);
 struct weir_op *weir_time_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,

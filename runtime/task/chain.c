@@ -70,7 +70,7 @@ static void hold(struct weir_chain_member *m, struct weir_element e, uint32_t in
     m->current = e;
     m->input = input;
     m->row = 0;
-    m->stalled = false;
+    m->stalled = m->waiting = false;
     if (e.kind != WEIR_ELEMENT_ROWS) return;
     weir_count(&m->op->counters.rows_in, (uint64_t)e.rows->view.selected);
     weir_count(&m->op->counters.batches_in, 1);
@@ -123,6 +123,13 @@ static weir_progress deliver(struct weir_chain *c, struct weir_chain_member *m)
 
 /* ---- running one member ------------------------------------------------------------------------------------------ */
 
+/* MORE: nothing came of the call, so another one now would not help. */
+static void note_nothing(struct weir_chain_member *m, bool nothing)
+{
+    m->stalled = nothing && !m->op->waits;
+    m->waiting = nothing && m->op->waits;
+}
+
 static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     if (m->current.rows->view.selection && !m->op->accepts_selection) {
@@ -136,13 +143,21 @@ static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, i
     weir_status s = m->op->class->rows(m->op, m->input, m->current.rows, &m->row);
     if (!m->written) m->written_ms = now_ms;
     m->written = true;
-    m->stalled = s == WEIR_MORE && m->row == before && m->op->outbox.n == 0;
+    note_nothing(m, s == WEIR_MORE && m->row == before && m->op->outbox.n == 0);
     if (s == WEIR_OK) weir_rows_release(m->current.rows);
+    return s;
+}
+
+static weir_status run_mark(struct weir_chain_member *m)
+{
+    weir_status s = m->op->class->mark(m->op, (enum weir_element_kind)m->current.kind, m->current.value);
+    note_nothing(m, s == WEIR_MORE && m->op->outbox.n == 0);
     return s;
 }
 
 static weir_status run_watermark(struct weir_chain_member *m)
 {
+    if (m->op->class->mark) return run_mark(m);
     int64_t watermark = m->current.value;
     m->op->watermark = watermark;
     bool swallowed = m->op->class->swallows_marks && watermark != INT64_MAX; /* and no event time of its own */
@@ -167,15 +182,22 @@ static weir_status cut_member(struct weir_chain *c, uint32_t member, int64_t che
 
 static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m)
 {
-    weir_status s = cut_member(c, (uint32_t)(m - c->members), m->current.value);
+    weir_status s = m->op->class->mark ? run_mark(m) : WEIR_OK;
+    if (s == WEIR_OK) s = cut_member(c, (uint32_t)(m - c->members), m->current.value);
     return s == WEIR_OK ? weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value) : s;
+}
+
+static weir_status run_idle(struct weir_chain_member *m)
+{
+    if (m->op->class->mark) return run_mark(m);
+    return m->op->class->swallows_marks ? WEIR_OK : weir_op_emit_mark(m->op, WEIR_ELEMENT_IDLE, m->current.value);
 }
 
 static weir_status run_end(struct weir_chain_member *m)
 {
     bool finishes = m->op->class->finish && (m->current.value == WEIR_END_OF_INPUT || m->op->class->finishes_when_stopped);
     weir_status s = finishes ? m->op->class->finish(m->op) : WEIR_OK;
-    m->stalled = s == WEIR_MORE && m->op->outbox.n == 0;
+    note_nothing(m, s == WEIR_MORE && m->op->outbox.n == 0);
     if (s != WEIR_OK) return s;
     m->ended = true;
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_END, m->current.value);
@@ -189,16 +211,19 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     case WEIR_ELEMENT_NONE: return WEIR_NONE;
     case WEIR_ELEMENT_ROWS: s = run_rows(c, m, now_ms); break;
     case WEIR_ELEMENT_WATERMARK: s = run_watermark(m); break;
-    case WEIR_ELEMENT_IDLE:
-        if (!m->op->class->swallows_marks) s = weir_op_emit_mark(m->op, WEIR_ELEMENT_IDLE, m->current.value);
-        break;
+    case WEIR_ELEMENT_IDLE: s = run_idle(m); break;
     case WEIR_ELEMENT_BARRIER: s = run_barrier(c, m); break;
     case WEIR_ELEMENT_END: s = run_end(m); break;
     }
     weir_running = NULL;
     if (s < 0) return fail(c, m, s);
     if (s == WEIR_OK) m->current.kind = WEIR_ELEMENT_NONE;
-    return m->stalled ? WEIR_NONE : WEIR_MADE;
+    return m->stalled || m->waiting ? WEIR_NONE : WEIR_MADE;
+}
+
+static bool is_due(const struct weir_chain_member *m, int64_t now_ms)
+{
+    return m->op->next_due_ms <= now_ms || atomic_load_explicit(&m->op->due_now, memory_order_relaxed);
 }
 
 /* MORE: the same call again once the outbox is empty, whatever the clock says by then; it takes nothing meanwhile. */
@@ -207,7 +232,7 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
     if (m->firing) {
         if (m->op->outbox.n > 0) return WEIR_NONE;
     } else {
-        if (m->ended || m->op->next_due_ms > now_ms || !member_wants(m)) return WEIR_NONE;
+        if (m->ended || !member_wants(m) || !is_due(m, now_ms)) return WEIR_NONE;
         m->firing_ms = now_ms;
     }
     weir_running = m->op->where;
@@ -250,7 +275,8 @@ int64_t weir_chain_next_due_ms(const struct weir_chain *c)
     int64_t next = INT64_MAX;
     for (uint32_t i = 0; i < c->n_members; i++) {
         const struct weir_chain_member *m = &c->members[i];
-        if (!m->ended && member_wants(m) && m->op->next_due_ms < next) next = m->op->next_due_ms;
+        bool listens = member_wants(m) || (m->waiting && m->op->outbox.n == 0);
+        if (!m->ended && listens && m->op->next_due_ms < next) next = m->op->next_due_ms;
     }
     return next;
 }

@@ -35,6 +35,7 @@ struct weir_chain_member {
     bool opened, ended, written; /* written: a sink that wants flush() */
     int64_t written_ms;          /* since when */
     bool stalled;                /* said MORE without progress: a sink that has no room */
+    bool waiting;                /* the same, but it will be woken */
     bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
     int64_t firing_ms;
     bool waits;       /* its windows waited for event time when they were last looked at (subtask.h) */

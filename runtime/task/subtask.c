@@ -166,6 +166,7 @@ weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
     for (uint32_t i = 0; i < t->chain.n_writers; i++) weir_writer_drain(t->chain.writers[i]);
     for (int pass = 0; pass < PASSES_PER_STEP; pass++) {
         p = weir_chain_pass(&t->chain, now_ms);
+        if (p == WEIR_MADE) t->made_rows = true; /* a timer or an answer may have made some, without input */
         if (p == WEIR_NONE) p = take_input(t);
         if (p == WEIR_NONE) break;
         if (p == WEIR_FAILED) goto failed;

@@ -50,6 +50,7 @@ typedef enum weir_kind {
     WEIR_TRIGGER = 11,            /* weir/window.h: when a window fires */
     WEIR_EVICTOR = 12,            /* weir/window.h: which rows of a window to leave out */
     WEIR_WINDOW_FUNCTION = 13,    /* weir/window.h: what is made of a window's rows */
+    WEIR_ASYNC = 14,              /* weir/async.h: a lookup for each row, many at a time */
     WEIR_JOIN_FUNCTION = 15,      /* weir/join.h: what is made of a pair of rows */
     WEIR_COGROUP_FUNCTION = 16    /* weir/join.h: what is made of the rows of two inputs in a window */
 } weir_kind;

@@ -5,6 +5,7 @@
 #include <weir/abi.h>
 #include <weir/aggregate.h>
 #include <weir/arrow.h>
+#include <weir/async.h>
 #include <weir/component.h>
 #include <weir/data.h>
 #include <weir/format.h>

@@ -17,6 +17,9 @@
  *   WEIR_JOIN(T, ...)          weir_status T_join(T *me, weir_ctx *cx, weir_row first, weir_row second, int64_t time)
  *   WEIR_COGROUP(T, ...)       weir_status T_process(T *me, weir_ctx *cx, const weir_window *, const weir_batch *first,
  *                              const weir_batch *second)
+ *   WEIR_ASYNC_LOOKUP(T, R, ...) a slow lookup for each row, many at a time: weir_status T_fetch(const T *me, weir_row in,
+ *                          R *found, char why[WEIR_WHY]) waits on another thread; weir_status T_row(T *me, weir_ctx *cx,
+ *                          weir_row in, const R *found) emits
  *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
  *
  * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a
@@ -313,6 +316,41 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
     static const weir_cogroup_function T##_vtable_ = {.struct_size = sizeof(weir_cogroup_function),                   \
                                                       .process = T##_process_};                                       \
     WEIR_COMPONENT(T, WEIR_COGROUP_FUNCTION, T##_vtable_, __VA_ARGS__)
+/* ---- lookups ----------------------------------------------------------------------------------------------------- */
+
+#define WEIR_WHY sizeof(((weir_answer *)0)->why)
+/* T_fetch runs on threads of the host's pool, several at a time: it reads T and the row, fills in R (a struct without
+ * pointers, zeroed before), and returns WEIR_OK; or a negative status, having written into `why` (WEIR_WHY bytes) what is
+ * wrong, and then the job fails, naming the record. T_row may emit any number of rows. */
+#define WEIR_ASYNC_LOOKUP_(T, R)                                                                                      \
+    static weir_status T##_work_(void *self, weir_row in, weir_answer *answer)                                        \
+    {                                                                                                                 \
+        R *found = (R *)answer->room(answer, sizeof(R));                                                              \
+        return found ? T##_fetch((const T *)self, in, found, answer->why) : WEIR_E_MEMORY;                            \
+    }                                                                                                                 \
+    static weir_status T##_start_(void *self, weir_ctx *cx, weir_row in, uint64_t request)                            \
+    {                                                                                                                 \
+        (void)in;                                                                                                     \
+        return weir_start_work(cx, request, T##_work_, self);                                                         \
+    }                                                                                                                 \
+    static weir_status T##_result_(void *self, weir_ctx *cx, weir_row in, weir_status s, const void *data, size_t n)  \
+    {                                                                                                                 \
+        if (s == WEIR_OK) return T##_row((T *)self, cx, in, (const R *)data);                                         \
+        return weir_fail(cx, s, "%.*s", (int)n, n ? (const char *)data : "");                                         \
+    }
+#define WEIR_ASYNC_LOOKUP(T, R, ...)                                                                                  \
+    WEIR_ASYNC_LOOKUP_(T, R)                                                                                          \
+    static const weir_async T##_vtable_ = {                                                                           \
+        .struct_size = sizeof(weir_async), .start = T##_start_, .result = T##_result_};                               \
+    WEIR_COMPONENT(T, WEIR_ASYNC, T##_vtable_, __VA_ARGS__)
+/* The same with callbacks of weir_async beside start and result: WEIR_ASYNC_LOOKUP_WITH(T, R, (.open = T_open, .close =
+ * T_close), .id = ...). */
+#define WEIR_UNWRAP_(...) __VA_ARGS__
+#define WEIR_ASYNC_LOOKUP_WITH(T, R, CALLBACKS, ...)                                                                  \
+    WEIR_ASYNC_LOOKUP_(T, R)                                                                                          \
+    static const weir_async T##_vtable_ = {                                                                           \
+        .struct_size = sizeof(weir_async), .start = T##_start_, .result = T##_result_, WEIR_UNWRAP_ CALLBACKS};       \
+    WEIR_COMPONENT(T, WEIR_ASYNC, T##_vtable_, __VA_ARGS__)
 
 /* ---- the plugin itself ------------------------------------------------------------------------------------------- */
 

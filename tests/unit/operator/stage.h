@@ -126,6 +126,9 @@ static inline void stage_start(struct stage *g)
     case WEIR_NODE_TIME: stage_use(g, weir_time_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error)); break;
     case WEIR_NODE_SELECT: stage_use(g, weir_select_op_create(g->node, &g->s.env, "node 'x'", &g->error)); break;
     case WEIR_NODE_EXPR: stage_use(g, weir_expr_op_create(g->node, &g->s.env, "node 'x'", &g->error)); break;
+    case WEIR_NODE_ASYNC:
+        stage_use(g, weir_async_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error));
+        break;
     case WEIR_NODE_SINK: stage_use(g, weir_sink_op_create(g->node, &g->s.env, g->s.registry, "node 'x'", &g->error)); break;
     default: WEIR_ASSERT(!"not for this kind of node");
     }
