@@ -594,7 +594,7 @@ static void build_sink(struct weir__job *job, struct weir__flow *flow)
 static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
 {
     static const char *const before[] = {"time",   "filter", "set",   "reduce", "sum",       "min", "max",
-                                         "min_by", "max_by", "count", "window", "aggregate", NULL};
+                                         "min_by", "max_by", "count", "window", "aggregate", "async", NULL};
     struct weir__job_node *node = flow->node;
     const char *step = find_main_step(job, node);
     const struct weir_value *select = weir_value_get(node->value, "select");

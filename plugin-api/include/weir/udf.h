@@ -323,10 +323,10 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
  * pointers, zeroed before), and returns WEIR_OK; or a negative status, having written into `why` (WEIR_WHY bytes) what is
  * wrong, and then the job fails, naming the record. T_row may emit any number of rows. */
 #define WEIR_ASYNC_LOOKUP_(T, R)                                                                                      \
-    static weir_status T##_work_(void *self, weir_row in, weir_answer *answer)                                        \
+    static weir_status T##_work_(void *self, weir_row in, weir_answer *answer_)                                       \
     {                                                                                                                 \
-        R *found = (R *)answer->room(answer, sizeof(R));                                                              \
-        return found ? T##_fetch((const T *)self, in, found, answer->why) : WEIR_E_MEMORY;                            \
+        R *found_ = (R *)answer_->room(answer_, sizeof(R));                                                           \
+        return found_ ? T##_fetch((const T *)self, in, found_, answer_->why) : WEIR_E_MEMORY;                         \
     }                                                                                                                 \
     static weir_status T##_start_(void *self, weir_ctx *cx, weir_row in, uint64_t request)                            \
     {                                                                                                                 \
