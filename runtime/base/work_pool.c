@@ -5,7 +5,8 @@
  *
  * Sleeping: a thread counts itself in n_sleeping, looks at the ring once more, and parks. The submitter moves tail, then
  * reads n_sleeping. Both touch the counter by a read-modify-write: either the submitter's comes first, and the thread that
- * counts itself afterwards sees the new tail; or it comes second, and finds the sleeper. No piece is forgotten.
+ * counts itself afterwards sees the new tail; or it comes second, and finds the sleeper. No piece is forgotten, and none
+ * waits for a thread that is busy while another sleeps.
  */
 #include "base/work_pool.h"
 
@@ -54,20 +55,38 @@ static void sleep_until_woken(struct weir_work_pool *p, struct worker *w)
     atomic_fetch_add_explicit(&p->n_sleeping, 1, memory_order_acq_rel);
     if (!has_work(p) && !atomic_load_explicit(&p->closing, memory_order_acquire))
         platform->park(platform->self, &w->parker, INT64_MAX);
-    atomic_store_explicit(&w->sleeping, 0, memory_order_relaxed);
+    atomic_exchange_explicit(&w->sleeping, 0, memory_order_acq_rel); /* sees the tail of whoever cleared it before */
     atomic_fetch_sub_explicit(&p->n_sleeping, 1, memory_order_acq_rel);
 }
 
+/* The one that is woken may be on its way to the ring anyway: see run_worker. */
+static void wake_one(struct weir_work_pool *p)
+{
+    const struct weir_platform *platform = p->options.platform;
+    if (atomic_fetch_add_explicit(&p->n_sleeping, 0, memory_order_acq_rel) == 0) return;
+    for (uint32_t i = 0; i < p->options.threads; i++) {
+        struct worker *w = &p->workers[i];
+        if (!atomic_load_explicit(&w->sleeping, memory_order_relaxed)) continue;
+        if (!atomic_exchange_explicit(&w->sleeping, 0, memory_order_acq_rel)) continue;
+        platform->unpark(platform->self, &w->parker);
+        return;
+    }
+}
+
+/* Whoever takes a piece and leaves others passes the call on: the submitter's may have met a thread that was awake already,
+ * and works now for as long as it likes. */
 static void run_worker(void *arg)
 {
     struct worker *w = arg;
     struct weir_work_pool *p = w->pool;
     while (!atomic_load_explicit(&p->closing, memory_order_acquire)) {
         void *piece = take(p);
-        if (piece)
-            p->options.run(p->options.arg, piece);
-        else
+        if (!piece) {
             sleep_until_woken(p, w);
+            continue;
+        }
+        if (has_work(p)) wake_one(p);
+        p->options.run(p->options.arg, piece);
     }
 }
 
@@ -105,22 +124,10 @@ static weir_status start_threads(struct weir_work_pool *p, struct weir_error *er
     return WEIR_OK;
 }
 
-static void wake_one(struct weir_work_pool *p)
-{
-    const struct weir_platform *platform = p->options.platform;
-    if (atomic_fetch_add_explicit(&p->n_sleeping, 0, memory_order_acq_rel) == 0) return;
-    for (uint32_t i = 0; i < p->n_started; i++) {
-        struct worker *w = &p->workers[i];
-        if (!atomic_load_explicit(&w->sleeping, memory_order_relaxed)) continue;
-        if (!atomic_exchange_explicit(&w->sleeping, 0, memory_order_relaxed)) continue;
-        platform->unpark(platform->self, &w->parker);
-        return;
-    }
-}
-
 weir_status weir_work_pool_submit(struct weir_work_pool *p, void *piece, struct weir_error *error)
 {
     const struct weir_platform *platform = p->options.platform;
+    WEIR_ASSERT(piece);
     if (platform->run_later) {
         platform->run_later(platform->self, p->options.run, p->options.arg, piece);
         return WEIR_OK;

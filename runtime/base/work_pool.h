@@ -20,7 +20,7 @@ struct weir_work_pool_options {
 };
 WEIR_CHECKED weir_status weir_work_pool_create(const struct weir_work_pool_options *, struct weir_work_pool **,
                                                struct weir_error *);
-WEIR_CHECKED weir_status weir_work_pool_submit(struct weir_work_pool *, void *piece, struct weir_error *);
+WEIR_CHECKED weir_status weir_work_pool_submit(struct weir_work_pool *, void *piece, struct weir_error *); /* not NULL */
 /* Forgets what waits, waits for what runs, ends the threads. Nothing is submitted afterwards. */
 void weir_work_pool_close(struct weir_work_pool *);
 void weir_work_pool_destroy(struct weir_work_pool *); /* closes first; NULL is fine */
