@@ -196,6 +196,18 @@ def events_and_rules(random, start=1714557600, users=30, hours=2):
     write_table("rules/rules.csv", "rule,first,second,at", rules, 25, random)
 
 
+def orders(random, lines=600, start=1714557600, hours=3):
+    cities, segments = ["Leeds", "York", "Hull"], ["private", "business", "club"]
+    with open(HERE / "enrich" / "customers.csv", "w", encoding="utf-8", newline="\n") as file:
+        for n in range(150):
+            file.write(f"c{n:03},{random.choice(segments)},{random.choice(cities)}\n")
+    with open(HERE / "enrich" / "orders.csv", "w", encoding="utf-8", newline="\n") as file:
+        file.write("order,customer,cents,at\n")
+        for n, at in enumerate(out_of_order(random, (start + random.uniform(0, hours * 3600) for _ in range(lines)), 4)):
+            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(at)))
+            file.write(f"o{n:04},c{random.randrange(150):03},{random.randint(99, 25000)},{when}\n")
+
+
 if __name__ == "__main__":
     access_log(random.Random(1))
     behaviour(random.Random(2))
@@ -208,3 +220,4 @@ if __name__ == "__main__":
     orders_and_payments(random.Random(7))
     reconcile(random.Random(4))
     events_and_rules(random.Random(8))
+    orders(random.Random(4))

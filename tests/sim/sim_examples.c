@@ -82,6 +82,13 @@ static const struct example examples[] = {
      .manifest = "interval_join.yaml",
      .files = {"output"},
      .split_size = "nodes.payments.source.file.split_size"},
+    {.name = "enrich", .folder = "enrich", .files = {"output"}, .split_size = "nodes.orders.source.file.split_size"},
+    {.name = "enrich_ordered",
+     .folder = "enrich",
+     .files = {"output"},
+     .sets = {{"order", "ordered"}},
+     .overrides = {{"nodes.enriched.capacity", "3"}},
+     .split_size = "nodes.orders.source.file.split_size"},
     {.name = "wordcount", .folder = "wordcount", .split_size = "nodes.lines.source.file.split_size"},
     {.name = NULL},
 };
