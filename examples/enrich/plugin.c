@@ -14,9 +14,8 @@ typedef struct found { /* the answer to one lookup */
 
 /* ---- the table: read once; a database's client would connect here ------------------------------------------------- */
 
-static weir_status customer_open(void *self, weir_ctx *cx)
+static weir_status customer_open(customer *me, weir_ctx *cx)
 {
-    customer *me = self;
     const weir_io *io = weir_io_of(cx);
     weir_file *file;
     weir_io_error e;
@@ -32,9 +31,9 @@ static weir_status customer_open(void *self, weir_ctx *cx)
     return me->bytes ? WEIR_OK : weir_fail(cx, WEIR_E_MEMORY, "no memory for '%s'", me->table);
 }
 
-static void customer_close(void *self, weir_ctx *cx)
+static void customer_close(customer *me, weir_ctx *cx)
 {
-    cx->host->release(cx, ((customer *)self)->bytes);
+    cx->host->release(cx, me->bytes);
 }
 
 /* ---- one lookup: on a thread of the pool, several at a time -------------------------------------------------------- */
@@ -77,7 +76,6 @@ static weir_status customer_row(customer *me, weir_ctx *cx, weir_row in, const f
 
 static const weir_option options[] = {
     WEIR_OPTION(customer, table, .flags = WEIR_PATH, .doc = "CSV file with customer, segment, city")};
-WEIR_ASYNC_LOOKUP_WITH(customer, found, (.open = customer_open, .close = customer_close), .id = "customer",
-                       .doc = "adds segment and city of a customer", .in = "customer:string",
-                       .out = "*, segment:string, city:string", WEIR_OPTIONS(options));
+WEIR_RICH_ASYNC_LOOKUP(customer, found, .id = "customer", .doc = "adds segment and city of a customer",
+                       .in = "customer:string", .out = "*, segment:string, city:string", WEIR_OPTIONS(options));
 WEIR_PLUGIN("example.enrich", "1.0.0", &customer_component);

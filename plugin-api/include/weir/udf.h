@@ -343,13 +343,19 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
     static const weir_async T##_vtable_ = {                                                                           \
         .struct_size = sizeof(weir_async), .start = T##_start_, .result = T##_result_};                               \
     WEIR_COMPONENT(T, WEIR_ASYNC, T##_vtable_, __VA_ARGS__)
-/* The same with callbacks of weir_async beside start and result: WEIR_ASYNC_LOOKUP_WITH(T, R, (.open = T_open, .close =
- * T_close), .id = ...). */
-#define WEIR_UNWRAP_(...) __VA_ARGS__
-#define WEIR_ASYNC_LOOKUP_WITH(T, R, CALLBACKS, ...)                                                                  \
+/* The same with T_open and T_close, as WEIR_RICH_MAP has them. */
+#define WEIR_RICH_ASYNC_LOOKUP(T, R, ...)                                                                             \
     WEIR_ASYNC_LOOKUP_(T, R)                                                                                          \
-    static const weir_async T##_vtable_ = {                                                                           \
-        .struct_size = sizeof(weir_async), .start = T##_start_, .result = T##_result_, WEIR_UNWRAP_ CALLBACKS};       \
+    static weir_status T##_open_(void *self, weir_ctx *cx)                                                            \
+    {                                                                                                                 \
+        return T##_open((T *)self, cx);                                                                               \
+    }                                                                                                                 \
+    static void T##_close_(void *self, weir_ctx *cx)                                                                  \
+    {                                                                                                                 \
+        T##_close((T *)self, cx);                                                                                     \
+    }                                                                                                                 \
+    static const weir_async T##_vtable_ = {.struct_size = sizeof(weir_async), .open = T##_open_,                      \
+                                           .start = T##_start_, .result = T##_result_, .close = T##_close_};          \
     WEIR_COMPONENT(T, WEIR_ASYNC, T##_vtable_, __VA_ARGS__)
 
 /* ---- the plugin itself ------------------------------------------------------------------------------------------- */

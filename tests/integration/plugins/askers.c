@@ -10,10 +10,15 @@ typedef struct line {
     char text[64];
 } line;
 
-static weir_status asker_open(void *self, weir_ctx *cx)
+static weir_status asker_open(asker *me, weir_ctx *cx)
 {
-    ((asker *)self)->cx = cx;
+    me->cx = cx;
     return WEIR_OK;
+}
+static void asker_close(asker *me, weir_ctx *cx)
+{
+    (void)me;
+    (void)cx;
 }
 
 /* Connects and waits for what the server says, for ever if need be. */
@@ -37,6 +42,6 @@ static weir_status asker_row(asker *me, weir_ctx *cx, weir_row in, const line *f
     return s == WEIR_OK ? weir_emit(cx, 0, weir_time(in)) : s;
 }
 static const weir_option options[] = {WEIR_OPTION(asker, port, .doc = "of the server")};
-WEIR_ASYNC_LOOKUP_WITH(asker, line, (.open = asker_open), .id = "asker", .doc = "what a server says to each record",
-                       .in = "value:i64", .out = "*, said:string", WEIR_OPTIONS(options));
+WEIR_RICH_ASYNC_LOOKUP(asker, line, .id = "asker", .doc = "what a server says to each record", .in = "value:i64",
+                       .out = "*, said:string", WEIR_OPTIONS(options));
 WEIR_PLUGIN("weir.test.askers", "1.0.0", &asker_component);

@@ -92,11 +92,16 @@ typedef struct square {
     int64_t value;
 } square;
 
-static weir_status squared_open(void *self, weir_ctx *cx)
+static weir_status squared_open(squared *me, weir_ctx *cx)
 {
     (void)cx;
-    ((squared *)self)->opened = 1;
+    me->opened = 1;
     return WEIR_OK;
+}
+static void squared_close(squared *me, weir_ctx *cx)
+{
+    (void)cx;
+    me->opened = 0;
 }
 static weir_status squared_fetch(const squared *me, weir_row in, square *found, char why[WEIR_WHY])
 {
@@ -115,7 +120,7 @@ static weir_status squared_row(squared *me, weir_ctx *cx, weir_row in, const squ
     return weir_emit(cx, 0, weir_time(in));
 }
 static const weir_option squared_options[] = {WEIR_OPTION(squared, limit, .def = "1000", .doc = "largest n")};
-WEIR_ASYNC_LOOKUP_WITH(squared, square, (.open = squared_open), .id = "squared", .doc = "n times n", .in = "n:i64",
-                       .out = "*, square:i64", WEIR_OPTIONS(squared_options));
+WEIR_RICH_ASYNC_LOOKUP(squared, square, .id = "squared", .doc = "n times n", .in = "n:i64", .out = "*, square:i64",
+                       WEIR_OPTIONS(squared_options));
 
 WEIR_PLUGIN("weir.test.async", "1.0.0", &lookup_component, &strict_lookup_component, &squared_component);
