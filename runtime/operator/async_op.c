@@ -2,8 +2,8 @@
  *
  * Rows and marks enter a queue (async_queue.h) and leave it when their turn has come: a row as what result() makes of its
  * answer, a mark as itself. So the operator takes the next batch, and what follows a watermark, while answers are awaited;
- * it takes nothing more when the queue is full. Then, and at the end of input, it returns MORE with op->waits set and sleeps
- * until a completion wakes it or a deadline passes. Barriers overtake the queue: whoever takes a snapshot lists its rows.
+ * it takes nothing more when the queue is full. Then, and at the end of input, it returns MORE with op->will_wake set and sleeps
+ * until a completion wakes it or a deadline passes. A barrier waits until the queue is empty, so there is nothing to snapshot.
  *
  * Every call goes the same way: take what was completed, let expire what is overdue, let leave what may, then do what was
  * asked. A result that said MORE stays the first to leave, so nothing comes between its calls.
@@ -127,7 +127,7 @@ static weir_status end_call(struct async_op *a, weir_status s)
 /* There is no room, or no answer yet: a completion or a deadline will have it called. */
 static weir_status wait_for_answers(struct async_op *a)
 {
-    a->op.waits = true;
+    a->op.will_wake = true;
     return end_call(a, WEIR_MORE);
 }
 
@@ -231,7 +231,7 @@ static weir_status take_rows(struct weir_op *op, uint32_t input, struct weir_row
 {
     struct async_op *a = async_of(op);
     (void)input;
-    op->waits = false;
+    op->will_wake = false;
     weir_status s = turn(a);
     if (s == WEIR_OK && !a->input) s = begin_batch(a, rows);
     while (s == WEIR_OK && *row < rows->view.length && weir_async_queue_takes_row(&a->queue)) {
@@ -247,10 +247,12 @@ static weir_status take_rows(struct weir_op *op, uint32_t input, struct weir_row
 static weir_status take_mark(struct weir_op *op, enum weir_element_kind kind, int64_t value)
 {
     struct async_op *a = async_of(op);
-    op->waits = false;
+    op->will_wake = false;
     weir_status s = turn(a);
     if (s != WEIR_OK) return end_call(a, s);
-    if (!weir_async_queue_takes_mark(&a->queue)) return wait_for_answers(a);
+    bool passes = kind == WEIR_ELEMENT_BARRIER && weir_async_queue_is_empty(&a->queue);
+    if (passes) return end_call(a, WEIR_OK);
+    if (kind == WEIR_ELEMENT_BARRIER || !weir_async_queue_takes_mark(&a->queue)) return wait_for_answers(a);
     weir_async_queue_add_mark(&a->queue, kind, value);
     return end_call(a, turn_later(a));
 }
@@ -265,7 +267,7 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
 static weir_status finish_op(struct weir_op *op)
 {
     struct async_op *a = async_of(op);
-    op->waits = false;
+    op->will_wake = false;
     weir_status s = turn(a);
     if (s == WEIR_OK && !weir_async_queue_is_empty(&a->queue)) return wait_for_answers(a);
     return end_call(a, s);

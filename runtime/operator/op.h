@@ -95,7 +95,7 @@ struct weir_op_env {
 };
 
 struct weir_op;
-/* MORE without progress, and with nothing emitted, is asked again soon, unless op->waits says that the operator will be
+/* MORE without progress, and with nothing emitted, is asked again soon, unless op->will_wake says that the operator will be
  * woken: by next_due_ms, or by op->due_now and env->wake. */
 struct weir_op_class {
     const char *name;
@@ -103,7 +103,8 @@ struct weir_op_class {
     weir_status (*rows)(struct weir_op *, uint32_t input, struct weir_rows *, int64_t *row); /* rows are borrowed */
     weir_status (*watermark)(struct weir_op *, int64_t watermark);                           /* NULL: nothing to do */
     /* Takes over watermarks and idle marks, and emits them when their turn has come; op->watermark is its own business
-     * then. NULL: they go on after `watermark`. */
+     * then. A barrier it lets pass (WEIR_OK, with nothing emitted for it) once nothing is held back that came before it.
+     * NULL: marks go on after `watermark`. */
     weir_status (*mark)(struct weir_op *, enum weir_element_kind, int64_t value);
     weir_status (*processing_time)(struct weir_op *, int64_t now_ms);
     weir_status (*finish)(struct weir_op *);                   /* NULL: nothing to do */
@@ -133,7 +134,7 @@ struct weir_op {
     bool accepts_selection;   /* else the chain compacts rows first */
     int64_t next_due_ms;      /* wall ms when processing_time wants to be called; INT64_MAX: never */
     _Atomic uint32_t due_now; /* [any] not zero: call processing_time whatever the clock says; it sets zero */
-    bool waits;               /* see struct weir_op_class */
+    bool will_wake;           /* see struct weir_op_class */
     int64_t watermark;        /* current; INT64_MIN before the first; set by the chain before class->watermark */
     int64_t backpressured_ms; /* total time the outbox could not be emptied; kept by the chain */
     const char *where;        /* "node 'pages' (window tumbling)", for messages; outlives op */

@@ -126,8 +126,8 @@ static weir_progress deliver(struct weir_chain *c, struct weir_chain_member *m)
 /* MORE: nothing came of the call, so another one now would not help. */
 static void note_nothing(struct weir_chain_member *m, bool nothing)
 {
-    m->stalled = nothing && !m->op->waits;
-    m->waiting = nothing && m->op->waits;
+    m->stalled = nothing && !m->op->will_wake;
+    m->waiting = nothing && m->op->will_wake;
 }
 
 static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)

@@ -7,8 +7,8 @@
  * `start` asks (sends a request, gives work to a thread) and returns; whoever has the answer, on any thread, completes the
  * request; `result` then makes rows of it on the task's thread. The node says how many rows may be in flight (`capacity`;
  * no input is taken beyond it), whether results leave in the order of the input (`order: ordered`) or as they come (then
- * still none passes a watermark), and how long an answer may take. Hosts that take checkpoints start rows that were in
- * flight again after a failure: a lookup may be made twice.
+ * still none passes a watermark), and how long an answer may take. A restart after a failure starts rows
+ * again: a lookup may be made twice.
  *
  * A row stays where it is while its request is in flight: the weir_row that `start` got is the one that `result` gets, and
  * work on another thread may read it in between. States and keys are not available.

@@ -75,7 +75,7 @@ static weir_status feed(struct async_stage *a, struct feed *f)
         s = a->g.op->class->rows(a->g.op, 0, f->rows, &f->row);
         emitted = a->g.op->outbox.n > 0;
         stage_take(&a->g);
-    } while (s == WEIR_MORE && (emitted || f->row > before || !a->g.op->waits));
+    } while (s == WEIR_MORE && (emitted || f->row > before || !a->g.op->will_wake));
     if (s != WEIR_MORE) weir_rows_release(f->rows);
     return s;
 }
@@ -166,12 +166,12 @@ static void waits_when_full(void)
     async_start(&a, "lookup", "ordered", 2);
     struct feed f = batch(&a, THREE);
     CU_ASSERT_EQUAL(feed(&a, &f), WEIR_MORE);
-    CU_ASSERT_TRUE(a.g.op->waits);
+    CU_ASSERT_TRUE(a.g.op->will_wake);
     CU_ASSERT_EQUAL(f.row, 2);
     CU_ASSERT_EQUAL(a.n_works, 2);
     run_work(&a, 1); /* done, but its turn has not come: no room */
     CU_ASSERT_EQUAL(feed(&a, &f), WEIR_MORE);
-    CU_ASSERT_TRUE(a.g.op->waits);
+    CU_ASSERT_TRUE(a.g.op->will_wake);
     run_work(&a, 0);
     CU_ASSERT_EQUAL(feed(&a, &f), WEIR_OK);
     stage_expect(&a.g, "1 | 1, work, 10\n2 | 2, work, 20\n");
@@ -192,12 +192,26 @@ static void waits_at_the_end(void)
     feed_text(&a, THREE);
     run_work(&a, 1);
     CU_ASSERT_EQUAL(finish(&a), WEIR_MORE);
-    CU_ASSERT_TRUE(a.g.op->waits);
+    CU_ASSERT_TRUE(a.g.op->will_wake);
     stage_expect(&a.g, "2 | 2, work, 20\n");
     run_work(&a, 0);
     run_work(&a, 2);
     CU_ASSERT_EQUAL(finish(&a), WEIR_OK);
     stage_expect(&a.g, "1 | 1, work, 10\n3 | 3, work, 30\n");
+    stage_end(&a.g);
+}
+
+static void holds_a_barrier(void)
+{
+    struct async_stage a;
+    async_start(&a, "lookup", "unordered", 100);
+    feed_text(&a, "1 | 1, work\n2 | 2, now\n");
+    mark(&a, WEIR_ELEMENT_WATERMARK, 2);
+    CU_ASSERT_EQUAL(mark(&a, WEIR_ELEMENT_BARRIER, 7), WEIR_MORE);
+    CU_ASSERT_TRUE(a.g.op->will_wake);
+    run_work(&a, 0);
+    CU_ASSERT_EQUAL(mark(&a, WEIR_ELEMENT_BARRIER, 7), WEIR_OK); /* the chain cuts, and sends it on */
+    stage_expect(&a.g, "2 | 2, now, 20\n1 | 1, work, 10\nwatermark 2\n");
     stage_end(&a.g);
 }
 
@@ -363,6 +377,7 @@ WEIR_SUITE(async_op) = {{"ordered: results and watermarks in their places", orde
                         {"start may answer; twice is once; none and many rows", answered_by_start},
                         {"a full queue waits", waits_when_full},
                         {"the end waits for what is in flight", waits_at_the_end},
+                        {"a barrier waits for what came before it", holds_a_barrier},
                         {"what is in flight can be listed, and dropped", lists_what_is_in_flight},
                         {"TRAP a timeout calls timeout()", times_out},
                         {"an answer after its timeout is ignored", answers_too_late},
