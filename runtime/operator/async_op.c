@@ -2,8 +2,9 @@
  *
  * Rows and marks enter a queue (async_queue.h) and leave it when their turn has come: a row as what result() makes of its
  * answer, a mark as itself. So the operator takes the next batch, and what follows a watermark, while answers are awaited;
- * it takes nothing more when the queue is full. Then, and at the end of input, it returns MORE with op->will_wake set and sleeps
- * until a completion wakes it or a deadline passes. A barrier waits until the queue is empty, so there is nothing to snapshot.
+ * it takes nothing more when the queue is full. Then, and at the end of input, it returns MORE with op->will_wake set and
+ * sleeps until a completion wakes it or a deadline passes. A barrier waits until the queue is empty, so there is nothing to
+ * snapshot.
  *
  * Every call goes the same way: take what was completed, let expire what is overdue, let leave what may, then do what was
  * asked. A result that said MORE stays the first to leave, so nothing comes between its calls.
