@@ -127,7 +127,8 @@ static weir_status create(file_sink *me, weir_ctx *cx)
         return io_failed(cx, &e);
     }
     me->in_progress = true;
-    return encoder_of(me)->begin(me->format.self, cx, &me->bytes);
+    const weir_encoder *encoder = encoder_of(me);
+    return encoder->begin ? encoder->begin(me->format.self, cx, &me->bytes) : WEIR_OK;
 }
 
 static weir_status file_open(void *self, weir_ctx *cx)

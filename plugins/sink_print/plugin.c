@@ -45,7 +45,7 @@ static weir_status print_open(void *self, weir_ctx *cx)
     make_prefix(me, weir_about(cx));
     me->opened = true; /* its close is called also when this fails */
     weir_status s = e->open ? e->open(me->format.self, cx) : WEIR_OK;
-    if (s == WEIR_OK) s = e->begin(me->format.self, cx, &me->lines);
+    if (s == WEIR_OK && e->begin) s = e->begin(me->format.self, cx, &me->lines);
     me->lines.length = 0;
     return s;
 }

@@ -5,6 +5,7 @@
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"
+#include "unit/plugins_io/bare_encoder.h"
 
 const weir_plugin *weir_test_encoder_csv(void);
 const weir_plugin *weir_test_encoder_json_lines(void);
@@ -12,9 +13,10 @@ const weir_plugin *weir_test_encoder_json_lines(void);
 static struct mock_host *sink_host(const weir_component *sink, struct mock_machine *m, uint32_t subtask,
                                    uint32_t parallelism)
 {
-    static const weir_component *known[3];
+    static const weir_component *known[4];
     known[0] = mock_component(weir_test_encoder_csv(), "csv");
     known[1] = mock_component(weir_test_encoder_json_lines(), "json_lines");
+    known[2] = &bare_component;
     return mock_host_create(&(struct mock_host_config){.component = sink,
                                                        .known = known,
                                                        .machine = m,
@@ -116,6 +118,19 @@ static void a_job_that_fails_elsewhere_leaves_no_litter(void)
     mock_machine_destroy(m);
 }
 
+static void an_encoder_needs_only_encode(void)
+{
+    struct mock_machine *m = mock_machine_create();
+    struct mock_host *h = sink_host(&file_sink_component, m, 0, 1);
+    mock_set(h, "path", "/out/digits");
+    mock_set(h, "format", "bare");
+    CU_ASSERT_EQUAL(mock_write(h, "1|x\n2|~\n"), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_finish(h), WEIR_OK);
+    CU_ASSERT_STRING_EQUAL(mock_file_get(m, "/out/digits", NULL), "12");
+    mock_host_destroy(h);
+    mock_machine_destroy(m);
+}
+
 WEIR_SUITE(sink_file) = {
     {"one file appears when it is complete", one_file_appears_when_it_is_complete},
     {"no rows give a header", no_rows_give_a_header},
@@ -123,5 +138,6 @@ WEIR_SUITE(sink_file) = {
     {"one file needs one subtask", one_file_needs_one_subtask},
     {"a failure leaves the old result and no litter", a_failure_leaves_the_old_result_and_no_litter},
     {"a job that fails elsewhere leaves no litter", a_job_that_fails_elsewhere_leaves_no_litter},
+    {"an encoder needs only encode", an_encoder_needs_only_encode},
     {NULL, NULL},
 };

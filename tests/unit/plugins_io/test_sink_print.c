@@ -5,6 +5,7 @@
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"
+#include "unit/plugins_io/bare_encoder.h"
 
 const weir_plugin *weir_test_encoder_csv(void);
 const weir_plugin *weir_test_encoder_json_lines(void);
@@ -12,9 +13,10 @@ const weir_plugin *weir_test_encoder_json_lines(void);
 static struct mock_host *sink_host(const weir_component *sink, struct mock_machine *m, uint32_t subtask,
                                    uint32_t parallelism)
 {
-    static const weir_component *known[3];
+    static const weir_component *known[4];
     known[0] = mock_component(weir_test_encoder_csv(), "csv");
     known[1] = mock_component(weir_test_encoder_json_lines(), "json_lines");
+    known[2] = &bare_component;
     return mock_host_create(&(struct mock_host_config){.component = sink,
                                                        .known = known,
                                                        .machine = m,
@@ -72,9 +74,20 @@ static void long_runs_are_printed_before_the_pause(void)
     weir_text_finish(&rows);
 }
 
+static void an_encoder_needs_only_encode(void)
+{
+    struct mock_host *h = sink_host(&print_component, NULL, 0, 1);
+    mock_set(h, "format", "bare");
+    CU_ASSERT_EQUAL(mock_write(h, "1|x\n2|~\n"), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_finish(h), WEIR_OK);
+    CU_ASSERT_STRING_EQUAL(weir_text_get(&h->machine->printed[WEIR_STDOUT]), "12");
+    mock_host_destroy(h);
+}
+
 WEIR_SUITE(sink_print) = {
     {"the prefix is Flink's", the_prefix_is_flinks},
     {"prints to stderr and as JSON", prints_to_stderr_and_as_json},
     {"long runs are printed before the pause", long_runs_are_printed_before_the_pause},
+    {"an encoder needs only encode", an_encoder_needs_only_encode},
     {NULL, NULL},
 };
