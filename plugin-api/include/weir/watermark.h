@@ -1,4 +1,5 @@
-/* weir/watermark.h - watermark generators. A source has one per split, any other node one per subtask. */
+/* weir/watermark.h - watermark generators. A source has one per split, any other node one per subtask. They look at times
+ * alone, or declare .in = "*" and choose fields by options (WEIR_OPT_FIELD). */
 #ifndef WEIR_WATERMARK_H
 #define WEIR_WATERMARK_H
 
