@@ -11,7 +11,19 @@
 #include "base/text.h"
 #include "cli/command.h"
 
-enum { OPT_SET = 256, OPT_PLUGINS, OPT_CONFIG, OPT_LOG, OPT_OUTPUT, OPT_GRAPH, OPT_FORMAT, OPT_QUIET, OPT_EXPLAIN_TIME };
+enum {
+    OPT_SET = 256,
+    OPT_PLUGINS,
+    OPT_CONFIG,
+    OPT_LOG,
+    OPT_OUTPUT,
+    OPT_GRAPH,
+    OPT_FORMAT,
+    OPT_QUIET,
+    OPT_FROM,
+    OPT_RESUME,
+    OPT_EXPLAIN_TIME
+};
 
 static int bad(const char *command, const char *what, const char *value)
 {
@@ -66,6 +78,8 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case OPT_GRAPH: a->graph = value; return -1;
     case OPT_FORMAT: a->format = value; return -1;
     case OPT_QUIET: a->quiet = true; return -1;
+    case OPT_FROM: a->from = value; return -1;
+    case OPT_RESUME: a->from = ""; return -1;
     case OPT_EXPLAIN_TIME:
         return read_interval(value, &a->explain_ms) ? -1
                                                     : bad(command, "--explain-time wants a time such as 5s, found", value);
@@ -79,7 +93,9 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
 static bool is_extra(int option, const char *extra)
 {
     return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
-           (option != OPT_QUIET || strchr(extra, 'q')) && (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
+           (option != OPT_QUIET || strchr(extra, 'q')) &&
+           ((option != OPT_FROM && option != OPT_RESUME) || strchr(extra, 'r')) &&
+           (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
 }
 
 int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const char *extra, const char *help)
@@ -93,6 +109,8 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"graph", required_argument, NULL, OPT_GRAPH},
                                             {"format", required_argument, NULL, OPT_FORMAT},
                                             {"quiet", no_argument, NULL, OPT_QUIET},
+                                            {"from", required_argument, NULL, OPT_FROM},
+                                            {"resume", no_argument, NULL, OPT_RESUME},
                                             {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};

@@ -15,6 +15,7 @@ struct weir_job_args {
     size_t n_sets, n_overrides;
     uint32_t parallelism;
     bool json, quiet;
+    const char *from;           /* run: what to go on from; "": the newest checkpoint; NULL: the start */
     int64_t explain_ms;         /* run: how often event time is explained; 0: never */
     const char *graph, *format; /* plan */
 };

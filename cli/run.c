@@ -32,6 +32,8 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "OPTIONS\n" WEIR_JOB_ARGS_HELP "  --quiet                 no progress and no last line\n"
                            "  --explain-time[=5s]     print where event time stands and what holds it, this often and\n"
                            "                          when the job is asked to stop; see EVENT TIME\n"
+                           "  --resume                go on from the newest checkpoint of the job (see CHECKPOINTS)\n"
+                           "  --from DIRECTORY        go on from this checkpoint\n"
                            "  --help                  this text\n"
                            "\n" WEIR_JOB_PLACES_HELP "\n"
                            "EVENT TIME\n"
@@ -42,6 +44,13 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "  is said why what has stood still for 5 seconds stands still. With --output json it\n"
                            "  is a line of standard output. Without asking, a window that has waited for a minute\n"
                            "  because a source is silent is told once (defaults: {wait_warning: 1min}).\n"
+                           "\n"
+                           "CHECKPOINTS\n"
+                           "  With `checkpoint: {every: 10s, directory: DIR}` in the manifest the state of all\n"
+                           "  nodes and the positions of all sources are written to DIR/chk-N that often, as of\n"
+                           "  one point of the input. After a crash --resume goes on from there, with -p another\n"
+                           "  parallelism if wanted: every record counts once for the state. Sinks write again\n"
+                           "  what came after the checkpoint. A job that finishes removes its checkpoints.\n"
                            "\n"
                            "EXIT CODES\n"
                            "  0 the job finished   1 it failed   2 the manifest or the command line is wrong\n"
@@ -123,7 +132,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     static struct weir_error_text error;
     struct watch w = {.args = args};
     weir_hold_interrupts(true);
-    weir_status started = weir_job_start(job, &error);
+    weir_status started = args->from ? weir_job_start_from(job, args->from, &error) : weir_job_start(job, &error);
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
@@ -159,7 +168,7 @@ static int supervise(int argc, char **argv)
 {
     struct weir_job_args args;
     char **copies = copy_arguments(argc, argv);
-    int code = weir_job_args_parse(&args, argc, argv, "mqt", help);
+    int code = weir_job_args_parse(&args, argc, argv, "mqtr", help);
     if (code < 0) code = weir_supervise(argc, copies);
     weir_job_args_finish(&args);
     free_arguments(copies);
@@ -168,5 +177,5 @@ static int supervise(int argc, char **argv)
 
 int weir_run_main(int argc, char **argv)
 {
-    return weir_supervised_child() ? weir_with_job(argc, argv, "mqt", help, run) : supervise(argc, argv);
+    return weir_supervised_child() ? weir_with_job(argc, argv, "mqtr", help, run) : supervise(argc, argv);
 }

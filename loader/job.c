@@ -13,8 +13,8 @@
 
 enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BATCHES = 1 << 16 };
 
-static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", NULL};
-static const char *const later_top_keys[] = {"checkpoint", "checkpoints", "savepoint", "restart", "metrics",
+static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", "checkpoint", NULL};
+static const char *const later_top_keys[] = {"checkpoints", "savepoint", "restart", "metrics",
                                              "state",      "functions",   "schemas",   NULL};
 static const char *const default_keys[] = {
     "parallelism", "max_parallelism", "state",          "batch_rows",   "channel_batches",
@@ -138,6 +138,39 @@ static void read_plugins(struct weir__job *job, const struct weir_value *plugins
     for (size_t i = 0; i < plugins->n; i++) read_plugin(job, plugins->items[i]);
 }
 
+/* ---- checkpoint ----------------------------------------------------------------------------------------------------- */
+
+static void read_directory(struct weir__job *job, const struct weir_value *value, char **directory)
+{
+    const char *path;
+    if (!weir__read_text(job, value, "directory", &path)) return;
+    *directory = value->from_here ? weir_strdup(path) : weir_path_join(weir_document_base_dir(job->document), path);
+}
+
+static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
+{
+    static const char *const keys[] = {"every", "directory", "keep", "timeout", "min_pause", "tolerable", NULL};
+    static const char *const later[] = {"mode", "unaligned", "incremental", "retain", "storage", NULL};
+    struct weir_checkpoint_config *to = &job->graph->checkpoint;
+    if (!value || value->kind == WEIR_VALUE_NULL) return;
+    if (!weir__is_mapping(job, value, "checkpoints, such as {every: 10s, directory: ./checkpoints}")) return;
+    weir__check_keys(job, value, keys, later);
+    const struct weir_value *every = weir_value_get(value, "every"), *directory = weir_value_get(value, "directory");
+    const struct weir_value *keep = weir_value_get(value, "keep"), *timeout = weir_value_get(value, "timeout");
+    const struct weir_value *pause = weir_value_get(value, "min_pause"), *tolerable = weir_value_get(value, "tolerable");
+    if (!every || !directory)
+        weir__say(job, value, weir_strdup("checkpoint: {every: 10s, directory: ./checkpoints}"),
+                  "checkpoints need '%s'", every ? "directory" : "every");
+    if (every && weir__read_duration(job, every, "every", &to->every_ms) && to->every_ms <= 0)
+        weir__say(job, every, NULL, "every must be more than nothing");
+    if (directory) read_directory(job, directory, &to->directory);
+    if (keep) (void)weir__read_count(job, keep, "keep", 1, 1000, &to->keep);
+    if (timeout && weir__read_duration(job, timeout, "timeout", &to->timeout_ms) && to->timeout_ms <= 0)
+        weir__say(job, timeout, NULL, "timeout must be more than nothing");
+    if (pause) read_period(job, "min_pause", pause, "0 means no pause", &to->min_pause_ms);
+    if (tolerable) (void)weir__read_count(job, tolerable, "tolerable", 0, 1000000, &to->tolerable_failures);
+}
+
 static void build(struct weir__job *job)
 {
     weir__read_nodes(job);
@@ -159,6 +192,7 @@ static void compile(struct weir__job *job)
     read_name(job, root);
     read_defaults(job, weir_value_get(root, "defaults"));
     read_plugins(job, weir_value_get(root, "plugins"));
+    read_checkpoint(job, weir_value_get(root, "checkpoint"));
     build(job);
 }
 

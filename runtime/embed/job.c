@@ -3,8 +3,10 @@
 
 #include "base/alloc.h"
 #include "base/process.h"
+#include "checkpoint/saved.h"
 #include "embed/embed_internal.h"
 #include "graph/print.h"
+#include "job/checkpoints.h"
 #include "loader/job.h"
 
 /* ---- checking ---------------------------------------------------------------------------------------------------- */
@@ -158,7 +160,37 @@ static weir_status check_slots(const struct weir_job *job, struct weir_error *er
     return s;
 }
 
-weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
+static weir_status read_newest(const struct weir_job *job, struct weir_saved *saved, struct weir_error *error)
+{
+    const char *directory = job->graph->checkpoint.directory;
+    char *path = NULL;
+    int64_t number;
+    if (!directory)
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "the job takes no checkpoints that it could go on from; give it `checkpoint: {every: 10s, "
+                              "directory: ...}`, or say which one: --from DIRECTORY");
+    weir_status s = weir_checkpoints_newest(job->runtime->platform, directory, &path, &number, error);
+    if (s == WEIR_OK && !path) s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
+    if (s == WEIR_OK) s = weir_saved_read(job->runtime->platform, path, saved, error);
+    weir_free(path);
+    return s;
+}
+
+static weir_status deploy(struct weir_job *job, const char *from, struct weir_error *error)
+{
+    struct weir_saved saved = {0};
+    weir_status s = WEIR_OK;
+    if (from) s = *from ? weir_saved_read(job->runtime->platform, from, &saved, error) : read_newest(job, &saved, error);
+    struct weir_deploy_options o = {.platform = job->runtime->platform,
+                                    .registry = job->runtime->registry,
+                                    .graph = job->graph,
+                                    .restore = saved.job ? &saved : NULL};
+    if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, error);
+    weir_saved_finish(&saved);
+    return s;
+}
+
+static weir_status start(struct weir_job *job, const char *from, struct weir_error_text *error)
 {
     struct weir_error e = {0};
     if (job->run) {
@@ -167,12 +199,20 @@ weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
     }
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
-    struct weir_deploy_options o = {
-        .platform = job->runtime->platform, .registry = job->runtime->registry, .graph = job->graph};
     s = check_slots(job, &e);
-    if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, &e);
+    if (s == WEIR_OK) s = deploy(job, from, &e);
     if (s == WEIR_OK) s = weir_run_start(job->run, &e);
     return weir__report(s, &e, error);
+}
+
+weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
+{
+    return start(job, NULL, error);
+}
+
+weir_status weir_job_start_from(struct weir_job *job, const char *directory, struct weir_error_text *error)
+{
+    return start(job, directory ? directory : "", error);
 }
 
 void weir_job_stop(struct weir_job *job)

@@ -158,6 +158,13 @@ struct weir_stream_edge {
     uint32_t *args, n_args;             /* CUSTOM: fields by declared input */
 };
 
+/* Checkpoints of a job. */
+struct weir_checkpoint_config {
+    char *directory; /* absolute, or relative to base_dir; NULL: none are taken */
+    int64_t every_ms, timeout_ms, min_pause_ms; /* between triggers; for all cuts; from the end of one to the next */
+    uint32_t keep, tolerable_failures;          /* complete ones that stay; failures in a row that the job survives */
+};
+
 struct weir_stream_graph {
     char *job, *base_dir;
     struct weir_stream_node **nodes; /* topological order */
@@ -168,6 +175,7 @@ struct weir_stream_graph {
     uint32_t batch_rows;         /* capacity of a batch, rows */
     uint32_t channel_batches;    /* capacity of a channel, batches */
     size_t overflow_bytes;       /* per operator */
+    struct weir_checkpoint_config checkpoint;
     int64_t wait_warning_ms;     /* windows that wait longer for event time are told once; 0: never */
     uint64_t seed;               /* 0: from the machine */
 };

@@ -9,6 +9,8 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "job/checkpoints.h"
+#include "job/restore.h"
 #include "job/run_internal.h"
 #include "operator/ops.h"
 #include "window/window_op.h"
@@ -160,6 +162,10 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
         return NULL;
     }
     run->n_ops++;
+    if (weir__restore_op(run->restore, n, to->op, error) < 0) {
+        weir_error_prefix(error, "%s: ", run->where[node]);
+        return NULL;
+    }
     return to;
 }
 
@@ -296,8 +302,8 @@ static weir_status make_chain(struct weir_run *run, uint32_t subtask, struct wei
         m->op = made->op;
         m->node = v->nodes[i];
         if (m->op->class->waits)
-            t->patience = (struct weir_subtask_patience){
-                .after_ms = run->graph->wait_warning_ms, .told = weir__job_waits, .arg = run};
+            t->patience =
+                (struct weir_subtask_patience){.after_ms = run->graph->wait_warning_ms, .told = weir__job_waits, .arg = run};
         weir_status s = add_targets(run, subtask, v, i, &made->env, error);
         if (s != WEIR_OK) return s;
     }
@@ -338,7 +344,10 @@ static weir_status deal_splits(struct weir_run *run, const struct weir_stream_no
     struct weir_op_splits found = {0};
     struct weir_pool *pool = weir_pool_create();
     struct weir_op_env env = env_of(run, node, 0, NULL, pool);
-    weir_status s = weir_source_discover(node, &env, run->registry, run->where[node->index], &found, error);
+    bool restored;
+    weir_status s = weir__restore_splits(run->restore, node, &found, &restored, error);
+    if (s == WEIR_OK && !restored)
+        s = weir_source_discover(node, &env, run->registry, run->where[node->index], &found, error);
     if (s != WEIR_OK) weir_error_prefix(error, "%s: ", run->where[node->index]);
     for (size_t i = 0; s == WEIR_OK && i < found.n; i++) {
         s = weir_source_op_add_split(op_of(run, node->index, (uint32_t)(i % node->parallelism))->op, &found.splits[i],
@@ -392,7 +401,8 @@ static weir_status build(struct weir_run *run, struct weir_error *error)
 {
     name_nodes(run);
     run->told = weir_alloc_array(run->graph->n_nodes + 1, sizeof *run->told);
-    weir_status s = weir_job_graph_build(run->graph, &run->job_graph, error);
+    weir_status s = weir__restore_check(run->restore, run->graph, error);
+    if (s == WEIR_OK) s = weir_job_graph_build(run->graph, &run->job_graph, error);
     if (s == WEIR_OK) s = weir_execution_graph_build(run->job_graph, &run->plan, error);
     if (s != WEIR_OK) return s;
     make_workers(run);
@@ -406,7 +416,8 @@ static weir_status build(struct weir_run *run, struct weir_error *error)
         if (run->graph->nodes[i]->kind == WEIR_NODE_SOURCE) s = deal_splits(run, run->graph->nodes[i], error);
     }
     for (uint32_t i = 0; s == WEIR_OK && i < run->plan->n_subtasks; i++) expect_nothing(run, i);
-    return s;
+    int64_t first = run->restore ? run->restore->checkpoint : 0;
+    return s == WEIR_OK ? weir_checkpoints_create(run, &run->graph->checkpoint, first, &run->checkpoints, error) : s;
 }
 
 weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run **to, struct weir_error *error)
@@ -416,6 +427,7 @@ weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run
     run->registry = o->registry;
     run->graph = o->graph;
     run->attempt = o->attempt;
+    run->restore = o->restore;
     run->deployed_ms = o->platform->wall_ms(o->platform->self);
     run->metrics = weir_metric_registry_create();
     run->seed = o->graph->seed ? o->graph->seed : o->platform->random(o->platform->self);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "job/checkpoints.h"
 #include "job/run_internal.h"
 
 static void wake_all(struct weir_run *run)
@@ -15,7 +16,7 @@ static void wake_all(struct weir_run *run)
 
 /* ---- failure: the first one counts ------------------------------------------------------------------------------- */
 
-static void fail(struct weir_run *run, const struct weir_error *error)
+void weir__run_fail(struct weir_run *run, const struct weir_error *error)
 {
     uint32_t none = 0;
     if (atomic_compare_exchange_strong(&run->failed, &none, 1)) {
@@ -28,7 +29,7 @@ static void fail(struct weir_run *run, const struct weir_error *error)
 void weir__job_failed(void *arg, struct weir_subtask *t)
 {
     weir_log(WEIR_DEBUG, "job", "subtask %u of vertex %u failed: %s", t->index, t->vertex, t->error.text);
-    fail(arg, &t->error);
+    weir__run_fail(arg, &t->error);
 }
 
 const struct weir_error *weir_run_failure(const struct weir_run *run)
@@ -58,6 +59,7 @@ void weir__worker_ended(void *arg)
     struct weir_run *run = arg;
     if (atomic_fetch_sub(&run->live, 1) > 1) return;
     weir_run_set_over(run);
+    weir_checkpoints_wake(run->checkpoints);
     run->platform->unpark(run->platform->self, &run->waiter);
 }
 
@@ -80,12 +82,18 @@ weir_status weir_run_start(struct weir_run *run, struct weir_error *error)
     run->started_ns = p->monotonic_ns(p->self);
     atomic_store(&run->state, WEIR_RUN_RUNNING);
     atomic_store(&run->live, run->n_workers);
+    weir_status coordinated = run->checkpoints ? weir_checkpoints_start(run->checkpoints, error) : WEIR_OK;
+    if (coordinated != WEIR_OK) {
+        weir__run_fail(run, error);
+        for (uint32_t i = 0; i < run->n_workers; i++) weir__worker_ended(run);
+        return coordinated;
+    }
     for (uint32_t i = 0; i < run->n_workers; i++) {
         struct weir_worker *w = &run->workers[i];
         weir_status s = p->start_thread(p->self, w->name, weir_worker_run, w, &w->thread, error);
         if (s == WEIR_OK) continue;
         weir_error_prefix(error, "cannot start the thread of %s (%u of %u): ", w->name, i + 1, run->n_workers);
-        fail(run, error);
+        weir__run_fail(run, error);
         for (uint32_t j = i; j < run->n_workers; j++) weir__worker_ended(run); /* those that never ran have ended too */
         return s;
     }
@@ -121,6 +129,16 @@ uint32_t weir_run_workers(struct weir_run *run, struct weir_worker ***workers)
     return run->n_workers;
 }
 
+int64_t weir_run_last_checkpoint(const struct weir_run *run)
+{
+    return run->checkpoints ? weir_checkpoints_last(run->checkpoints) : 0;
+}
+
+int64_t weir_run_step_checkpoints(struct weir_run *run)
+{
+    return run->checkpoints ? weir_checkpoints_step(run->checkpoints) : INT64_MAX;
+}
+
 /* ---- undoing ----------------------------------------------------------------------------------------------------- */
 
 static void destroy_subtask(struct weir_subtask *t)
@@ -133,6 +151,7 @@ static void destroy_subtask(struct weir_subtask *t)
     weir_free(t->wakes);
     weir_gate_finish(&t->gate);
     weir_inputs_finish(&t->inputs);
+    weir_alignment_finish(&t->alignment);
 }
 
 static void join_workers(struct weir_run *run)
@@ -150,6 +169,7 @@ void weir_run_destroy(struct weir_run *run)
 {
     if (!run) return;
     join_workers(run);
+    weir_checkpoints_destroy(run->checkpoints);
     for (uint32_t i = 0; i < run->n_workers; i++) weir_pool_adopt(run->pools[i]); /* its worker is gone */
     uint32_t n_subtasks = run->subtasks ? run->plan->n_subtasks : 0, n_rings = run->rings ? run->plan->n_channels : 0;
     for (uint32_t i = 0; i < n_subtasks; i++) destroy_subtask(&run->subtasks[i]);

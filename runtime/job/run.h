@@ -24,13 +24,15 @@ enum weir_run_state {
     WEIR_RUN_FAILED
 };
 
-struct weir_run; /* a deployed job */
+struct weir_run;   /* a deployed job */
+struct weir_saved; /* checkpoint/saved.h */
 
 struct weir_deploy_options {
     const struct weir_platform *platform;
     struct weir_registry *registry;        /* outlives the run */
     const struct weir_stream_graph *graph; /* outlives the run */
     uint32_t attempt;
+    const struct weir_saved *restore; /* to go on from; only read; NULL: from the start */
 };
 /* Opens the plugins, finds the splits, makes operators, channels, slots. No thread is started. */
 WEIR_CHECKED weir_status weir_run_deploy(const struct weir_deploy_options *, struct weir_run **, struct weir_error *);
@@ -72,6 +74,8 @@ void weir_run_metrics(struct weir_run *, bool by_subtask, weir_run_metric_visit 
 /* ---- for the seeded scheduler of the tests ----------------------------------------------------------------------- */
 
 uint32_t weir_run_workers(struct weir_run *, struct weir_worker ***); /* deployed, not started */
+int64_t weir_run_last_checkpoint(const struct weir_run *); /* newest complete one; 0: none */
+int64_t weir_run_step_checkpoints(struct weir_run *); /* as weir_checkpoints_step; INT64_MAX: none are taken */
 void weir_run_set_over(struct weir_run *);                            /* all workers were stepped to their end by hand */
 
 const char *weir_run_state_name(enum weir_run_state);

@@ -20,6 +20,7 @@ struct weir_run {
     struct weir_job_graph *job_graph;
     struct weir_execution_graph *plan;
     uint32_t attempt;
+    const struct weir_saved *restore; /* during deployment; NULL: from the start */
     uint64_t seed;
 
     char **where;                /* by stream node */
@@ -42,6 +43,7 @@ struct weir_run {
     _Atomic uint32_t live;   /* workers whose thread has not ended */
     _Atomic uint32_t failed; /* 0 none, 1 being written, 2 written */
     struct weir_error failure;
+    struct weir_checkpoints *checkpoints; /* NULL: none are taken */
     struct weir_parker waiter;
     int64_t started_ns, ended_ns;
     int64_t deployed_ms; /* wall clock */
@@ -60,6 +62,7 @@ void weir__wake_sender(void *arg);
 bool weir__job_waits(void *run, struct weir_subtask *, uint32_t member, int64_t now_ms);
 
 void weir__job_failed(void *run, struct weir_subtask *);
+void weir__run_fail(struct weir_run *, const struct weir_error *); /* any thread: the first failure counts */
 void weir__worker_ended(void *run);
 
 #endif

@@ -41,7 +41,7 @@ struct weir_op_split {
     uint64_t id;
     char *description; /* owned by the caller; copied */
     size_t n;
-    const void *position; /* where a restored split goes on; copied; NULL: from the start */
+    void *position; /* where a restored split goes on; owned by the caller; copied; NULL: from the start */
     size_t n_position;
     bool done; /* restored, and read to its end */
 };

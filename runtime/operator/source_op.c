@@ -340,7 +340,9 @@ static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_
         void *position = NULL;
         size_t n = 0;
         if (!split->done && s->vtable->position) status = position_of(s, split, checkpoint, &position, &n);
-        if (status == WEIR_OK && weir_snapshot_add_split(list, split->split.id, split->done, position, n) != WEIR_OK)
+        struct weir_saved_split saved = {
+            .id = split->split.id, .description = split->split.description, .done = split->done, .position = {position, n}};
+        if (status == WEIR_OK && weir_snapshot_add_split(list, &saved) != WEIR_OK)
             status = weir_op_fail(op, WEIR_E_MEMORY, "no memory for a snapshot");
         weir_free(position);
     }
@@ -484,7 +486,10 @@ weir_status weir_source_discover(const struct weir_stream_node *node, const stru
 
 void weir_splits_finish(struct weir_op_splits *splits)
 {
-    for (size_t i = 0; i < splits->n; i++) weir_free(splits->splits[i].description);
+    for (size_t i = 0; i < splits->n; i++) {
+        weir_free(splits->splits[i].description);
+        weir_free(splits->splits[i].position);
+    }
     weir_free(splits->splits);
     *splits = (struct weir_op_splits){0};
 }

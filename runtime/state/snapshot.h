@@ -63,10 +63,15 @@ WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, co
 WEIR_CHECKED weir_status weir_snapshot_add_map(struct weir_snapshot_list *, struct weir_state_set *, uint32_t state,
                                                const struct weir_key_ref *, struct weir_error *);
 
-/* A split of a source: [id, whether it was read to its end, position]. */
+/* A split of a source: [id, description, whether it was read to its end, position]. */
 #define WEIR_SPLITS_LIST "splits"
-WEIR_CHECKED weir_status weir_snapshot_add_split(struct weir_snapshot_list *, uint64_t id, bool done, const void *position,
-                                                 size_t n);
+struct weir_saved_split {
+    uint64_t id;
+    weir_str description;
+    bool done;
+    weir_str position; /* empty: at its start */
+};
+WEIR_CHECKED weir_status weir_snapshot_add_split(struct weir_snapshot_list *, const struct weir_saved_split *);
 
 /* ---- restoring --------------------------------------------------------------------------------------------------- */
 
@@ -96,13 +101,10 @@ const struct weir_restored_state *weir_restore_state(const struct weir_restore *
  * that are dropped are left out. Fails on a state that is refused, on bytes that are not such entries, or without memory. */
 WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const uint8_t *entries, size_t n, uint32_t group,
                                             struct weir_state_set *, struct weir_timers *, struct weir_error *);
-/* A split out of one of the snapshots. False: none of them has it. The position is borrowed. */
-struct weir_saved_split {
-    bool done;
-    const void *position;
-    size_t n;
-};
-bool weir_restore_split(const struct weir_snapshot *, uint32_t n, uint64_t id, struct weir_saved_split *);
+/* Every split of all snapshots, in order of subtask, through fn (whose texts are borrowed); *any: there was a list of them. */
+WEIR_CHECKED weir_status weir_restore_splits(const struct weir_snapshot *, uint32_t n,
+                                             weir_status (*fn)(void *arg, const struct weir_saved_split *), void *arg,
+                                             bool *any, struct weir_error *);
 /* All that keyed operators restore: from every snapshot, the key groups that this subtask owns. */
 WEIR_CHECKED weir_status weir_restore_keyed(const struct weir_snapshot *, uint32_t n, struct weir_state_set *,
                                             struct weir_timers *, const struct weir_state_layout *, uint32_t n_states,

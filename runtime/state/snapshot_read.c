@@ -605,29 +605,35 @@ weir_status weir_restore_map(const struct weir_snapshot *from, uint32_t n, uint3
     return s;
 }
 
-static bool read_split(const msgpack_object *o, uint64_t id, struct weir_saved_split *split)
+static bool read_split(const msgpack_object *o, struct weir_saved_split *split)
 {
-    weir_str position;
-    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 3) return false;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 4) return false;
     const msgpack_object *at = o->via.array.ptr;
-    if (at[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER || at[0].via.u64 != id) return false;
-    if (at[1].type != MSGPACK_OBJECT_BOOLEAN || !as_text(&at[2], &position)) return false;
-    *split = (struct weir_saved_split){.done = at[1].via.boolean, .position = position.p, .n = position.n};
-    return true;
+    if (at[0].type != MSGPACK_OBJECT_POSITIVE_INTEGER || at[2].type != MSGPACK_OBJECT_BOOLEAN) return false;
+    split->id = at[0].via.u64;
+    split->done = at[2].via.boolean;
+    return as_text(&at[1], &split->description) && as_text(&at[3], &split->position);
 }
 
-bool weir_restore_split(const struct weir_snapshot *from, uint32_t n, uint64_t id, struct weir_saved_split *split)
+weir_status weir_restore_splits(const struct weir_snapshot *from, uint32_t n,
+                                weir_status (*fn)(void *arg, const struct weir_saved_split *), void *arg, bool *any,
+                                struct weir_error *error)
 {
-    bool found = false;
     msgpack_unpacked tree;
+    weir_status s = WEIR_OK;
+    *any = false;
     msgpack_unpacked_init(&tree);
-    for (uint32_t i = 0; i < n && !found; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const struct weir_snapshot_list *list = find_list(&from[i], WEIR_SPLITS_LIST);
         size_t at = 0;
-        while (list && !found && at < list->bytes.n &&
-               msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS)
-            found = read_split(&tree.data, id, split); /* the position lies in the list's own bytes */
+        *any |= list != NULL;
+        while (s == WEIR_OK && list && at < list->bytes.n) {
+            struct weir_saved_split split;
+            bool read =
+                msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS;
+            s = read && read_split(&tree.data, &split) ? fn(arg, &split) : not_ours(error, "a split");
+        }
     }
     msgpack_unpacked_destroy(&tree);
-    return found;
+    return s;
 }

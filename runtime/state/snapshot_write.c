@@ -294,15 +294,17 @@ weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *list, const void 
     return failed ? WEIR_E_MEMORY : WEIR_OK;
 }
 
-weir_status weir_snapshot_add_split(struct weir_snapshot_list *list, uint64_t id, bool done, const void *position, size_t n)
+weir_status weir_snapshot_add_split(struct weir_snapshot_list *list, const struct weir_saved_split *split)
 {
     msgpack_packer pk;
     msgpack_packer_init(&pk, &list->bytes, append);
-    int failed = msgpack_pack_array(&pk, 3);
-    failed |= msgpack_pack_uint64(&pk, id);
-    failed |= done ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk);
-    failed |= msgpack_pack_bin(&pk, n);
-    failed |= msgpack_pack_bin_body(&pk, position, n);
+    int failed = msgpack_pack_array(&pk, 4);
+    failed |= msgpack_pack_uint64(&pk, split->id);
+    failed |= msgpack_pack_str(&pk, split->description.n);
+    failed |= msgpack_pack_str_body(&pk, split->description.p, split->description.n);
+    failed |= split->done ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk);
+    failed |= msgpack_pack_bin(&pk, split->position.n);
+    failed |= msgpack_pack_bin_body(&pk, split->position.p, split->position.n);
     list->n++;
     return failed ? WEIR_E_MEMORY : WEIR_OK;
 }

@@ -56,6 +56,7 @@ void weir_sim_init(struct weir_sim *s, uint64_t seed)
 }
 
 struct all {
+    struct weir_run *run;
     struct weir_subtask **subtasks;
     uint32_t n;
 };
@@ -64,7 +65,7 @@ static struct all collect(struct weir_run *run)
 {
     struct weir_worker **workers;
     uint32_t n_workers = weir_run_workers(run, &workers);
-    struct all a = {0};
+    struct all a = {.run = run};
     for (uint32_t i = 0; i < n_workers; i++) a.n += workers[i]->n_subtasks;
     a.subtasks = weir_alloc_array(a.n + 1, sizeof *a.subtasks);
     a.n = 0;
@@ -90,7 +91,7 @@ static int64_t instant_of(const struct weir_sim *s, int64_t wall_ms)
 /* Nothing moved: time does, to what is due next; a source that gave nothing is asked again after a while. */
 static bool move_time(struct weir_sim *s, const struct all *a)
 {
-    int64_t due = INT64_MAX;
+    int64_t due = weir_run_step_checkpoints(a->run);
     for (uint32_t i = 0; i < a->n; i++) {
         const struct weir_subtask *t = a->subtasks[i];
         if (is_over(t)) continue;
@@ -116,13 +117,14 @@ static weir_progress step_one(struct weir_sim *s, struct weir_subtask *t)
 static weir_status run_until_quiet(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
 {
     uint64_t without = 0;
-    while (*left > 0 && without < (uint64_t)*left * 4 + 8) {
+    while (*left > 0 && without < (uint64_t)*left * 4 + 8 && !(s->enough && s->enough(s, a->run))) {
         if (s->n_works > 0 && weir_random_below(&s->random, a->n + 1) == 0) weir_sim_work_one(s);
         struct weir_subtask *t = a->subtasks[weir_random_below(&s->random, a->n)];
         if (is_over(t)) continue;
         weir_progress p = step_one(s, t);
         if (p == WEIR_FAILED) return weir_error_set(error, t->error.status, "%s", t->error.text);
         if (p == WEIR_DONE) --*left;
+        if (weir_random_below(&s->random, 16) == 0) weir_run_step_checkpoints(a->run);
         without = p == WEIR_NONE ? without + 1 : 0;
     }
     return WEIR_OK;
@@ -168,6 +170,7 @@ static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error 
             return weir_error_set(error, a->subtasks[i]->error.status, "%s", a->subtasks[i]->error.text);
     }
     while (left > 0) {
+        if (s->enough && s->enough(s, a->run)) return WEIR_MORE;
         weir_status status = run_until_quiet(s, a, &left, error);
         if (status == WEIR_OK && left > 0) status = wait_for_work(s, a, &left, error);
         if (status != WEIR_OK) return status;
@@ -185,5 +188,6 @@ weir_status weir_sim_run(struct weir_sim *s, struct weir_run *run, struct weir_e
     for (uint32_t i = 0; i < a.n; i++) weir_subtask_close(a.subtasks[i]);
     weir_free(a.subtasks);
     weir_run_set_over(run);
+    weir_run_step_checkpoints(run);
     return status;
 }

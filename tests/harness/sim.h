@@ -23,6 +23,7 @@ struct weir_sim {
     uint64_t steps;
     struct weir_sim_work *works; /* what a thread of a pool would run, not run yet */
     size_t n_works, works_capacity;
+    bool (*enough)(struct weir_sim *, struct weir_run *); /* ends the run early, as a crash would; NULL: never */
 };
 void weir_sim_init(struct weir_sim *, uint64_t seed); /* the clock may be set afterwards */
 
@@ -30,7 +31,8 @@ void weir_sim_init(struct weir_sim *, uint64_t seed); /* the clock may be set af
  * comes back at any time, in any order. */
 bool weir_sim_work_one(struct weir_sim *);
 
-/* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock. */
+/* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock. MORE: it
+ * was enough. */
 weir_status weir_sim_run(struct weir_sim *, struct weir_run *, struct weir_error *);
 
 #endif

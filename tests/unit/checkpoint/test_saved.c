@@ -31,8 +31,8 @@ static void make(struct weir_saved *s)
     struct weir_snapshot_list *list = weir_snapshot_list(&op->parts[2], "rules", WEIR_DEAL_COPY);
     CU_ASSERT_EQUAL(weir_snapshot_add_bytes(list, "abc", 3), WEIR_OK);
     list = weir_snapshot_list(&op->parts[2], WEIR_SPLITS_LIST, WEIR_DEAL_UNION);
-    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, 11, false, "position", 8), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, UINT64_MAX, true, NULL, 0), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, &(struct weir_saved_split){11, {"a file", 6}, false, {"position", 8}}), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, &(struct weir_saved_split){UINT64_MAX, {"", 0}, true, {NULL, 0}}), WEIR_OK);
     weir_saved_add(s, "stateless", 1, 1);
 }
 
@@ -57,11 +57,21 @@ static void write_one(void)
     weir_saved_finish(&s);
 }
 
+static weir_status check_split(void *arg, const struct weir_saved_split *split)
+{
+    if ((*(int *)arg)++ == 0) {
+        CU_ASSERT(split->id == 11 && !split->done && split->position.n == 8 && split->description.n == 6);
+        CU_ASSERT_EQUAL(memcmp(split->position.p, "position", 8), 0);
+    } else {
+        CU_ASSERT(split->id == UINT64_MAX && split->done && split->position.n == 0);
+    }
+    return WEIR_OK;
+}
+
 static void what_is_read_is_what_was_written(void)
 {
     struct weir_saved s = {0};
     struct weir_error error = {0};
-    struct weir_saved_split split;
     clean();
     write_one();
     CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
@@ -74,10 +84,12 @@ static void what_is_read_is_what_was_written(void)
     CU_ASSERT_EQUAL(memcmp(op->parts[0].keyed.p + op->parts[0].groups[1].offset, "group five", 10), 0);
     CU_ASSERT(op->parts[1].header.n == 0 && op->parts[1].n_lists == 0);
     CU_ASSERT_FATAL(op->parts[2].n_lists == 2 && op->parts[2].lists[0].deal == WEIR_DEAL_COPY);
-    CU_ASSERT(weir_restore_split(op->parts, 3, 11, &split) && !split.done && split.n == 8);
-    CU_ASSERT_EQUAL(memcmp(split.position, "position", 8), 0);
-    CU_ASSERT(weir_restore_split(op->parts, 3, UINT64_MAX, &split) && split.done);
-    CU_ASSERT_FALSE(weir_restore_split(op->parts, 3, 12, &split));
+    bool any;
+    int splits = 0;
+    CU_ASSERT_EQUAL(weir_restore_splits(op->parts, 3, check_split, &splits, &any, &error), WEIR_OK);
+    CU_ASSERT(any && splits == 2);
+    CU_ASSERT_EQUAL(weir_restore_splits(op->parts, 2, check_split, &splits, &any, &error), WEIR_OK);
+    CU_ASSERT(!any && splits == 2);
     CU_ASSERT_PTR_NOT_NULL(weir_saved_find(&s, "stateless"));
     CU_ASSERT_PTR_NULL(weir_saved_find(&s, "other"));
     weir_saved_finish(&s);

@@ -1,0 +1,78 @@
+/* restore.c - see the header. */
+#include "job/restore.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+
+static bool has_state(const struct weir_saved_operator *op)
+{
+    for (uint32_t i = 0; i < op->parallelism; i++) {
+        const struct weir_snapshot *s = &op->parts[i];
+        if (s->n_entries > 0) return true;
+        for (size_t k = 0; k < s->n_lists; k++) {
+            if (s->lists[k].n > 0) return true;
+        }
+    }
+    return false;
+}
+
+weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_stream_node *node, struct weir_op *op,
+                             struct weir_error *error)
+{
+    const struct weir_saved_operator *from = saved ? weir_saved_find(saved, node->id) : NULL;
+    if (!from || !has_state(from)) return WEIR_OK;
+    if (from->max_parallelism != node->max_parallelism)
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "its state has %u key groups, and its max_parallelism is %u; they must be equal: write "
+                              "max_parallelism: %u",
+                              from->max_parallelism, node->max_parallelism, from->max_parallelism);
+    if (!op->class->restore) {
+        if (node->kind == WEIR_NODE_SOURCE) return WEIR_OK; /* its splits say where they go on */
+        return weir_error_set(error, WEIR_E_CONFIG, "there is saved state for it, but %s keeps none", op->class->name);
+    }
+    weir_status s = op->class->restore(op, from->parts, from->parallelism);
+    if (s < 0) *error = op->error;
+    return s;
+}
+
+static weir_status add_split(void *arg, const struct weir_saved_split *saved)
+{
+    struct weir_op_splits *to = arg;
+    WEIR_GROW(to->splits, to->capacity, to->n + 1);
+    struct weir_op_split *split = &to->splits[to->n++];
+    *split = (struct weir_op_split){.id = saved->id,
+                                    .description = weir_strndup(saved->description.p, saved->description.n),
+                                    .n = saved->description.n,
+                                    .position = saved->position.n ? weir_alloc(saved->position.n) : NULL,
+                                    .n_position = saved->position.n,
+                                    .done = saved->done};
+    if (split->position) memcpy(split->position, saved->position.p, saved->position.n);
+    return WEIR_OK;
+}
+
+weir_status weir__restore_splits(const struct weir_saved *saved, const struct weir_stream_node *node,
+                                 struct weir_op_splits *to, bool *any, struct weir_error *error)
+{
+    const struct weir_saved_operator *from = saved ? weir_saved_find(saved, node->id) : NULL;
+    *any = false;
+    return from ? weir_restore_splits(from->parts, from->parallelism, add_split, to, any, error) : WEIR_OK;
+}
+
+weir_status weir__restore_check(const struct weir_saved *saved, const struct weir_stream_graph *graph,
+                                struct weir_error *error)
+{
+    for (size_t i = 0; saved && i < saved->n; i++) {
+        const struct weir_saved_operator *op = &saved->operators[i];
+        bool known = !has_state(op);
+        for (uint32_t k = 0; k < graph->n_nodes; k++) known |= strcmp(graph->nodes[k]->id, op->id) == 0;
+        if (!known)
+            return weir_error_set(
+                error, WEIR_E_CONFIG,
+                "the saved job had state for '%s', but this job has no such node; state belongs to the ids of "
+                "nodes: give the node its id back",
+                op->id);
+    }
+    return WEIR_OK;
+}

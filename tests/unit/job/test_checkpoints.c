@@ -1,0 +1,271 @@
+/* Jobs that are broken off and go on from their newest checkpoint, at whatever parallelism, under the seeded scheduler: no
+ * record is lost for the state, and none counts twice (semantics A7). */
+#include "job/checkpoints.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "checkpoint/saved.h"
+#include "harness/sim.h"
+#include "harness/suite.h"
+#include "loader/document.h"
+#include "loader/job.h"
+#include "loader/part.h"
+
+#define DIRECTORY WEIR_BUILD_DIR "/tests/checkpoints"
+
+struct stage {
+    struct weir_sim sim; /* first: the platform's self */
+    struct weir_registry *registry;
+    struct weir_text printed;
+    uint64_t seed;
+    int64_t until; /* checkpoint after which it is enough; 0: to the end */
+};
+
+static weir_status print(void *self, int stream, const void *bytes, size_t n, struct weir_error *error)
+{
+    (void)stream;
+    (void)error;
+    weir_text_add_bytes(&((struct stage *)self)->printed, bytes, n);
+    return WEIR_OK;
+}
+
+static bool enough(struct weir_sim *s, struct weir_run *run)
+{
+    const struct stage *g = (const struct stage *)(const void *)s;
+    return weir_run_last_checkpoint(run) >= g->until;
+}
+
+static void init(struct stage *g)
+{
+    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
+    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
+    struct weir_error error;
+    memset(g, 0, sizeof *g);
+    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
+}
+
+static struct weir_stream_graph *compile(struct stage *g, const char *yaml, uint32_t parallelism)
+{
+    struct weir_problems problems = {0};
+    struct weir_stream_graph *graph = NULL;
+    struct weir_document *d =
+        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", NULL, 0, NULL, 0, &problems);
+    const struct weir_job_settings settings = {.parallelism = parallelism};
+    if (!d || weir_job_compile(d, &settings, g->registry, &graph, &problems) != WEIR_OK) {
+        struct weir_text text = {0};
+        weir_problems_print(&problems, &text);
+        fprintf(stderr, "\n%s", weir_text_get(&text));
+        CU_FAIL_FATAL("the manifest is wrong");
+    }
+    weir_problems_finish(&problems);
+    weir_document_destroy(d);
+    return graph;
+}
+
+static void remove_all(void)
+{
+    const struct weir_platform *p = weir_platform_os();
+    struct weir_error error;
+    char *path;
+    int64_t n;
+    while (weir_checkpoints_newest(p, DIRECTORY, &path, &n, &error) == WEIR_OK && path) {
+        CU_ASSERT_EQUAL(weir_saved_remove(p, path, &error), WEIR_OK);
+        weir_free(path);
+    }
+}
+
+/* One life of the job: from the newest checkpoint, if there is one, until `checkpoints` more are complete (0: to the end). */
+static void live(struct stage *g, const char *yaml, uint32_t parallelism, uint32_t batch_rows, int64_t checkpoints)
+{
+    struct weir_stream_graph *graph = compile(g, yaml, parallelism);
+    struct weir_saved saved = {0};
+    struct weir_run *run = NULL;
+    struct weir_error error = {0};
+    char *path;
+    int64_t newest;
+    graph->batch_rows = batch_rows;
+    graph->channel_batches = 1 + (uint32_t)(g->seed % 3);
+    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &newest, &error), WEIR_OK);
+    if (path) CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    weir_free(path);
+    weir_text_finish(&g->printed);
+    weir_sim_init(&g->sim, g->seed++);
+    g->sim.platform.print = print;
+    g->until = newest + checkpoints;
+    if (checkpoints) g->sim.enough = enough;
+    struct weir_deploy_options o = {
+        .platform = &g->sim.platform, .registry = g->registry, .graph = graph, .restore = saved.job ? &saved : NULL};
+    weir_status s = weir_run_deploy(&o, &run, &error);
+    if (s == WEIR_OK) s = weir_sim_run(&g->sim, run, &error);
+    if (s < 0) fprintf(stderr, "\nseed %" PRIu64 ": %s\n", g->seed - 1, error.text);
+    CU_ASSERT(s >= 0);
+    weir_run_destroy(run);
+    weir_saved_finish(&saved);
+    weir_stream_graph_destroy(graph, weir_part_spec_destroy);
+}
+
+/* ---- counting by key --------------------------------------------------------------------------------------------- */
+
+#define RECORDS 400
+#define KEYS    7
+static const char counting[] = "job: counting\n"
+                               "checkpoint: {every: 1ms, directory: " DIRECTORY ", keep: 2}\n"
+                               "defaults: {max_parallelism: 16}\n"
+                               "nodes:\n"
+                               "  - {id: in, source: {sequence: {to: 400}}}\n"
+                               "  - {id: again, source: {sequence: {to: 400}}, parallelism: 1}\n"
+                               "  - {id: counts, from: [in, again], key_by: {k: value % 7}, count: n}\n"
+                               "  - {id: out, from: counts, sink: print}\n";
+
+/* What was printed: "value,key,n" a line; n counts up by one for each key, from whatever the state was. */
+struct counted {
+    int64_t first[KEYS], last[KEYS]; /* n; 0: no line */
+    int64_t lines;
+};
+
+static struct counted read_counts(const struct stage *g)
+{
+    struct counted c = {0};
+    for (const char *line = weir_text_get(&g->printed); *line; line += strcspn(line, "\n") + 1) {
+        const char *fields = memchr(line, '>', strcspn(line, "\n"));
+        int64_t value, key, n;
+        CU_ASSERT_EQUAL_FATAL(sscanf(fields ? fields + 1 : line, "%" SCNd64 ",%" SCNd64 ",%" SCNd64, &value, &key, &n), 3);
+        CU_ASSERT_FATAL(key == value % KEYS);
+        if (c.last[key]) CU_ASSERT_EQUAL(n, c.last[key] + 1);
+        if (!c.last[key]) c.first[key] = n;
+        c.last[key] = n;
+        c.lines++;
+    }
+    return c;
+}
+
+/* After any number of crashes each key has counted each of its records once, and the last life printed what the state did
+ * not hold yet. */
+static void expect_every_record_once(const struct counted *c)
+{
+    int64_t in_state = 0;
+    for (int64_t k = 0; k < KEYS; k++) {
+        int64_t records = 2 * (RECORDS / KEYS + (k > 0 && k <= RECORDS % KEYS));
+        if (c->last[k]) CU_ASSERT_EQUAL(c->last[k], records);
+        in_state += c->last[k] ? c->first[k] - 1 : records;
+    }
+    CU_ASSERT_EQUAL(c->lines + in_state, 2 * RECORDS);
+}
+
+static void a_job_goes_on_from_its_newest_checkpoint(void)
+{
+    static const uint32_t parallelisms[] = {1, 2, 4}, batches[] = {1, 7, 1024};
+    struct stage g;
+    int64_t restored = 0;
+    init(&g);
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct weir_random r = {seed};
+        g.seed = seed * 100;
+        remove_all();
+        for (uint32_t crashes = weir_random_below(&r, 4); crashes-- > 0;)
+            live(&g, counting, parallelisms[weir_random_below(&r, 3)], batches[weir_random_below(&r, 2)],
+                 1 + (int64_t)weir_random_below(&r, 3));
+        live(&g, counting, parallelisms[weir_random_below(&r, 3)], batches[weir_random_below(&r, 3)], 0);
+        struct counted c = read_counts(&g);
+        expect_every_record_once(&c);
+        restored += 2 * RECORDS - c.lines;
+    }
+    CU_ASSERT(restored > 60 * 20); /* the lives before did count for something */
+    weir_text_finish(&g.printed);
+    weir_registry_destroy(g.registry);
+}
+
+/* ---- retention --------------------------------------------------------------------------------------------------- */
+
+static int64_t newest(void)
+{
+    struct weir_error error;
+    int64_t n;
+    char *path;
+    CU_ASSERT_EQUAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &error), WEIR_OK);
+    weir_free(path);
+    return n;
+}
+
+static void old_checkpoints_go_and_a_finished_job_leaves_none(void)
+{
+    struct weir_file_info info;
+    struct weir_error error;
+    struct stage g;
+    const struct weir_platform *p = weir_platform_os();
+    init(&g);
+    g.seed = 5;
+    remove_all();
+    live(&g, counting, 2, 1, 4);
+    CU_ASSERT_EQUAL(newest(), 4); /* a broken-off job leaves its newest two */
+    CU_ASSERT_EQUAL(p->info(p->self, DIRECTORY "/chk-3", &info, &error), WEIR_OK);
+    CU_ASSERT_NOT_EQUAL(p->info(p->self, DIRECTORY "/chk-2", &info, &error), WEIR_OK);
+    remove_all();
+    live(&g, counting, 2, 1, 0);
+    CU_ASSERT_EQUAL(newest(), 0);
+    weir_text_finish(&g.printed);
+    weir_registry_destroy(g.registry);
+}
+
+/* ---- what cannot be restored ------------------------------------------------------------------------------------- */
+
+static void expect_refused(struct stage *g, const char *yaml, const char *message)
+{
+    struct weir_stream_graph *graph = compile(g, yaml, 2);
+    struct weir_saved saved = {0};
+    struct weir_run *run;
+    struct weir_error error = {0};
+    char *path;
+    int64_t n;
+    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    weir_free(path);
+    struct weir_deploy_options o = {
+        .platform = weir_platform_os(), .registry = g->registry, .graph = graph, .restore = &saved};
+    CU_ASSERT_EQUAL(weir_run_deploy(&o, &run, &error), WEIR_E_CONFIG);
+    if (!strstr(error.text, message)) fprintf(stderr, "\nexpected: %s\nfound: %s\n", message, error.text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, message));
+    weir_saved_finish(&saved);
+    weir_stream_graph_destroy(graph, weir_part_spec_destroy);
+}
+
+static void state_is_not_lost_silently(void)
+{
+    struct stage g;
+    init(&g);
+    g.seed = 9;
+    remove_all();
+    live(&g, counting, 2, 1, 2);
+    expect_refused(&g,
+                   "job: counting\nnodes:\n  - {id: in, source: {sequence: {to: 400}}}\n"
+                   "  - {id: again, source: {sequence: {to: 400}}}\n"
+                   "  - {id: renamed, from: [in, again], key_by: {k: value % 7}, count: n, max_parallelism: 16}\n"
+                   "  - {id: out, from: renamed, sink: print}\n",
+                   "the saved job had state for 'counts', but this job has no such node");
+    expect_refused(&g,
+                   "job: counting\nnodes:\n  - {id: in, source: {sequence: {to: 400}}, max_parallelism: 16}\n"
+                   "  - {id: again, source: {sequence: {to: 400}}, max_parallelism: 16}\n"
+                   "  - {id: counts, from: [in, again], key_by: {k: value % 7}, count: n, max_parallelism: 32}\n"
+                   "  - {id: out, from: counts, sink: print}\n",
+                   "its state has 16 key groups, and its max_parallelism is 32");
+    expect_refused(&g,
+                   "job: counting\ndefaults: {max_parallelism: 16}\nnodes:\n  - {id: in, source: {sequence: {to: 400}}}\n"
+                   "  - {id: again, source: {sequence: {to: 400}}}\n"
+                   "  - {id: counts, from: [in, again], key_by: {k: \"cast(value % 7 as string)\"}, count: n}\n"
+                   "  - {id: out, from: counts, sink: print}\n",
+                   "field 1 of the saved key is i64, but 'k' is string; a key keeps its types");
+    remove_all();
+    weir_text_finish(&g.printed);
+    weir_registry_destroy(g.registry);
+}
+
+WEIR_SUITE(checkpoints) = {
+    {"a job goes on from its newest checkpoint", a_job_goes_on_from_its_newest_checkpoint},
+    {"old checkpoints go, and a finished job leaves none", old_checkpoints_go_and_a_finished_job_leaves_none},
+    {"state is not lost silently", state_is_not_lost_silently},
+    {NULL, NULL}};
