@@ -22,6 +22,7 @@ enum {
     OPT_QUIET,
     OPT_FROM,
     OPT_RESUME,
+    OPT_FRESH,
     OPT_EXPLAIN_TIME
 };
 
@@ -80,6 +81,7 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case OPT_QUIET: a->quiet = true; return -1;
     case OPT_FROM: a->from = value; return -1;
     case OPT_RESUME: a->from = ""; return -1;
+    case OPT_FRESH: a->fresh = true; return -1;
     case OPT_EXPLAIN_TIME:
         return read_interval(value, &a->explain_ms) ? -1
                                                     : bad(command, "--explain-time wants a time such as 5s, found", value);
@@ -94,7 +96,7 @@ static bool is_extra(int option, const char *extra)
 {
     return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
            (option != OPT_QUIET || strchr(extra, 'q')) &&
-           ((option != OPT_FROM && option != OPT_RESUME) || strchr(extra, 'r')) &&
+           ((option != OPT_FROM && option != OPT_RESUME && option != OPT_FRESH) || strchr(extra, 'r')) &&
            (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
 }
 
@@ -110,6 +112,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"format", required_argument, NULL, OPT_FORMAT},
                                             {"quiet", no_argument, NULL, OPT_QUIET},
                                             {"from", required_argument, NULL, OPT_FROM},
+                                            {"fresh", no_argument, NULL, OPT_FRESH},
                                             {"resume", no_argument, NULL, OPT_RESUME},
                                             {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},
                                             {"help", no_argument, NULL, 'h'},

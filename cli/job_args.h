@@ -16,6 +16,7 @@ struct weir_job_args {
     uint32_t parallelism;
     bool json, quiet;
     const char *from;           /* run: what to go on from; "": the newest checkpoint; NULL: the start */
+    bool fresh;                 /* run: from the start although there are checkpoints */
     int64_t explain_ms;         /* run: how often event time is explained; 0: never */
     const char *graph, *format; /* plan */
 };

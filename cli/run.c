@@ -34,6 +34,7 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "                          when the job is asked to stop; see EVENT TIME\n"
                            "  --resume                go on from the newest checkpoint of the job (see CHECKPOINTS)\n"
                            "  --from DIRECTORY        go on from this checkpoint\n"
+                           "  --fresh                 begin again although there are checkpoints\n"
                            "  --help                  this text\n"
                            "\n" WEIR_JOB_PLACES_HELP "\n"
                            "EVENT TIME\n"
@@ -132,7 +133,9 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     static struct weir_error_text error;
     struct watch w = {.args = args};
     weir_hold_interrupts(true);
-    weir_status started = args->from ? weir_job_start_from(job, args->from, &error) : weir_job_start(job, &error);
+    weir_status started = args->from    ? weir_job_start_from(job, args->from, &error)
+                          : args->fresh ? weir_job_start_fresh(job, &error)
+                                        : weir_job_start(job, &error);
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);

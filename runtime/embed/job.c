@@ -176,7 +176,7 @@ static weir_status read_newest(const struct weir_job *job, struct weir_saved *sa
     return s;
 }
 
-static weir_status deploy(struct weir_job *job, const char *from, struct weir_error *error)
+static weir_status deploy(struct weir_job *job, const char *from, bool fresh, struct weir_error *error)
 {
     struct weir_saved saved = {0};
     weir_status s = WEIR_OK;
@@ -184,13 +184,14 @@ static weir_status deploy(struct weir_job *job, const char *from, struct weir_er
     struct weir_deploy_options o = {.platform = job->runtime->platform,
                                     .registry = job->runtime->registry,
                                     .graph = job->graph,
-                                    .restore = saved.job ? &saved : NULL};
+                                    .restore = saved.job ? &saved : NULL,
+                                    .fresh = fresh};
     if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, error);
     weir_saved_finish(&saved);
     return s;
 }
 
-static weir_status start(struct weir_job *job, const char *from, struct weir_error_text *error)
+static weir_status start(struct weir_job *job, const char *from, bool fresh, struct weir_error_text *error)
 {
     struct weir_error e = {0};
     if (job->run) {
@@ -200,19 +201,24 @@ static weir_status start(struct weir_job *job, const char *from, struct weir_err
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
     s = check_slots(job, &e);
-    if (s == WEIR_OK) s = deploy(job, from, &e);
+    if (s == WEIR_OK) s = deploy(job, from, fresh, &e);
     if (s == WEIR_OK) s = weir_run_start(job->run, &e);
     return weir__report(s, &e, error);
 }
 
 weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
 {
-    return start(job, NULL, error);
+    return start(job, NULL, false, error);
+}
+
+weir_status weir_job_start_fresh(struct weir_job *job, struct weir_error_text *error)
+{
+    return start(job, NULL, true, error);
 }
 
 weir_status weir_job_start_from(struct weir_job *job, const char *directory, struct weir_error_text *error)
 {
-    return start(job, directory ? directory : "", error);
+    return start(job, directory ? directory : "", false, error);
 }
 
 void weir_job_stop(struct weir_job *job)

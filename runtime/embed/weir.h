@@ -118,8 +118,10 @@ enum weir_job_state {
     WEIR_JOB_FAILED = 5
 };
 WEIR_API weir_status weir_job_start(struct weir_job *, struct weir_error_text *); /* checks first if need be; once per job */
-/* The same, going on from a checkpoint or savepoint: its directory, or "" for the newest of the job's own. The parallelism may
- * be another; nodes that are new start empty; state that no node takes is an error. */
+/* The same, from the start although its directory holds checkpoints, which weir_job_start refuses. */
+WEIR_API weir_status weir_job_start_fresh(struct weir_job *, struct weir_error_text *);
+/* The same, going on from a checkpoint or savepoint: its directory, or "" for the newest of the job's own. The parallelism
+ * may be another; nodes that are new start empty; state that no node takes is an error. */
 WEIR_API weir_status weir_job_start_from(struct weir_job *, const char *directory, struct weir_error_text *);
 WEIR_API void weir_job_stop(struct weir_job *);   /* sources stop, what is in flight arrives, sinks finish */
 WEIR_API void weir_job_cancel(struct weir_job *); /* at once */

@@ -284,36 +284,55 @@ weir_status weir_checkpoints_start(struct weir_checkpoints *c, struct weir_error
 
 /* ---- directories ------------------------------------------------------------------------------------------------- */
 
-struct newest {
-    char *path;
-    int64_t checkpoint;
+struct found {
+    struct {
+        int64_t number;
+        char *path;
+    } * all; /* ascending */
+    size_t n, capacity;
 };
 
 static weir_status look(void *to, const char *path, bool is_directory, int64_t size)
 {
-    struct newest *newest = to;
+    struct found *found = to;
     const char *name = weir_path_basename(path);
     char *end;
     (void)size;
     if (!is_directory || strncmp(name, PREFIX, strlen(PREFIX)) != 0) return WEIR_OK;
-    int64_t checkpoint = strtoll(name + strlen(PREFIX), &end, 10);
-    if (*end || checkpoint <= newest->checkpoint) return WEIR_OK; /* ".tmp": half written */
-    weir_free(newest->path);
-    newest->path = weir_strdup(path);
-    newest->checkpoint = checkpoint;
+    int64_t number = strtoll(name + strlen(PREFIX), &end, 10);
+    if (*end || number <= 0) return WEIR_OK; /* ".tmp": half written */
+    WEIR_GROW(found->all, found->capacity, found->n + 1);
+    size_t i = found->n++;
+    for (; i > 0 && found->all[i - 1].number > number; i--) found->all[i] = found->all[i - 1];
+    found->all[i].number = number;
+    found->all[i].path = weir_strdup(path);
     return WEIR_OK;
+}
+
+static weir_status find_all(const struct weir_platform *p, const char *directory, struct found *found,
+                            struct weir_error *error)
+{
+    struct weir_file_info info;
+    struct weir_error none;
+    *found = (struct found){0};
+    if (p->info(p->self, directory, &info, &none) != WEIR_OK) return WEIR_OK;
+    return p->list(p->self, directory, look, found, error);
+}
+
+static void free_found(struct found *found)
+{
+    for (size_t i = 0; i < found->n; i++) weir_free(found->all[i].path);
+    weir_free(found->all);
 }
 
 weir_status weir_checkpoints_newest(const struct weir_platform *p, const char *directory, char **path, int64_t *checkpoint,
                                     struct weir_error *error)
 {
-    struct newest newest = {0};
-    struct weir_file_info info;
-    struct weir_error none;
-    weir_status s =
-        p->info(p->self, directory, &info, &none) == WEIR_OK ? p->list(p->self, directory, look, &newest, error) : WEIR_OK;
-    *path = newest.path;
-    *checkpoint = newest.checkpoint;
+    struct found found;
+    weir_status s = find_all(p, directory, &found, error);
+    *path = found.n ? weir_strdup(found.all[found.n - 1].path) : NULL;
+    *checkpoint = found.n ? found.all[found.n - 1].number : 0;
+    free_found(&found);
     return s;
 }
 
@@ -346,20 +365,42 @@ static weir_status check_kinds(const struct weir_run *run, struct weir_error *er
     return WEIR_OK;
 }
 
-weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_checkpoint_config *config, int64_t first,
-                                    struct weir_checkpoints **to, struct weir_error *error)
+/* Those of earlier lives go as new ones come. */
+static void adopt(struct weir_checkpoints *c, const struct found *found)
 {
-    const struct weir_platform *p = run->platform;
-    char *newest = NULL;
-    int64_t number = 0;
+    for (size_t i = 0; i < found->n; i++) {
+        WEIR_GROW(c->kept, c->kept_capacity, c->n_kept + 1);
+        c->kept[c->n_kept++] = found->all[i].number;
+    }
+}
+
+static weir_status look_around(struct weir_checkpoints *c, const struct weir_deploy_options *o, struct weir_error *error)
+{
+    const struct weir_platform *p = c->run->platform;
+    struct found found;
+    weir_status s = p->make_directory(p->self, c->config->directory, error);
+    if (s == WEIR_OK) s = find_all(p, c->config->directory, &found, error);
+    if (s != WEIR_OK) return weir_error_prefix(error, "checkpoint.directory: ");
+    int64_t newest = found.n ? found.all[found.n - 1].number : 0, first = o->restore ? o->restore->checkpoint : 0;
+    atomic_store(&c->trigger, first > newest ? first : newest);
+    if (newest && !o->restore && !o->fresh)
+        s = weir_error_set(error, WEIR_E_CONFIG,
+                           "%s holds checkpoint %" PRId64 " of an earlier run; go on from it with --resume, or begin again "
+                           "with --fresh",
+                           c->config->directory, newest);
+    adopt(c, &found);
+    free_found(&found);
+    return s;
+}
+
+weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_checkpoint_config *config,
+                                    const struct weir_deploy_options *o, struct weir_checkpoints **to,
+                                    struct weir_error *error)
+{
     *to = NULL;
     if (!config->directory) return WEIR_OK;
     weir_status s = check_kinds(run, error);
     if (s != WEIR_OK) return s;
-    s = p->make_directory(p->self, config->directory, error);
-    if (s == WEIR_OK) s = weir_checkpoints_newest(p, config->directory, &newest, &number, error);
-    weir_free(newest);
-    if (s != WEIR_OK) return weir_error_prefix(error, "checkpoint.directory: ");
     struct weir_checkpoints *c = weir_alloc(sizeof *c);
     c->run = run;
     c->config = config;
@@ -367,10 +408,10 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     c->next_ns = c->triggered_ns + config->every_ms * NS_PER_MS;
     c->cuts = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->cuts);
     c->last = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->last);
-    atomic_store(&c->trigger, first > number ? first : number);
-    join_in(c);
-    *to = c;
-    return WEIR_OK;
+    *to = c; /* the run's from now on */
+    s = look_around(c, o, error);
+    if (s == WEIR_OK) join_in(c);
+    return s;
 }
 
 void weir_checkpoints_destroy(struct weir_checkpoints *c)

@@ -8,7 +8,8 @@
  *   TRIGGERED --timeout, or a file cannot be written--> abandoned; beyond `tolerable` in a row the job fails
  *
  * Subtasks hand their cuts over without a lock (weir__checkpoint_cut). A subtask that is over hands over a last cut, which
- * stands for it in every later checkpoint. After FINISHED the job's checkpoints are removed: there is nothing to go on from.
+ * stands for it in every later checkpoint. After FINISHED the job's checkpoints are removed, those of earlier lives too: there
+ * is nothing to go on from.
  */
 #ifndef WEIR_JOB_CHECKPOINTS_H
 #define WEIR_JOB_CHECKPOINTS_H
@@ -17,9 +18,11 @@
 
 struct weir_checkpoints;
 
-/* NULL config->directory: the job takes none, and *to is NULL. first: numbers start above it. */
-WEIR_CHECKED weir_status weir_checkpoints_create(struct weir_run *, const struct weir_checkpoint_config *, int64_t first,
-                                                 struct weir_checkpoints **to, struct weir_error *);
+/* NULL config->directory: the job takes none, and *to is NULL. A directory that holds checkpoints is refused, unless the run
+ * goes on from one or is to start afresh: nobody is to lose them by mistake. */
+WEIR_CHECKED weir_status weir_checkpoints_create(struct weir_run *, const struct weir_checkpoint_config *,
+                                                 const struct weir_deploy_options *, struct weir_checkpoints **to,
+                                                 struct weir_error *);
 void weir_checkpoints_destroy(struct weir_checkpoints *); /* ends and joins its thread; NULL is fine */
 
 WEIR_CHECKED weir_status weir_checkpoints_start(struct weir_checkpoints *, struct weir_error *);

@@ -397,7 +397,7 @@ static void name_nodes(struct weir_run *run)
     }
 }
 
-static weir_status build(struct weir_run *run, struct weir_error *error)
+static weir_status build(struct weir_run *run, const struct weir_deploy_options *o, struct weir_error *error)
 {
     name_nodes(run);
     run->told = weir_alloc_array(run->graph->n_nodes + 1, sizeof *run->told);
@@ -416,8 +416,7 @@ static weir_status build(struct weir_run *run, struct weir_error *error)
         if (run->graph->nodes[i]->kind == WEIR_NODE_SOURCE) s = deal_splits(run, run->graph->nodes[i], error);
     }
     for (uint32_t i = 0; s == WEIR_OK && i < run->plan->n_subtasks; i++) expect_nothing(run, i);
-    int64_t first = run->restore ? run->restore->checkpoint : 0;
-    return s == WEIR_OK ? weir_checkpoints_create(run, &run->graph->checkpoint, first, &run->checkpoints, error) : s;
+    return s == WEIR_OK ? weir_checkpoints_create(run, &run->graph->checkpoint, o, &run->checkpoints, error) : s;
 }
 
 weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run **to, struct weir_error *error)
@@ -432,7 +431,7 @@ weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run
     run->metrics = weir_metric_registry_create();
     run->seed = o->graph->seed ? o->graph->seed : o->platform->random(o->platform->self);
     *to = NULL;
-    weir_status s = build(run, error);
+    weir_status s = build(run, o, error);
     if (s != WEIR_OK) {
         weir_run_destroy(run);
         return s;

@@ -33,6 +33,7 @@ struct weir_deploy_options {
     const struct weir_stream_graph *graph; /* outlives the run */
     uint32_t attempt;
     const struct weir_saved *restore; /* to go on from; only read; NULL: from the start */
+    bool fresh; /* from the start although the job's directory holds checkpoints, which go as new ones come */
 };
 /* Opens the plugins, finds the splits, makes operators, channels, slots. No thread is started. */
 WEIR_CHECKED weir_status weir_run_deploy(const struct weir_deploy_options *, struct weir_run **, struct weir_error *);

@@ -1,0 +1,99 @@
+"""Jobs that are killed with kill -9 go on from their newest checkpoint: every record counts once for the state."""
+import csv
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from support import TIMEOUT_S, WeirTest
+
+JOB = """
+job: counting
+vars: {rate: 0, directory: checkpoints, output: out.csv}
+checkpoint: {every: 30ms, directory: "${directory}"}
+defaults: {max_parallelism: 64}
+nodes:
+  - {id: in, source: {datagen_clicks: {count: 60000, rate: "${rate}", users: 500, seed: 7}}}
+  - {id: counts, from: in, key_by: user, count: n}
+  - {id: out, from: counts, parallelism: 1, sink: {file: {path: "${output}", format: {csv: {header: true}}}}}
+"""
+
+
+class Checkpoints(WeirTest):
+    def counts(self, path):
+        """The newest count of each user."""
+        counts = {}
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                self.assertGreater(int(row["n"]), counts.get(row["user"], 0), row)
+                counts[row["user"]] = int(row["n"])
+        return counts
+
+    def wait_for_checkpoint(self, after, process):
+        """The number of a complete checkpoint that is newer; None when the job has ended."""
+        end = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < end:
+            names = os.listdir(self.folder / "checkpoints") if (self.folder / "checkpoints").exists() else []
+            numbers = [int(name[4:]) for name in names if name.startswith("chk-") and not name.endswith(".tmp")]
+            if numbers and max(numbers) > after:
+                return max(numbers)
+            if process.poll() is not None:
+                return None
+            time.sleep(0.002)  # between two looks, not to be ready
+        return self.fail("no checkpoint in time")
+
+    def kill_all(self, process):
+        """The supervisor and its child."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=TIMEOUT_S)
+
+    def test_a_job_that_is_killed_goes_on(self):
+        dice = random.Random(int(os.environ.get("WEIR_TEST_SEED", "1")))
+        kills = int(os.environ.get("WEIR_TEST_KILLS", "6"))
+        job = self.job(JOB)
+        self.weir("run", job, "--set", "output=plain.csv", "--set", "directory=elsewhere", "--quiet")
+        newest, killed, arguments = 0, 0, []
+        for _ in range(kills):
+            process = subprocess.Popen(
+                self.command("run", job, "--set", "rate=60000", "-p", dice.choice("124"), "--quiet", *arguments),
+                cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True)
+            self.addCleanup(process.kill)
+            found = self.wait_for_checkpoint(newest + dice.randrange(3), process)
+            if found is None:
+                self.assertEqual(process.communicate()[1], b"")
+                break
+            self.kill_all(process)
+            newest, killed, arguments = found, killed + 1, ["--resume"]
+        self.assertGreater(killed, 1)
+        if found is not None:
+            self.weir("run", job, "-p", "2", "--resume", "--quiet")
+        plain, last = self.counts(self.folder / "plain.csv"), self.counts(self.folder / "out.csv")
+        self.assertGreater(len(last), 400)
+        self.assertEqual(last, {user: plain[user] for user in last})
+        self.assertEqual(os.listdir(self.folder / "checkpoints"), [])  # it has finished
+
+    def test_checkpoints_are_not_lost_by_mistake(self):
+        (self.folder / "checkpoints").mkdir()
+        job = self.job(JOB)
+        nothing = self.weir("run", job, "--resume", code=2)
+        self.assertIn("there is no complete checkpoint in", nothing.err)
+        (self.folder / "checkpoints" / "chk-3").mkdir()
+        refused = self.weir("run", job, code=2)
+        self.assertIn("holds checkpoint 3 of an earlier run; go on from it with --resume, or begin again with --fresh",
+                      refused.err)
+        broken = self.weir("run", job, "--resume", code=None)
+        self.assertNotEqual(broken.code, 0)
+        self.assertIn("no checkpoint or savepoint can be read from", broken.err)
+        self.weir("run", job, "--fresh", "--quiet")
+
+    def test_a_job_without_checkpoints_cannot_resume(self):
+        job = self.job("job: one\nnodes:\n  - {id: in, source: {sequence: {to: 3}}}\n  - {id: out, from: in, sink: print}\n")
+        refused = self.weir("run", job, "--resume", code=2)
+        self.assertIn("the job takes no checkpoints that it could go on from", refused.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
