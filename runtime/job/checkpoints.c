@@ -356,7 +356,8 @@ static weir_status check_kinds(const struct weir_run *run, struct weir_error *er
     for (uint32_t i = 0; i < run->n_ops; i++) {
         const struct weir_stream_node *node = run->graph->nodes[run->ops[i].node];
         bool stateless = node->kind == WEIR_NODE_SELECT || node->kind == WEIR_NODE_EXPR || node->kind == WEIR_NODE_CALL ||
-                         node->kind == WEIR_NODE_TIME || node->kind == WEIR_NODE_SINK;
+                         node->kind == WEIR_NODE_TIME || node->kind == WEIR_NODE_SINK ||
+                         node->kind == WEIR_NODE_ASYNC; /* whose barrier waits until nothing is in flight */
         if (stateless || run->ops[i].op->class->snapshot) continue;
         return weir_error_set(error, WEIR_E_CONFIG,
                               "%s: checkpoints of %s are not supported by this version yet; leave `checkpoint:` out",
