@@ -7,9 +7,9 @@
  *   TRIGGERED --all subtasks cut, or over--> written, synced --> COMPLETE: subtasks see the number and are told `committed`
  *   TRIGGERED --timeout, or a file cannot be written--> abandoned; beyond `tolerable` in a row the job fails
  *
- * Subtasks hand their cuts over without a lock (weir__checkpoint_cut). A subtask that is over hands over a last cut, which
- * stands for it in every later checkpoint. After FINISHED the job's checkpoints are removed, those of earlier lives too: there
- * is nothing to go on from.
+ * Subtasks hand their cuts over without a lock. A subtask that is over hands over a last cut, which
+ * stands for it in every later checkpoint. After FINISHED the job's checkpoints are removed, those of earlier lives too:
+ * there is nothing to go on from.
  */
 #ifndef WEIR_JOB_CHECKPOINTS_H
 #define WEIR_JOB_CHECKPOINTS_H

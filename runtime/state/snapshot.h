@@ -101,7 +101,8 @@ const struct weir_restored_state *weir_restore_state(const struct weir_restore *
  * that are dropped are left out. Fails on a state that is refused, on bytes that are not such entries, or without memory. */
 WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const uint8_t *entries, size_t n, uint32_t group,
                                             struct weir_state_set *, struct weir_timers *, struct weir_error *);
-/* Every split of all snapshots, in order of subtask, through fn (whose texts are borrowed); *any: there was a list of them. */
+/* Every split of all snapshots, in order of subtask, through fn (whose texts are borrowed); *any: there was a list of
+ * them. */
 WEIR_CHECKED weir_status weir_restore_splits(const struct weir_snapshot *, uint32_t n,
                                              weir_status (*fn)(void *arg, const struct weir_saved_split *), void *arg,
                                              bool *any, struct weir_error *);

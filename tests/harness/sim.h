@@ -31,8 +31,8 @@ void weir_sim_init(struct weir_sim *, uint64_t seed); /* the clock may be set af
  * comes back at any time, in any order. */
 bool weir_sim_work_one(struct weir_sim *);
 
-/* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock. MORE: it
- * was enough. */
+/* Steps a deployed job to its end. Fails when a subtask fails, or when nothing can move and nothing is due: a deadlock.
+ * MORE: it was enough. */
 weir_status weir_sim_run(struct weir_sim *, struct weir_run *, struct weir_error *);
 
 #endif

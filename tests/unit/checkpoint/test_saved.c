@@ -31,8 +31,10 @@ static void make(struct weir_saved *s)
     struct weir_snapshot_list *list = weir_snapshot_list(&op->parts[2], "rules", WEIR_DEAL_COPY);
     CU_ASSERT_EQUAL(weir_snapshot_add_bytes(list, "abc", 3), WEIR_OK);
     list = weir_snapshot_list(&op->parts[2], WEIR_SPLITS_LIST, WEIR_DEAL_UNION);
-    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, &(struct weir_saved_split){11, {"a file", 6}, false, {"position", 8}}), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, &(struct weir_saved_split){UINT64_MAX, {"", 0}, true, {NULL, 0}}), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, &(struct weir_saved_split){11, {"a file", 6}, false, {"position", 8}}),
+                    WEIR_OK);
+    CU_ASSERT_EQUAL(weir_snapshot_add_split(list, &(struct weir_saved_split){UINT64_MAX, {"", 0}, true, {NULL, 0}}),
+                    WEIR_OK);
     weir_saved_add(s, "stateless", 1, 1);
 }
 

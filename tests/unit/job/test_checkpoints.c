@@ -79,7 +79,8 @@ static void remove_all(void)
     }
 }
 
-/* One life of the job: from the newest checkpoint, if there is one, until `checkpoints` more are complete (0: to the end). */
+/* One life of the job: from the newest checkpoint, if there is one, until `checkpoints` more are complete (0: to the
+ * end). */
 static void live(struct stage *g, const char *yaml, uint32_t parallelism, uint32_t batch_rows, int64_t checkpoints)
 {
     struct weir_stream_graph *graph = compile(g, yaml, parallelism);
