@@ -270,8 +270,8 @@ void weir__build_connected(struct weir__job *, struct weir__flow *first, const c
 /* The keys of two flows that are read together, before either is attached. who: needs the keys; NULL: unknown. */
 void weir__build_side_keys(struct weir__job *, struct weir__flow *first, struct weir__flow *second,
                            const struct weir_value *at, const char *who, bool needed);
-/* job_join.c: `join:`; the flow that goes on is `first`, started for side 0. After the node's last step: plain names. */
-void weir__build_join(struct weir__job *, struct weir__flow *first);
+/* job_join.c: `join:` or `cogroup:`; the flow that goes on is `first`, started for side 0. After the node's last step: plain names. */
+void weir__build_join(struct weir__job *, struct weir__flow *first, const char *step);
 void weir__leave_join(struct weir__job *, struct weir__flow *);
 void weir__read_async(struct weir__job *, const struct weir__job_node *, struct weir_async_config *);
 void weir__refuse_async_keys(struct weir__job *, const struct weir__job_node *); /* of a node without async */
@@ -292,6 +292,11 @@ bool weir__is_window_reduction(const char *step);
 const struct weir_value *weir__window_reduction(struct weir__job *, const struct weir_value *node);
 struct weir_schema *weir__read_window_reduction(struct weir__job *, struct weir__flow *, const struct weir_value *key,
                                                 struct weir_window_config *);
+/* Of a join: over two inputs. */
+void weir__read_join_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
+                            struct weir_window_config *);
+char *weir__window_title(const struct weir_window_config *);
+bool weir__is_event_window(const struct weir_window_config *);
 void weir__build_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
                         const struct weir_value *aggregate);
 

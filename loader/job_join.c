@@ -1,6 +1,8 @@
-/* loader/job_join.c - `join:`: rows of two inputs that have the same key, put together.
+/* loader/job_join.c - `join:` and `cogroup:`: rows of two inputs that have the same key, put together.
  *
  *   join: {interval: {from: -5s, to: 15min}, late: side_output, where: EXPRESSION, function: COMPONENT}
+ *   window: {...}, join: inner | left | right | full | {type: inner, where: EXPRESSION, function: COMPONENT}
+ *   window: {...}, cogroup: COMPONENT
  *
  * Without a function all fields of both come out. Inside the node (`where`, `select`) they are NAME.field, by the name of
  * the input; what leaves the node has plain names where those are unique, else NAME_field.
@@ -13,7 +15,9 @@
 struct joint {
     struct weir__job *job;
     struct weir__flow *first, second;
-    const struct weir_value *key, *value; /* `join`, and what it says */
+    const char *step;                     /* "join", "cogroup" */
+    const struct weir_value *key, *value; /* of the step, and what it says */
+    const struct weir_value *window;      /* NULL: an interval join */
     const struct weir_value *function;    /* NULL: none */
     struct weir__use use;                 /* of the function */
     struct weir__binding bindings[2];
@@ -55,18 +59,55 @@ static void read_interval(struct joint *j, const struct weir_value *interval)
         weir__say(j->job, interval, NULL, "the interval is empty: it ends before it starts");
 }
 
+static void read_type(struct joint *j, const struct weir_value *value)
+{
+    static const char *const types[] = {"inner", "left", "right", "full", NULL};
+    static const enum weir_join_type values[] = {WEIR_JOIN_INNER, WEIR_JOIN_LEFT, WEIR_JOIN_RIGHT, WEIR_JOIN_FULL};
+    int i = weir__read_choice(j->job, value, "join", types);
+    if (i >= 0) j->config.type = values[i];
+}
+
+static void read_window_join(struct joint *j)
+{
+    static const char *const keys[] = {"type", "where", "function", NULL};
+    if (strcmp(j->step, "cogroup") == 0) {
+        j->function = j->value;
+        return;
+    }
+    if (j->value->kind != WEIR_VALUE_MAPPING) {
+        read_type(j, j->value);
+        return;
+    }
+    const struct weir_value *late = weir_value_key(j->value, "late"), *interval = weir_value_key(j->value, "interval");
+    if (late) weir__say(j->job, late, weir_strdup("window: {tumbling: 1h, late: side_output}"), "'late' is the window's");
+    if (interval) weir__say(j->job, interval, NULL, "a join has an interval or a window, not both");
+    if (!late && !interval) weir__check_keys(j->job, j->value, keys, NULL);
+    const struct weir_value *type = weir_value_get(j->value, "type"), *where = weir_value_key(j->value, "where");
+    if (type) read_type(j, type);
+    j->function = weir_value_get(j->value, "function");
+    if (j->config.type == WEIR_JOIN_INNER) return;
+    if (where)
+        weir__say(j->job, where, weir_strdup("a cogroup function can look for partners as it likes"),
+                  "'where' is for inner joins: it leaves pairs out, and does not find the records that have no partner");
+    if (j->function)
+        weir__say(j->job, weir_value_key(j->value, "function"), weir_strdup("use cogroup: FUNCTION"),
+                  "a join function sees pairs alone, so it is for inner joins");
+}
+
 static void read_join(struct joint *j)
 {
     static const char *const keys[] = {"interval", "late", "where", "function", NULL};
     static const char *const lates[] = {"side_output", "drop", NULL};
     static const char help[] = "join: {interval: {from: -5s, to: 15min}}";
-    if (!weir__is_mapping(j->job, j->value, "an interval: {interval: {from: -5s, to: 15min}}")) return;
+    if (!weir__is_mapping(j->job, j->value, "an interval: {interval: {from: -5s, to: 15min}}, or a window beside it"))
+        return;
     weir__check_keys(j->job, j->value, keys, NULL);
     const struct weir_value *interval = weir_value_get(j->value, "interval"), *late = weir_value_get(j->value, "late");
     if (interval)
         read_interval(j, interval);
     else
-        weir__say(j->job, j->value, weir_strdup(help), "it is not said how near each other in time the records must be");
+        weir__say(j->job, j->value, weir_strdup(help),
+                  "it is not said which records meet: there is no interval here, and no window in the node");
     if (late) j->config.late_output = weir__read_choice(j->job, late, "late", lates) == 0;
     j->function = weir_value_get(j->value, "function");
 }
@@ -96,14 +137,17 @@ static void order_inputs(struct joint *j, const struct weir_component_info *info
     int64_t lower = j->config.lower_ms;
     j->config.lower_ms = -j->config.upper_ms;
     j->config.upper_ms = -lower;
+    if (j->config.type == WEIR_JOIN_LEFT || j->config.type == WEIR_JOIN_RIGHT)
+        j->config.type = j->config.type == WEIR_JOIN_LEFT ? WEIR_JOIN_RIGHT : WEIR_JOIN_LEFT;
 }
 
 static void use_function(struct joint *j)
 {
+    weir_kind kind = strcmp(j->step, "cogroup") == 0 ? WEIR_COGROUP_FUNCTION : WEIR_JOIN_FUNCTION;
     if (!j->function) return;
-    const struct weir_component_info *info = weir__peek_component(j->job, j->function, WEIR_JOIN_FUNCTION);
+    const struct weir_component_info *info = weir__peek_component(j->job, j->function, kind);
     if (info) order_inputs(j, info);
-    weir__use_component(j->job, j->function, WEIR_JOIN_FUNCTION, j->first->schema, j->first->name, &j->use);
+    weir__use_component(j->job, j->function, kind, j->first->schema, j->first->name, &j->use);
 }
 
 static void bind_function(struct joint *j)
@@ -138,12 +182,13 @@ static struct weir_schema *function_output(struct joint *j, struct weir_stream_n
 
 /* ---- the fields of both ------------------------------------------------------------------------------------------ */
 
-static void add_side(struct weir_schema_builder *fields, const struct weir_schema *schema, const char *side)
+/* optional: where the other side has rows without partners. */
+static void add_side(struct weir_schema_builder *fields, const struct weir_schema *schema, const char *side, bool optional)
 {
     for (uint32_t i = 0; i < weir_schema_count(schema); i++) {
         const weir_schema_field *f = weir_schema_field_at(schema, i);
         char *name = weir_format("%s.%s", side, f->name);
-        weir_schema_builder_add(fields, name, (weir_type)f->type, f->nullable);
+        weir_schema_builder_add(fields, name, (weir_type)f->type, f->nullable || optional);
         weir_free(name);
     }
 }
@@ -151,9 +196,10 @@ static void add_side(struct weir_schema_builder *fields, const struct weir_schem
 static struct weir_schema *fields_of_both(const struct weir_stream_node *node)
 {
     struct weir_schema_builder fields = {0};
+    enum weir_join_type type = node->join.type;
     if (!node->in || !node->second->in) return NULL;
-    add_side(&fields, node->in, node->in_name);
-    add_side(&fields, node->second->in, node->second->name);
+    add_side(&fields, node->in, node->in_name, type == WEIR_JOIN_RIGHT || type == WEIR_JOIN_FULL);
+    add_side(&fields, node->second->in, node->second->name, type == WEIR_JOIN_LEFT || type == WEIR_JOIN_FULL);
     return weir_schema_build(&fields);
 }
 
@@ -250,9 +296,17 @@ static void build_where(struct joint *j, const struct weir_value *where)
 
 /* ---- the node ---------------------------------------------------------------------------------------------------- */
 
-static char *title_of(const struct weir_join_config *c)
+static char *title_of(const struct weir_stream_node *node, const char *step)
 {
+    static const char *const types[] = {"", "left ", "right ", "full "};
+    const struct weir_join_config *c = &node->join;
     struct weir_text title = {0};
+    if (node->kind == WEIR_NODE_WINDOW) {
+        char *window = weir__window_title(&node->window);
+        weir_text_add(&title, "%s%s, %s", types[c->type], step, window);
+        weir_free(window);
+        return weir_text_take(&title);
+    }
     weir_text_add(&title, "join from ");
     weir_text_add_duration(&title, c->lower_ms);
     weir_text_add(&title, " to ");
@@ -260,13 +314,43 @@ static char *title_of(const struct weir_join_config *c)
     return weir_text_take(&title);
 }
 
+/* Sees no field, though it may say "*" to see the times of records. */
+static bool is_blind(const struct weir_part_spec *part)
+{
+    for (uint32_t i = 0; i < part->info->n_options; i++) {
+        if (!part->values[i].set) continue;
+        if (part->info->options[i].type == WEIR_OPT_FIELD) return false;
+        if (part->info->options[i].type == WEIR_OPT_COMPONENT && !is_blind(part->values[i].part)) return false;
+    }
+    return !part->info->in || strcmp(part->info->in, "*") == 0;
+}
+
+static void check_blind(struct joint *j, const struct weir_part_spec *part)
+{
+    if (part && !is_blind(part))
+        weir__say(j->job, weir_value_key(j->first->node->value, "window"), NULL,
+                  "'%s' looks at the fields of records, and the two inputs have different ones", part->info->id);
+}
+
+/* The parts of the window see no fields: there are two kinds of them. */
+static void read_window(struct joint *j, struct weir_stream_node *node)
+{
+    weir__read_join_window(j->job, j->first, j->window, &node->window);
+    check_blind(j, node->window.assigner);
+    check_blind(j, node->window.trigger);
+    check_blind(j, node->window.evictor);
+    j->config.late_output = node->window.late_output;
+}
+
 static struct weir_stream_node *attach(struct joint *j)
 {
-    struct weir_stream_node *node = weir__attach(j->job, j->first, WEIR_NODE_JOIN, "join", j->key);
+    enum weir_node_kind kind = j->window ? WEIR_NODE_WINDOW : WEIR_NODE_JOIN;
+    struct weir_stream_node *node = weir__attach(j->job, j->first, kind, j->step, j->key);
     node->in_name = weir_strdup(j->first->side_value->text);
     weir__attach_second(j->job, &j->second, node);
     node->join = j->config;
-    node->title = title_of(&j->config);
+    if (j->window) read_window(j, node);
+    node->title = title_of(node, j->step);
     node->part = j->use.part;
     node->blocking = weir__part_is_blocking(j->use.part);
     node->key_fields = weir__copy_indexes(j->first->keys, j->first->n_keys);
@@ -296,17 +380,25 @@ static void add_late_output(struct joint *j, struct weir_stream_node *node, cons
     weir_free(name);
 }
 
-void weir__build_join(struct weir__job *job, struct weir__flow *first)
+void weir__build_join(struct weir__job *job, struct weir__flow *first, const char *step)
 {
     struct joint j = {.job = job,
                       .first = first,
-                      .key = weir_value_key(first->node->value, "join"),
-                      .value = weir_value_get(first->node->value, "join")};
+                      .step = step,
+                      .key = weir_value_key(first->node->value, step),
+                      .value = weir_value_get(first->node->value, step),
+                      .window = weir_value_get(first->node->value, "window")};
+    bool cogroup = strcmp(step, "cogroup") == 0;
     weir__flow_start(job, first->node, 1, &j.second);
-    read_join(&j);
-    const struct weir_value *where = weir_value_get(j.value, "where");
+    if (cogroup && !j.window)
+        weir__say(job, j.key, weir_strdup("window: {tumbling: 1h}"), "'cogroup' needs a 'window' in the same node");
+    if (j.window || cogroup)
+        read_window_join(&j);
+    else
+        read_join(&j);
+    const struct weir_value *where = cogroup ? NULL : weir_value_get(j.value, "where");
     use_function(&j);
-    weir__build_side_keys(job, first, &j.second, j.key, "join", true);
+    weir__build_side_keys(job, first, &j.second, j.key, step, true);
     bind_function(&j);
     struct weir_stream_node *node = attach(&j);
     struct weir_schema *out;
@@ -322,7 +414,7 @@ void weir__build_join(struct weir__job *job, struct weir__flow *first)
     }
     weir__binding_finish(&j.bindings[0]);
     weir__binding_finish(&j.bindings[1]);
-    weir__check_event_time(job, node, j.key);
+    if (!j.window || weir__is_event_window(&node->window)) weir__check_event_time(job, node, j.key);
     weir__flow_becomes(first, out);
     if (where) build_where(&j, where);
     weir__flow_finish(&j.second);

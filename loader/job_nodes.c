@@ -8,15 +8,15 @@
 #include "loader/job_internal.h"
 
 static const char *const node_keys[] = {
-    "id",         "source", "sink",      "from",   "schema",   "malformed",   "time",
-    "filter",     "set",    "errors",    "map",    "flat_map", "process",     "key_by",
-    "reduce",     "sum",    "min",       "max",    "min_by",   "max_by",      "count",
-    "window",     "join",   "aggregate", "async",  "order",    "capacity",    "timeout",
-    "threads",    "select", "args",     "parallelism", "max_parallelism",
-    "slot_group", "chain",  NULL};
-static const char *const later_node_keys[] = {"state", "trigger",    "evictor", "connect", "co_process", "broadcast",
-                                              "checkpoint", "cogroup", "iterate", "window_all", "guarantee",
-                                              "ttl",   "slots",      "restart", NULL};
+    "id",      "source",  "sink",    "from",      "schema",      "malformed",       "time",
+    "filter",  "set",     "errors",  "map",       "flat_map",    "process",         "key_by",
+    "reduce",  "sum",     "min",     "max",       "min_by",      "max_by",          "count",
+    "window",  "join",    "cogroup", "aggregate", "async",       "order",           "capacity",
+    "timeout", "threads", "select",  "args",      "parallelism", "max_parallelism", "slot_group",
+    "chain",   NULL};
+static const char *const later_node_keys[] = {"state",     "trigger",    "evictor", "connect",    "co_process",
+                                              "broadcast", "checkpoint", "iterate", "window_all", "guarantee",
+                                              "ttl",       "slots",      "restart", NULL};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
 static const char *const sink_keys[] = {"sink", "from", "args", NULL};
 static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};

@@ -9,8 +9,8 @@
 #include "base/alloc.h"
 #include "loader/job_internal.h"
 
-static const char *const main_steps[] = {"map",    "flat_map", "process", "reduce", "sum",  "min", "max",
-                                         "min_by", "max_by",   "count",   "window", "join", "async", NULL};
+static const char *const main_steps[] = {"map",    "flat_map", "process", "reduce", "sum",     "min",   "max", "min_by",
+                                         "max_by", "count",    "window",  "join",   "cogroup", "async", NULL};
 
 /* ---- components as operators ---------------------------------------------------------------------------------------- */
 
@@ -367,14 +367,21 @@ void weir__build_key(struct weir__job *job, struct weir__flow *flow, const struc
 
 /* ---- the node ------------------------------------------------------------------------------------------------------- */
 
+static bool is_join(const char *step)
+{
+    return strcmp(step, "join") == 0 || strcmp(step, "cogroup") == 0;
+}
+
 /* The main step, "" when there is none; a second one is a problem. */
 static const char *find_main_step(struct weir__job *job, const struct weir__job_node *node)
 {
     const char *found = "";
     bool window = weir_value_get(node->value, "window");
+    bool join = weir_value_key(node->value, "join") || weir_value_key(node->value, "cogroup");
     for (size_t i = 0; i < node->value->n; i++) {
         const struct weir_value *key = node->value->pairs[i].key;
         if (window && weir__is_window_reduction(key->text)) continue; /* of the window */
+        if (join && strcmp(key->text, "window") == 0) continue;       /* of the join */
         for (size_t k = 0; main_steps[k]; k++) {
             if (strcmp(key->text, main_steps[k]) != 0) continue;
             if (*found)
@@ -392,7 +399,7 @@ static void build_main(struct weir__job *job, struct weir__flow *flow, const cha
     const struct weir_value *value = weir_value_get(flow->node->value, step);
     if (strcmp(step, "reduce") == 0)
         build_reduce(job, flow, value);
-    else if (strcmp(step, "join") == 0)
+    else if (is_join(step))
         weir__say(job, weir_value_key(flow->node->value, step), weir_strdup("from: {left: NODE, right: NODE}"),
                   "a join reads two inputs, but this node has one");
     else if (strcmp(step, "async") == 0)
@@ -593,14 +600,14 @@ static void build_sink(struct weir__job *job, struct weir__flow *flow)
 /* Two named inputs: the steps that read them together, and what may follow. */
 static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
 {
-    static const char *const before[] = {"time",   "filter", "set",   "reduce", "sum",       "min", "max",
+    static const char *const before[] = {"time",   "filter", "set",   "reduce", "sum",       "min",   "max",
                                          "min_by", "max_by", "count", "window", "aggregate", "async", NULL};
     struct weir__job_node *node = flow->node;
     const char *step = find_main_step(job, node);
     const struct weir_value *select = weir_value_get(node->value, "select");
     for (size_t i = 0; before[i]; i++) {
         const struct weir_value *key = weir_value_key(node->value, before[i]);
-        if (key)
+        if (key && !(is_join(step) && strcmp(before[i], "window") == 0))
             weir__say(job, key, weir_strdup("put it in a node of its own, before or after this one"),
                       "'%s' reads one stream, but this node has two inputs, '%s' and '%s'", before[i], node->sides[0]->text,
                       node->sides[1]->text);
@@ -608,8 +615,8 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
     node->main_step = step;
     if (strcmp(step, "process") == 0 || strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0) {
         weir__build_connected(job, flow, step, weir_value_get(node->value, step));
-    } else if (strcmp(step, "join") == 0) {
-        weir__build_join(job, flow);
+    } else if (is_join(step)) {
+        weir__build_join(job, flow, step);
     } else {
         if (!*step)
             weir__say(job, weir_value_key(node->value, "from"),
@@ -623,7 +630,7 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
         weir__build_computed_select(job, flow, select);
     else if (select)
         build_select(job, flow, select);
-    if (strcmp(step, "join") == 0) weir__leave_join(job, flow);
+    if (is_join(step)) weir__leave_join(job, flow);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }
 

@@ -72,23 +72,44 @@ static void read_kind(struct weir__job *job, const struct weir_value *window, st
     }
 }
 
+static void read_lateness(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
+{
+    static const char *const lates[] = {"side_output", "drop", NULL};
+    const struct weir_value *lateness = weir_value_get(window, "lateness"), *late = weir_value_get(window, "late");
+    if (lateness && weir__read_duration(job, lateness, "lateness", &to->lateness_ms) && to->lateness_ms < 0)
+        weir__say(job, lateness, NULL, "lateness must not be negative");
+    if (late) to->late_output = weir__read_choice(job, late, "late", lates) == 0;
+}
+
 static void read_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
                         struct weir_window_config *to)
 {
     static const char *const keys[] = {"tumbling", "sliding",  "session", "count",    "global", "assigner", "trigger",
                                        "evictor",  "function", "all",     "lateness", "late",   NULL};
     static const char *const later[] = {"cumulative", NULL};
-    static const char *const lates[] = {"side_output", "drop", NULL};
     if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
     weir__check_keys(job, window, keys, later);
     if (weir__is_general_window(window) || to->reducer)
         weir__read_window_parts(job, flow, window, to);
     else
         read_kind(job, window, to);
-    const struct weir_value *lateness = weir_value_get(window, "lateness"), *late = weir_value_get(window, "late");
-    if (lateness && weir__read_duration(job, lateness, "lateness", &to->lateness_ms) && to->lateness_ms < 0)
-        weir__say(job, lateness, NULL, "lateness must not be negative");
-    if (late) to->late_output = weir__read_choice(job, late, "late", lates) == 0;
+    read_lateness(job, window, to);
+}
+
+void weir__read_join_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
+                            struct weir_window_config *to)
+{
+    static const char *const keys[] = {"tumbling", "sliding", "session",  "count", "global", "assigner",
+                                       "trigger",  "evictor", "lateness", "late",  NULL};
+    static const char *const not_here[] = {"function", "all", NULL};
+    if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
+    for (size_t i = 0; not_here[i]; i++) {
+        const struct weir_value *key = weir_value_key(window, not_here[i]);
+        if (key) weir__say(job, key, NULL, "the window of a join has no '%s'", not_here[i]);
+    }
+    if (!weir_value_key(window, "function") && !weir_value_key(window, "all")) weir__check_keys(job, window, keys, NULL);
+    weir__read_window_parts(job, flow, window, to);
+    read_lateness(job, window, to);
 }
 
 /* ---- aggregates ----------------------------------------------------------------------------------------------------- */
@@ -287,7 +308,7 @@ static void read_aggregates(struct aggregates *a, const struct weir_value *aggre
         read_aggregate(a, aggregate->pairs[i].key, aggregate->pairs[i].value, &a->window->aggregates[i]);
 }
 
-static char *title_of(const struct weir_window_config *window)
+char *weir__window_title(const struct weir_window_config *window)
 {
     struct weir_text title = {0};
     if (window->kind == WEIR_WINDOW_GENERAL) {
@@ -368,7 +389,7 @@ static void compute_arguments(struct weir__job *job, struct weir__flow *flow, co
     weir_free(texts);
 }
 
-static bool is_of_event_time(const struct weir_window_config *window)
+bool weir__is_event_window(const struct weir_window_config *window)
 {
     if (window->kind != WEIR_WINDOW_GENERAL) return window->kind != 0;
     return window->assigner && window->assigner->info->flags & WEIR_EVENT_WINDOWS;
@@ -390,8 +411,8 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
     struct weir_schema *reduced = reduction ? weir__read_window_reduction(job, flow, reduction, &node->window) : NULL;
     if (window) read_window(job, flow, window, &node->window);
     if (aggregate) read_aggregates(&a, aggregate);
-    if (is_of_event_time(&node->window)) weir__check_event_time(job, node, at);
-    node->title = title_of(&node->window);
+    if (weir__is_event_window(&node->window)) weir__check_event_time(job, node, at);
+    node->title = weir__window_title(&node->window);
     struct weir_schema *out = a.complete && aggregate ? weir_schema_build(&a.fields) : NULL;
     weir_schema_builder_finish(&a.fields);
     if (function) {

@@ -85,10 +85,13 @@ struct weir_window_config {
 };
 
 /* JOIN: rows of the two inputs that have the same key and first + lower <= second <= first + upper. Without a function the
- * fields of both come out, the first's first. */
+ * fields of both come out, the first's first. WINDOW with two inputs: rows that have the same key and are in one window, or,
+ * with a cogroup function for a part, all that are. */
+enum weir_join_type { WEIR_JOIN_INNER = 0, WEIR_JOIN_LEFT, WEIR_JOIN_RIGHT, WEIR_JOIN_FULL };
 struct weir_join_config {
-    int64_t lower_ms, upper_ms;
-    bool late_output; /* the last two ports: late rows of the first input, and of the second */
+    int64_t lower_ms, upper_ms; /* JOIN */
+    bool late_output;         /* JOIN, and window.late_output: the last two ports: late rows of the first, and the second */
+    enum weir_join_type type; /* WINDOW: of which input rows come out that have no partner, with nulls beside them */
 };
 
 #define WEIR_ASYNC_CAPACITY   100

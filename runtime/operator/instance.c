@@ -45,9 +45,9 @@ static weir_status set_up_inputs(struct weir_instance *in, const struct weir_ins
     weir_status s = weir_inputs_parse(o->part->info->in, &texts, &n, error);
     if (s != WEIR_OK) return s;
     in->n_inputs = o->second ? 2 : 1;
-    WEIR_ASSERT(n >= in->n_inputs);
+    WEIR_ASSERT(n >= in->n_inputs || o->n_args == 0); /* what looks at no fields has no inputs to tell apart */
     set_up_input(&in->inputs[0], &texts[0].schema, o->in, o->args, o->n_args);
-    if (o->second) set_up_input(&in->inputs[1], &texts[1].schema, o->second->in, o->second->args, o->second->n_args);
+    if (o->second) set_up_input(&in->inputs[1], &texts[n - 1].schema, o->second->in, o->second->args, o->second->n_args);
     weir_named_schemas_finish(texts, n);
     return WEIR_OK;
 }

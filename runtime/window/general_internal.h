@@ -4,6 +4,7 @@
  *   flights.c      the windows of a key that are in flight, and how they merge
  *   pane.c         the content of a window: rows or accumulators; firing
  *   reduction.c    the content that is one row: what a reducer made of the others
+ *   crossing.c     windows over two inputs: joins and groups
  *   triggers.c     the trigger with those inside it
  *
  * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
@@ -16,6 +17,7 @@
 #define WEIR_WINDOW_GENERAL_INTERNAL_H
 
 #include "window/aggregates.h"
+#include "window/join_internal.h"
 
 struct weir__flight { /* a window in flight */
     weir_window window;
@@ -50,6 +52,20 @@ struct weir__reduction {
     weir_column *row_columns, *so_far_columns, *next_columns;
 };
 
+/* Windows over two inputs: crossing.c. */
+struct weir__crossing {
+    struct weir__pairs pairs;             /* also holds the cogroup function */
+    const weir_cogroup_function *cogroup; /* NULL: a join */
+    struct weir_builder panes[2], times;  /* rows of a side, taken out of state; of both, without fields */
+    struct weir_rows *rows[2];            /* of the window that fires; NULL outside */
+    bool begun;                           /* the firing */
+    int64_t at, chunk_done;               /* the next pair: the first of a batch, of which so many have gone */
+    uint32_t *origins[2];                 /* of a batch of pairs */
+    weir_batch second;                    /* what the function sees of rows[1] */
+    struct weir_key_ref key;              /* of the firing */
+    struct weir_key_bytes key_bytes;
+};
+
 struct weir__general {
     struct weir_op op;
     const struct weir_stream_node *node;
@@ -67,6 +83,9 @@ struct weir__general {
     struct weir_aggregates aggregates;
     bool aggregates_made;
     struct weir__reduction reduction;
+    bool crosses;  /* two inputs */
+    uint32_t side; /* of the rows at hand */
+    struct weir__crossing crossing;
     bool assigner_opened, trigger_opened, evictor_opened, function_opened;
 
     struct weir_state_layout own[WEIR__TRIGGER_STATES], *layouts; /* layouts: own, then the triggers', whose they are */
@@ -145,11 +164,24 @@ WEIR_CHECKED weir_status weir__reduction_fold(struct weir__general *, struct wei
 WEIR_CHECKED weir_status weir__reduction_send(struct weir__general *, struct weir_rows *one, int64_t time);
 WEIR_CHECKED weir_status weir__reduction_emit(struct weir__general *);
 
+/* ---- crossing.c ------------------------------------------------------------------------------------------------------- */
+
+WEIR_CHECKED weir_status weir__crossing_init(struct weir__general *, struct weir_registry *, struct weir_error *);
+WEIR_CHECKED weir_status weir__crossing_open(struct weir__general *);
+void weir__crossing_close(struct weir__general *);
+void weir__crossing_finish(struct weir__general *);
+/* The row with its side, into g->packed. */
+WEIR_CHECKED weir_status weir__crossing_pack(struct weir__general *, const weir_batch *, int64_t row);
+WEIR_CHECKED weir_status weir__crossing_times(struct weir__general *, int64_t content, struct weir_rows **);
+/* The rows of both sides, for weir__crossing_run; WEIR_MORE: call it again when the outbox is empty. */
+WEIR_CHECKED weir_status weir__crossing_take(struct weir__general *, int64_t content);
+WEIR_CHECKED weir_status weir__crossing_run(struct weir__general *, const struct weir__flight *);
+
 /* ---- triggers.c ------------------------------------------------------------------------------------------------------- */
 
 WEIR_CHECKED weir_status weir__triggers_create(struct weir__general *, struct weir_registry *, struct weir_error *);
 void weir__triggers_destroy(struct weir__general *);
-WEIR_CHECKED weir_status weir__triggers_begin(struct weir__general *, struct weir_rows *);
+WEIR_CHECKED weir_status weir__triggers_begin(struct weir__general *, struct weir_rows *); /* of g->side */
 WEIR_CHECKED weir_status weir__triggers_end(struct weir__general *, bool done);
 WEIR_CHECKED weir_status weir__triggers_use_row_key(struct weir__general *, int64_t row);
 WEIR_CHECKED weir_status weir__triggers_use_key(struct weir__general *, const struct weir_key_ref *);

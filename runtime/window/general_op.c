@@ -1,6 +1,6 @@
 /* general_op.c - the window operator for everything that the fast path (window_op.c) does not do: any assigner, trigger,
- * evictor and window function, merging windows, processing time, windows over all rows (semantics A5.2 to A5.6). Subtask's
- * thread.
+ * evictor and window function, merging windows, processing time, windows over all rows, joins of two inputs (semantics A5.2
+ * to A5.7). Subtask's thread.
  *
  *   row:     for each window of the row that is not late: into the window (or into the one it merges into), ask the trigger,
  *            fire, purge, set the cleanup timer. A row that no window took and that is late goes to the side output.
@@ -170,7 +170,8 @@ static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows,
     weir__count_late(&g->op, g->config, rows->view.time[row], 1);
     if (!g->config->late_output) return WEIR_OK;
     struct weir_rows *late = weir_rows_slice(g->op.env->pool, rows, row, 1);
-    return late ? weir_op_emit(&g->op, g->node->n_outputs - 1, late) : weir__no_window_memory(g);
+    uint32_t port = g->crosses ? g->node->n_outputs - 2 + g->side : g->node->n_outputs - 1;
+    return late ? weir_op_emit(&g->op, port, late) : weir__no_window_memory(g);
 }
 
 /* The windows of the row: g->turn.n_windows of g->windows. */
@@ -269,7 +270,7 @@ static weir_status end_rows(struct weir__general *g)
 static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_rows *rows, int64_t *row)
 {
     struct weir__general *g = general_of(op);
-    (void)input;
+    g->side = input;
     weir_status s = begin_rows(g, rows);
     while (s == WEIR_OK && *row < rows->view.length && op->outbox.n == 0) {
         s = handle_row(g, rows, *row);
@@ -310,7 +311,7 @@ static weir_status fire_timer(struct weir__general *g, weir_clock clock, const s
 /* The key is the function's: its call has not ended. */
 static weir_status go_on_with_timer(struct weir__general *g)
 {
-    weir_status s = weir__triggers_use_key(g, &g->function->key);
+    weir_status s = weir__triggers_use_key(g, g->crosses ? &g->crossing.key : &g->function->key);
     if (s == WEIR_OK) s = act(g, true);
     if (s == WEIR_OK) s = end_timer(g);
     settle(g);
@@ -376,6 +377,7 @@ static weir_status open_op(struct weir_op *op)
     OPEN(g, g->evictor, g->evict, evictor_opened);
     OPEN(g, g->reduction.instance, g->reduction.vtable, reduction.opened);
     OPEN(g, g->function, g->process, function_opened);
+    if (g->crosses) return weir__crossing_open(g);
     return g->aggregates_made ? weir_aggregates_open(&g->aggregates) : WEIR_OK;
 }
 
@@ -387,6 +389,7 @@ static void close_op(struct weir_op *op)
     CLOSE(g, g->evictor, g->evict, evictor_opened);
     CLOSE(g, g->reduction.instance, g->reduction.vtable, reduction.opened);
     CLOSE(g, g->function, g->process, function_opened);
+    if (g->crosses) weir__crossing_close(g);
     if (g->aggregates_made) weir_aggregates_close(&g->aggregates);
 }
 
@@ -397,6 +400,7 @@ static void destroy_op(struct weir_op *op)
     weir_instance_destroy(g->evictor);
     weir_instance_destroy(g->function);
     weir__reduction_finish(g);
+    weir__crossing_finish(g);
     weir__triggers_destroy(g);
     weir_rows_release(g->kept);
     weir_rows_release(g->given);
@@ -424,11 +428,11 @@ static const struct weir_op_class general_class = {.name = "window",
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-/* An assigner or an evictor: it sees all fields, or none. */
+/* An assigner or an evictor: it sees all fields, or none, as where there are two kinds of rows. */
 static weir_status make_part(struct weir__general *g, struct weir_registry *registry, const struct weir_part_spec *spec,
                              struct weir_instance **instance, struct weir_error *error)
 {
-    uint32_t n_args = spec->info->in ? weir_schema_count(g->node->in) : 0;
+    uint32_t n_args = spec->info->in && !g->crosses ? weir_schema_count(g->node->in) : 0;
     uint32_t *args = weir_alloc_array(n_args + 1, sizeof *args);
     for (uint32_t i = 0; i < n_args; i++) args[i] = i;
     struct weir_instance_options o = {
@@ -485,6 +489,7 @@ static weir_status make_parts(struct weir__general *g, struct weir_registry *reg
     if (s == WEIR_OK) s = make_aggregates(g, registry, error);
     if (s == WEIR_OK && c->reducer) s = weir__reduction_init(g, registry, error);
     if (s == WEIR_OK && c->function) s = make_function(g, registry, error);
+    if (s == WEIR_OK && g->crosses) s = weir__crossing_init(g, registry, error);
     if (s != WEIR_OK) return s;
     bool cannot_merge = g->merging && !weir_aggregates_can_merge(&g->aggregates);
     g->keeps_rows = !g->aggregates_made || g->evictor || cannot_merge;
@@ -499,6 +504,7 @@ struct weir_op *weir__general_window_op_create(const struct weir_stream_node *no
     weir_op_init(&g->op, &general_class, env, where);
     g->node = node;
     g->config = &node->window;
+    g->crosses = node->second;
     g->event_time = flags & WEIR_EVENT_WINDOWS;
     g->merging = flags & WEIR_MERGING;
     g->function_keys = weir_alloc_array(node->n_key_fields + 1, sizeof *g->function_keys);

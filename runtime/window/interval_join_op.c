@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "data/row_codec.h"
+#include "state/snapshot.h"
 #include "window/general_internal.h"
 #include "window/join_internal.h"
 #include "window/window_op.h"
@@ -42,6 +43,8 @@ struct join_op {
     struct weir_state_layout layouts[2];
     struct weir_state_set *state; /* state i: the waiting rows of input i */
     struct weir_timers *timers;
+    struct weir_schema *key_schema; /* of snapshots */
+    uint32_t first_group, last_group;
     struct weir_key_bytes key_bytes, packed;
     struct weir_key_ref key;
 
@@ -350,13 +353,42 @@ static void destroy_op(struct weir_op *op)
     }
     weir_key_bytes_finish(&j->key_bytes);
     weir_key_bytes_finish(&j->packed);
+    weir_schema_release(j->key_schema);
     weir_free(j->owners);
     weir_outbox_finish(&op->outbox);
     weir_free(j);
 }
 
-static const struct weir_op_class join_class = {
-    .name = "join", .open = open_op, .rows = join_rows, .watermark = on_watermark, .close = close_op, .destroy = destroy_op};
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
+{
+    struct join_op *j = join_of(op);
+    (void)checkpoint;
+    return weir_snapshot_keyed(to, j->state, j->timers, j->key_schema, j->first_group, j->last_group, &op->error);
+}
+
+static weir_status restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
+{
+    struct join_op *j = join_of(op);
+    return weir_restore_keyed(from, n, j->state, j->timers, j->layouts, 2, j->key_schema, j->first_group, j->last_group,
+                              &op->error);
+}
+
+static bool waits(const struct weir_op *op)
+{
+    return weir_timers_next(((const struct join_op *)(const void *)op)->timers, WEIR_EVENT_TIME) != INT64_MAX;
+}
+
+static const struct weir_op_class join_class = {.name = "join",
+                                                .open = open_op,
+                                                .rows = join_rows,
+                                                .watermark = on_watermark,
+                                                .snapshot = snapshot,
+                                                .restore = restore,
+                                                .waits = waits,
+                                                .close = close_op,
+                                                .destroy = destroy_op};
 
 static int64_t at_least_0(int64_t ms)
 {
@@ -401,16 +433,26 @@ static weir_status set_up(struct join_op *j, const struct weir_stream_node *node
     return s;
 }
 
+static struct weir_schema *key_schema_of(const struct weir_stream_node *node)
+{
+    struct weir_schema_builder fields = {0};
+    for (uint32_t i = 0; i < node->n_key_fields; i++) {
+        const weir_schema_field *f = weir_schema_field_at(node->in, node->key_fields[i]);
+        weir_schema_builder_add(&fields, f->name, (weir_type)f->type, false);
+    }
+    return weir_schema_build(&fields);
+}
+
 struct weir_op *weir_interval_join_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
                                              struct weir_registry *registry, const char *where, struct weir_error *error)
 {
     struct join_op *j = weir_alloc(sizeof *j);
-    uint32_t first, last;
     weir_op_init(&j->op, &join_class, env, where);
-    weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
+    weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &j->first_group, &j->last_group);
+    j->key_schema = key_schema_of(node);
     if (set_up(j, node, registry, error) == WEIR_OK) {
-        j->timers = weir_timers_create(first, last);
-        j->state = weir_heap_state_create(j->layouts, 2, first, last);
+        j->timers = weir_timers_create(j->first_group, j->last_group);
+        j->state = weir_heap_state_create(j->layouts, 2, j->first_group, j->last_group);
         return &j->op;
     }
     destroy_op(&j->op);

@@ -117,8 +117,9 @@ static weir_status call_function(struct weir__pairs *p, const struct weir__pair_
         int64_t i = *done;
         weir_row rows[2];
         for (int k = 0; k < 2; k++) rows[k] = (weir_row){&views[k], sides[k].origin ? sides[k].origin[i] : i};
-        in->cx.row = (uint32_t)rows[own].i;
-        if (in->key_at != rows[own].i) s = weir_instance_use_row_key(in, rows[own].i);
+        bool keyed = own == WEIR__NO_OWN_SIDE;
+        in->cx.row = (uint32_t)rows[keyed ? 0 : own].i;
+        if (!keyed && in->key_at != rows[own].i) s = weir_instance_use_row_key(in, rows[own].i);
         if (s != WEIR_OK) return s;
         s = p->vtable->join(in->part.self, &in->cx, rows[0], rows[1], time == WEIR_NO_TIME ? later_time(sides, i) : time);
         if (s == WEIR_MORE)

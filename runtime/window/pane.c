@@ -35,7 +35,8 @@ weir_status weir__pane_init(struct weir__general *g, struct weir_error *error)
 weir_status weir__pane_keep(struct weir__general *g, int64_t content, const weir_batch *rows, int64_t row)
 {
     g->packed.n = 0;
-    if (weir_row_pack(&g->packed, rows, row) != WEIR_OK) return weir__no_window_memory(g);
+    weir_status s = g->crosses ? weir__crossing_pack(g, rows, row) : weir_row_pack(&g->packed, rows, row);
+    if (s != WEIR_OK) return weir__no_window_memory(g);
     struct weir__kept_row kept = {rows->time[row], {(const char *)g->packed.p, g->packed.n}};
     if (g->state->ops->list_add(g->state, WEIR__ROWS, &g->key, content, &kept) == WEIR_OK) return WEIR_OK;
     return weir__no_window_memory(g);
@@ -137,6 +138,7 @@ static weir_status take_out(struct weir__general *g, int64_t content, struct wei
 {
     int32_t forgotten;
     size_t n = g->state->ops->list_size(g->state, WEIR__ROWS, &g->key, content);
+    if (g->crosses) return weir__crossing_times(g, content, rows);
     if (weir_builder_reserve_rows(&g->pane, (int64_t)n + 1) != WEIR_OK) return weir__no_window_memory(g);
     for (size_t i = 0; i < n; i++) {
         const struct weir__kept_row *kept = g->state->ops->list_at(g->state, WEIR__ROWS, &g->key, content, i);
@@ -276,9 +278,10 @@ static weir_status reduce(struct weir__general *g, const struct weir__flight *fl
 
 static weir_status give_rows(struct weir__general *g, const struct weir__flight *flight)
 {
-    weir_status s = take_out(g, flight->content, &g->kept);
+    weir_status s = g->crosses && !g->evictor ? WEIR_OK : take_out(g, flight->content, &g->kept);
     if (s == WEIR_OK && g->evict && g->evict->before) s = evict(g, flight, g->evict->before, "before", &g->kept);
     if (s != WEIR_OK) return s;
+    if (g->crosses) return weir__crossing_take(g, flight->content);
     if (g->aggregates_made) return reckon(g, flight, g->kept);
     if (g->reduction.instance) return reduce(g, flight);
     g->given = weir_rows_retain(g->kept);
@@ -311,7 +314,7 @@ static void forget_rows(struct weir_rows **rows)
 
 weir_status weir__pane_go_on(struct weir__general *g, const struct weir__flight *flight)
 {
-    weir_status s = g->given ? run_function(g, flight) : WEIR_OK;
+    weir_status s = g->crosses ? weir__crossing_run(g, flight) : g->given ? run_function(g, flight) : WEIR_OK;
     if (s == WEIR_MORE) return s;
     if (s == WEIR_OK && g->kept && g->evict && g->evict->after) s = evict(g, flight, g->evict->after, "after", &g->kept);
     forget_rows(&g->given);

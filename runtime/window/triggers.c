@@ -28,9 +28,14 @@ static bool looks_at_rows(const struct weir_part_spec *spec)
 static weir_status make(struct weir__general *g, struct weir_registry *registry, const struct weir_part_spec *spec,
                         const struct weir_part_instance *nested, struct weir_error *error)
 {
-    uint32_t n_args = looks_at_rows(g->config->trigger) ? weir_schema_count(g->node->in) : 0;
+    uint32_t n_args = looks_at_rows(g->config->trigger) && !g->crosses ? weir_schema_count(g->node->in) : 0;
     uint32_t *args = weir_alloc_array(n_args + 1, sizeof *args);
     for (uint32_t i = 0; i < n_args; i++) args[i] = i;
+    struct weir_node_input second = {0}; /* with its key, but not with the arguments of the node's function */
+    if (g->crosses) {
+        second = *g->node->second;
+        second.n_args = 0;
+    }
     struct weir_instance_options o = {.op = &g->op,
                                       .registry = registry,
                                       .part = spec,
@@ -40,6 +45,7 @@ static weir_status make(struct weir__general *g, struct weir_registry *registry,
                                       .n_args = n_args,
                                       .key_fields = g->node->key_fields,
                                       .n_key_fields = g->node->n_key_fields,
+                                      .second = g->crosses ? &second : NULL,
                                       .timers = g->timers};
     g->triggers = weir_realloc_array(g->triggers, g->n_triggers, g->n_triggers + 1, sizeof *g->triggers);
     weir_status s = weir_instance_create(&o, &g->triggers[g->n_triggers], error);
@@ -110,9 +116,9 @@ void weir__triggers_destroy(struct weir__general *g)
 
 weir_status weir__triggers_begin(struct weir__general *g, struct weir_rows *rows)
 {
-    weir_status s = weir_instance_begin(g->triggers[0], rows);
+    weir_status s = weir_instance_begin_input(g->triggers[0], g->side, rows);
     for (uint32_t t = 1; s == WEIR_OK && t < g->n_triggers; t++)
-        s = weir_instance_begin(g->triggers[t], g->triggers[0]->rows); /* their keys are hashed by now */
+        s = weir_instance_begin_input(g->triggers[t], g->side, g->triggers[0]->rows); /* their keys are hashed by now */
     return s;
 }
 

@@ -6,7 +6,8 @@
  * hands its rows (or what they were aggregated to) on. When a window is over the host forgets it.
  *
  * Assigners, triggers and evictors declare .in as "*" when they look at rows (all fields of the stream, in its order;
- * options of type WEIR_OPT_FIELD are indexes into it), and leave it out when they do not.
+ * options of type WEIR_OPT_FIELD are indexes into it), and leave it out when they do not. In a join, which has two kinds of
+ * rows, they see the times of rows and no fields.
  */
 #ifndef WEIR_WINDOW_H
 #define WEIR_WINDOW_H

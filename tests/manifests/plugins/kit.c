@@ -391,10 +391,54 @@ static weir_status match_join(match *me, weir_ctx *cx, weir_row first, weir_row 
 WEIR_JOIN(match, .id = "match", .doc = "pairs", .in = "orders(amount:f64), payments(paid:f64)",
           .out = "@key, rest:f64, kept:same(paid)", .sides = "late_left(@key)");
 
+typedef count grouped;
+static weir_status grouped_process(grouped *me, weir_ctx *cx, const weir_window *window, const weir_batch *first,
+                                   const weir_batch *second)
+{
+    (void)me, (void)cx, (void)window, (void)first, (void)second;
+    return WEIR_OK;
+}
+WEIR_COGROUP(grouped, .id = "grouped", .doc = "groups", .in = "orders(amount:f64), payments(user:string)",
+             .out = "@key, n:i64");
+
+typedef struct tumbling {
+    int64_t size;
+} tumbling;
+static weir_status no_windows(void *self, weir_ctx *cx, weir_row in, weir_window *to, uint32_t capacity, uint32_t *n)
+{
+    (void)self, (void)cx, (void)in, (void)to, (void)capacity;
+    *n = 0;
+    return WEIR_OK;
+}
+static const weir_window_assigner assigner_vtable = {.struct_size = sizeof(weir_window_assigner), .assign = no_windows};
+static const weir_option tumbling_options[] = {WEIR_OPTION_OF(tumbling, size, WEIR_OPT_DURATION, .doc = "how long")};
+WEIR_COMPONENT(tumbling, WEIR_WINDOW_ASSIGNER, assigner_vtable, .id = "tumbling", .doc = "windows",
+               .flags = WEIR_EVENT_WINDOWS, WEIR_OPTIONS(tumbling_options));
+typedef struct by_gap {
+    int32_t field;
+} by_gap;
+static const weir_option by_gap_options[] = {WEIR_OPTION_OF(by_gap, field, WEIR_OPT_FIELD, .doc = "the gap")};
+WEIR_COMPONENT(by_gap, WEIR_WINDOW_ASSIGNER, assigner_vtable, .id = "session_by", .doc = "windows", .in = "*",
+               .flags = WEIR_EVENT_WINDOWS, WEIR_OPTIONS(by_gap_options));
+typedef count at_end;
+static weir_status never_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row in, weir_firing *firing)
+{
+    (void)self, (void)cx, (void)w, (void)in, (void)firing;
+    return WEIR_OK;
+}
+static weir_status never_on_timer(void *self, weir_ctx *cx, const weir_window *w, const weir_timer *t, weir_firing *firing)
+{
+    (void)self, (void)cx, (void)w, (void)t, (void)firing;
+    return WEIR_OK;
+}
+static const weir_trigger trigger_vtable = {
+    .struct_size = sizeof(weir_trigger), .on_row = never_on_row, .on_timer = never_on_timer};
+WEIR_COMPONENT(at_end, WEIR_TRIGGER, trigger_vtable, .id = "event_time", .doc = "a trigger");
+
 WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_component, &decoder_component,
             &text_component, &vat_component, &bucket_component, &big_component, &fresh_component, &words_component,
             &triage_component, &widest_component, &pair_component, &scorer_component, &rolling_sum_component,
             &rolling_count_component, &latest_component, &count_component, &sum_component, &min_by_component,
             &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
             &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component,
-            &match_component);
+            &match_component, &grouped_component, &tumbling_component, &by_gap_component, &at_end_component);

@@ -140,7 +140,7 @@ static void set_up_function(struct stage *g, uint32_t batch_rows)
     stage_side(g, "differ", "by: i64");
     stage_second(g, "b: i64, k: i64"); /* other columns than those of the first */
     stage_component(g, WEIR_JOIN_FUNCTION, "settled");
-    g->node->join = (struct weir_join_config){-5, 10, false};
+    g->node->join = (struct weir_join_config){.lower_ms = -5, .upper_ms = 10};
     weir_op_stage_key(g->node, "k");
     stage_second_key(g, "k");
     g->s.env.batch_rows = batch_rows;
