@@ -132,6 +132,29 @@ static void a_row_that_matches_many_is_joined_in_steps(void)
     stage_end(&g);
 }
 
+static void what_waits_goes_on_after_a_restore(void)
+{
+    struct stage g, second;
+    struct weir_snapshot all = {0};
+    join_init(&g, -5, 10, 7);
+    stage_feed(&g, "10 | 1, 1, a\n12 | 1, 2, null\n11 | 1, 3, c\n10 | 2, 4, d");
+    stage_feed_second(&g, "40 | 1, 5\n41 | 2, 6");
+    stage_watermark(&g, 20); /* those at 10 go */
+    CU_ASSERT_EQUAL_FATAL(g.op->class->snapshot(g.op, 1, &all), WEIR_OK);
+    stage_restore = &all;
+    join_init(&second, -5, 10, 7);
+    stage_restore = NULL;
+    stage_feed_second(&second, "20 | 1, 7\n20 | 2, 8");
+    stage_expect(&second, "20 | 1, 3, c, 1, 7\n20 | 1, 2, null, 1, 7\n");
+    stage_watermark(&second, 21); /* and now the one at 11 */
+    stage_feed_second(&second, "22 | 1, 9");
+    stage_feed(&second, "40 | 2, 10, x");
+    stage_expect(&second, "22 | 1, 2, null, 1, 9\n41 | 2, 10, x, 2, 6\n");
+    weir_snapshot_finish(&all);
+    stage_end(&g);
+    stage_end(&second);
+}
+
 /* ---- the function ---------------------------------------------------------------------------------------------------- */
 
 static void set_up_function(struct stage *g, uint32_t batch_rows)
@@ -209,6 +232,7 @@ WEIR_SUITE(interval_join) = {
     {"TRAP: what is due at the current watermark goes at the next", what_is_due_already_waits_for_the_next_watermark},
     {"rows out of order, and rows that are gone make room", rows_out_of_order_and_gone_rows_make_room},
     {"a row that matches many is joined in steps", a_row_that_matches_many_is_joined_in_steps},
+    {"what waits goes on after a restore", what_waits_goes_on_after_a_restore},
     {"a function makes what it likes of a pair", a_function_makes_what_it_likes_of_a_pair},
     {"a function that emits much stops between pairs", a_function_that_emits_much_stops_between_pairs},
     {"a function that fails is named", a_function_that_fails_is_named},
