@@ -270,7 +270,8 @@ void weir__build_connected(struct weir__job *, struct weir__flow *first, const c
 /* The keys of two flows that are read together, before either is attached. who: needs the keys; NULL: unknown. */
 void weir__build_side_keys(struct weir__job *, struct weir__flow *first, struct weir__flow *second,
                            const struct weir_value *at, const char *who, bool needed);
-/* job_join.c: `join:` or `cogroup:`; the flow that goes on is `first`, started for side 0. After the node's last step: plain names. */
+/* job_join.c: `join:` or `cogroup:`; the flow that goes on is `first`, started for side 0. After the node's last step: plain
+ * names. */
 void weir__build_join(struct weir__job *, struct weir__flow *first, const char *step);
 void weir__leave_join(struct weir__job *, struct weir__flow *);
 void weir__read_async(struct weir__job *, const struct weir__job_node *, struct weir_async_config *);
