@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "checkpoint/saved_internal.h"
+#include "data/row_codec.h"
 
 #define MOST_METADATA ((size_t)1 << 30)
 #define MOST_STATE    ((size_t)1 << 40)
@@ -206,17 +207,17 @@ static weir_status read_metadata(struct reader *r, const msgpack_object *root, s
     return status;
 }
 
-/* The map, then the checksum of its bytes, then nothing. */
+/* The map, then the checksum of its bytes, then nothing. Nothing is made of the map before the checksum fits. */
 static weir_status check_and_read(struct reader *r, const char *bytes, size_t n, struct weir_saved *s)
 {
+    size_t size = weir_msgpack_size((const uint8_t *)bytes, n), at = size;
     msgpack_unpacked root, hash;
-    size_t at = 0;
     msgpack_unpacked_init(&root);
     msgpack_unpacked_init(&hash);
-    bool whole = msgpack_unpack_next(&root, bytes, n, &at) == MSGPACK_UNPACK_SUCCESS;
-    uint64_t found = whole ? XXH3_64bits(bytes, at) : 0;
-    whole = whole && msgpack_unpack_next(&hash, bytes, n, &at) == MSGPACK_UNPACK_SUCCESS && at == n &&
-            hash.data.type == MSGPACK_OBJECT_POSITIVE_INTEGER && hash.data.via.u64 == found;
+    bool whole = size > 0 && weir_msgpack_size((const uint8_t *)bytes + size, n - size) == n - size && size < n &&
+                 msgpack_unpack_next(&hash, bytes, n, &at) == MSGPACK_UNPACK_SUCCESS &&
+                 hash.data.type == MSGPACK_OBJECT_POSITIVE_INTEGER && hash.data.via.u64 == XXH3_64bits(bytes, size) &&
+                 msgpack_unpack_next(&root, bytes, size, NULL) == MSGPACK_UNPACK_SUCCESS;
     weir_status status = whole ? read_metadata(r, &root.data, s) : refuse(r, WEIR__METADATA, "a map with its checksum");
     msgpack_unpacked_destroy(&root);
     msgpack_unpacked_destroy(&hash);

@@ -229,6 +229,12 @@ bool weir_is_msgpack(const uint8_t *p, size_t n)
     return skip_value(&in, MOST_DEPTH) && in.p == in.end;
 }
 
+size_t weir_msgpack_size(const uint8_t *p, size_t n)
+{
+    struct reader in = {p, p + n};
+    return skip_value(&in, MOST_DEPTH) ? (size_t)(in.p - p) : 0;
+}
+
 /* ---- one field into the builder ---------------------------------------------------------------------------------- */
 
 static weir_status put_text(struct weir_builder *b, uint32_t i, weir_str value)

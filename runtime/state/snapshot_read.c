@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "data/row_codec.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 
@@ -41,6 +42,13 @@ static weir_status not_ours(struct weir_error *error, const char *what)
 {
     return weir_error_set(error, WEIR_E_DATA, "expected %s, found something else; the file is damaged, or not one of weir's",
                           what);
+}
+
+/* The value at *at, which moves behind it. A damaged length is found before anything is allocated for it. */
+static bool next_value(msgpack_unpacked *tree, const uint8_t *bytes, size_t n, size_t *at)
+{
+    size_t size = weir_msgpack_size(bytes + *at, n - *at);
+    return size > 0 && msgpack_unpack_next(tree, (const char *)bytes, *at + size, at) == MSGPACK_UNPACK_SUCCESS;
 }
 
 static const msgpack_object *get(const msgpack_object *map, const char *name)
@@ -230,9 +238,9 @@ weir_status weir_restore_create(const uint8_t *header, size_t n, const struct we
     msgpack_unpacked tree;
     msgpack_unpacked_init(&tree);
     *restore = weir_alloc(sizeof **restore);
-    weir_status s = msgpack_unpack_next(&tree, (const char *)header, n, NULL) == MSGPACK_UNPACK_SUCCESS
-                        ? match_header(*restore, &tree.data, layouts, n_states, key, error)
-                        : not_ours(error, "a header of states");
+    size_t at = 0;
+    weir_status s = next_value(&tree, header, n, &at) ? match_header(*restore, &tree.data, layouts, n_states, key, error)
+                                                      : not_ours(error, "a header of states");
     msgpack_unpacked_destroy(&tree);
     if (s == WEIR_OK) return s;
     weir_restore_destroy(*restore);
@@ -526,7 +534,7 @@ weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entr
     size_t at = 0;
     msgpack_unpacked_init(&tree);
     while (s == WEIR_OK && at < n) {
-        if (msgpack_unpack_next(&tree, (const char *)entries, n, &at) != MSGPACK_UNPACK_SUCCESS)
+        if (!next_value(&tree, entries, n, &at))
             s = not_ours(error, "an entry");
         else
             s = put_entry(&e, &tree.data, group, timers, &key);
@@ -594,7 +602,7 @@ weir_status weir_restore_map(const struct weir_snapshot *from, uint32_t n, uint3
     size_t at = 0;
     msgpack_unpacked_init(&tree);
     while (s == WEIR_OK && at < list->bytes.n) {
-        bool read = msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS;
+        bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at);
         s = read ? put_pair(&e, &tree.data) : not_ours(error, "an entry of a map");
         set->ops->settle(set);
     }
@@ -629,8 +637,7 @@ weir_status weir_restore_splits(const struct weir_snapshot *from, uint32_t n,
         *any |= list != NULL;
         while (s == WEIR_OK && list && at < list->bytes.n) {
             struct weir_saved_split split;
-            bool read =
-                msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS;
+            bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at);
             s = read && read_split(&tree.data, &split) ? fn(arg, &split) : not_ours(error, "a split");
         }
     }
