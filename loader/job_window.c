@@ -420,6 +420,7 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
         out = weir__read_window_function(job, flow, function, node, aggregated, aggregate != NULL);
         weir_schema_release(aggregated);
     } else if (reduction) {
+        weir_schema_release(out); /* 'aggregate' beside it: a mistake that has been told */
         out = a.complete && reduced ? weir_schema_retain(reduced) : NULL;
         weir__set_output(node, "", out);
     } else {
