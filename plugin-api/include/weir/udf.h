@@ -6,20 +6,21 @@
  *   WEIR_MAP(T, ...)       weir_status T_row(T *me, weir_ctx *cx, weir_row in): puts every output column, emits nothing
  *   WEIR_FILTER(T, ...)    bool        T_keep(T *me, weir_ctx *cx, weir_row in)
  *   WEIR_PROCESS(T, ...)   weir_status T_row(T *me, weir_ctx *cx, weir_row in): emits any number of rows (flat_map, process)
- *   WEIR_KEYED(T, ...)     the same after key_by, with states; and weir_status T_timer(T *me, weir_ctx *, const weir_timer
- *   *) WEIR_KEYED_MAP, WEIR_KEYED_FILTER    map and filter with states
+ *   WEIR_KEYED(T, ...)     the same after key_by, with states; and
+ *                          weir_status T_timer(T *me, weir_ctx *cx, const weir_timer *t)
+ *   WEIR_KEYED_MAP, WEIR_KEYED_FILTER    map and filter with states
  *   WEIR_CO_MAP(T, ...)        of two inputs: T_first and T_second, like T_row of a map but for "*": each puts every column
  *   WEIR_CO_PROCESS(T, ...)    of two inputs: T_first and T_second, like T_row of a process (co-flat-map, co-process)
  *   WEIR_CO_KEYED(T, ...)      the same after key_by, with states; and T_timer
  *   WEIR_BROADCAST_PROCESS(T, ...)          T_row for the first input, T_broadcast for the second, which is broadcast
  *   WEIR_KEYED_BROADCAST_PROCESS(T, ...)    the same with the first one keyed; and T_timer
- *   WEIR_RICH_MAP, WEIR_RICH_PROCESS, ...  each of them with T_open and T_close as well
  *   WEIR_JOIN(T, ...)          weir_status T_join(T *me, weir_ctx *cx, weir_row first, weir_row second, int64_t time)
  *   WEIR_COGROUP(T, ...)       weir_status T_process(T *me, weir_ctx *cx, const weir_window *, const weir_batch *first,
  *                              const weir_batch *second)
  *   WEIR_ASYNC_LOOKUP(T, R, ...) a slow lookup for each row, many at a time: weir_status T_fetch(const T *me, weir_row in,
  *                          R *found, char why[WEIR_WHY]) waits on another thread; weir_status T_row(T *me, weir_ctx *cx,
  *                          weir_row in, const R *found) emits
+ *   WEIR_RICH_MAP, WEIR_RICH_CO_KEYED, WEIR_RICH_JOIN, ...    each of those above with T_open and T_close as well
  *   WEIR_COMPONENT(T, KIND, vtable, ...) any kind, with a vtable of your own: whole-batch code, sources, sinks
  *
  * and at the end of the file WEIR_PLUGIN("acme.billing", "1.0.0", &vat_component, ...). The trailing arguments of a
@@ -298,24 +299,79 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
     WEIR_RICH_VTABLE_(T, .process = T##_process_, .on_timer = T##_on_timer_)                                          \
     WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
 
+/* Two inputs. */
+#define WEIR_RICH_TIMER_VTABLE_(T)                                                                                    \
+    static weir_status T##_on_timer_(void *self, weir_ctx *cx, const weir_timer *t)                                   \
+    {                                                                                                                 \
+        return T##_timer((T *)self, cx, t);                                                                           \
+    }                                                                                                                 \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_, .on_timer = T##_on_timer_)
+#define WEIR_RICH_CO_MAP(T, ...)                                                                                      \
+    WEIR_CO_LOOP_(T, T##_first, T##_second, (void)0, (void)0, weir_emit(cx, 0, weir_time(in)))                        \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_RICH_CO_PROCESS(T, ...)                                                                                  \
+    WEIR_CO_LOOP_(T, T##_first, T##_second, (void)0, (void)0, WEIR_OK)                                                \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_RICH_CO_KEYED(T, ...)                                                                                    \
+    WEIR_CO_LOOP_(T, T##_first, T##_second, WEIR_USE_KEY_, WEIR_USE_KEY_, WEIR_OK)                                    \
+    WEIR_RICH_TIMER_VTABLE_(T)                                                                                        \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+#define WEIR_RICH_BROADCAST_PROCESS(T, ...)                                                                           \
+    WEIR_CO_LOOP_(T, T##_row, T##_broadcast, (void)0, (void)0, WEIR_OK)                                               \
+    WEIR_RICH_VTABLE_(T, .process = T##_process_)                                                                     \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, __VA_ARGS__)
+#define WEIR_RICH_KEYED_BROADCAST_PROCESS(T, ...)                                                                     \
+    WEIR_CO_LOOP_(T, T##_row, T##_broadcast, WEIR_USE_KEY_, (void)0, WEIR_OK)                                         \
+    WEIR_RICH_TIMER_VTABLE_(T)                                                                                        \
+    WEIR_COMPONENT(T, WEIR_OPERATOR, T##_vtable_, .flags = WEIR_NEEDS_KEY, __VA_ARGS__)
+
 /* ---- functions of joins ------------------------------------------------------------------------------------------ */
 
-#define WEIR_JOIN(T, ...)                                                                                             \
+#define WEIR_JOIN_CALL_(T)                                                                                            \
     static weir_status T##_join_(void *self, weir_ctx *cx, weir_row first, weir_row second, int64_t time)             \
     {                                                                                                                 \
         return T##_join((T *)self, cx, first, second, time);                                                          \
-    }                                                                                                                 \
-    static const weir_join_function T##_vtable_ = {.struct_size = sizeof(weir_join_function), .join = T##_join_};     \
-    WEIR_COMPONENT(T, WEIR_JOIN_FUNCTION, T##_vtable_, __VA_ARGS__)
-#define WEIR_COGROUP(T, ...)                                                                                          \
+    }
+#define WEIR_COGROUP_CALL_(T)                                                                                         \
     static weir_status T##_process_(void *self, weir_ctx *cx, const weir_window *window, const weir_batch *first,     \
                                     const weir_batch *second)                                                         \
     {                                                                                                                 \
         return T##_process((T *)self, cx, window, first, second);                                                     \
+    }
+#define WEIR_LIFE_CALLS_(T)                                                                                           \
+    static weir_status T##_open_(void *self, weir_ctx *cx)                                                            \
+    {                                                                                                                 \
+        return T##_open((T *)self, cx);                                                                               \
     }                                                                                                                 \
+    static void T##_close_(void *self, weir_ctx *cx)                                                                  \
+    {                                                                                                                 \
+        T##_close((T *)self, cx);                                                                                     \
+    }
+#define WEIR_JOIN(T, ...)                                                                                             \
+    WEIR_JOIN_CALL_(T)                                                                                                \
+    static const weir_join_function T##_vtable_ = {.struct_size = sizeof(weir_join_function), .join = T##_join_};     \
+    WEIR_COMPONENT(T, WEIR_JOIN_FUNCTION, T##_vtable_, __VA_ARGS__)
+#define WEIR_COGROUP(T, ...)                                                                                          \
+    WEIR_COGROUP_CALL_(T)                                                                                             \
     static const weir_cogroup_function T##_vtable_ = {.struct_size = sizeof(weir_cogroup_function),                   \
                                                       .process = T##_process_};                                       \
     WEIR_COMPONENT(T, WEIR_COGROUP_FUNCTION, T##_vtable_, __VA_ARGS__)
+/* The same with T_open and T_close, as WEIR_RICH_MAP has them. */
+#define WEIR_RICH_JOIN(T, ...)                                                                                        \
+    WEIR_JOIN_CALL_(T)                                                                                                \
+    WEIR_LIFE_CALLS_(T)                                                                                               \
+    static const weir_join_function T##_vtable_ = {.struct_size = sizeof(weir_join_function), .join = T##_join_,      \
+        .open = T##_open_, .close = T##_close_};                                                                      \
+    WEIR_COMPONENT(T, WEIR_JOIN_FUNCTION, T##_vtable_, __VA_ARGS__)
+#define WEIR_RICH_COGROUP(T, ...)                                                                                     \
+    WEIR_COGROUP_CALL_(T)                                                                                             \
+    WEIR_LIFE_CALLS_(T)                                                                                               \
+    static const weir_cogroup_function T##_vtable_ = {.struct_size = sizeof(weir_cogroup_function), .process = T##_process_,\
+        .open = T##_open_, .close = T##_close_};                                                                      \
+    WEIR_COMPONENT(T, WEIR_COGROUP_FUNCTION, T##_vtable_, __VA_ARGS__)
+
 /* ---- lookups ----------------------------------------------------------------------------------------------------- */
 
 #define WEIR_WHY sizeof(((weir_answer *)0)->why)

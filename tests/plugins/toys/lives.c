@@ -252,7 +252,72 @@ static const weir_decoder decoder_vtable = {OPEN_CLOSE(decoder, weir_decoder), .
                                             .decode = decoder_decode};
 LIFE_COMPONENT(decoder, WEIR_DECODER, .out = "n:i64");
 
+/* ---- two inputs, declared by macros ------------------------------------------------------------------------------ */
+
+#define RICH_LIFE(kind)                                                                             \
+    typedef life kind##_life;                                                                       \
+    static weir_status kind##_life_open(kind##_life *me, weir_ctx *cx)                              \
+    {                                                                                               \
+        weir_status s = tell_life(me, cx, "open", #kind);                                           \
+        bool fails = me->fails && weir_about(cx)->subtask == 0;                                     \
+        return s == WEIR_OK && fails ? weir_fail(cx, WEIR_E_IO, "the " #kind " will not open") : s; \
+    }                                                                                               \
+    static void kind##_life_close(kind##_life *me, weir_ctx *cx)                                    \
+    {                                                                                               \
+        (void)tell_life(me, cx, "close", #kind);                                                    \
+    }
+#define TAKES(kind, row)                                                             \
+    static weir_status kind##_life_##row(kind##_life *me, weir_ctx *cx, weir_row in) \
+    {                                                                                \
+        (void)me;                                                                    \
+        weir_put_i64(cx, 0, 0, weir_i64(in, 0));                                     \
+        return WEIR_OK;                                                              \
+    }
+#define HAS_TIMER(kind)                                                                      \
+    static weir_status kind##_life_timer(kind##_life *me, weir_ctx *cx, const weir_timer *t) \
+    {                                                                                        \
+        (void)me, (void)cx, (void)t;                                                         \
+        return WEIR_OK;                                                                      \
+    }
+#define RICH(MACRO, kind, ...)                                                                          \
+    MACRO(kind##_life, .id = "life_" #kind, .doc = "tells", .in = "a(n:i64), b(n:i64)", .out = "n:i64", \
+          WEIR_OPTIONS(life_options), __VA_ARGS__)
+
+typedef struct name {
+    int64_t n;
+} name;
+static const weir_field names[] = {WEIR_MEMBER(name, n)};
+static const weir_state broadcast[] = {WEIR_BROADCAST_STATE("all", name, names, name, names)};
+
+RICH_LIFE(co_map) TAKES(co_map, first) TAKES(co_map, second) RICH(WEIR_RICH_CO_MAP, co_map, .flags = 0);
+RICH_LIFE(co_process) TAKES(co_process, first) TAKES(co_process, second) RICH(WEIR_RICH_CO_PROCESS, co_process, .flags = 0);
+RICH_LIFE(co_keyed)
+TAKES(co_keyed, first) TAKES(co_keyed, second) HAS_TIMER(co_keyed) RICH(WEIR_RICH_CO_KEYED, co_keyed, .sides = "x(n:i64)");
+RICH_LIFE(broadcast)
+TAKES(broadcast, row) TAKES(broadcast, broadcast) RICH(WEIR_RICH_BROADCAST_PROCESS, broadcast, WEIR_STATES(broadcast));
+RICH_LIFE(keyed_broadcast)
+TAKES(keyed_broadcast, row) TAKES(keyed_broadcast, broadcast) HAS_TIMER(keyed_broadcast)
+    RICH(WEIR_RICH_KEYED_BROADCAST_PROCESS, keyed_broadcast, WEIR_STATES(broadcast));
+
+RICH_LIFE(join)
+static weir_status join_life_join(join_life *me, weir_ctx *cx, weir_row a, weir_row b, int64_t time)
+{
+    (void)me, (void)cx, (void)a, (void)b, (void)time;
+    return WEIR_OK;
+}
+RICH(WEIR_RICH_JOIN, join, .flags = 0);
+RICH_LIFE(cogroup)
+static weir_status cogroup_life_process(cogroup_life *me, weir_ctx *cx, const weir_window *window, const weir_batch *a,
+                                        const weir_batch *b)
+{
+    (void)me, (void)cx, (void)window, (void)a, (void)b;
+    return WEIR_OK;
+}
+RICH(WEIR_RICH_COGROUP, cogroup, .flags = 0);
+
 WEIR_PLUGIN("test.toy_lives", "1.0.0", &source_life_component, &operator_life_component, &reducer_life_component,
             &partitioner_life_component, &generator_life_component, &assigner_life_component, &trigger_life_component,
             &evictor_life_component, &window_life_component, &aggregate_life_component, &sink_life_component,
-            &encoder_life_component, &decoder_life_component);
+            &encoder_life_component, &decoder_life_component, &co_map_life_component, &co_process_life_component,
+            &co_keyed_life_component, &broadcast_life_component, &keyed_broadcast_life_component, &join_life_component,
+            &cogroup_life_component);

@@ -15,8 +15,10 @@
 #define MOST    512
 #define ATTEMPT 3
 
-static const char *const kinds[] = {"source",  "generator", "operator",  "partitioner", "reducer", "assigner", "trigger",
-                                    "evictor", "window",    "aggregate", "sink",        "encoder", "decoder",  NULL};
+static const char *const kinds[] = {"source",  "generator", "operator",   "partitioner", "reducer",   "assigner",
+                                    "trigger", "evictor",   "window",     "aggregate",   "sink",      "encoder",
+                                    "decoder", "co_map",    "co_process", "co_keyed",    "broadcast", "keyed_broadcast",
+                                    "join",    "cogroup",   NULL};
 
 /* One line that a component printed. */
 struct event {
@@ -75,6 +77,14 @@ static char *manifest(const char *failing, bool endless)
         {"  - {id: last, from: reduced, sink: ", "sink", "}\n"},
         {"  - {id: printed, from: windows, sink: {print: {format: ", "encoder", "}}}\n"},
         {"  - {id: files, source: {file: {path: " WEIR_SOURCE_DIR "/CHANGELOG.md, format: ", "decoder", "}}}\n"},
+        {"  - {id: mapped, from: {a: timed, b: timed}, map: ", "co_map", "}\n"},
+        {"  - {id: processed, from: {a: timed, b: timed}, process: ", "co_process", "}\n"},
+        {"  - {id: keyed, from: {a: timed, b: timed}, key_by: n, process: ", "co_keyed", "}\n"},
+        {"  - {id: cast, from: {a: timed, b: timed}, process: ", "broadcast", "}\n"},
+        {"  - {id: keyed_cast, from: {a: timed, b: timed}, key_by: {a: n}, process: ", "keyed_broadcast", "}\n"},
+        {"  - {id: joined, from: {a: timed, b: timed}, key_by: n, join: {interval: {from: 0s, to: 1ms}, function: ", "join",
+         "}}\n"},
+        {"  - {id: grouped, from: {a: timed, b: timed}, key_by: n, window: {tumbling: 10ms}, cogroup: ", "cogroup", "}\n"},
     };
     struct weir_text t = {0};
     weir_text_add(&t, "job: lives\ndefaults: {max_parallelism: 64}\nnodes:\n");
@@ -86,7 +96,9 @@ static char *manifest(const char *failing, bool endless)
         else
             weir_text_add(&t, "{life_%s: {fails: %s}}%s", kind, fails, nodes[i][2]);
     }
-    weir_text_add(&t, "  - {id: summed, from: sums, sink: discard}\n  - {id: read, from: files, sink: discard}\n");
+    weir_text_add(&t,
+                  "  - {id: summed, from: sums, sink: discard}\n  - {id: read, from: files, sink: discard}\n"
+                  "  - {id: rest, from: [mapped, processed, keyed, cast, keyed_cast, joined, grouped], sink: discard}\n");
     return weir_text_take(&t);
 }
 
