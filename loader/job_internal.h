@@ -191,6 +191,15 @@ bool weir__check_field_name(struct weir__job *, const struct weir_value *name);
 int32_t weir__find_field(struct weir__job *, const struct weir_value *, const char *name, struct weir_schema *,
                          const char *stream);
 char *weir__field_help(const char *name, const struct weir_schema *);
+const char *weir__type_class(const struct weir_item *); /* "a number" */
+bool weir__type_fits(const struct weir_item *, weir_type);
+
+/* ---- job_format.c --------------------------------------------------------------------------------------------------- */
+
+/* Whether the encoders and decoders inside a sink or a source find what they need among the fields (NULL: unknown). */
+void weir__check_formats(struct weir__job *, const struct weir__use *, const struct weir_schema *fields, const char *stream);
+/* What a component is given through a complete binding. The caller owns it. */
+struct weir_schema *weir__bound_fields(const struct weir__binding *, const struct weir_schema *);
 
 /* ---- job_expr.c ----------------------------------------------------------------------------------------------------- */
 

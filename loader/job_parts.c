@@ -335,7 +335,7 @@ static void read_options(struct weir__job *job, struct weir__use *use, weir_kind
         if (i >= 0) {
             given[i] = true;
             set_option(job, use, key->text, value, fields);
-        } else if (strcmp(key->text, "args") == 0 && use->info->in) {
+        } else if (strcmp(key->text, "args") == 0 && use->info->in && kind != WEIR_ENCODER && kind != WEIR_DECODER) {
             use->args = value;
         } else if (strcmp(key->text, "malformed") == 0 && kind == WEIR_SOURCE) {
             use->malformed = value;

@@ -100,7 +100,7 @@ struct weir_schema *weir__read_schema(struct weir__job *job, const struct weir_v
 
 /* ---- inputs --------------------------------------------------------------------------------------------------------- */
 
-static const char *type_class(const struct weir_item *item)
+const char *weir__type_class(const struct weir_item *item)
 {
     switch (item->type_kind) {
     case WEIR_ITEM_NUMBER: return "a number";
@@ -111,7 +111,7 @@ static const char *type_class(const struct weir_item *item)
     }
 }
 
-static bool type_fits(const struct weir_item *item, weir_type type)
+bool weir__type_fits(const struct weir_item *item, weir_type type)
 {
     switch (item->type_kind) {
     case WEIR_ITEM_NUMBER: return weir_type_is_number(type);
@@ -182,7 +182,7 @@ static void say_missing(struct binder *b, const struct weir_item *item, const ch
         help = weir_format("bind it with %s; %s", bind, near);
     weir_free(bind);
     weir__say(b->job, b->use->at, help, "'%s' reads a field '%s' (%s), but %s has none of that name", b->use->name, input,
-              type_class(item), b->stream);
+              weir__type_class(item), b->stream);
     weir_free(near);
 }
 
@@ -192,7 +192,7 @@ static void say_mismatch(struct binder *b, const struct weir_item *item, const c
     const struct weir_value *blame = at ? at : b->use->at;
     char *bound = strcmp(input, field->name) == 0 ? weir_strdup("") : weir_format(", bound to '%s',", field->name);
     weir__say_part(b->job, blame, at ? field->name : b->use->name, NULL, "'%s' needs '%s'%s to be %s, but '%s' of %s is %s",
-                   b->use->name, input, bound, type_class(item), field->name, b->stream,
+                   b->use->name, input, bound, weir__type_class(item), field->name, b->stream,
                    weir_type_name((weir_type)field->type));
     weir_free(bound);
     b->to->complete = false;
@@ -220,7 +220,7 @@ static void bind_field(struct binder *b, size_t i, const struct weir_item *item)
         return;
     }
     const weir_schema_field *f = weir_schema_field_at(b->schema, (uint32_t)field);
-    if (!type_fits(item, (weir_type)f->type)) say_mismatch(b, item, input, at, f);
+    if (!weir__type_fits(item, (weir_type)f->type)) say_mismatch(b, item, input, at, f);
     b->to->null_in |= f->nullable && !item->nullable;
     b->to->field_of_item[i] = field;
     add_arg(b->to, (uint32_t)field);

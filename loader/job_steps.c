@@ -527,6 +527,7 @@ static struct weir_schema *source_fields(struct step *s)
         if (!key && inf.used_declared && s->use.complete)
             weir__say(s->job, s->use.at, weir_strdup("say the fields and their types: schema: {user: string, amount: f64?}"),
                       "'%s' needs a schema", s->use.name);
+        if (inf.used_declared && s->use.complete) weir__check_formats(s->job, &s->use, declared, "the schema");
     }
     weir_schema_release(declared);
     return out;
@@ -587,6 +588,11 @@ static void build_sink(struct weir__job *job, struct weir__flow *flow)
     weir__use_component(job, weir_value_get(flow->node->value, "sink"), WEIR_SINK, flow->schema, flow->name, &s.use);
     bind_step(&s);
     check_one_file(job, flow->node, &s.use);
+    if (s.use.info && s.binding.complete) {
+        struct weir_schema *given = weir__bound_fields(&s.binding, flow->schema);
+        weir__check_formats(job, &s.use, given, flow->name);
+        weir_schema_release(given);
+    }
     s.node = weir__attach(job, flow, WEIR_NODE_SINK, "sink", flow->node->value);
     s.node->part = s.use.part;
     s.node->blocking = weir__part_is_blocking(s.use.part);

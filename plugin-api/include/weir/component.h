@@ -25,6 +25,10 @@
  *
  * Inputs bind to the stream's fields by name, or as the node's `args: {amount: total}` says.
  *
+ * Formats are given what their owners are, and nothing is bound for them: .in of an encoder says which fields the input of
+ * its sink must have, .in of a decoder which fields the node's `schema:` must have. They look them up by name
+ * (weir_schema_index).
+ *
  * Two inputs (operators, and functions of joins): .in has the form of `sides`: "orders(order:string, amount:f64),
  * payments(order_id:string)". They are ports 0 and 1 of `process`, in that order, and a manifest names them: `from: {orders:
  * NODE, payments: NODE}`. In .out and .sides, "*" and "@in" mean the first input's fields; "*" then fits only what is

@@ -62,6 +62,15 @@ static inline const weir_schema_field *weir_schema_at(const weir_schema_view *s,
     return (const weir_schema_field *)(const void *)((const char *)s->fields + (size_t)i * s->field_stride);
 }
 
+/* The field of that name; -1 when there is none. */
+static inline int32_t weir_schema_index(const weir_schema_view *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_fields; i++) {
+        if (strcmp(weir_schema_at(s, i)->name, name) == 0) return (int32_t)i;
+    }
+    return -1;
+}
+
 /* ---- reading a row ------------------------------------------------------------------------------------------- */
 
 typedef struct weir_row {

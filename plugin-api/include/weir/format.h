@@ -40,7 +40,8 @@ typedef struct weir_decoder {
 /* Required: encode. The others may be NULL. */
 typedef struct weir_encoder {
     uint32_t struct_size, flags;
-    /* [task] The schema is input_schema(cx, 0) of the sink that owns it. */
+    /* [task] The schema is input_schema(cx, 0) of the sink that owns it. The fields declared as .in are in it, somewhere,
+     * each of its type, and without nulls where it is declared without '?'. */
     weir_status (*open)(void *self, weir_ctx *);
     weir_status (*begin)(void *self, weir_ctx *, weir_blob *to); /* a new file or stream starts: header */
     weir_status (*encode)(void *self, weir_ctx *, const weir_batch *, int64_t from, int64_t until, weir_blob *to);

@@ -96,6 +96,13 @@ typedef struct text {
 } text;
 WEIR_COMPONENT(text, WEIR_DECODER, decoder_vtable, .id = "text", .doc = "lines as they are", .out = "line:string");
 
+typedef struct keyed_lines {
+    const char *by;
+} keyed_lines;
+static const weir_option keyed_lines_options[] = {WEIR_OPTION(keyed_lines, by, .def = "key", .doc = "field of the key")};
+WEIR_COMPONENT(keyed_lines, WEIR_DECODER, decoder_vtable, .id = "keyed_lines", .doc = "key, then values",
+               .in = "{by}:string, at:timestamp?", .out = "$schema", WEIR_OPTIONS(keyed_lines_options));
+
 /* ---- maps, filters -------------------------------------------------------------------------------------------------- */
 
 typedef struct vat {
@@ -319,6 +326,25 @@ static weir_status write_all(void *self, weir_ctx *cx, const weir_batch *b, int6
 }
 static const weir_sink sink_vtable = {
     .struct_size = sizeof(weir_sink), .open = source_open, .write = write_all, .close = source_close};
+static weir_status encode(void *self, weir_ctx *cx, const weir_batch *batch, int64_t from, int64_t until, weir_blob *to)
+{
+    (void)self, (void)cx, (void)batch, (void)from, (void)until, (void)to;
+    return WEIR_OK;
+}
+static const weir_encoder encoder_vtable = {.struct_size = sizeof(weir_encoder), .encode = encode};
+typedef count invoice;
+WEIR_COMPONENT(invoice, WEIR_ENCODER, encoder_vtable, .id = "invoice", .doc = "to be paid",
+               .in = "user:string, total:number, at:timestamp?");
+typedef count letter;
+WEIR_COMPONENT(letter, WEIR_ENCODER, encoder_vtable, .id = "letter", .doc = "a letter", .in = "text:string");
+typedef struct posted {
+    weir_part format;
+} posted;
+static const weir_option posted_options[] = {
+    WEIR_OPTION(posted, format, .def = "letter", .accepts = WEIR_ENCODER, .doc = "what")};
+WEIR_COMPONENT(posted, WEIR_SINK, sink_vtable, .id = "posted", .doc = "by post", .in = "user:string, total:i64",
+               WEIR_OPTIONS(posted_options));
+
 typedef struct file {
     const char *path;
     weir_part format;
@@ -441,4 +467,5 @@ WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_c
             &rolling_count_component, &latest_component, &count_component, &sum_component, &min_by_component,
             &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
             &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component,
-            &match_component, &grouped_component, &tumbling_component, &by_gap_component, &at_end_component);
+            &match_component, &grouped_component, &tumbling_component, &by_gap_component, &at_end_component,
+            &keyed_lines_component, &invoice_component, &letter_component, &posted_component);

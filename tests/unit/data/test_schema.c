@@ -163,11 +163,25 @@ static void reads_side_outputs(void)
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
 }
 
+static void plugins_find_fields_by_name(void)
+{
+    struct wide {
+        weir_schema_field field;
+        int64_t later; /* of a later ABI: the stride is what counts */
+    } fields[] = {{{"user", WEIR_STRING, 0}, 7}, {{"total", WEIR_I64, 1}, 8}};
+    weir_schema_view view = {
+        .struct_size = sizeof view, .n_fields = 2, .field_stride = sizeof *fields, .fields = &fields[0].field};
+    CU_ASSERT_EQUAL(weir_schema_index(&view, "user"), 0);
+    CU_ASSERT_EQUAL(weir_schema_index(&view, "total"), 1);
+    CU_ASSERT_EQUAL(weir_schema_index(&view, "tota"), -1);
+}
+
 WEIR_SUITE(schema) = {
     {"holds, finds, compares and prints fields", holds_fields},
     {"knows what is true of each type", knows_types},
     {"reads schema text", reads_schema_text},
     {"refuses bad schema text with its column", refuses_bad_schema_text},
     {"reads side outputs", reads_side_outputs},
+    {"plugins find fields by name", plugins_find_fields_by_name},
     {NULL, NULL},
 };
