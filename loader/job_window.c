@@ -81,6 +81,22 @@ static void read_lateness(struct weir__job *job, const struct weir_value *window
     if (late) to->late_output = weir__read_choice(job, late, "late", lates) == 0;
 }
 
+/* TRAP: windows of the clock and global ones have no lateness. Who asks for it would wait for records that never come. */
+static void check_lateness(struct weir__job *job, const struct weir_value *window, const struct weir_window_config *to)
+{
+    if (to->kind != WEIR_WINDOW_GENERAL || !to->assigner || weir__is_event_window(to)) return;
+    bool clock = to->assigner->info->flags & WEIR_CLOCK_WINDOWS;
+    const char *why = clock ? "windows of the clock end when the clock says so, and no record comes too late for them"
+                            : "these windows never end, and no record comes too late for them";
+    if (to->lateness_ms > 0)
+        weir__say(job, weir_value_key(window, "lateness"),
+                  weir_strdup(clock ? "take it away, or use windows of event time (`time: event`)" : "take it away"),
+                  "'lateness' is for windows of event time: %s", why);
+    if (to->late_output)
+        weir__say(job, weir_value_key(window, "late"), weir_strdup("take it away: the output would stay empty"),
+                  "'late' is for windows of event time: %s", why);
+}
+
 static void read_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
                         struct weir_window_config *to)
 {
@@ -94,6 +110,7 @@ static void read_window(struct weir__job *job, struct weir__flow *flow, const st
     else
         read_kind(job, window, to);
     read_lateness(job, window, to);
+    check_lateness(job, window, to);
 }
 
 void weir__read_join_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
@@ -110,6 +127,7 @@ void weir__read_join_window(struct weir__job *job, struct weir__flow *flow, cons
     if (!weir_value_key(window, "function") && !weir_value_key(window, "all")) weir__check_keys(job, window, keys, NULL);
     weir__read_window_parts(job, flow, window, to);
     read_lateness(job, window, to);
+    check_lateness(job, window, to);
 }
 
 /* ---- aggregates ----------------------------------------------------------------------------------------------------- */

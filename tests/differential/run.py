@@ -100,6 +100,11 @@ def evictor_part(evictor):
     return {name: {"field": "value", "threshold": evictor["threshold"], "after": after}}
 
 
+def ends_by_event_time(case):
+    assigner = case["assigner"]
+    return assigner["kind"] not in ("global", "count", "count_sliding") and assigner.get("time") != "processing"
+
+
 def window_node(case):
     window = assigner_part(case["assigner"])
     trigger = case["trigger"] or ({"kind": "never"} if case["assigner"]["kind"] == "global" else None)
@@ -107,9 +112,9 @@ def window_node(case):
         window["trigger"] = trigger_part(trigger)
     if case["evictor"]:
         window["evictor"] = evictor_part(case["evictor"])
-    if case["lateness"]:
+    if case["lateness"] and ends_by_event_time(case):  # else a manifest must not say it, as it means nothing
         window["lateness"] = ms(case["lateness"])
-    window["late"] = "side_output" if case["late_output"] else "drop"
+    window["late"] = "side_output" if case["late_output"] and ends_by_event_time(case) else "drop"
     node = {"id": "w", "from": ["s%d" % i for i in range(len(case["sources"]))], "window": window}
     if case["keyed"]:
         node["key_by"] = "key"
@@ -131,7 +136,7 @@ def manifest(case):
     nodes = [source_node(case, index) for index in range(len(case["sources"]))]
     nodes.append(window_node(case))
     nodes.append({"id": "out", "from": "w", "parallelism": parallelism, "sink": {"ledger": {"name": "out"}}})
-    if case["late_output"]:
+    if case["late_output"] and ends_by_event_time(case):
         nodes.append({"id": "late", "from": "w.late", "parallelism": parallelism, "sink": {"ledger": {"name": "late"}}})
     defaults = {"batch_rows": case["batch_rows"], "channel_batches": case["channel_batches"],
                 "chaining": case["schedule_seed"] % 4 != 0}
@@ -182,7 +187,7 @@ def read_result(case, lines):
             counted = int(line.split()[2])
         else:
             raise ValueError("unexpected line: " + line)
-    if not case["late_output"]:
+    if not case["late_output"] or not ends_by_event_time(case):
         actual["dropped"] = counted
     elif counted != len(actual["late"]):
         raise ValueError("%d rows came out late, but %s were counted" % (len(actual["late"]), counted))
