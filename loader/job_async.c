@@ -1,5 +1,6 @@
 /* loader/job_async.c - the keys that stand beside `async:`: how many rows, in which order, for how long, on how many
  * threads. */
+#include "base/alloc.h"
 #include "loader/job_internal.h"
 
 #define MOST_IN_FLIGHT 100000
@@ -20,7 +21,8 @@ void weir__read_async(struct weir__job *job, const struct weir__job_node *node, 
                                      .threads = WEIR_ASYNC_THREADS};
     if (order) to->ordered = weir__read_choice(job, order, "order", orders) <= 0;
     if (capacity) (void)weir__read_count(job, capacity, "capacity", 1, MOST_IN_FLIGHT, &to->capacity);
-    if (timeout) (void)weir__read_duration(job, timeout, "timeout", &to->timeout_ms);
+    if (timeout && weir__read_duration(job, timeout, "timeout", &to->timeout_ms) && to->timeout_ms < 0)
+        weir__say(job, timeout, weir_strdup("0s waits for ever"), "timeout must not be negative");
     if (threads) (void)weir__read_count(job, threads, "threads", 1, MOST_THREADS, &to->threads);
 }
 

@@ -201,6 +201,14 @@ static struct weir_stream_node *attach(struct connection *c, const char *step)
 void weir__build_connected(struct weir__job *job, struct weir__flow *first, const char *step, const struct weir_value *value)
 {
     struct connection c = {.job = job, .first = first};
+    if (weir__is_call(value)) {
+        weir__say(job, weir_value_key(value, "call"), weir_strdup("put it in a node of its own, before or after this one"),
+                  "a C function reads one stream, but this node has two inputs");
+        first->node->ports_unknown = true;
+        weir_schema_release(first->schema);
+        first->schema = NULL;
+        return;
+    }
     const struct weir_component_info *info = weir__peek_component(job, value, WEIR_OPERATOR);
     weir__flow_start(job, first->node, 1, &c.second);
     bool fits = info && match_inputs(&c, info);

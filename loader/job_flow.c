@@ -18,6 +18,14 @@ uint32_t *weir__copy_indexes(const uint32_t *from, size_t n)
 
 /* ---- what comes in -------------------------------------------------------------------------------------------------- */
 
+/* Ports that are there when a key asks for them. */
+static const char *asked_for(const char *port)
+{
+    if (strncmp(port, "late", 4) == 0) return "late: side_output";
+    if (strcmp(port, "errors") == 0) return "errors: side_output";
+    return strcmp(port, "malformed") == 0 ? "malformed: side_output" : NULL;
+}
+
 static void say_no_port(struct weir__job *job, const struct weir__input *input)
 {
     const char **ports = weir_alloc_array(input->node->n_outputs + 1, sizeof *ports);
@@ -29,7 +37,9 @@ static void say_no_port(struct weir__job *job, const struct weir__input *input)
         weir_text_add(&all, "%s%s", n ? ", " : "its side outputs are: ", port);
         ports[n++] = port;
     }
-    char *help = weir__near(input->port, ports, n, n ? weir_text_get(&all) : "it has no side outputs");
+    if (n == 0) weir_text_add(&all, "it has no side outputs");
+    if (n == 0 && asked_for(input->port)) weir_text_add(&all, "; `%s` is what gives a node one", asked_for(input->port));
+    char *help = weir__near(input->port, ports, n, weir_text_get(&all));
     weir__say_part(job, input->value, input->port, help, "'%s' has no output '%s'", input->id, input->port);
     weir_text_finish(&all);
     weir_free(ports);

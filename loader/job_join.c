@@ -282,6 +282,13 @@ static void build_where(struct joint *j, const struct weir_value *where)
                   "a join with a function has no 'where': what comes out is the function's");
         return;
     }
+    if (where->kind != WEIR_VALUE_SCALAR) {
+        char *found = weir__found(where);
+        weir__say(j->job, where, NULL, "where: expected a condition such as %s.a = %s.b, found %s",
+                  j->first->node->sides[0]->text, j->first->node->sides[1]->text, found);
+        weir_free(found);
+        return;
+    }
     if (!weir__read_text(j->job, where, "where", &text)) return;
     struct weir_stream_node *node = weir__attach(j->job, flow, WEIR_NODE_EXPR, "where", where);
     node->title = weir_format("where %s", where->secret ? "?" : text);

@@ -191,6 +191,16 @@ static void read_input(struct weir__job *job, struct weir__job_node *node, uint3
         return;
     }
     const struct weir_value *input = weir_value_get(value, "input");
+    const char *name = value->n == 1 ? value->pairs[0].key->text : NULL;
+    char *near = name ? weir__near(name, keys, 2, NULL) : NULL;
+    bool named = name && !input && !weir_value_key(value, "partition") && !near;
+    weir_free(near);
+    if (named) {
+        weir__say(job, value->pairs[0].key, weir_format("from: NODE; or two of them: from: {%s: NODE, OTHER: NODE}", name),
+                  "a single input has no name");
+        node->ports_unknown = true;
+        return;
+    }
     weir__check_keys(job, value, keys, NULL);
     if (input)
         add_input(job, node, side, input, weir_value_get(value, "partition"));

@@ -619,6 +619,7 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
                       node->sides[1]->text);
     }
     node->main_step = step;
+    weir__refuse_async_keys(job, node);
     if (strcmp(step, "process") == 0 || strcmp(step, "map") == 0 || strcmp(step, "flat_map") == 0) {
         weir__build_connected(job, flow, step, weir_value_get(node->value, step));
     } else if (is_join(step)) {

@@ -461,6 +461,40 @@ static const weir_trigger trigger_vtable = {
     .struct_size = sizeof(weir_trigger), .on_row = never_on_row, .on_timer = never_on_timer};
 WEIR_COMPONENT(at_end, WEIR_TRIGGER, trigger_vtable, .id = "event_time", .doc = "a trigger");
 
+typedef struct clocked {
+    int64_t size, offset;
+} clocked;
+static const weir_option clocked_options[] = {
+    WEIR_OPTION_OF(clocked, size, WEIR_OPT_DURATION, .min = "1ms", .doc = "how long"),
+    WEIR_OPTION_OF(clocked, offset, WEIR_OPT_DURATION, .def = "0s", .doc = "first start")};
+WEIR_COMPONENT(clocked, WEIR_WINDOW_ASSIGNER, assigner_vtable, .id = "tumbling_processing", .doc = "windows",
+               .flags = WEIR_CLOCK_WINDOWS, WEIR_OPTIONS(clocked_options));
+typedef count endless;
+WEIR_COMPONENT(endless, WEIR_WINDOW_ASSIGNER, assigner_vtable, .id = "global", .doc = "one window");
+typedef count by_clock;
+WEIR_COMPONENT(by_clock, WEIR_TRIGGER, trigger_vtable, .id = "processing_time", .doc = "a trigger");
+typedef struct purging {
+    weir_part trigger;
+} purging;
+static const weir_option purging_options[] = {WEIR_OPTION(purging, trigger, .accepts = WEIR_TRIGGER, .doc = "which")};
+WEIR_COMPONENT(purging, WEIR_TRIGGER, trigger_vtable, .id = "purging", .doc = "a trigger", WEIR_OPTIONS(purging_options));
+
+typedef count price;
+static weir_status price_start(void *self, weir_ctx *cx, weir_row in, uint64_t request)
+{
+    (void)self, (void)in;
+    weir_complete(cx, request, WEIR_OK, NULL, 0);
+    return WEIR_OK;
+}
+static weir_status price_result(void *self, weir_ctx *cx, weir_row in, weir_status s, const void *data, size_t n)
+{
+    (void)self, (void)cx, (void)in, (void)data, (void)n;
+    return s;
+}
+static const weir_async price_vtable = {.struct_size = sizeof(weir_async), .start = price_start, .result = price_result};
+WEIR_COMPONENT(price, WEIR_ASYNC, price_vtable, .id = "price", .doc = "looks prices up", .in = "page:string",
+               .out = "*, price:f64");
+
 WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_component, &decoder_component,
             &text_component, &vat_component, &bucket_component, &big_component, &fresh_component, &words_component,
             &triage_component, &widest_component, &pair_component, &scorer_component, &rolling_sum_component,
@@ -468,4 +502,5 @@ WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_c
             &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
             &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component,
             &match_component, &grouped_component, &tumbling_component, &by_gap_component, &at_end_component,
-            &keyed_lines_component, &invoice_component, &letter_component, &posted_component);
+            &keyed_lines_component, &invoice_component, &letter_component, &posted_component, &clocked_component,
+            &endless_component, &by_clock_component, &purging_component, &price_component);

@@ -74,7 +74,7 @@ static void every_broken_manifest_is_told_as_expected(void)
     struct weir_registry *registry = open_registry();
     glob_t found;
     CU_ASSERT_EQUAL_FATAL(glob(FOLDER "/*.yaml", 0, NULL, &found), 0);
-    CU_ASSERT(found.gl_pathc >= 40);
+    CU_ASSERT(found.gl_pathc >= 60);
     for (size_t i = 0; i < found.gl_pathc; i++) check_manifest(registry, found.gl_pathv[i]);
     globfree(&found);
     weir_registry_destroy(registry);
@@ -146,6 +146,40 @@ static void a_plugin_that_is_not_there_is_a_plugin_problem(void)
     weir_registry_destroy(registry);
 }
 
+/* `plugins:` takes files, directories and names; what cannot be read is said where it stands, each by itself. */
+static void what_plugins_name_is_checked_where_it_stands(void)
+{
+    static const struct {
+        const char *plugins, *at, *says;
+    } cases[] = {
+        {"[./nowhere/]", "job.yaml:2:11: error: ", FOLDER "/nowhere"},
+        {"./nowhere", "job.yaml:2:10: error: ", FOLDER "/nowhere"},
+        {"[../good.yaml]", "job.yaml:2:11: error: ", "good.yaml"},
+        {"[{path: ./x.so}]", "job.yaml:2:11: error: ", "expected the path of a plugin file or of a directory of them"},
+        {"[[./x.so]]", "job.yaml:2:11: error: ", "expected the path of a plugin file or of a directory of them"},
+        {"{kit: ./x.so}", "job.yaml:2:10: error: ", "expected a list of plugin files or directories, found a mapping"},
+        {"[\"\"]", "job.yaml:2:11: error: ", ""},
+        {"[nosuchplugin]", "job.yaml:2:11: error: ", "nosuchplugin"},
+        {"[./, ./nowhere/, ./none.so]", "job.yaml:2:15: error: ", FOLDER "/nowhere"},
+        {"[./, ./nowhere/, ./none.so]", "job.yaml:2:27: error: ", FOLDER "/none.so"},
+    };
+    for (size_t i = 0; i < WEIR_LEN(cases); i++) {
+        struct weir_registry *registry = open_registry();
+        char *manifest = weir_format("job: j\nplugins: %s\nnodes:\n  - {id: in, source: clicks}\n  - {id: out, from: in, "
+                                     "sink: print}\n",
+                                     cases[i].plugins);
+        weir_status status;
+        char *found = problems_of(registry, manifest, strlen(manifest), "job.yaml", &status);
+        CU_ASSERT_NOT_EQUAL(status, WEIR_OK);
+        WEIR_ASSERT_CONTAINS(found, cases[i].at);
+        WEIR_ASSERT_CONTAINS(found, cases[i].says);
+        CU_ASSERT_PTR_NULL(strstr(found, "there is no s")); /* the components of the others are there */
+        weir_free(found);
+        weir_free(manifest);
+        weir_registry_destroy(registry);
+    }
+}
+
 /* Mangles a good manifest in every way of cutting a run of characters out of it: never a crash, never a leak. */
 static void cut_manifests_are_survived(void)
 {
@@ -178,5 +212,6 @@ static void cut_manifests_are_survived(void)
 WEIR_SUITE(job_errors) = {{"every broken manifest is told as expected", every_broken_manifest_is_told_as_expected},
                           {"a secret is never in a message", a_secret_is_never_in_a_message},
                           {"a plugin that is not there is a plugin problem", a_plugin_that_is_not_there_is_a_plugin_problem},
+                          {"what `plugins:` names is checked where it stands", what_plugins_name_is_checked_where_it_stands},
                           {"cut manifests are survived", cut_manifests_are_survived},
                           {NULL, NULL}};
