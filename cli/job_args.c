@@ -23,6 +23,8 @@ enum {
     OPT_FROM,
     OPT_RESUME,
     OPT_FRESH,
+    OPT_CLAIM,
+    OPT_NON_RESTORED,
     OPT_EXPLAIN_TIME
 };
 
@@ -82,6 +84,8 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case OPT_FROM: a->from = value; return -1;
     case OPT_RESUME: a->from = ""; return -1;
     case OPT_FRESH: a->fresh = true; return -1;
+    case OPT_CLAIM: a->claim = true; return -1;
+    case OPT_NON_RESTORED: a->non_restored = true; return -1;
     case OPT_EXPLAIN_TIME:
         return read_interval(value, &a->explain_ms) ? -1
                                                     : bad(command, "--explain-time wants a time such as 5s, found", value);
@@ -92,11 +96,16 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     }
 }
 
+static bool is_about_restoring(int option)
+{
+    return option == OPT_FROM || option == OPT_RESUME || option == OPT_FRESH || option == OPT_CLAIM ||
+           option == OPT_NON_RESTORED;
+}
+
 static bool is_extra(int option, const char *extra)
 {
     return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
-           (option != OPT_QUIET || strchr(extra, 'q')) &&
-           ((option != OPT_FROM && option != OPT_RESUME && option != OPT_FRESH) || strchr(extra, 'r')) &&
+           (option != OPT_QUIET || strchr(extra, 'q')) && (!is_about_restoring(option) || strchr(extra, 'r')) &&
            (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
 }
 
@@ -114,6 +123,8 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"from", required_argument, NULL, OPT_FROM},
                                             {"fresh", no_argument, NULL, OPT_FRESH},
                                             {"resume", no_argument, NULL, OPT_RESUME},
+                                            {"claim", no_argument, NULL, OPT_CLAIM},
+                                            {"allow-non-restored", no_argument, NULL, OPT_NON_RESTORED},
                                             {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};

@@ -26,15 +26,19 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "  were read, written, rejected (malformed) and late, and how fast; what\n"
                            "  components count themselves follows.\n"
                            "\n"
-                           "  Ctrl-C, or SIGTERM, stops in order: sources stop, what is in flight arrives,\n"
-                           "  sinks flush and finish. A second one ends the job at once.\n"
+                           "  Ctrl-C stops in order: sources stop, what is in flight arrives, sinks flush and\n"
+                           "  finish. SIGTERM does so too, and a job with `checkpoint:` is suspended with a\n"
+                           "  savepoint (see CHECKPOINTS). A second signal ends the job at once.\n"
                            "\n"
                            "OPTIONS\n" WEIR_JOB_ARGS_HELP "  --quiet                 no progress and no last line\n"
                            "  --explain-time[=5s]     print where event time stands and what holds it, this often and\n"
                            "                          when the job is asked to stop; see EVENT TIME\n"
                            "  --resume                go on from the newest checkpoint of the job (see CHECKPOINTS)\n"
-                           "  --from DIRECTORY        go on from this checkpoint\n"
+                           "  --from DIRECTORY        go on from this checkpoint or savepoint\n"
                            "  --fresh                 begin again although there are checkpoints\n"
+                           "  --claim                 what --from names is the job's from now on, and is removed\n"
+                           "                          once newer checkpoints take its place; else it is left alone\n"
+                           "  --allow-non-restored    drop saved state that no node of the job takes\n"
                            "  --help                  this text\n"
                            "\n" WEIR_JOB_PLACES_HELP "\n"
                            "EVENT TIME\n"
@@ -53,6 +57,11 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "  parallelism if wanted: every record counts once for the state. Sinks write again\n"
                            "  what came after the checkpoint. A job that finishes removes its checkpoints.\n"
                            "\n"
+                           "  SIGTERM suspends: nothing more is read, the state of all nodes goes to a\n"
+                           "  savepoint, DIR/JOB-savepoint-N (or in `checkpoint.savepoints`), sinks commit,\n"
+                           "  windows and timers wait in it. --resume then goes on from there. Savepoints are\n"
+                           "  yours: weir never removes one.\n"
+                           "\n"
                            "EXIT CODES\n"
                            "  0 the job finished   1 it failed   2 the manifest or the command line is wrong\n"
                            "  3 a plugin cannot be used   130 interrupted\n"
@@ -65,8 +74,10 @@ static const char help[] = "weir run - run a job until its input ends or somebod
 struct watch {
     const struct weir_job_args *args;
     struct weir_progress_view view;
-    int interrupts, questions;
-    int64_t explained_ms; /* of the job's own time */
+    int interrupts, terminations, questions;
+    bool ending;                      /* it was asked to, and has not refused */
+    struct weir_savepoint *savepoint; /* that it is being suspended with; NULL: it is not */
+    int64_t explained_ms;             /* of the job's own time */
 };
 
 static void explain(struct weir_job *job, struct watch *w)
@@ -99,27 +110,71 @@ static void heed_questions(struct weir_job *job, struct watch *w)
     w->explained_ms = now;
 }
 
+/* False: it is to be stopped without. */
+static bool suspend(struct weir_job *job, struct watch *w)
+{
+    static struct weir_error_text error;
+    const struct weir_savepoint_options o = {.struct_size = sizeof o, .after = WEIR_AFTER_SUSPEND};
+    if (weir_terminations() == w->terminations || !weir_job_keeps_savepoints(job)) return false;
+    w->terminations = weir_terminations();
+    if (weir_savepoint_begin(job, &o, &w->savepoint, &error) != WEIR_OK) {
+        fprintf(stderr, "weir: %s\n", error.text);
+        return false;
+    }
+    fprintf(stderr, "weir: suspending: a savepoint is written (again: end at once, without)\n");
+    return true;
+}
+
+/* A savepoint that failed suspends nothing: the job goes on. */
+static void heed_savepoint(struct watch *w)
+{
+    static struct weir_error_text error;
+    if (!w->savepoint || !weir_savepoint_wait(w->savepoint, 0)) return;
+    if (weir_savepoint_result(w->savepoint, NULL, &error) == WEIR_OK) return;
+    weir_progress_clear(&w->view);
+    fprintf(stderr, "weir: not suspended, the job goes on: %s\n", error.text);
+    weir_savepoint_free(w->savepoint);
+    w->savepoint = NULL;
+    w->ending = false;
+}
+
 static void heed_interrupts(struct weir_job *job, struct watch *w)
 {
     int asked = weir_interrupts();
     if (asked == w->interrupts) return;
     weir_progress_clear(&w->view);
-    if (w->interrupts == 0) {
+    if (w->ending || asked - w->interrupts > 1) {
+        weir_job_cancel(job);
+    } else {
         if (w->args->explain_ms > 0) explain(job, w);
-        fprintf(stderr, "weir: stopping: sources stop, sinks finish (again: at once)\n");
-        weir_job_stop(job);
+        if (!suspend(job, w)) {
+            fprintf(stderr, "weir: stopping: sources stop, sinks finish (again: at once)\n");
+            weir_job_stop(job);
+        }
     }
-    if (asked > 1) weir_job_cancel(job);
+    w->ending = true;
     w->interrupts = asked;
 }
 
-static int outcome(struct weir_job *job, const struct weir_job_args *args)
+/* True: it was, and how to go on was said. */
+static bool tell_suspended(const struct watch *w)
 {
+    char *path;
+    if (!w->savepoint || weir_savepoint_result(w->savepoint, &path, NULL) != WEIR_OK) return false;
+    fprintf(stderr, "weir: suspended; its state is in %s\n  to go on from there: weir run %s --resume\n", path,
+            w->args->manifest);
+    weir_text_free(path);
+    return true;
+}
+
+static int outcome(struct weir_job *job, const struct watch *w)
+{
+    const struct weir_job_args *args = w->args;
     static struct weir_error_text error;
     enum weir_job_state state = weir_job_state(job);
     if (!args->quiet) weir_print_summary(job, args->json);
     if (state == WEIR_JOB_FINISHED) return WEIR_EXIT_OK;
-    if (state == WEIR_JOB_STOPPED && !args->quiet)
+    if (state == WEIR_JOB_STOPPED && !tell_suspended(w) && !args->quiet)
         fprintf(stderr, "weir: stopped in order; sinks are flushed and finished\n");
     if (state == WEIR_JOB_CANCELLED && !args->quiet) fprintf(stderr, "weir: ended at once; sinks did not finish\n");
     if (state == WEIR_JOB_STOPPED || state == WEIR_JOB_CANCELLED) return WEIR_EXIT_INTERRUPTED;
@@ -133,9 +188,12 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     static struct weir_error_text error;
     struct watch w = {.args = args};
     weir_hold_interrupts(true);
-    weir_status started = args->from    ? weir_job_start_from(job, args->from, &error)
-                          : args->fresh ? weir_job_start_fresh(job, &error)
-                                        : weir_job_start(job, &error);
+    const struct weir_start_options o = {.struct_size = sizeof o,
+                                         .claim = args->claim,
+                                         .allow_non_restored = args->non_restored,
+                                         .fresh = args->fresh,
+                                         .from = args->from};
+    weir_status started = weir_job_start_with(job, &o, &error);
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
@@ -144,12 +202,15 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     weir_progress_init(&w.view, args->quiet);
     while (!weir_job_wait(job, LOOK_MS)) {
         heed_interrupts(job, &w);
+        heed_savepoint(&w);
         heed_questions(job, &w);
         weir_progress_show(&w.view, job);
     }
     weir_progress_clear(&w.view);
     weir_progress_finish(&w.view);
-    return outcome(job, args);
+    int code = outcome(job, &w);
+    weir_savepoint_free(w.savepoint);
+    return code;
 }
 
 /* getopt permutes, and settings are cut in place: the child gets them as they were. */

@@ -22,13 +22,13 @@ extern char **environ;
 
 /* ---- child ------------------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupts, questions;
+static volatile sig_atomic_t interrupts, terminations, questions;
 static int report_fd = -1;
 
 static void on_interrupt(int signal)
 {
-    (void)signal;
     interrupts++;
+    if (signal == SIGTERM) terminations++;
 }
 
 static void on_question(int signal)
@@ -113,6 +113,11 @@ void weir_hold_interrupts(bool held)
 int weir_interrupts(void)
 {
     return interrupts;
+}
+
+int weir_terminations(void)
+{
+    return terminations;
 }
 
 int weir_questions(void)

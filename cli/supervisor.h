@@ -16,7 +16,8 @@ int weir_supervise(int argc, char **argv);
 bool weir_supervised_child(void);
 /* Held while threads are started, so that they never take an interrupt and the main thread does. */
 void weir_hold_interrupts(bool held);
-int weir_interrupts(void); /* how often the child was asked to stop: SIGINT, SIGTERM */
-int weir_questions(void);  /* how often it was asked where event time stands: SIGUSR1 */
+int weir_interrupts(void);   /* how often the child was asked to stop: SIGINT, SIGTERM */
+int weir_terminations(void); /* of those: SIGTERM */
+int weir_questions(void);    /* how often it was asked where event time stands: SIGUSR1 */
 
 #endif

@@ -15,7 +15,7 @@ enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BA
 
 static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", "checkpoint", NULL};
 static const char *const later_top_keys[] = {"checkpoints", "savepoint", "restart", "metrics",
-                                             "state",      "functions",   "schemas",   NULL};
+                                             "state",       "functions", "schemas", NULL};
 static const char *const default_keys[] = {
     "parallelism", "max_parallelism", "state",          "batch_rows",   "channel_batches",
     "overflow",    "chaining",        "auto_watermark", "wait_warning", NULL};
@@ -140,17 +140,30 @@ static void read_plugins(struct weir__job *job, const struct weir_value *plugins
 
 /* ---- checkpoint ----------------------------------------------------------------------------------------------------- */
 
-static void read_directory(struct weir__job *job, const struct weir_value *value, char **directory)
+static void read_directory(struct weir__job *job, const struct weir_value *value, const char *key, char **directory)
 {
     const char *path;
-    if (!weir__read_text(job, value, "directory", &path)) return;
+    if (!weir__read_text(job, value, key, &path)) return;
     *directory = value->from_here ? weir_strdup(path) : weir_path_join(weir_document_base_dir(job->document), path);
+}
+
+/* What becomes of the checkpoints when the job ends without having finished. */
+static void read_retain(struct weir__job *job, const struct weir_value *value, struct weir_checkpoint_config *to)
+{
+    static const char *const keys[] = {"on_cancel", "on_failure", NULL}, *const choices[] = {"keep", "delete", NULL};
+    if (!weir__is_mapping(job, value, "what is to stay, such as {on_cancel: keep, on_failure: delete}")) return;
+    weir__check_keys(job, value, keys, NULL);
+    const struct weir_value *cancel = weir_value_get(value, "on_cancel"), *failure = weir_value_get(value, "on_failure");
+    if (cancel) to->delete_on_cancel = weir__read_choice(job, cancel, "on_cancel", choices) == 1;
+    if (failure) to->delete_on_failure = weir__read_choice(job, failure, "on_failure", choices) == 1;
 }
 
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
 {
-    static const char *const keys[] = {"every", "directory", "keep", "timeout", "min_pause", "tolerable", NULL};
-    static const char *const later[] = {"mode", "unaligned", "incremental", "retain", "storage", NULL};
+    static const char *const keys[] = {"every",     "directory", "savepoints",     "mode",   "keep", "timeout",
+                                       "min_pause", "tolerable", "max_concurrent", "retain", NULL};
+    static const char *const later[] = {"unaligned", "incremental", "storage", NULL};
+    static const char *const modes[] = {"exactly_once", "at_least_once", NULL};
     struct weir_checkpoint_config *to = &job->graph->checkpoint;
     if (!value || value->kind == WEIR_VALUE_NULL) return;
     if (!weir__is_mapping(job, value, "checkpoints, such as {every: 10s, directory: ./checkpoints}")) return;
@@ -158,17 +171,23 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     const struct weir_value *every = weir_value_get(value, "every"), *directory = weir_value_get(value, "directory");
     const struct weir_value *keep = weir_value_get(value, "keep"), *timeout = weir_value_get(value, "timeout");
     const struct weir_value *pause = weir_value_get(value, "min_pause"), *tolerable = weir_value_get(value, "tolerable");
+    const struct weir_value *savepoints = weir_value_get(value, "savepoints"), *mode = weir_value_get(value, "mode");
+    const struct weir_value *most = weir_value_get(value, "max_concurrent"), *retain = weir_value_get(value, "retain");
     if (!every || !directory)
-        weir__say(job, value, weir_strdup("checkpoint: {every: 10s, directory: ./checkpoints}"),
-                  "checkpoints need '%s'", every ? "directory" : "every");
+        weir__say(job, value, weir_strdup("checkpoint: {every: 10s, directory: ./checkpoints}"), "checkpoints need '%s'",
+                  every ? "directory" : "every");
     if (every && weir__read_duration(job, every, "every", &to->every_ms) && to->every_ms <= 0)
         weir__say(job, every, NULL, "every must be more than nothing");
-    if (directory) read_directory(job, directory, &to->directory);
+    if (directory) read_directory(job, directory, "directory", &to->directory);
+    if (savepoints) read_directory(job, savepoints, "savepoints", &to->savepoints);
+    if (mode) to->at_least_once = weir__read_choice(job, mode, "mode", modes) == 1;
+    if (retain) read_retain(job, retain, to);
     if (keep) (void)weir__read_count(job, keep, "keep", 1, 1000, &to->keep);
     if (timeout && weir__read_duration(job, timeout, "timeout", &to->timeout_ms) && to->timeout_ms <= 0)
         weir__say(job, timeout, NULL, "timeout must be more than nothing");
     if (pause) read_period(job, "min_pause", pause, "0 means no pause", &to->min_pause_ms);
     if (tolerable) (void)weir__read_count(job, tolerable, "tolerable", 0, 1000000, &to->tolerable_failures);
+    if (most) (void)weir__read_count(job, most, "max_concurrent", 1, 100, &to->max_concurrent);
 }
 
 static void build(struct weir__job *job)

@@ -241,6 +241,7 @@ struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *
     node->in = flow->schema ? weir_schema_retain(flow->schema) : NULL;
     node->parallelism = n->parallelism;
     node->max_parallelism = n->max_parallelism;
+    node->open_max_parallelism = n->open_max_parallelism;
     node->slot_group = weir_strdup(n->slot_group);
     if (n->chain != WEIR_CHAIN_HEAD || !flow->attached) node->chain = n->chain;
     node->place = place_of(job, at ? &at->mark : &n->value->mark);

@@ -66,6 +66,7 @@ struct weir__job_node {
     size_t n_inputs, inputs_capacity;
     const struct weir_value *sides[2]; /* the names of two inputs, as written; NULL: the inputs have no names */
     uint32_t parallelism, max_parallelism;
+    bool open_max_parallelism; /* not said: derived from the parallelism */
     bool parallelism_given;
     const char *slot_group;
     enum weir_chain_strategy chain;

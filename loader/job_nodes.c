@@ -56,7 +56,8 @@ static void read_parallelism(struct weir__job *job, struct weir__job_node *node)
     node->max_parallelism = job->default_max_parallelism;
     if (max && !weir__read_count(job, max, "max_parallelism", 1, WEIR_MAX_PARALLELISM, &node->max_parallelism))
         node->max_parallelism = 0;
-    if (node->max_parallelism == 0) node->max_parallelism = weir_default_max_parallelism(node->parallelism);
+    node->open_max_parallelism = node->max_parallelism == 0;
+    if (node->open_max_parallelism) node->max_parallelism = weir_default_max_parallelism(node->parallelism);
     if (node->parallelism > node->max_parallelism) {
         const struct weir_value *at = max ? max : value ? value : node->id_value;
         weir__say(job, at, weir_strdup("max_parallelism is the number of key groups: it must not be less than parallelism"),

@@ -3,7 +3,8 @@
  * Floor 4. Any one thread; files through the platform. Format: docs/formats/savepoint.md. A directory holds `_metadata`
  * and a file for each operator's subtask that has state; names are relative, so it can be moved. It is written under a
  * name that ends in ".tmp", every file and folder is synced, and then it gets its name: a directory without ".tmp" is
- * whole. Every file carries a checksum, which reading compares.
+ * whole. Every byte is under a checksum, which reading compares before it makes anything of the byte; what is damaged is
+ * told with its file and where in it.
  */
 #ifndef WEIR_CHECKPOINT_SAVED_H
 #define WEIR_CHECKPOINT_SAVED_H
@@ -17,8 +18,15 @@ struct weir_saved_operator {
     uint32_t parallelism, max_parallelism;
     struct weir_snapshot *parts; /* by subtask; zeroed where it had no state */
 };
+enum weir_saved_kind {
+    WEIR_SAVED_CHECKPOINT = 0, /* the job's */
+    WEIR_SAVED_SAVEPOINT,      /* of whoever asked for it */
+    WEIR_SAVED_DRAINED         /* the same, of a job whose event time was ended first: its windows have fired */
+};
+
 /* Zeroed is empty. */
 struct weir_saved {
+    enum weir_saved_kind kind;
     int64_t checkpoint, taken_ms; /* its number; wall clock */
     char *job;
     struct weir_saved_operator *operators;
@@ -35,6 +43,7 @@ WEIR_CHECKED weir_status weir_saved_write(const struct weir_platform *, const ch
 /* Into a zeroed struct; on failure it is empty. The message names the file, and what was expected and found. */
 WEIR_CHECKED weir_status weir_saved_read(const struct weir_platform *, const char *directory, struct weir_saved *,
                                          struct weir_error *);
+/* Gives it a name that ends in ".tmp" first, so that what a crash leaves of it is no checkpoint. */
 WEIR_CHECKED weir_status weir_saved_remove(const struct weir_platform *, const char *directory, struct weir_error *);
 
 #endif

@@ -6,6 +6,11 @@
 #define WEIR__SAVED_FORMAT  "weir savepoint"
 #define WEIR__SAVED_VERSION 1
 
+#define WEIR__SAVED_BLOCK   65536 /* bytes of a file that have a checksum of their own */
+#define WEIR__CHECKSUM_SIZE 9     /* at the end of `_metadata`: 0xcf, and the number in eight bytes, the highest first */
+#define WEIR__CHECKSUM_TAG  0xcf
+
+extern const char *const weir__kind_names[]; /* by enum weir_saved_kind; NULL-terminated */
 extern const char *const weir__deal_names[]; /* by enum weir_deal; NULL-terminated */
 
 #endif

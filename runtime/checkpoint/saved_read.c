@@ -14,6 +14,7 @@
 #define MOST_METADATA ((size_t)1 << 30)
 #define MOST_STATE    ((size_t)1 << 40)
 
+const char *const weir__kind_names[] = {"checkpoint", "savepoint", "drained", NULL};
 const char *const weir__deal_names[] = {"", "split", "union", "copy", NULL};
 
 struct reader {
@@ -125,23 +126,45 @@ static bool read_content(const msgpack_object *part, const char *bytes, size_t n
     return n == 0;
 }
 
+static bool get_hash(const msgpack_object *hashes, size_t i, uint64_t *hash)
+{
+    const msgpack_object *h = &hashes->via.array.ptr[i];
+    if (h->type != MSGPACK_OBJECT_POSITIVE_INTEGER) return false;
+    *hash = h->via.u64;
+    return true;
+}
+
+static weir_status check_file(struct reader *r, const msgpack_object *hashes, const char *path, const char *bytes, size_t n)
+{
+    for (size_t i = 0, at = 0; at < n; i++, at += WEIR__SAVED_BLOCK) {
+        size_t length = n - at < WEIR__SAVED_BLOCK ? n - at : WEIR__SAVED_BLOCK;
+        uint64_t expected, found = XXH3_64bits(bytes + at, length);
+        if (!get_hash(hashes, i, &expected)) return refuse(r, WEIR__METADATA, "checksums of a file");
+        if (found != expected)
+            return weir_error_set(r->error, WEIR_E_DATA,
+                                  "%s: bytes %zu to %zu: expected the checksum %016" PRIx64 ", found %016" PRIx64
+                                  "; the file is damaged",
+                                  path, at, at + length - 1, expected, found);
+    }
+    return WEIR_OK;
+}
+
 static weir_status read_file(struct reader *r, const msgpack_object *part, const char *file, struct weir_snapshot *s)
 {
-    uint64_t length, hash;
+    const msgpack_object *hashes = get_array(part, "xxh3");
+    uint64_t length;
     char *path = weir_path_join(r->directory, file), *bytes = NULL;
     size_t n;
-    if (!get_number(part, "length", &length) || !get_number(part, "xxh3", &hash)) {
+    if (!get_number(part, "length", &length) || !hashes ||
+        hashes->via.array.size != length / WEIR__SAVED_BLOCK + (length % WEIR__SAVED_BLOCK > 0)) {
         weir_free(path);
-        return refuse(r, WEIR__METADATA, "length and checksum of a file");
+        return refuse(r, WEIR__METADATA, "length and checksums of a file");
     }
     weir_status status = weir_read_file(r->platform, path, MOST_STATE, &bytes, &n, r->error);
     if (status == WEIR_OK && n != length)
-        status = weir_error_set(r->error, WEIR_E_DATA, "%s: expected %" PRIu64 " bytes, found %zu; the file is damaged",
-                                path, length, n);
-    if (status == WEIR_OK && XXH3_64bits(bytes, n) != hash)
         status = weir_error_set(r->error, WEIR_E_DATA,
-                                "%s: expected the checksum %016" PRIx64 ", found %016" PRIx64 "; the file is damaged", path,
-                                hash, (uint64_t)XXH3_64bits(bytes, n));
+                                "%s: ends at byte %zu, expected %" PRIu64 " bytes; the file is damaged", path, n, length);
+    if (status == WEIR_OK) status = check_file(r, hashes, path, bytes, n);
     if (status == WEIR_OK && !read_content(part, bytes, n, s))
         status = refuse(r, WEIR__METADATA, "the places of what is in a file");
     weir_free(bytes);
@@ -184,6 +207,17 @@ static weir_status read_operator(struct reader *r, const msgpack_object *describ
     return status;
 }
 
+static bool read_kind(const msgpack_object *root, enum weir_saved_kind *kind)
+{
+    char *name = get_text(root, "kind");
+    int i = 0;
+    while (name && weir__kind_names[i] && strcmp(name, weir__kind_names[i]) != 0) i++;
+    bool known = name && weir__kind_names[i];
+    weir_free(name);
+    *kind = (enum weir_saved_kind)i;
+    return known;
+}
+
 static weir_status read_metadata(struct reader *r, const msgpack_object *root, struct weir_saved *s)
 {
     uint64_t version, checkpoint;
@@ -196,9 +230,9 @@ static weir_status read_metadata(struct reader *r, const msgpack_object *root, s
         return weir_error_set(r->error, WEIR_E_CONFIG, "%s is of format version %" PRIu64 ", this weir reads %d",
                               r->directory, version, WEIR__SAVED_VERSION);
     s->job = get_text(root, "job");
-    if (!operators || !taken || !s->job || !get_number(root, "checkpoint", &checkpoint) ||
+    if (!read_kind(root, &s->kind) || !operators || !taken || !s->job || !get_number(root, "checkpoint", &checkpoint) ||
         (taken->type != MSGPACK_OBJECT_POSITIVE_INTEGER && taken->type != MSGPACK_OBJECT_NEGATIVE_INTEGER))
-        return refuse(r, WEIR__METADATA, "job, checkpoint and operators");
+        return refuse(r, WEIR__METADATA, "kind, job, checkpoint and operators");
     s->checkpoint = (int64_t)checkpoint;
     s->taken_ms = taken->via.i64;
     weir_status status = WEIR_OK;
@@ -207,20 +241,45 @@ static weir_status read_metadata(struct reader *r, const msgpack_object *root, s
     return status;
 }
 
+static uint64_t read_u64(const uint8_t *bytes)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++) v = v << 8 | bytes[i];
+    return v;
+}
+
 /* The map, then the checksum of its bytes, then nothing. Nothing is made of the map before the checksum fits. */
+static weir_status check_metadata(struct reader *r, const uint8_t *bytes, size_t n, size_t *size)
+{
+    if (n <= WEIR__CHECKSUM_SIZE)
+        return weir_error_set(r->error, WEIR_E_DATA,
+                              "%s/%s: ends at byte %zu, expected a map and its checksum; the file is damaged", r->directory,
+                              WEIR__METADATA, n);
+    *size = n - WEIR__CHECKSUM_SIZE;
+    if (bytes[*size] != WEIR__CHECKSUM_TAG)
+        return weir_error_set(
+            r->error, WEIR_E_DATA,
+            "%s/%s: byte %zu: expected 0x%02x, where the checksum begins, found 0x%02x; the file is damaged", r->directory,
+            WEIR__METADATA, *size, WEIR__CHECKSUM_TAG, bytes[*size]);
+    uint64_t expected = read_u64(bytes + *size + 1), found = XXH3_64bits(bytes, *size);
+    if (expected == found) return WEIR_OK;
+    return weir_error_set(r->error, WEIR_E_DATA,
+                          "%s/%s: bytes 0 to %zu: expected the checksum %016" PRIx64 ", found %016" PRIx64
+                          "; the file is damaged",
+                          r->directory, WEIR__METADATA, *size - 1, expected, found);
+}
+
 static weir_status check_and_read(struct reader *r, const char *bytes, size_t n, struct weir_saved *s)
 {
-    size_t size = weir_msgpack_size((const uint8_t *)bytes, n), at = size;
-    msgpack_unpacked root, hash;
+    size_t size;
+    msgpack_unpacked root;
+    weir_status status = check_metadata(r, (const uint8_t *)bytes, n, &size);
+    if (status != WEIR_OK) return status;
     msgpack_unpacked_init(&root);
-    msgpack_unpacked_init(&hash);
-    bool whole = size > 0 && weir_msgpack_size((const uint8_t *)bytes + size, n - size) == n - size && size < n &&
-                 msgpack_unpack_next(&hash, bytes, n, &at) == MSGPACK_UNPACK_SUCCESS &&
-                 hash.data.type == MSGPACK_OBJECT_POSITIVE_INTEGER && hash.data.via.u64 == XXH3_64bits(bytes, size) &&
+    bool whole = weir_msgpack_size((const uint8_t *)bytes, size) == size &&
                  msgpack_unpack_next(&root, bytes, size, NULL) == MSGPACK_UNPACK_SUCCESS;
-    weir_status status = whole ? read_metadata(r, &root.data, s) : refuse(r, WEIR__METADATA, "a map with its checksum");
+    status = whole ? read_metadata(r, &root.data, s) : refuse(r, WEIR__METADATA, "a map");
     msgpack_unpacked_destroy(&root);
-    msgpack_unpacked_destroy(&hash);
     return status;
 }
 

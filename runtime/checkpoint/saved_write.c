@@ -48,37 +48,58 @@ void weir_saved_finish(struct weir_saved *s)
 struct file {
     const struct weir_platform *platform;
     struct weir_platform_file *handle;
-    XXH3_state_t *hash;
+    XXH3_state_t *hash; /* of the block that is being written */
+    size_t in_block;
     uint64_t length;
+    uint64_t *hashes; /* of those before; owned by whoever asked */
+    size_t n_hashes, capacity;
     struct weir_error *error;
 };
+
+static void end_block(struct file *f)
+{
+    WEIR_GROW(f->hashes, f->capacity, f->n_hashes + 1);
+    f->hashes[f->n_hashes++] = XXH3_64bits_digest(f->hash);
+    XXH3_64bits_reset(f->hash);
+    f->in_block = 0;
+}
+
+static void add_to_hashes(struct file *f, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        size_t room = WEIR__SAVED_BLOCK - f->in_block, take = n < room ? n : room;
+        XXH3_64bits_update(f->hash, bytes, take);
+        f->in_block += take;
+        bytes += take;
+        n -= take;
+        if (f->in_block == WEIR__SAVED_BLOCK) end_block(f);
+    }
+}
 
 static weir_status add(struct file *f, const void *bytes, size_t n)
 {
     if (n == 0) return WEIR_OK;
-    XXH3_64bits_update(f->hash, bytes, n);
+    add_to_hashes(f, bytes, n);
     f->length += n;
     return f->platform->write(f->platform->self, f->handle, bytes, n, f->error);
 }
 
-static weir_status write_part(const struct weir_platform *p, const char *path, const struct weir_snapshot *s,
-                              uint64_t *length, uint64_t *hash, struct weir_error *error)
+static weir_status write_part(struct file *f, const char *path, const struct weir_snapshot *s)
 {
-    struct file f = {.platform = p, .error = error};
+    const struct weir_platform *p = f->platform;
     struct weir_error ignored;
-    weir_status status = p->open(p->self, path, WEIR_OPEN_CREATE, &f.handle, error);
+    weir_status status = p->open(p->self, path, WEIR_OPEN_CREATE, &f->handle, f->error);
     if (status != WEIR_OK) return status;
-    f.hash = XXH3_createState();
-    XXH3_64bits_reset(f.hash);
-    status = add(&f, s->header.p, s->header.n);
-    if (status == WEIR_OK) status = add(&f, s->keyed.p, s->keyed.n);
-    for (size_t i = 0; status == WEIR_OK && i < s->n_lists; i++) status = add(&f, s->lists[i].bytes.p, s->lists[i].bytes.n);
-    if (status == WEIR_OK) status = p->sync(p->self, f.handle, error);
-    *length = f.length;
-    *hash = XXH3_64bits_digest(f.hash);
-    XXH3_freeState(f.hash);
-    if (status == WEIR_OK) return p->close(p->self, f.handle, error);
-    (void)!p->close(p->self, f.handle, &ignored);
+    f->hash = XXH3_createState();
+    XXH3_64bits_reset(f->hash);
+    status = add(f, s->header.p, s->header.n);
+    if (status == WEIR_OK) status = add(f, s->keyed.p, s->keyed.n);
+    for (size_t i = 0; status == WEIR_OK && i < s->n_lists; i++) status = add(f, s->lists[i].bytes.p, s->lists[i].bytes.n);
+    if (f->in_block > 0) end_block(f);
+    if (status == WEIR_OK) status = p->sync(p->self, f->handle, f->error);
+    XXH3_freeState(f->hash);
+    if (status == WEIR_OK) return p->close(p->self, f->handle, f->error);
+    (void)!p->close(p->self, f->handle, &ignored);
     return status;
 }
 
@@ -117,13 +138,15 @@ static void describe_lists(msgpack_packer *pk, const struct weir_snapshot *s)
 }
 
 static void describe_part(msgpack_packer *pk, uint32_t subtask, const char *file, const struct weir_snapshot *s,
-                          uint64_t length, uint64_t hash)
+                          const struct file *f)
 {
     msgpack_pack_map(pk, 8);
     number(pk, "subtask", subtask);
     word(pk, "file", file);
-    number(pk, "length", length);
-    number(pk, "xxh3", hash);
+    number(pk, "length", f->length);
+    text(pk, "xxh3");
+    msgpack_pack_array(pk, f->n_hashes);
+    for (size_t i = 0; i < f->n_hashes; i++) msgpack_pack_uint64(pk, f->hashes[i]);
     number(pk, "header", s->header.n);
     number(pk, "entries", s->n_entries);
     text(pk, "groups");
@@ -156,9 +179,10 @@ static weir_status save_operator(const struct weir_platform *p, const char *dire
     for (uint32_t i = 0; status == WEIR_OK && i < op->parallelism; i++) {
         if (is_empty(&op->parts[i])) continue;
         char *name = weir_format("%s-%u.state", op->id, i), *path = weir_path_join(directory, name);
-        uint64_t length, hash;
-        status = write_part(p, path, &op->parts[i], &length, &hash, error);
-        if (status == WEIR_OK) describe_part(pk, i, name, &op->parts[i], length, hash);
+        struct file f = {.platform = p, .error = error};
+        status = write_part(&f, path, &op->parts[i]);
+        if (status == WEIR_OK) describe_part(pk, i, name, &op->parts[i], &f);
+        weir_free(f.hashes);
         weir_free(path);
         weir_free(name);
     }
@@ -173,9 +197,10 @@ static weir_status save_all(const struct weir_platform *p, const char *directory
     msgpack_packer pk;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&pk, &bytes, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, 6);
+    msgpack_pack_map(&pk, 7);
     word(&pk, "format", WEIR__SAVED_FORMAT);
     number(&pk, "version", WEIR__SAVED_VERSION);
+    word(&pk, "kind", weir__kind_names[s->kind]);
     number(&pk, "checkpoint", (uint64_t)s->checkpoint);
     text(&pk, "taken_ms");
     msgpack_pack_int64(&pk, s->taken_ms);
@@ -185,7 +210,7 @@ static weir_status save_all(const struct weir_platform *p, const char *directory
     weir_status status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && i < s->n; i++)
         status = save_operator(p, directory, &s->operators[i], &pk, error);
-    msgpack_pack_uint64(&pk, XXH3_64bits(bytes.data, bytes.size));
+    msgpack_pack_fix_uint64(&pk, XXH3_64bits(bytes.data, bytes.size));
     char *path = weir_path_join(directory, WEIR__METADATA);
     if (status == WEIR_OK) status = weir_write_file(p, path, bytes.data, bytes.size, error); /* syncs the folder as well */
     weir_free(path);
@@ -227,21 +252,29 @@ static weir_status add_name(void *to, const char *path, bool is_directory, int64
     return WEIR_OK;
 }
 
-/* The metadata first: what is left of a directory that was half removed is no checkpoint. */
-weir_status weir_saved_remove(const struct weir_platform *p, const char *directory, struct weir_error *error)
+static weir_status remove_all(const struct weir_platform *p, const char *directory, struct weir_error *error)
 {
     struct names names = {0};
-    struct weir_file_info info;
-    char *metadata = weir_path_join(directory, WEIR__METADATA);
-    weir_status status = WEIR_OK;
-    if (p->info(p->self, metadata, &info, error) == WEIR_OK) status = p->remove(p->self, metadata, error);
-    if (status == WEIR_OK) status = p->list(p->self, directory, add_name, &names, error);
+    weir_status status = p->list(p->self, directory, add_name, &names, error);
     for (size_t i = 0; i < names.n; i++) {
         if (status == WEIR_OK) status = p->remove(p->self, names.paths[i], error);
         weir_free(names.paths[i]);
     }
     if (status == WEIR_OK) status = p->remove(p->self, directory, error);
     weir_free(names.paths);
-    weir_free(metadata);
+    return status;
+}
+
+weir_status weir_saved_remove(const struct weir_platform *p, const char *directory, struct weir_error *error)
+{
+    if (weir_path_has_suffix(directory, ".tmp")) return remove_all(p, directory, error);
+    struct weir_file_info info;
+    struct weir_error ignored;
+    char *temporary = weir_format("%s.tmp", directory);
+    weir_status status = WEIR_OK;
+    if (p->info(p->self, temporary, &info, &ignored) == WEIR_OK) status = remove_all(p, temporary, error);
+    if (status == WEIR_OK) status = p->rename(p->self, directory, temporary, error);
+    if (status == WEIR_OK) status = remove_all(p, temporary, error);
+    weir_free(temporary);
     return status;
 }

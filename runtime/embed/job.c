@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "checkpoint/saved.h"
 #include "embed/embed_internal.h"
 #include "graph/print.h"
 #include "job/checkpoints.h"
+#include "job/restore.h"
 #include "loader/job.h"
 
 /* ---- checking ---------------------------------------------------------------------------------------------------- */
@@ -160,38 +162,51 @@ static weir_status check_slots(const struct weir_job *job, struct weir_error *er
     return s;
 }
 
-static weir_status read_newest(const struct weir_job *job, struct weir_saved *saved, struct weir_error *error)
+static weir_status find_newest(const struct weir_job *job, char **path, bool *own, struct weir_error *error)
 {
     const char *directory = job->graph->checkpoint.directory;
-    char *path = NULL;
     int64_t number;
     if (!directory)
         return weir_error_set(error, WEIR_E_CONFIG,
                               "the job takes no checkpoints that it could go on from; give it `checkpoint: {every: 10s, "
                               "directory: ...}`, or say which one: --from DIRECTORY");
-    weir_status s = weir_checkpoints_newest(job->runtime->platform, directory, &path, &number, error);
-    if (s == WEIR_OK && !path) s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
-    if (s == WEIR_OK) s = weir_saved_read(job->runtime->platform, path, saved, error);
+    weir_status s = weir_checkpoints_newest(job->runtime->platform, directory, path, &number, own, error);
+    if (s == WEIR_OK && !*path) s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
+    return s;
+}
+
+/* What the job goes on from. A drained savepoint is whole, but windows that it had fired begin anew. */
+static weir_status read_saved(struct weir_job *job, const char *path, struct weir_saved *saved, struct weir_error *error)
+{
+    weir_status s = weir_saved_read(job->runtime->platform, path, saved, error);
+    if (s == WEIR_OK && saved->kind == WEIR_SAVED_DRAINED)
+        weir_log(WEIR_WARN, "job", "%s was drained: its windows have fired; records for them make new ones", path);
+    if (s == WEIR_OK) weir_restore_adopt(saved, job->graph);
+    return s;
+}
+
+static weir_status deploy(struct weir_job *job, const struct weir_start_options *start, struct weir_error *error)
+{
+    struct weir_saved saved = {0};
+    char *path = start->from && *start->from ? weir_strdup(start->from) : NULL;
+    bool own = false;
+    weir_status s = start->from && !path ? find_newest(job, &path, &own, error) : WEIR_OK;
+    if (s == WEIR_OK && path) s = read_saved(job, path, &saved, error);
+    struct weir_deploy_options o = {.platform = job->runtime->platform,
+                                    .registry = job->runtime->registry,
+                                    .graph = job->graph,
+                                    .restore = path ? &saved : NULL,
+                                    .restored_from = path,
+                                    .claim = own || start->claim,
+                                    .allow_non_restored = start->allow_non_restored,
+                                    .fresh = start->fresh};
+    if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, error);
+    weir_saved_finish(&saved);
     weir_free(path);
     return s;
 }
 
-static weir_status deploy(struct weir_job *job, const char *from, bool fresh, struct weir_error *error)
-{
-    struct weir_saved saved = {0};
-    weir_status s = WEIR_OK;
-    if (from) s = *from ? weir_saved_read(job->runtime->platform, from, &saved, error) : read_newest(job, &saved, error);
-    struct weir_deploy_options o = {.platform = job->runtime->platform,
-                                    .registry = job->runtime->registry,
-                                    .graph = job->graph,
-                                    .restore = saved.job ? &saved : NULL,
-                                    .fresh = fresh};
-    if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, error);
-    weir_saved_finish(&saved);
-    return s;
-}
-
-static weir_status start(struct weir_job *job, const char *from, bool fresh, struct weir_error_text *error)
+static weir_status start(struct weir_job *job, const struct weir_start_options *o, struct weir_error_text *error)
 {
     struct weir_error e = {0};
     if (job->run) {
@@ -201,24 +216,35 @@ static weir_status start(struct weir_job *job, const char *from, bool fresh, str
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
     s = check_slots(job, &e);
-    if (s == WEIR_OK) s = deploy(job, from, fresh, &e);
+    if (s == WEIR_OK) s = deploy(job, o, &e);
     if (s == WEIR_OK) s = weir_run_start(job->run, &e);
     return weir__report(s, &e, error);
 }
 
 weir_status weir_job_start(struct weir_job *job, struct weir_error_text *error)
 {
-    return start(job, NULL, false, error);
+    return start(job, &(struct weir_start_options){0}, error);
 }
 
 weir_status weir_job_start_fresh(struct weir_job *job, struct weir_error_text *error)
 {
-    return start(job, NULL, true, error);
+    return start(job, &(struct weir_start_options){.fresh = 1}, error);
 }
 
 weir_status weir_job_start_from(struct weir_job *job, const char *directory, struct weir_error_text *error)
 {
-    return start(job, directory ? directory : "", false, error);
+    return start(job, &(struct weir_start_options){.from = directory ? directory : ""}, error);
+}
+
+weir_status weir_job_start_with(struct weir_job *job, const struct weir_start_options *o, struct weir_error_text *error)
+{
+    static const struct weir__options_shape shape = {"weir_start_options", sizeof *o, sizeof *o};
+    struct weir_error e = {0};
+    struct weir_start_options own;
+    weir_status s = weir__options_read(&own, &shape, o, &e);
+    if (s == WEIR_OK && own.fresh && own.from)
+        s = weir_error_set(&e, WEIR_E_CONFIG, "a job begins afresh, or goes on from somewhere, not both");
+    return s == WEIR_OK ? start(job, &own, error) : weir__report(s, &e, error);
 }
 
 void weir_job_stop(struct weir_job *job)
@@ -263,6 +289,7 @@ weir_status weir_job_failure(const struct weir_job *job, struct weir_error_text 
 void weir_job_destroy(struct weir_job *job)
 {
     if (!job) return;
+    if (job->run) weir_run_give_up(job->run);
     weir_run_destroy(job->run);
     weir_stream_graph_destroy(job->graph, weir_part_spec_destroy);
     while (job->node_list) {

@@ -13,7 +13,7 @@
  *   weir_job_destroy(job); weir_runtime_destroy(runtime);
  *
  * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state,
- * weir_job_status, weir_job_metrics and what looks at event time are for any thread.
+ * weir_job_status, weir_job_metrics, savepoints and what looks at event time are for any thread.
  * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are
  * relative to the process unless said otherwise.
  */
@@ -31,9 +31,10 @@ extern "C" {
 
 #define WEIR_API __attribute__((visibility("default")))
 
-struct weir_runtime; /* the components known here, and the configuration */
-struct weir_job;     /* a job: its description, and its run once started */
-struct weir_node;    /* a node of a job that is built by calls */
+struct weir_runtime;   /* the components known here, and the configuration */
+struct weir_job;       /* a job: its description, and its run once started */
+struct weir_node;      /* a node of a job that is built by calls */
+struct weir_savepoint; /* one that was asked for */
 
 /* What went wrong, in words: several lines where there are several problems. Caller-owned. */
 struct weir_error_text {
@@ -123,12 +124,54 @@ WEIR_API weir_status weir_job_start_fresh(struct weir_job *, struct weir_error_t
 /* The same, going on from a checkpoint or savepoint: its directory, or "" for the newest of the job's own. The parallelism
  * may be another; nodes that are new start empty; state that no node takes is an error. */
 WEIR_API weir_status weir_job_start_from(struct weir_job *, const char *directory, struct weir_error_text *);
+struct weir_start_options { /* struct_size = sizeof; the rest may be zero */
+    uint32_t struct_size;
+    /* 1: the checkpoint or savepoint that the job goes on from is its own from now on, and is removed once newer checkpoints
+     * take its place. 0: it is left alone, unless it is the newest of the job's own checkpoints (from ""). */
+    uint32_t claim;
+    uint32_t allow_non_restored; /* 1: state that no node takes is dropped */
+    uint32_t fresh;              /* 1: as weir_job_start_fresh */
+    const char *from;            /* as weir_job_start_from; NULL: from the start */
+};
+WEIR_API weir_status weir_job_start_with(struct weir_job *, const struct weir_start_options *, struct weir_error_text *);
 WEIR_API void weir_job_stop(struct weir_job *);   /* sources stop, what is in flight arrives, sinks finish */
 WEIR_API void weir_job_cancel(struct weir_job *); /* at once */
 WEIR_API bool weir_job_wait(struct weir_job *, int64_t timeout_ms); /* < 0: no limit; false: time is up */
 WEIR_API enum weir_job_state weir_job_state(const struct weir_job *);
 WEIR_API weir_status weir_job_failure(const struct weir_job *, struct weir_error_text *); /* WEIR_OK unless FAILED */
 WEIR_API void weir_job_destroy(struct weir_job *); /* cancels first if it runs; NULL is fine */
+
+/* ---- savepoints -------------------------------------------------------------------------------------------------- */
+
+/* What the job does once the savepoint is complete. */
+enum weir_after_savepoint {
+    WEIR_AFTER_GO_ON = 0,
+    WEIR_AFTER_SUSPEND = 1, /* it stops right there: windows and timers stay in the savepoint, to go on from */
+    WEIR_AFTER_DRAIN = 2    /* event time ends first, as at the end of input: windows and timers fire; then it stops */
+};
+struct weir_savepoint_options { /* struct_size = sizeof; the rest may be zero */
+    uint32_t struct_size;
+    uint32_t after; /* enum weir_after_savepoint */
+    /* That the savepoint's own directory, JOB-savepoint-N, is made in; NULL: the manifest's checkpoint.savepoints, else
+     * beside the checkpoints. */
+    const char *directory;
+};
+/* Asks for one, and returns at once. Any thread. Suspend and drain: sinks commit what came before the savepoint, then the
+ * job ends STOPPED; should the savepoint fail, a job to be suspended goes on, one that was drained fails. */
+WEIR_API weir_status weir_savepoint_begin(struct weir_job *, const struct weir_savepoint_options *, struct weir_savepoint **,
+                                          struct weir_error_text *);
+WEIR_API bool weir_savepoint_wait(struct weir_savepoint *, int64_t timeout_ms); /* < 0: no limit; false: time is up */
+/* Waits, and says what came of it: the savepoint's directory, freed with weir_text_free. */
+WEIR_API weir_status weir_savepoint_result(struct weir_savepoint *, char **path, struct weir_error_text *);
+WEIR_API void weir_savepoint_free(struct weir_savepoint *); /* at any time; NULL is fine */
+/* The three in one. Any thread; path may be NULL. */
+WEIR_API weir_status weir_job_savepoint(struct weir_job *, const char *directory, char **path, struct weir_error_text *);
+WEIR_API weir_status weir_job_stop_with_savepoint(struct weir_job *, const char *directory, bool drain, char **path,
+                                                  struct weir_error_text *);
+/* Whether weir_savepoint_begin has a directory without being given one. */
+WEIR_API bool weir_job_keeps_savepoints(const struct weir_job *);
+
+/* ---- status ------------------------------------------------------------------------------------------------------ */
 
 struct weir_job_node_status {
     const char *id, *title;     /* valid as long as the job */
@@ -191,15 +234,15 @@ enum weir_job_metric_kind { WEIR_JOB_COUNTER = 1, WEIR_JOB_GAUGE = 2, WEIR_JOB_H
 
 /* One metric of one node: what its components count (weir/metrics.h), or what the runtime counts for every node. */
 struct weir_job_metric {
-    uint32_t struct_size, kind;    /* enum weir_job_metric_kind */
-    const char *node, *name;       /* valid as long as the job, as unit and doc */
-    const char *unit, *doc;        /* "" where there is none */
-    uint32_t subtask;              /* WEIR_JOB_ALL_SUBTASKS: all of them together */
-    uint32_t built_in;             /* 1: the runtime's: rows_in, rows_out, late, busy_ns ... */
-    uint64_t count;                /* counter: its value; histogram: how many values */
-    double value, least, most;     /* gauge: the sum, the smallest and the largest over the subtasks */
-    uint64_t sum, max;             /* histogram */
-    const uint64_t *buckets;       /* histogram: for weir_job_metric_quantile; valid during the call */
+    uint32_t struct_size, kind; /* enum weir_job_metric_kind */
+    const char *node, *name;    /* valid as long as the job, as unit and doc */
+    const char *unit, *doc;     /* "" where there is none */
+    uint32_t subtask;           /* WEIR_JOB_ALL_SUBTASKS: all of them together */
+    uint32_t built_in;          /* 1: the runtime's: rows_in, rows_out, late, busy_ns ... */
+    uint64_t count;             /* counter: its value; histogram: how many values */
+    double value, least, most;  /* gauge: the sum, the smallest and the largest over the subtasks */
+    uint64_t sum, max;          /* histogram */
+    const uint64_t *buckets;    /* histogram: for weir_job_metric_quantile; valid during the call */
 };
 typedef void weir_job_metric_visit(void *arg, const struct weir_job_metric *);
 /* Calls visit for every metric, by subtask or for the nodes as a whole; nothing before the job is started. [any thread,

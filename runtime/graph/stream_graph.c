@@ -18,7 +18,7 @@ struct weir_stream_graph *weir_stream_graph_create(void)
     graph->chaining = true;
     graph->batch_rows = DEFAULT_BATCH_ROWS;
     graph->wait_warning_ms = DEFAULT_WAIT_WARNING_MS;
-    graph->checkpoint = (struct weir_checkpoint_config){.timeout_ms = 600000, .keep = 1};
+    graph->checkpoint = (struct weir_checkpoint_config){.timeout_ms = 600000, .keep = 1, .max_concurrent = 1};
     graph->channel_batches = DEFAULT_CHANNEL_BATCHES;
     graph->overflow_bytes = DEFAULT_OVERFLOW_BYTES;
     return graph;
@@ -146,6 +146,7 @@ void weir_stream_graph_destroy(struct weir_stream_graph *graph, void (*destroy_p
     weir_free(graph->job);
     weir_free(graph->base_dir);
     weir_free(graph->checkpoint.directory);
+    weir_free(graph->checkpoint.savepoints);
     weir_free(graph);
 }
 

@@ -146,6 +146,7 @@ struct weir_stream_node {
     struct weir_async_config async;     /* ASYNC */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;
+    bool open_max_parallelism; /* the author did not say; a savepoint may */
     char *slot_group;                   /* NULL: inherited, see A1 */
     enum weir_chain_strategy chain;
     bool blocking;                      /* own thread, never chained */
@@ -163,9 +164,13 @@ struct weir_stream_edge {
 
 /* Checkpoints of a job. */
 struct weir_checkpoint_config {
-    char *directory; /* absolute, or relative to base_dir; NULL: none are taken */
+    char *directory;  /* absolute, or relative to base_dir; NULL: none are taken */
+    char *savepoints; /* where savepoints go unless said otherwise, as above; NULL: into `directory` */
     int64_t every_ms, timeout_ms, min_pause_ms; /* between triggers; for all cuts; from the end of one to the next */
     uint32_t keep, tolerable_failures;          /* complete ones that stay; failures in a row that the job survives */
+    uint32_t max_concurrent;                    /* under way at a time */
+    bool at_least_once;                         /* barriers do not block channels */
+    bool delete_on_cancel, delete_on_failure;   /* else they stay when the job ends like that */
 };
 
 struct weir_stream_graph {

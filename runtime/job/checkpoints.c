@@ -2,156 +2,41 @@
 #include "job/checkpoints.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/text.h"
-#include "checkpoint/saved.h"
-#include "job/run_internal.h"
+#include "job/attempt.h"
+#include "job/checkpoint_files.h"
+#include "job/saving.h"
 
 #define NS_PER_MS 1000000
-#define PREFIX    "chk-"
-
-struct cut { /* of one subtask, from its thread to the coordinator's */
-    struct cut *next;
-    uint32_t subtask;
-    int64_t checkpoint;
-    struct weir_snapshot *parts; /* by member of its chain */
-};
 
 struct weir_checkpoints {
     struct weir_run *run;
     const struct weir_checkpoint_config *config;
-    _Atomic(struct cut *) inbox; /* newest first */
-    _Atomic int64_t trigger, complete;
+    struct weir_cuts cuts;
+    struct weir_orders orders;
+    struct weir_error unsupported;          /* status not OK: what cannot be cut; no savepoint can be had */
+    _Atomic(struct weir_saving *) requests; /* newest first; `closed`: the job is over */
     _Atomic uint32_t stop;
     struct weir_parker parker;
     struct weir_thread *thread;
 
-    int64_t pending; /* its number; 0: none is under way */
-    int64_t triggered_ns, next_ns;
-    uint32_t failures; /* in a row */
-    bool over;
-    struct weir_snapshot **cuts; /* by subtask, of the pending one */
-    struct weir_snapshot **last; /* by subtask that is over */
-    int64_t *kept;               /* numbers that this run wrote, oldest first */
-    size_t n_kept, kept_capacity;
+    int64_t triggered_ns, ended_ns; /* of the newest checkpoint; of the one that ended last */
+    uint32_t failures;              /* of checkpoints, in a row */
+    struct weir_saving *stopping;   /* a suspend or a drain that is under way */
+    bool over, drained, suspended;  /* suspended: the directory says so, of an earlier life */
+    bool given_up;
+    struct weir_kept_list kept;
 };
+
+static struct weir_saving closed; /* a mark, never looked into */
 
 static int64_t now_of(const struct weir_checkpoints *c)
 {
     return c->run->platform->monotonic_ns(c->run->platform->self);
 }
-
-/* ---- cuts -------------------------------------------------------------------------------------------------------- */
-
-static void free_parts(const struct weir_checkpoints *c, uint32_t subtask, struct weir_snapshot *parts)
-{
-    for (uint32_t i = 0; parts && i < c->run->subtasks[subtask].chain.n_members; i++) weir_snapshot_finish(&parts[i]);
-    weir_free(parts);
-}
-
-/* [task] */
-static void hand_over(void *arg, struct weir_subtask *t, int64_t checkpoint, struct weir_snapshot *parts)
-{
-    struct weir_checkpoints *c = arg;
-    struct cut *cut = weir_alloc(sizeof *cut);
-    *cut = (struct cut){.subtask = (uint32_t)(t - c->run->subtasks), .checkpoint = checkpoint, .parts = parts};
-    cut->next = atomic_load_explicit(&c->inbox, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&c->inbox, &cut->next, cut, memory_order_release, memory_order_relaxed)) {
-    }
-    weir_checkpoints_wake(c);
-}
-
-static void sort_in(struct weir_checkpoints *c, struct cut *cut)
-{
-    struct weir_snapshot **to = cut->checkpoint == WEIR_CUT_AT_END ? &c->last[cut->subtask]
-                                : cut->checkpoint == c->pending    ? &c->cuts[cut->subtask]
-                                                                   : NULL;
-    if (to && !*to)
-        *to = cut->parts;
-    else
-        free_parts(c, cut->subtask, cut->parts); /* of one that was abandoned */
-    weir_free(cut);
-}
-
-static void read_inbox(struct weir_checkpoints *c)
-{
-    struct cut *next, *cut = atomic_exchange_explicit(&c->inbox, NULL, memory_order_acquire);
-    for (; cut; cut = next) {
-        next = cut->next;
-        sort_in(c, cut);
-    }
-}
-
-static void drop_cuts(struct weir_checkpoints *c)
-{
-    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
-        free_parts(c, i, c->cuts[i]);
-        c->cuts[i] = NULL;
-    }
-}
-
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
-
-static char *path_of(const struct weir_checkpoints *c, int64_t checkpoint)
-{
-    char *name = weir_format(PREFIX "%" PRId64, checkpoint), *path = weir_path_join(c->config->directory, name);
-    weir_free(name);
-    return path;
-}
-
-/* The parts are lent: they are put back by return_parts. */
-static void lend_parts(struct weir_checkpoints *c, struct weir_saved *s)
-{
-    const struct weir_run *run = c->run;
-    for (uint32_t i = 0; i < run->n_ops; i++) {
-        const struct weir_stream_node *node = run->graph->nodes[run->ops[i].node];
-        if (!weir_saved_find(s, node->id)) weir_saved_add(s, node->id, node->parallelism, node->max_parallelism);
-    }
-    for (uint32_t i = 0; i < run->plan->n_subtasks; i++) {
-        const struct weir_chain *chain = &run->subtasks[i].chain;
-        const struct weir_snapshot *parts = c->cuts[i] ? c->cuts[i] : c->last[i];
-        for (uint32_t m = 0; m < chain->n_members; m++) {
-            const struct weir_saved_operator *op = weir_saved_find(s, run->graph->nodes[chain->members[m].node]->id);
-            op->parts[run->subtasks[i].index] = parts[m];
-        }
-    }
-}
-
-static void return_parts(struct weir_saved *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        memset(s->operators[i].parts, 0, s->operators[i].parallelism * sizeof *s->operators[i].parts);
-    weir_saved_finish(s);
-}
-
-static void remove_checkpoint(struct weir_checkpoints *c, int64_t checkpoint)
-{
-    struct weir_error error;
-    char *path = path_of(c, checkpoint);
-    if (weir_saved_remove(c->run->platform, path, &error) != WEIR_OK)
-        weir_log(WEIR_WARN, "checkpoint", "an old checkpoint stays: %s", error.text);
-    weir_free(path);
-}
-
-static weir_status write_pending(struct weir_checkpoints *c, struct weir_error *error)
-{
-    const struct weir_platform *p = c->run->platform;
-    struct weir_saved s = {
-        .checkpoint = c->pending, .taken_ms = p->wall_ms(p->self), .job = weir_strdup(c->run->graph->job)};
-    char *path = path_of(c, c->pending);
-    lend_parts(c, &s);
-    weir_status status = weir_saved_write(p, path, &s, error);
-    return_parts(&s);
-    weir_free(path);
-    return status;
-}
-
-/* ---- the states -------------------------------------------------------------------------------------------------- */
 
 static void wake_subtasks(struct weir_checkpoints *c)
 {
@@ -162,99 +47,361 @@ static void wake_subtasks(struct weir_checkpoints *c)
     }
 }
 
-static void plan_next(struct weir_checkpoints *c, int64_t now)
+/* [task] */
+static void hand_over(void *arg, struct weir_subtask *t, struct weir_subtask_cut cut)
 {
-    int64_t every = c->triggered_ns + c->config->every_ms * NS_PER_MS, pause = now + c->config->min_pause_ms * NS_PER_MS;
-    c->next_ns = every > pause ? every : pause;
-    c->pending = 0;
-    drop_cuts(c);
+    struct weir_checkpoints *c = arg;
+    weir__cuts_hand_over(&c->cuts, t, cut);
+    weir_checkpoints_wake(c);
 }
 
-static void abandon(struct weir_checkpoints *c, const struct weir_error *why, int64_t now)
+/* ---- beginning --------------------------------------------------------------------------------------------------- */
+
+/* What sources are to inject follows from what is under way. */
+static void note_oldest(struct weir_checkpoints *c)
 {
-    weir_log(WEIR_WARN, "checkpoint", "checkpoint %" PRId64 " of job '%s' is abandoned: %s", c->pending, c->run->graph->job,
+    int64_t newest = atomic_load_explicit(&c->orders.newest, memory_order_relaxed);
+    atomic_store_explicit(&c->orders.oldest, c->cuts.n > 0 ? c->cuts.attempts[0].number : newest + 1, memory_order_relaxed);
+}
+
+static void trigger(struct weir_checkpoints *c, struct weir_saving *savepoint, int64_t now)
+{
+    int64_t number = atomic_load_explicit(&c->orders.newest, memory_order_relaxed) + 1;
+    if (!savepoint) c->triggered_ns = now;
+    weir__attempt_add(&c->cuts, number, now, savepoint);
+    note_oldest(c);
+    if (savepoint && savepoint->then == WEIR_THEN_SUSPEND)
+        atomic_store_explicit(&c->orders.hold, number, memory_order_release);
+    atomic_store_explicit(&c->orders.newest, number, memory_order_release);
+    wake_subtasks(c);
+}
+
+static size_t checkpoints_under_way(const struct weir_checkpoints *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->cuts.n; i++) n += !c->cuts.attempts[i].savepoint;
+    return n;
+}
+
+/* When the next checkpoint is to be triggered; INT64_MAX: not before something happens. */
+static int64_t next_trigger(const struct weir_checkpoints *c)
+{
+    if (!c->config->directory || c->stopping || weir__cuts_all_over(&c->cuts)) return INT64_MAX;
+    if (checkpoints_under_way(c) >= c->config->max_concurrent) return INT64_MAX;
+    int64_t every = c->triggered_ns + c->config->every_ms * NS_PER_MS;
+    int64_t pause = c->ended_ns + c->config->min_pause_ms * NS_PER_MS;
+    return every > pause ? every : pause;
+}
+
+static const char lost[] = "a part of the job has ended, and its state was not kept; a job with `checkpoint:` keeps it";
+
+/* ---- savepoints -------------------------------------------------------------------------------------------------- */
+
+static void refuse(struct weir_saving *s, const char *why)
+{
+    struct weir_error error;
+    weir_error_set(&error, WEIR_E_CONFIG, "there is no savepoint: %s", why);
+    weir__saving_answer(s, NULL, &error);
+}
+
+static void begin_savepoint(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
+{
+    if (c->stopping) {
+        refuse(s, "the job is being stopped with another one");
+    } else if (c->cuts.n_lost > 0) {
+        refuse(s, lost);
+    } else if (s->then == WEIR_THEN_DRAIN) {
+        c->stopping = s; /* the last checkpoint is it */
+        atomic_store_explicit(&c->orders.last, 1, memory_order_release);
+        weir__run_stop(c->run, WEIR_STOP_DRAIN);
+    } else {
+        if (s->then == WEIR_THEN_SUSPEND) c->stopping = s;
+        trigger(c, s, now);
+    }
+}
+
+/* In the order they were asked for. */
+static struct weir_saving *take_requests(struct weir_checkpoints *c, struct weir_saving *leave)
+{
+    struct weir_saving *first = NULL, *next, *s = atomic_exchange_explicit(&c->requests, leave, memory_order_acquire);
+    for (; s && s != &closed; s = next) {
+        next = s->next;
+        s->next = first;
+        first = s;
+    }
+    return first;
+}
+
+static void read_requests(struct weir_checkpoints *c, int64_t now)
+{
+    for (struct weir_saving *next, *s = take_requests(c, NULL); s; s = next) {
+        next = s->next;
+        begin_savepoint(c, s, now);
+    }
+}
+
+weir_status weir_checkpoints_savepoint(struct weir_checkpoints *c, const char *directory, enum weir_saving_then then,
+                                       struct weir_saving **to, struct weir_error *error)
+{
+    const struct weir_checkpoint_config *config = c->config;
+    if (!directory) directory = config->savepoints ? config->savepoints : config->directory;
+    *to = NULL;
+    if (c->unsupported.status != WEIR_OK) {
+        *error = c->unsupported;
+        return error->status;
+    }
+    if (!directory)
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "where is the savepoint to go? name a directory, or give the job `checkpoint: {savepoints: "
+                              "DIRECTORY}`");
+    struct weir_saving *s = weir__saving_create(c->run->platform, directory, then);
+    s->next = atomic_load_explicit(&c->requests, memory_order_acquire);
+    do {
+        if (s->next != &closed) continue;
+        weir_saving_release(s);
+        weir_saving_release(s);
+        return weir_error_set(error, WEIR_E_CONFIG, "there is no savepoint: the job has ended");
+    } while (s->next == &closed ||
+             !atomic_compare_exchange_weak_explicit(&c->requests, &s->next, s, memory_order_acq_rel, memory_order_acquire));
+    *to = s;
+    weir_checkpoints_wake(c);
+    return WEIR_OK;
+}
+
+/* ---- ending badly ------------------------------------------------------------------------------------------------ */
+
+static void fail_savepoint(struct weir_checkpoints *c, struct weir_saving *s, struct weir_error *why)
+{
+    weir_error_prefix(why, "there is no savepoint: ");
+    if (s == c->stopping) {
+        c->stopping = NULL;
+        atomic_store_explicit(&c->orders.hold, 0, memory_order_release);
+        if (s->then == WEIR_THEN_DRAIN) weir__run_fail(c->run, why);
+        wake_subtasks(c);
+    }
+    weir__saving_answer(s, NULL, why);
+}
+
+static void fail_checkpoint(struct weir_checkpoints *c, int64_t number, struct weir_error *why)
+{
+    weir_log(WEIR_WARN, "checkpoint", "checkpoint %" PRId64 " of job '%s' is abandoned: %s", number, c->run->graph->job,
              why->text);
-    if (++c->failures > c->config->tolerable_failures) {
-        struct weir_error error = *why;
-        weir_error_prefix(&error, "checkpoint %" PRId64 " failed, and %u in a row are tolerated (checkpoint.tolerable): ",
-                          c->pending, c->config->tolerable_failures);
-        weir__run_fail(c->run, &error);
-    }
-    plan_next(c, now);
+    if (++c->failures <= c->config->tolerable_failures) return;
+    weir_error_prefix(why, "checkpoint %" PRId64 " failed, and %u in a row are tolerated (checkpoint.tolerable): ", number,
+                      c->config->tolerable_failures);
+    weir__run_fail(c->run, why);
 }
 
-static void complete(struct weir_checkpoints *c, int64_t now)
+static void abandon(struct weir_checkpoints *c, size_t at, const struct weir_error *why)
 {
-    WEIR_GROW(c->kept, c->kept_capacity, c->n_kept + 1);
-    c->kept[c->n_kept++] = c->pending;
+    struct weir_saving *savepoint = c->cuts.attempts[at].savepoint;
+    int64_t number = c->cuts.attempts[at].number;
+    struct weir_error error = *why;
+    weir__attempt_remove(&c->cuts, at);
+    note_oldest(c);
+    if (savepoint) {
+        fail_savepoint(c, savepoint, &error);
+        return;
+    }
+    c->ended_ns = now_of(c);
+    fail_checkpoint(c, number, &error);
+}
+
+static int64_t timeout_of(const struct weir_checkpoints *c, const struct weir_attempt *a)
+{
+    return a->triggered_ns + c->config->timeout_ms * NS_PER_MS;
+}
+
+/* Parts of a job without `checkpoint:` end without a last cut. */
+static bool is_hopeless(const struct weir_checkpoints *c, const struct weir_attempt *a)
+{
+    return c->cuts.n_lost > 0 && !weir__attempt_is_cut(&c->cuts, a);
+}
+
+/* True: one was abandoned. */
+static bool abandon_one(struct weir_checkpoints *c, int64_t now)
+{
+    struct weir_error error;
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        const struct weir_attempt *a = &c->cuts.attempts[i];
+        if (a->declined) {
+            error = *a->declined;
+        } else if (is_hopeless(c, a)) {
+            weir_error_set(&error, WEIR_E_CONFIG, "%s", lost);
+        } else if (now >= timeout_of(c, a) && !weir__attempt_is_cut(&c->cuts, a)) {
+            weir_error_set(&error, WEIR_E_IO,
+                           "not every subtask had cut its state within %" PRId64 " ms (checkpoint.timeout)",
+                           c->config->timeout_ms);
+        } else {
+            continue;
+        }
+        abandon(c, i, &error);
+        return true;
+    }
+    return false;
+}
+
+/* ---- ending well ------------------------------------------------------------------------------------------------- */
+
+static void tell_complete(struct weir_checkpoints *c, int64_t number)
+{
+    atomic_store_explicit(&c->orders.complete, number, memory_order_release);
+    wake_subtasks(c);
+}
+
+/* Older ones that are still under way are worth nothing any more; that is no failure. */
+static void complete_checkpoint(struct weir_checkpoints *c, int64_t number, char *path)
+{
+    for (size_t i = c->cuts.n; i-- > 0;) {
+        if (c->cuts.attempts[i].number < number && !c->cuts.attempts[i].savepoint) weir__attempt_remove(&c->cuts, i);
+    }
+    note_oldest(c);
     c->failures = 0;
-    weir_log(WEIR_DEBUG, "checkpoint", "checkpoint %" PRId64 " is complete", c->pending);
-    atomic_store_explicit(&c->complete, c->pending, memory_order_release);
-    plan_next(c, now);
-    wake_subtasks(c);
-    while (c->n_kept > c->config->keep) {
-        remove_checkpoint(c, c->kept[0]);
-        memmove(c->kept, c->kept + 1, --c->n_kept * sizeof *c->kept);
-    }
+    c->ended_ns = now_of(c);
+    weir_log(WEIR_DEBUG, "checkpoint", "checkpoint %" PRId64 " is complete", number);
+    weir__kept_add(&c->kept, c->kept.n, number, path);
+    tell_complete(c, number);
+    weir__kept_trim(c->run->platform, &c->kept, c->config->keep);
+    if (c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
+    c->suspended = false;
 }
 
-static bool all_cut(const struct weir_checkpoints *c)
+/* The sinks commit, and then the job ends: nothing has come behind the savepoint. */
+static void stop_there(struct weir_checkpoints *c, const struct weir_saving *s, int64_t number)
 {
-    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
-        if (!c->cuts[i] && !c->last[i]) return false;
-    }
-    return true;
+    c->drained = s->then == WEIR_THEN_DRAIN;
+    atomic_store_explicit(&c->orders.last, 0, memory_order_release);
+    tell_complete(c, number);
+    if (!c->drained) weir__run_stop(c->run, WEIR_STOP_NOW);
 }
 
-static bool none_runs(const struct weir_checkpoints *c)
+static void complete_savepoint(struct weir_checkpoints *c, struct weir_saving *s, int64_t number, char *path)
 {
-    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
-        if (!c->last[i]) return false;
-    }
-    return true;
+    weir_log(WEIR_INFO, "checkpoint", "savepoint %" PRId64 " of job '%s' is complete: %s", number, c->run->graph->job, path);
+    if (s == c->stopping) stop_there(c, s, number);
+    weir__saving_answer(s, path, NULL);
 }
 
-static void trigger(struct weir_checkpoints *c, int64_t now)
+static weir_status write_attempt(struct weir_checkpoints *c, const struct weir_attempt *a, const char *path,
+                                 struct weir_error *error)
 {
-    c->pending = atomic_load_explicit(&c->trigger, memory_order_relaxed) + 1;
-    c->triggered_ns = now;
-    atomic_store_explicit(&c->trigger, c->pending, memory_order_release);
-    wake_subtasks(c);
+    weir_status s = weir__attempt_write(&c->cuts, a, path, error);
+    bool suspends = a->savepoint && a->savepoint->then == WEIR_THEN_SUSPEND;
+    if (s != WEIR_OK || !suspends || !c->config->directory) return s;
+    return weir__suspended_write(c->run->platform, c->config->directory, a->number, path, error);
 }
 
-/* After FINISHED there is nothing to go on from; after anything else the last one is what to go on from. */
+/* True: one was written, or failed. */
+static bool finish_one(struct weir_checkpoints *c)
+{
+    const struct weir_platform *p = c->run->platform;
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        struct weir_attempt a = c->cuts.attempts[i];
+        struct weir_error error;
+        if (a.declined || !weir__attempt_is_cut(&c->cuts, &a)) continue;
+        char *path = a.savepoint ? weir__savepoint_path(p, a.savepoint->directory, c->run->graph->job, a.number)
+                                 : weir__checkpoint_path(c->config->directory, a.number);
+        if (write_attempt(c, &a, path, &error) != WEIR_OK) {
+            weir_free(path);
+            abandon(c, i, &error);
+            return true;
+        }
+        weir__attempt_remove(&c->cuts, i);
+        note_oldest(c);
+        if (a.savepoint)
+            complete_savepoint(c, a.savepoint, a.number, path);
+        else
+            complete_checkpoint(c, a.number, path);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the end of the job ------------------------------------------------------------------------------------------ */
+
+/* Every subtask is over, and some wait for a checkpoint with their last cut. One that was triggered before is no use: not
+ * all of those cuts belong to it. After a failure the next try comes when the next checkpoint would. */
+static int64_t next_last(const struct weir_checkpoints *c)
+{
+    bool waited = c->cuts.newest_last > atomic_load_explicit(&c->orders.complete, memory_order_relaxed);
+    if (!weir__cuts_all_over(&c->cuts) || !waited) return INT64_MAX;
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        if (c->cuts.attempts[i].number >= c->cuts.newest_last) return INT64_MAX; /* it will do */
+    }
+    return c->failures == 0 ? INT64_MIN : c->ended_ns + c->config->every_ms * NS_PER_MS;
+}
+
+static void make_last(struct weir_checkpoints *c, int64_t now)
+{
+    bool drains = c->stopping && c->stopping->then == WEIR_THEN_DRAIN;
+    for (size_t i = c->cuts.n; i-- > 0;) {
+        if (!c->cuts.attempts[i].savepoint) weir__attempt_remove(&c->cuts, i);
+    }
+    trigger(c, drains ? c->stopping : NULL, now);
+}
+
+static bool leaves_nothing(const struct weir_checkpoints *c, enum weir_run_state state)
+{
+    if (state == WEIR_RUN_FINISHED || c->drained) return true;
+    return (state == WEIR_RUN_STOPPED || state == WEIR_RUN_CANCELLED) && c->config->delete_on_cancel;
+}
+
 static void end(struct weir_checkpoints *c)
 {
+    enum weir_run_state state = weir_run_state(c->run);
     c->over = true;
-    if (weir_run_state(c->run) == WEIR_RUN_FINISHED) {
-        for (size_t i = 0; i < c->n_kept; i++) remove_checkpoint(c, c->kept[i]);
-        c->n_kept = 0;
+    for (struct weir_saving *next, *s = take_requests(c, &closed); s; s = next) {
+        next = s->next;
+        refuse(s, "the job has ended");
     }
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        if (c->cuts.attempts[i].savepoint == c->stopping) c->stopping = NULL;
+        if (c->cuts.attempts[i].savepoint) refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
+        c->cuts.attempts[i].savepoint = NULL;
+    }
+    if (c->stopping && c->stopping->then == WEIR_THEN_DRAIN && !c->drained) /* not even triggered */
+        refuse(c->stopping, "the job ended before it was drained");
+    if (!leaves_nothing(c, state)) return;
+    weir__kept_trim(c->run->platform, &c->kept, 0);
+    if (state == WEIR_RUN_FINISHED && c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
+}
+
+/* ---- the steps --------------------------------------------------------------------------------------------------- */
+
+static bool step_once(struct weir_checkpoints *c, int64_t now)
+{
+    weir__cuts_read(&c->cuts);
+    read_requests(c, now);
+    if (c->stopping && c->stopping->then == WEIR_THEN_DRAIN && !c->drained && c->cuts.n_lost > 0) {
+        struct weir_error error;
+        weir_error_set(&error, WEIR_E_CONFIG, "%s", lost);
+        fail_savepoint(c, c->stopping, &error);
+        return true;
+    }
+    if (abandon_one(c, now) || finish_one(c)) return true;
+    if (now >= next_last(c)) {
+        make_last(c, now);
+        return true;
+    }
+    if (now < next_trigger(c)) return false;
+    trigger(c, NULL, now);
+    return true;
 }
 
 int64_t weir_checkpoints_step(struct weir_checkpoints *c)
 {
-    int64_t now = now_of(c), timeout = c->triggered_ns + c->config->timeout_ms * NS_PER_MS;
-    struct weir_error error = {0};
-    read_inbox(c);
+    int64_t now = now_of(c);
     if (!c->over && weir_run_state(c->run) > WEIR_RUN_RUNNING) end(c);
-    if (c->over || none_runs(c)) return INT64_MAX;
-    if (c->pending && all_cut(c)) {
-        if (write_pending(c, &error) == WEIR_OK)
-            complete(c, now_of(c));
-        else
-            abandon(c, &error, now_of(c));
-    } else if (c->pending && now >= timeout) {
-        weir_error_set(&error, WEIR_E_IO, "not every subtask had cut its state within %" PRId64 " ms (checkpoint.timeout)",
-                       c->config->timeout_ms);
-        abandon(c, &error, now);
-    } else if (!c->pending && now >= c->next_ns) {
-        trigger(c, now);
+    if (c->over) return INT64_MAX;
+    if (step_once(c, now)) return now;
+    int64_t next = next_trigger(c), last = next_last(c);
+    if (last < next) next = last;
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        int64_t timeout = timeout_of(c, &c->cuts.attempts[i]);
+        if (timeout < next) next = timeout;
     }
-    return c->pending ? c->triggered_ns + c->config->timeout_ms * NS_PER_MS : c->next_ns;
+    return next;
 }
-
-/* ---- the thread -------------------------------------------------------------------------------------------------- */
 
 void weir_checkpoints_wake(struct weir_checkpoints *c)
 {
@@ -263,7 +410,7 @@ void weir_checkpoints_wake(struct weir_checkpoints *c)
 
 int64_t weir_checkpoints_last(const struct weir_checkpoints *c)
 {
-    return atomic_load_explicit(&c->complete, memory_order_acquire);
+    return atomic_load_explicit(&c->orders.complete, memory_order_acquire);
 }
 
 static void coordinate(void *arg)
@@ -282,69 +429,18 @@ weir_status weir_checkpoints_start(struct weir_checkpoints *c, struct weir_error
     return p->start_thread(p->self, "checkpoints", coordinate, c, &c->thread, error);
 }
 
-/* ---- directories ------------------------------------------------------------------------------------------------- */
-
-struct found {
-    struct {
-        int64_t number;
-        char *path;
-    } * all; /* ascending */
-    size_t n, capacity;
-};
-
-static weir_status look(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct found *found = to;
-    const char *name = weir_path_basename(path);
-    char *end;
-    (void)size;
-    if (!is_directory || strncmp(name, PREFIX, strlen(PREFIX)) != 0) return WEIR_OK;
-    int64_t number = strtoll(name + strlen(PREFIX), &end, 10);
-    if (*end || number <= 0) return WEIR_OK; /* ".tmp": half written */
-    WEIR_GROW(found->all, found->capacity, found->n + 1);
-    size_t i = found->n++;
-    for (; i > 0 && found->all[i - 1].number > number; i--) found->all[i] = found->all[i - 1];
-    found->all[i].number = number;
-    found->all[i].path = weir_strdup(path);
-    return WEIR_OK;
-}
-
-static weir_status find_all(const struct weir_platform *p, const char *directory, struct found *found,
-                            struct weir_error *error)
-{
-    struct weir_file_info info;
-    struct weir_error none;
-    *found = (struct found){0};
-    if (p->info(p->self, directory, &info, &none) != WEIR_OK) return WEIR_OK;
-    return p->list(p->self, directory, look, found, error);
-}
-
-static void free_found(struct found *found)
-{
-    for (size_t i = 0; i < found->n; i++) weir_free(found->all[i].path);
-    weir_free(found->all);
-}
-
-weir_status weir_checkpoints_newest(const struct weir_platform *p, const char *directory, char **path, int64_t *checkpoint,
-                                    struct weir_error *error)
-{
-    struct found found;
-    weir_status s = find_all(p, directory, &found, error);
-    *path = found.n ? weir_strdup(found.all[found.n - 1].path) : NULL;
-    *checkpoint = found.n ? found.all[found.n - 1].number : 0;
-    free_found(&found);
-    return s;
-}
-
 /* ---- making and undoing ------------------------------------------------------------------------------------------ */
 
 static void join_in(struct weir_checkpoints *c)
 {
+    atomic_store(&c->orders.last, c->config->directory != NULL);
+    note_oldest(c);
     for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
         struct weir_subtask *t = &c->run->subtasks[i];
-        t->trigger = &c->trigger;
-        t->complete = &c->complete;
-        t->injected = atomic_load(&c->trigger);
+        t->orders = &c->orders;
+        t->chain.hold = &c->orders.hold;
+        t->alignment.at_least_once = c->config->at_least_once;
+        t->injected = t->passed = atomic_load(&c->orders.newest);
         t->cut = hand_over;
         t->cut_arg = c;
     }
@@ -366,53 +462,82 @@ static weir_status check_kinds(const struct weir_run *run, struct weir_error *er
     return WEIR_OK;
 }
 
-/* Those of earlier lives go as new ones come. */
-static void adopt(struct weir_checkpoints *c, const struct found *found)
+/* Checkpoints of earlier lives are the job's, and go as new ones come. What it goes on from is, if it is claimed. */
+static void adopt(struct weir_checkpoints *c, const struct weir_deploy_options *o)
 {
-    for (size_t i = 0; i < found->n; i++) {
-        WEIR_GROW(c->kept, c->kept_capacity, c->n_kept + 1);
-        c->kept[c->n_kept++] = found->all[i].number;
-    }
+    bool was_ours = o->restored_from && weir__kept_forget(&c->kept, o->restored_from), claimed = o->restore && o->claim;
+    weir__kept_trim(c->run->platform, &c->kept, c->config->keep - (was_ours && claimed));
+    if (!claimed || !o->restored_from) return;
+    size_t at = 0;
+    while (was_ours && at < c->kept.n && c->kept.all[at].number < o->restore->checkpoint) at++;
+    weir__kept_add(&c->kept, at, o->restore->checkpoint, weir_strdup(o->restored_from));
+}
+
+static weir_status check_left(const struct weir_checkpoints *c, int64_t newest, int64_t suspended, const char *path,
+                              struct weir_error *error)
+{
+    if (suspended > newest)
+        return weir_error_set(
+            error, WEIR_E_CONFIG,
+            "the job was suspended with the savepoint %s; go on from it with --resume, or begin again with "
+            "--fresh",
+            path);
+    if (newest)
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "%s holds checkpoint %" PRId64
+                              " of an earlier run; go on from it with --resume, or begin again "
+                              "with --fresh",
+                              c->config->directory, newest);
+    return WEIR_OK;
 }
 
 static weir_status look_around(struct weir_checkpoints *c, const struct weir_deploy_options *o, struct weir_error *error)
 {
     const struct weir_platform *p = c->run->platform;
-    struct found found;
-    weir_status s = p->make_directory(p->self, c->config->directory, error);
-    if (s == WEIR_OK) s = find_all(p, c->config->directory, &found, error);
-    if (s != WEIR_OK) return weir_error_prefix(error, "checkpoint.directory: ");
-    int64_t newest = found.n ? found.all[found.n - 1].number : 0, first = o->restore ? o->restore->checkpoint : 0;
-    atomic_store(&c->trigger, first > newest ? first : newest);
-    if (newest && !o->restore && !o->fresh)
-        s = weir_error_set(error, WEIR_E_CONFIG,
-                           "%s holds checkpoint %" PRId64 " of an earlier run; go on from it with --resume, or begin again "
-                           "with --fresh",
-                           c->config->directory, newest);
-    adopt(c, &found);
-    free_found(&found);
-    return s;
+    const char *directory = c->config->directory;
+    int64_t suspended = 0;
+    char *path = NULL;
+    weir_status s = p->make_directory(p->self, directory, error);
+    if (s == WEIR_OK) s = weir__kept_find(p, directory, &c->kept, error);
+    if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &path, error);
+    if (s != WEIR_OK && !o->restore) return weir_error_prefix(error, "checkpoint.directory: ");
+    int64_t newest = c->kept.n ? c->kept.all[c->kept.n - 1].number : 0, first = o->restore ? o->restore->checkpoint : 0;
+    if (first < newest) first = newest;
+    atomic_store(&c->orders.newest, first > suspended ? first : suspended);
+    c->suspended = suspended > 0;
+    s = o->restore || o->fresh ? WEIR_OK : check_left(c, newest, suspended, path, error);
+    weir_free(path);
+    if (s != WEIR_OK) return s;
+    weir__checkpoints_sweep(p, directory, c->run->graph->job);
+    if (c->config->savepoints) weir__checkpoints_sweep(p, c->config->savepoints, c->run->graph->job);
+    adopt(c, o);
+    return WEIR_OK;
 }
 
 weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_checkpoint_config *config,
                                     const struct weir_deploy_options *o, struct weir_checkpoints **to,
                                     struct weir_error *error)
 {
-    *to = NULL;
-    if (!config->directory) return WEIR_OK;
-    weir_status s = check_kinds(run, error);
-    if (s != WEIR_OK) return s;
     struct weir_checkpoints *c = weir_alloc(sizeof *c);
     c->run = run;
     c->config = config;
     c->triggered_ns = now_of(c);
-    c->next_ns = c->triggered_ns + config->every_ms * NS_PER_MS;
-    c->cuts = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->cuts);
-    c->last = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->last);
+    c->ended_ns = c->triggered_ns - config->min_pause_ms * NS_PER_MS;
+    weir__cuts_init(&c->cuts, run);
     *to = c; /* the run's from now on */
-    s = look_around(c, o, error);
+    if (check_kinds(run, &c->unsupported) != WEIR_OK && config->directory) {
+        *error = c->unsupported;
+        return error->status;
+    }
+    if (o->restore) atomic_store(&c->orders.newest, o->restore->checkpoint);
+    weir_status s = config->directory ? look_around(c, o, error) : WEIR_OK;
     if (s == WEIR_OK) join_in(c);
     return s;
+}
+
+void weir_checkpoints_give_up(struct weir_checkpoints *c)
+{
+    c->given_up = true;
 }
 
 void weir_checkpoints_destroy(struct weir_checkpoints *c)
@@ -421,11 +546,31 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     atomic_store(&c->stop, 1);
     weir_checkpoints_wake(c);
     if (c->thread) c->run->platform->join_thread(c->run->platform->self, c->thread);
-    read_inbox(c);
-    drop_cuts(c);
-    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) free_parts(c, i, c->last[i]);
-    weir_free(c->cuts);
-    weir_free(c->last);
-    weir_free(c->kept);
+    bool failed = weir_run_state(c->run) == WEIR_RUN_FAILED;
+    if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(c->run->platform, &c->kept, 0);
+    if (!c->over) end(c); /* deployed, and never run */
+    weir__cuts_finish(&c->cuts);
+    weir__kept_finish(&c->kept);
     weir_free(c);
+}
+
+weir_status weir_checkpoints_newest(const struct weir_platform *p, const char *directory, char **path, int64_t *checkpoint,
+                                    bool *own, struct weir_error *error)
+{
+    struct weir_kept_list found = {0};
+    int64_t suspended = 0;
+    char *savepoint = NULL;
+    weir_status s = weir__kept_find(p, directory, &found, error);
+    if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &savepoint, error);
+    *checkpoint = found.n ? found.all[found.n - 1].number : 0;
+    *own = *checkpoint >= suspended;
+    *path = found.n && *own ? weir_strdup(found.all[found.n - 1].path) : NULL;
+    if (suspended > *checkpoint) {
+        *checkpoint = suspended;
+        *path = savepoint;
+        savepoint = NULL;
+    }
+    weir_free(savepoint);
+    weir__kept_finish(&found);
+    return s;
 }

@@ -1,15 +1,26 @@
-/* job/checkpoints.h - the checkpoint coordinator of a deployed job.
+/* job/checkpoints.h - the coordinator of a deployed job's checkpoints and savepoints.
  *
  * Floor 8. A thread of its own while the job runs, which waits, and writes files; the tests' scheduler steps it by hand
  * instead. Rules: docs/semantics.md, "Checkpoints".
  *
- *   IDLE --every, and min_pause after the last one's end--> TRIGGERED: sources see the new number, and inject its barrier
- *   TRIGGERED --all subtasks cut, or over--> written, synced --> COMPLETE: subtasks see the number and are told `committed`
- *   TRIGGERED --timeout, or a file cannot be written--> abandoned; beyond `tolerable` in a row the job fails
+ * An attempt is a checkpoint or a savepoint that is under way; they share one count, and several may be under way:
  *
- * Subtasks hand their cuts over without a lock. A subtask that is over hands over a last cut, which
- * stands for it in every later checkpoint. After FINISHED the job's checkpoints are removed, those of earlier lives too:
- * there is nothing to go on from.
+ *   --every, min_pause after the last end, less than max_concurrent under way--> TRIGGERED: sources inject its barrier
+ *   --a savepoint is asked for: at once---------------------------------------> TRIGGERED
+ *   TRIGGERED --all subtasks cut, or over--> written, synced --> COMPLETE; of a checkpoint: older ones under way are
+ *                                                                dropped, subtasks are told `committed`, old ones go
+ *   TRIGGERED --timeout, a cut declined, a file cannot be written--> ABANDONED; checkpoints beyond `tolerable` in a row
+ *                                                                fail the job; a savepoint is answered with the error
+ *
+ * Subtasks hand their cuts over without a lock. One that is over hands over a last cut, which stands for it in every later
+ * attempt, and waits (COMMITTING, task/subtask.h). Once all are over, a last checkpoint is made of those at once.
+ *
+ * Suspend: behind the savepoint's barrier sources hold and members rest. COMPLETE: `committed` first, then the sources
+ * stop, and nothing is left to be done. ABANDONED: everything goes on. Drain: the sources end, and the last checkpoint is
+ * the savepoint; without it the job fails, since it cannot go back.
+ *
+ * After FINISHED, and a drain, the job's checkpoints are removed, those of earlier lives too: there is nothing to go on
+ * from. After a stop, a cancel or a failure they stay, unless the configuration says otherwise.
  */
 #ifndef WEIR_JOB_CHECKPOINTS_H
 #define WEIR_JOB_CHECKPOINTS_H
@@ -18,8 +29,8 @@
 
 struct weir_checkpoints;
 
-/* NULL config->directory: the job takes none, and *to is NULL. A directory that holds checkpoints is refused, unless the run
- * goes on from one or is to start afresh: nobody is to lose them by mistake. */
+/* config->directory NULL: the job takes no checkpoints, but savepoints can be asked for. A directory that holds checkpoints
+ * is refused, unless the run goes on from one or is to start afresh: nobody is to lose them by mistake. */
 WEIR_CHECKED weir_status weir_checkpoints_create(struct weir_run *, const struct weir_checkpoint_config *,
                                                  const struct weir_deploy_options *, struct weir_checkpoints **to,
                                                  struct weir_error *);
@@ -30,9 +41,15 @@ WEIR_CHECKED weir_status weir_checkpoints_start(struct weir_checkpoints *, struc
 int64_t weir_checkpoints_step(struct weir_checkpoints *);
 void weir_checkpoints_wake(struct weir_checkpoints *);          /* any thread; NULL is fine */
 int64_t weir_checkpoints_last(const struct weir_checkpoints *); /* any thread: newest complete one; 0: none */
+/* See weir_run_savepoint. */
+WEIR_CHECKED weir_status weir_checkpoints_savepoint(struct weir_checkpoints *, const char *directory, enum weir_saving_then,
+                                                    struct weir_saving **, struct weir_error *);
+/* See weir_run_give_up. */
+void weir_checkpoints_give_up(struct weir_checkpoints *);
 
-/* The newest complete checkpoint in a directory of them; the caller frees; NULL with WEIR_OK: there is none. */
+/* What --resume goes on from: the newest complete checkpoint in a directory of them, or the savepoint that the job was
+ * suspended with since (*own false: it is not the job's). The caller frees; NULL with WEIR_OK: there is none. */
 WEIR_CHECKED weir_status weir_checkpoints_newest(const struct weir_platform *, const char *directory, char **path,
-                                                 int64_t *checkpoint, struct weir_error *);
+                                                 int64_t *checkpoint, bool *own, struct weir_error *);
 
 #endif

@@ -162,7 +162,7 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
         return NULL;
     }
     run->n_ops++;
-    if (weir__restore_op(run->restore, n, to->op, error) < 0) {
+    if (weir__restore_op(run->restore, n, run->drop_state, to->op, error) < 0) {
         weir_error_prefix(error, "%s: ", run->where[node]);
         return NULL;
     }
@@ -401,7 +401,7 @@ static weir_status build(struct weir_run *run, const struct weir_deploy_options 
 {
     name_nodes(run);
     run->told = weir_alloc_array(run->graph->n_nodes + 1, sizeof *run->told);
-    weir_status s = weir__restore_check(run->restore, run->graph, error);
+    weir_status s = weir__restore_check(run->restore, run->graph, run->drop_state, error);
     if (s == WEIR_OK) s = weir_job_graph_build(run->graph, &run->job_graph, error);
     if (s == WEIR_OK) s = weir_execution_graph_build(run->job_graph, &run->plan, error);
     if (s != WEIR_OK) return s;
@@ -427,6 +427,7 @@ weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run
     run->graph = o->graph;
     run->attempt = o->attempt;
     run->restore = o->restore;
+    run->drop_state = o->allow_non_restored;
     run->deployed_ms = o->platform->wall_ms(o->platform->self);
     run->metrics = weir_metric_registry_create();
     run->seed = o->graph->seed ? o->graph->seed : o->platform->random(o->platform->self);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/text.h"
 
 static bool has_state(const struct weir_saved_operator *op)
@@ -18,8 +19,8 @@ static bool has_state(const struct weir_saved_operator *op)
     return false;
 }
 
-weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_stream_node *node, struct weir_op *op,
-                             struct weir_error *error)
+weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_stream_node *node, bool drop,
+                             struct weir_op *op, struct weir_error *error)
 {
     const struct weir_saved_operator *from = saved ? weir_saved_find(saved, node->id) : NULL;
     if (!from || !has_state(from)) return WEIR_OK;
@@ -30,7 +31,10 @@ weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_s
                               from->max_parallelism, node->max_parallelism, from->max_parallelism);
     if (!op->class->restore) {
         if (node->kind == WEIR_NODE_SOURCE) return WEIR_OK; /* its splits say where they go on */
-        return weir_error_set(error, WEIR_E_CONFIG, "there is saved state for it, but %s keeps none", op->class->name);
+        if (drop) return WEIR_OK;
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "there is saved state for it, but %s keeps none; to lose it on purpose: --allow-non-restored",
+                              op->class->name);
     }
     weir_status s = op->class->restore(op, from->parts, from->parallelism);
     if (s < 0) *error = op->error;
@@ -60,19 +64,39 @@ weir_status weir__restore_splits(const struct weir_saved *saved, const struct we
     return from ? weir_restore_splits(from->parts, from->parallelism, add_split, to, any, error) : WEIR_OK;
 }
 
-weir_status weir__restore_check(const struct weir_saved *saved, const struct weir_stream_graph *graph,
+weir_status weir__restore_check(const struct weir_saved *saved, const struct weir_stream_graph *graph, bool drop,
                                 struct weir_error *error)
 {
     for (size_t i = 0; saved && i < saved->n; i++) {
         const struct weir_saved_operator *op = &saved->operators[i];
         bool known = !has_state(op);
         for (uint32_t k = 0; k < graph->n_nodes; k++) known |= strcmp(graph->nodes[k]->id, op->id) == 0;
-        if (!known)
+        if (!known && drop)
+            weir_log(WEIR_WARN, "checkpoint", "the saved state of '%s' is dropped: this job has no such node", op->id);
+        else if (!known)
             return weir_error_set(
                 error, WEIR_E_CONFIG,
                 "the saved job had state for '%s', but this job has no such node; state belongs to the ids of "
-                "nodes: give the node its id back",
+                "nodes: give the node its id back, or lose its state on purpose with --allow-non-restored",
                 op->id);
     }
     return WEIR_OK;
+}
+
+static void adopt_groups(struct weir_stream_graph *graph, const char *uid, uint32_t groups)
+{
+    for (uint32_t i = 0; i < graph->n_nodes; i++) {
+        if (strcmp(graph->nodes[i]->uid, uid) == 0) graph->nodes[i]->max_parallelism = groups;
+    }
+}
+
+void weir_restore_adopt(const struct weir_saved *saved, struct weir_stream_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->n_nodes; i++) {
+        const struct weir_stream_node *node = graph->nodes[i];
+        const struct weir_saved_operator *from = weir_saved_find(saved, node->id);
+        bool open = node->open_max_parallelism && from && from->max_parallelism != node->max_parallelism;
+        if (open && has_state(from) && node->parallelism <= from->max_parallelism)
+            adopt_groups(graph, node->uid, from->max_parallelism);
+    }
 }

@@ -82,8 +82,9 @@ weir_status weir_run_start(struct weir_run *run, struct weir_error *error)
     run->started_ns = p->monotonic_ns(p->self);
     atomic_store(&run->state, WEIR_RUN_RUNNING);
     atomic_store(&run->live, run->n_workers);
-    weir_status coordinated = run->checkpoints ? weir_checkpoints_start(run->checkpoints, error) : WEIR_OK;
+    weir_status coordinated = weir_checkpoints_start(run->checkpoints, error);
     if (coordinated != WEIR_OK) {
+        weir_error_prefix(error, "cannot start the thread of the checkpoints: ");
         weir__run_fail(run, error);
         for (uint32_t i = 0; i < run->n_workers; i++) weir__worker_ended(run);
         return coordinated;
@@ -100,10 +101,26 @@ weir_status weir_run_start(struct weir_run *run, struct weir_error *error)
     return WEIR_OK;
 }
 
+void weir__run_stop(struct weir_run *run, enum weir_stop how)
+{
+    atomic_store(&run->stop, how);
+    wake_all(run);
+}
+
 void weir_run_stop(struct weir_run *run)
 {
-    atomic_store(&run->stop, 1);
-    wake_all(run);
+    weir__run_stop(run, WEIR_STOP_NOW);
+}
+
+weir_status weir_run_savepoint(struct weir_run *run, const char *directory, enum weir_saving_then then,
+                               struct weir_saving **to, struct weir_error *error)
+{
+    return weir_checkpoints_savepoint(run->checkpoints, directory, then, to, error);
+}
+
+void weir_run_give_up(struct weir_run *run)
+{
+    weir_checkpoints_give_up(run->checkpoints);
 }
 
 void weir_run_cancel(struct weir_run *run)
@@ -131,12 +148,12 @@ uint32_t weir_run_workers(struct weir_run *run, struct weir_worker ***workers)
 
 int64_t weir_run_last_checkpoint(const struct weir_run *run)
 {
-    return run->checkpoints ? weir_checkpoints_last(run->checkpoints) : 0;
+    return weir_checkpoints_last(run->checkpoints);
 }
 
 int64_t weir_run_step_checkpoints(struct weir_run *run)
 {
-    return run->checkpoints ? weir_checkpoints_step(run->checkpoints) : INT64_MAX;
+    return weir_checkpoints_step(run->checkpoints);
 }
 
 /* ---- undoing ----------------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #define WEIR_JOB_RUN_H
 
 #include "graph/execution_graph.h"
+#include "job/saving.h"
 #include "loader/registry.h"
 #include "metrics/metrics.h"
 #include "task/worker.h"
@@ -33,13 +34,22 @@ struct weir_deploy_options {
     const struct weir_stream_graph *graph; /* outlives the run */
     uint32_t attempt;
     const struct weir_saved *restore; /* to go on from; only read; NULL: from the start */
-    bool fresh; /* from the start although the job's directory holds checkpoints, which go as new ones come */
+    const char *restored_from;        /* its directory; NULL: nobody knows */
+    bool claim; /* that directory is the job's, and goes once newer checkpoints take its place; else it is left alone */
+    bool allow_non_restored; /* state that no node takes is dropped; else it is an error */
+    bool fresh;              /* from the start although the job's directory holds checkpoints, which go as new ones come */
 };
 /* Opens the plugins, finds the splits, makes operators, channels, slots. No thread is started. */
 WEIR_CHECKED weir_status weir_run_deploy(const struct weir_deploy_options *, struct weir_run **, struct weir_error *);
 /* one thread per slot and blocking subtask */
 WEIR_CHECKED weir_status weir_run_start(struct weir_run *, struct weir_error *);
-void weir_run_stop(struct weir_run *);   /* sources stop, what is in flight arrives, sinks finish */
+void weir_run_stop(struct weir_run *); /* sources stop, what is in flight arrives, sinks finish */
+/* A savepoint in a new directory within `directory` (NULL: the configured one). Any thread. The answer comes through the
+ * ticket: weir_saving_wait, then weir_saving_result, then weir_saving_release. */
+WEIR_CHECKED weir_status weir_run_savepoint(struct weir_run *, const char *directory, enum weir_saving_then,
+                                            struct weir_saving **, struct weir_error *);
+/* Nobody will start the job again after it failed: its checkpoints go, if the configuration says so. */
+void weir_run_give_up(struct weir_run *);
 void weir_run_cancel(struct weir_run *); /* at once; sinks do not finish */
 /* Until the job is over, or timeout_ms (< 0: no limit) has passed: false then. One waiter at a time. */
 bool weir_run_wait(struct weir_run *, int64_t timeout_ms);
@@ -75,9 +85,9 @@ void weir_run_metrics(struct weir_run *, bool by_subtask, weir_run_metric_visit 
 /* ---- for the seeded scheduler of the tests ----------------------------------------------------------------------- */
 
 uint32_t weir_run_workers(struct weir_run *, struct weir_worker ***); /* deployed, not started */
-int64_t weir_run_last_checkpoint(const struct weir_run *); /* newest complete one; 0: none */
+int64_t weir_run_last_checkpoint(const struct weir_run *);            /* newest complete one; 0: none */
 int64_t weir_run_step_checkpoints(struct weir_run *); /* as weir_checkpoints_step; INT64_MAX: none are taken */
-void weir_run_set_over(struct weir_run *);                            /* all workers were stepped to their end by hand */
+void weir_run_set_over(struct weir_run *);            /* all workers were stepped to their end by hand */
 
 const char *weir_run_state_name(enum weir_run_state);
 

@@ -21,6 +21,7 @@ struct weir_run {
     struct weir_execution_graph *plan;
     uint32_t attempt;
     const struct weir_saved *restore; /* during deployment; NULL: from the start */
+    bool drop_state;                  /* that no node takes; else it is an error */
     uint64_t seed;
 
     char **where;                /* by stream node */
@@ -34,7 +35,7 @@ struct weir_run {
     struct weir_run_op *ops;
     struct weir_metric_registry *metrics;
     uint32_t n_ops;
-    struct weir_op_told *told; /* by stream node */
+    struct weir_op_told *told;                 /* by stream node */
     struct weir_custom_partition **partitions; /* of CUSTOM edges, by sender subtask */
     uint32_t n_partitions, partitions_capacity;
     struct weir_channel_wake *wakes; /* by channel: who is woken on push and on pop */
@@ -43,7 +44,7 @@ struct weir_run {
     _Atomic uint32_t live;   /* workers whose thread has not ended */
     _Atomic uint32_t failed; /* 0 none, 1 being written, 2 written */
     struct weir_error failure;
-    struct weir_checkpoints *checkpoints; /* NULL: none are taken */
+    struct weir_checkpoints *checkpoints; /* NULL: it was not deployed as far as that */
     struct weir_parker waiter;
     int64_t started_ns, ended_ns;
     int64_t deployed_ms; /* wall clock */
@@ -61,6 +62,7 @@ void weir__wake_sender(void *arg);
  * way. */
 bool weir__job_waits(void *run, struct weir_subtask *, uint32_t member, int64_t now_ms);
 
+void weir__run_stop(struct weir_run *, enum weir_stop);
 void weir__job_failed(void *run, struct weir_subtask *);
 void weir__run_fail(struct weir_run *, const struct weir_error *); /* any thread: the first failure counts */
 void weir__worker_ended(void *run);

@@ -166,7 +166,7 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
 /* What the component holds outside its states goes into them now. */
 static weir_status flush_component(struct plugin_op *p, int64_t checkpoint)
 {
-    if (!p->vtable->snapshot || checkpoint == INT64_MAX) return WEIR_OK;
+    if (!p->vtable->snapshot) return WEIR_OK;
     weir_status s = p->vtable->snapshot(p->instance->part.self, &p->instance->cx, checkpoint);
     if (s < 0) return weir_instance_failed(p->instance, s, "snapshot");
     return weir_instance_end(p->instance, false);

@@ -1,6 +1,8 @@
 /* chain.c - see the header. */
 #include "task/chain.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/running.h"
 
@@ -35,14 +37,6 @@ weir_status weir_chain_open(struct weir_chain *c)
     return WEIR_OK;
 }
 
-static void drop_cut(struct weir_chain *c)
-{
-    for (uint32_t i = 0; c->cuts && i < c->n_members; i++) weir_snapshot_finish(&c->cuts[i]);
-    weir_free(c->cuts);
-    c->cuts = NULL;
-    c->cutting = c->n_cut = 0;
-}
-
 void weir_chain_close(struct weir_chain *c)
 {
     for (uint32_t i = c->n_members; i-- > 0;) {
@@ -55,7 +49,10 @@ void weir_chain_close(struct weir_chain *c)
     }
     weir_running = NULL;
     for (uint32_t i = 0; i < c->n_writers; i++) weir_writer_close(c->writers[i]);
-    drop_cut(c);
+    for (uint32_t i = 0; i < c->n_cuts; i++) weir_chain_drop_cut(c, &c->cuts[i]);
+    weir_free(c->cuts);
+    c->cuts = NULL;
+    c->n_cuts = c->cuts_capacity = 0;
 }
 
 /* ---- delivery ---------------------------------------------------------------------------------------------------- */
@@ -167,23 +164,38 @@ static weir_status run_watermark(struct weir_chain_member *m)
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_WATERMARK, watermark);
 }
 
-/* The cut: what came before the barrier is in the snapshot, what comes behind it is not. */
-static weir_status cut_member(struct weir_chain *c, uint32_t member, int64_t checkpoint)
+static struct weir_chain_cut *cut_of(struct weir_chain *c, int64_t checkpoint)
 {
-    struct weir_op *op = c->members[member].op;
-    if (c->cutting != checkpoint || !c->cuts) {
-        drop_cut(c);
-        c->cuts = weir_alloc_array(c->n_members, sizeof *c->cuts);
-        c->cutting = checkpoint;
+    for (uint32_t i = 0; i < c->n_cuts; i++) {
+        if (c->cuts[i].checkpoint == checkpoint) return &c->cuts[i];
     }
-    c->n_cut++;
-    return op->class->snapshot ? op->class->snapshot(op, checkpoint, &c->cuts[member]) : WEIR_OK;
+    WEIR_GROW(c->cuts, c->cuts_capacity, c->n_cuts + 1);
+    struct weir_chain_cut *cut = &c->cuts[c->n_cuts++];
+    *cut = (struct weir_chain_cut){.checkpoint = checkpoint, .parts = weir_alloc_array(c->n_members, sizeof *cut->parts)};
+    return cut;
+}
+
+/* The cut: what came before the barrier is in the snapshot, what comes behind it is not. A member that cannot be cut
+ * declines the checkpoint; its work goes on. */
+static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_t checkpoint)
+{
+    struct weir_op *op = m->op;
+    struct weir_chain_cut *cut = cut_of(c, checkpoint);
+    cut->n++;
+    m->cut = checkpoint;
+    weir_status s = op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;
+    if (s >= 0) return;
+    if (!cut->declined) {
+        cut->declined = weir_alloc(sizeof *cut->declined);
+        weir_error_set(cut->declined, s, "%s: %s", op->where, op->error.status ? op->error.text : weir_status_name(s));
+    }
+    op->error.status = WEIR_OK;
 }
 
 static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m)
 {
     weir_status s = m->op->class->mark ? run_mark(m) : WEIR_OK;
-    if (s == WEIR_OK) s = cut_member(c, (uint32_t)(m - c->members), m->current.value);
+    if (s == WEIR_OK) cut_member(c, m, m->current.value);
     return s == WEIR_OK ? weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value) : s;
 }
 
@@ -221,8 +233,15 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     return m->stalled || m->waiting ? WEIR_NONE : WEIR_MADE;
 }
 
-static bool is_due(const struct weir_chain_member *m, int64_t now_ms)
+static bool rests(const struct weir_chain *c, const struct weir_chain_member *m)
 {
+    int64_t hold = c->hold ? atomic_load_explicit(c->hold, memory_order_acquire) : 0;
+    return hold > 0 && m->cut >= hold;
+}
+
+static bool is_due(const struct weir_chain *c, const struct weir_chain_member *m, int64_t now_ms)
+{
+    if (rests(c, m)) return false;
     return m->op->next_due_ms <= now_ms || atomic_load_explicit(&m->op->due_now, memory_order_relaxed);
 }
 
@@ -232,7 +251,7 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
     if (m->firing) {
         if (m->op->outbox.n > 0) return WEIR_NONE;
     } else {
-        if (m->ended || !member_wants(m) || !is_due(m, now_ms)) return WEIR_NONE;
+        if (m->ended || !member_wants(m) || !is_due(c, m, now_ms)) return WEIR_NONE;
         m->firing_ms = now_ms;
     }
     weir_running = m->op->where;
@@ -276,7 +295,7 @@ int64_t weir_chain_next_due_ms(const struct weir_chain *c)
     for (uint32_t i = 0; i < c->n_members; i++) {
         const struct weir_chain_member *m = &c->members[i];
         bool listens = member_wants(m) || (m->waiting && m->op->outbox.n == 0);
-        if (!m->ended && listens && m->op->next_due_ms < next) next = m->op->next_due_ms;
+        if (!m->ended && listens && !rests(c, m) && m->op->next_due_ms < next) next = m->op->next_due_ms;
     }
     return next;
 }
@@ -289,25 +308,41 @@ bool weir_chain_is_blocked(const struct weir_chain *c)
     return false;
 }
 
-struct weir_snapshot *weir_chain_take_cut(struct weir_chain *c, int64_t *checkpoint)
+void weir_chain_drop_cut(const struct weir_chain *c, struct weir_chain_cut *cut)
 {
-    if (!c->cuts || c->n_cut < c->n_members) return NULL;
-    struct weir_snapshot *cuts = c->cuts;
-    *checkpoint = c->cutting;
-    c->cuts = NULL;
-    c->cutting = c->n_cut = 0;
-    return cuts;
+    for (uint32_t i = 0; cut->parts && i < c->n_members; i++) weir_snapshot_finish(&cut->parts[i]);
+    weir_free(cut->parts);
+    weir_free(cut->declined);
+    *cut = (struct weir_chain_cut){0};
 }
 
-weir_status weir_chain_cut_last(struct weir_chain *c)
+bool weir_chain_take_cut(struct weir_chain *c, struct weir_chain_cut *to)
 {
-    weir_status s = WEIR_OK;
-    drop_cut(c);
-    for (uint32_t i = 0; s == WEIR_OK && i < c->n_members; i++) {
-        s = cut_member(c, i, WEIR_CUT_AT_END);
-        if (s < 0) fail(c, &c->members[i], s);
+    if (c->n_cuts == 0 || c->cuts[0].n < c->n_members) return false;
+    *to = c->cuts[0];
+    memmove(c->cuts, c->cuts + 1, --c->n_cuts * sizeof *c->cuts);
+    return true;
+}
+
+/* What follows the end would never arrive. */
+static weir_status check_silent(struct weir_chain *c)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        if (c->members[i].op->outbox.n > 0)
+            return weir_error_set(c->error, WEIR_E_PLUGIN, "%s: emitted records in snapshot() after its end",
+                                  c->members[i].op->where);
     }
-    return s < 0 ? c->error->status : WEIR_OK;
+    return WEIR_OK;
+}
+
+weir_status weir_chain_cut_last(struct weir_chain *c, int64_t checkpoint)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        weir_running = c->members[i].op->where;
+        cut_member(c, &c->members[i], checkpoint);
+    }
+    weir_running = NULL;
+    return check_silent(c);
 }
 
 weir_status weir_chain_committed(struct weir_chain *c, int64_t checkpoint)

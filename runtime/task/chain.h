@@ -38,8 +38,17 @@ struct weir_chain_member {
     bool waiting;                /* the same, but it will be woken */
     bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
     int64_t firing_ms;
+    int64_t cut;      /* the newest checkpoint it was cut for */
     bool waits;       /* its windows waited for event time when they were last looked at (subtask.h) */
     int64_t waits_ms; /* since when */
+};
+
+/* A checkpoint that is being cut: a snapshot per member, taken as the barrier reaches it. */
+struct weir_chain_cut {
+    int64_t checkpoint;
+    struct weir_snapshot *parts; /* by member; NULL: the cut was declined */
+    uint32_t n;                  /* members that the barrier has passed */
+    struct weir_error *declined; /* why a member could not be cut; NULL: all could */
 };
 
 struct weir_chain {
@@ -48,10 +57,11 @@ struct weir_chain {
     struct weir_writer **writers;
     uint32_t n_writers;
     struct weir_pool *pool;
-    /* The checkpoint that is being cut: a snapshot per member, taken as the barrier reaches it. */
-    struct weir_snapshot *cuts;
-    uint32_t n_cut;
-    int64_t cutting;          /* 0: none */
+    struct weir_chain_cut *cuts; /* oldest first */
+    uint32_t n_cuts, cuts_capacity;
+    /* Of the job: members that were cut for this checkpoint are at rest, so that nothing of theirs comes behind its barrier
+     * before it is decided whether the job ends there; 0: none. NULL: none ever. */
+    const _Atomic int64_t *hold;
     struct weir_error *error; /* of the subtask; set when a call returns WEIR_FAILED */
 };
 
@@ -66,12 +76,11 @@ weir_progress weir_chain_pass(struct weir_chain *, int64_t now_ms);
 int64_t weir_chain_next_due_ms(const struct weir_chain *); /* of members that could fire now; INT64_MAX: nothing is due */
 bool weir_chain_is_blocked(const struct weir_chain *);     /* some output waits for room */
 bool weir_chain_is_ended(const struct weir_chain *);       /* all members ended, everything is delivered */
-/* The snapshots by member once a barrier has passed all of them, and its checkpoint; NULL: no cut is complete. The caller
- * owns the array and what is in it. */
-struct weir_snapshot *weir_chain_take_cut(struct weir_chain *, int64_t *checkpoint);
-/* Cuts every member as it is once all have ended; take_cut then gives the cut, with this for a checkpoint. */
-#define WEIR_CUT_AT_END INT64_MAX
-WEIR_CHECKED weir_status weir_chain_cut_last(struct weir_chain *);
+/* The oldest cut, once its barrier has passed all members; false: there is none. The caller owns its parts and its error. */
+bool weir_chain_take_cut(struct weir_chain *, struct weir_chain_cut *);
+void weir_chain_drop_cut(const struct weir_chain *, struct weir_chain_cut *);
+/* Cuts every member as it is once all have ended: for that checkpoint, and for all later ones. */
+WEIR_CHECKED weir_status weir_chain_cut_last(struct weir_chain *, int64_t checkpoint);
 WEIR_CHECKED weir_status weir_chain_committed(struct weir_chain *, int64_t checkpoint);
 bool weir_chain_is_stalled(const struct weir_chain *); /* a sink has no room: try again soon */
 /* Input pauses: growing batches go on, sinks flush. */

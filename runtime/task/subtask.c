@@ -31,18 +31,44 @@ static weir_progress end_source(struct weir_subtask *t)
     return WEIR_MADE;
 }
 
+static weir_progress stop_source(struct weir_subtask *t, uint32_t how)
+{
+    struct weir_op *op = t->chain.members[0].op;
+    bool drain = how == WEIR_STOP_DRAIN;
+    weir_status s = drain ? weir_op_emit_mark(op, WEIR_ELEMENT_WATERMARK, INT64_MAX) : WEIR_OK;
+    if (s == WEIR_OK) s = weir_op_emit_mark(op, WEIR_ELEMENT_END, drain ? WEIR_END_OF_INPUT : WEIR_END_STOPPED);
+    return s == WEIR_OK ? end_source(t) : WEIR_FAILED;
+}
+
+/* The next barrier that is due, if there is one; those that were given up are left out. */
+static bool inject_barrier(struct weir_subtask *t)
+{
+    int64_t newest = atomic_load_explicit(&t->orders->newest, memory_order_acquire);
+    if (newest <= t->injected) return false;
+    int64_t next = atomic_load_explicit(&t->orders->oldest, memory_order_relaxed);
+    if (next <= t->injected) next = t->injected + 1;
+    t->injected = next < newest ? next : newest;
+    if (next > newest) return false;
+    weir_chain_take(&t->chain, (struct weir_element){.kind = WEIR_ELEMENT_BARRIER, .value = next}, 0);
+    return true;
+}
+
+/* The barrier that the job may end at is out: nothing is read before that is decided. */
+static bool holds(const struct weir_subtask *t)
+{
+    int64_t hold = atomic_load_explicit(&t->orders->hold, memory_order_acquire);
+    return hold > 0 && t->injected >= hold;
+}
+
 static weir_progress poll_source(struct weir_subtask *t)
 {
     struct weir_chain_member *head = &t->chain.members[0];
-    if (atomic_load_explicit(t->stop, memory_order_relaxed)) {
-        if (weir_op_emit_mark(head->op, WEIR_ELEMENT_END, WEIR_END_STOPPED) != WEIR_OK) return WEIR_FAILED;
-        return end_source(t);
-    }
-    int64_t trigger = t->trigger ? atomic_load_explicit(t->trigger, memory_order_acquire) : 0;
-    if (trigger > t->injected) {
-        t->injected = trigger;
-        weir_chain_take(&t->chain, (struct weir_element){.kind = WEIR_ELEMENT_BARRIER, .value = trigger}, 0);
-        return WEIR_MADE;
+    uint32_t stop = atomic_load_explicit(t->stop, memory_order_acquire);
+    if (stop != WEIR_STOP_NOT) return stop_source(t, stop);
+    if (t->orders && inject_barrier(t)) return WEIR_MADE;
+    if (t->orders && holds(t)) {
+        t->nothing_polled = false; /* it will be woken */
+        return WEIR_NONE;
     }
     weir_running = head->op->where;
     weir_progress p = head->op->class->poll(head->op, t->poll_rows);
@@ -55,24 +81,31 @@ static weir_progress poll_source(struct weir_subtask *t)
     return p == WEIR_DONE ? end_source(t) : p;
 }
 
+static bool give_barrier(struct weir_subtask *t, struct weir_gate_element *e)
+{
+    int64_t complete = weir_alignment_complete(&t->alignment, &t->gate);
+    if (!complete) return false;
+    *e = (struct weir_gate_element){.element = {.kind = WEIR_ELEMENT_BARRIER, .port = WEIR_ALL_PORTS, .value = complete}};
+    return true;
+}
+
 /* What comes through the gate, with barriers aligned: a barrier goes before the element that completed it. */
 static bool next_aligned(struct weir_subtask *t, struct weir_gate_element *e)
 {
-    if (t->held.element.kind != WEIR_ELEMENT_NONE) {
-        *e = t->held;
-        t->held.element.kind = WEIR_ELEMENT_NONE;
-        return true;
-    }
     for (;;) {
-        bool some = weir_gate_next(&t->gate, e), barrier = some && e->element.kind == WEIR_ELEMENT_BARRIER;
-        if (barrier) weir_alignment_barrier(&t->alignment, &t->gate, e->channel, e->element.value);
-        int64_t complete = weir_alignment_complete(&t->alignment, &t->gate);
-        if (!complete && !barrier) return some;
-        if (!complete) continue;
-        if (some && !barrier) t->held = *e;
-        *e =
-            (struct weir_gate_element){.element = {.kind = WEIR_ELEMENT_BARRIER, .port = WEIR_ALL_PORTS, .value = complete}};
-        return true;
+        if (give_barrier(t, e)) return true;
+        if (t->held.element.kind != WEIR_ELEMENT_NONE) {
+            *e = t->held;
+            t->held.element.kind = WEIR_ELEMENT_NONE;
+            return true;
+        }
+        if (!weir_gate_next(&t->gate, e)) return give_barrier(t, e); /* an end may have been taken in */
+        if (e->element.kind == WEIR_ELEMENT_BARRIER)
+            weir_alignment_barrier(&t->alignment, &t->gate, e->channel, e->element.value);
+        else if (t->alignment.n == 0)
+            return true;
+        else
+            t->held = *e;
     }
 }
 
@@ -105,7 +138,7 @@ static weir_progress take_input(struct weir_subtask *t)
     return p;
 }
 
-/* ---- a step ------------------------------------------------------------------------------------------------------ */
+/* ---- within a step ----------------------------------------------------------------------------------------------- */
 
 /* Time spent unable to emit does not count as silence of a source (A4, idleness). */
 static void note_backpressure(struct weir_subtask *t, bool blocked, int64_t now_ms)
@@ -132,23 +165,58 @@ static weir_progress pause_input(struct weir_subtask *t)
     return WEIR_MADE;
 }
 
-/* A cut that is complete goes to the job; a checkpoint that is complete comes from it. */
-static weir_status serve_checkpoints(struct weir_subtask *t)
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+static void hand_over_cuts(struct weir_subtask *t)
 {
-    int64_t checkpoint, complete = atomic_load_explicit(t->complete, memory_order_acquire);
-    struct weir_snapshot *cuts = weir_chain_take_cut(&t->chain, &checkpoint);
-    if (cuts) t->cut(t->cut_arg, t, checkpoint, cuts);
+    for (struct weir_subtask_cut c = {0}; weir_chain_take_cut(&t->chain, &c.cut);) {
+        t->passed = c.cut.checkpoint;
+        t->cut(t->cut_arg, t, c);
+    }
+}
+
+static weir_status commit(struct weir_subtask *t)
+{
+    int64_t complete = atomic_load_explicit(&t->orders->complete, memory_order_acquire);
     if (complete <= t->committed) return WEIR_OK;
     t->committed = complete;
     return weir_chain_committed(&t->chain, complete);
 }
 
+/* The last cut has the number of the first barrier that did not come through: it is in any checkpoint from there on. */
+static weir_progress end_with_checkpoints(struct weir_subtask *t)
+{
+    struct weir_subtask_cut c = {.last = true};
+    bool wanted = atomic_load_explicit(&t->orders->last, memory_order_acquire);
+    if (wanted) {
+        if (weir_chain_cut_last(&t->chain, ++t->passed) != WEIR_OK || !weir_chain_take_cut(&t->chain, &c.cut))
+            return WEIR_FAILED;
+        if (c.cut.declined) {
+            t->error = *c.cut.declined;
+            weir_chain_drop_cut(&t->chain, &c.cut);
+            return WEIR_FAILED;
+        }
+    }
+    t->cut(t->cut_arg, t, c);
+    t->state = wanted ? WEIR_SUBTASK_COMMITTING : WEIR_SUBTASK_DONE;
+    return wanted ? WEIR_MADE : WEIR_DONE;
+}
+
+static weir_progress finish_checkpoints(struct weir_subtask *t)
+{
+    if (commit(t) != WEIR_OK) return WEIR_FAILED;
+    if (t->committed < t->passed) return WEIR_NONE;
+    t->state = WEIR_SUBTASK_DONE;
+    return WEIR_DONE;
+}
+
+/* ---- a step ------------------------------------------------------------------------------------------------------ */
+
 static weir_progress finish_step(struct weir_subtask *t, weir_progress progress, int64_t now_ms)
 {
     bool over = t->state == WEIR_SUBTASK_ENDING && weir_chain_is_ended(&t->chain);
-    if (t->trigger && serve_checkpoints(t) != WEIR_OK) return WEIR_FAILED;
-    if (t->trigger && over && (weir_chain_cut_last(&t->chain) != WEIR_OK || serve_checkpoints(t) != WEIR_OK))
-        return WEIR_FAILED;
+    if (t->orders) hand_over_cuts(t);
+    if (over && t->orders) return end_with_checkpoints(t);
     if (over) {
         t->state = WEIR_SUBTASK_DONE;
         return WEIR_DONE;
@@ -163,6 +231,12 @@ weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
 {
     weir_progress progress = WEIR_NONE, p;
     t->gate.now_ms = now_ms;
+    if (t->state == WEIR_SUBTASK_COMMITTING) {
+        p = finish_checkpoints(t);
+        if (p == WEIR_FAILED) goto failed;
+        return p;
+    }
+    if (t->orders && commit(t) != WEIR_OK) goto failed;
     for (uint32_t i = 0; i < t->chain.n_writers; i++) weir_writer_drain(t->chain.writers[i]);
     for (int pass = 0; pass < PASSES_PER_STEP; pass++) {
         p = weir_chain_pass(&t->chain, now_ms);
@@ -186,6 +260,7 @@ failed:
 
 int64_t weir_subtask_next_due_ms(const struct weir_subtask *t)
 {
+    if (t->state == WEIR_SUBTASK_COMMITTING) return INT64_MAX; /* the coordinator wakes it */
     int64_t next = weir_chain_next_due_ms(&t->chain);
     return looks(t) && t->patience.look_ms < next ? t->patience.look_ms : next;
 }

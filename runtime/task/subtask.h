@@ -3,9 +3,12 @@
  * Floor 7. A subtask is stepped by its slot worker (task/worker.h) or by the seeded scheduler of the tests; one step is a
  * bounded amount of work and never waits.
  *
- *   CREATED --open--> RUNNING --END of input, or stop--> ENDING --all delivered--> DONE
- *                        |                                  |
- *                        +----------- any call fails -------+--> FAILED
+ *   CREATED --open--> RUNNING --END of input, or stop--> ENDING --all delivered--> COMMITTING --committed--> DONE
+ *                        |                                  |                          |
+ *                        +----------- any call fails -------+--------------------------+--> FAILED
+ *
+ * COMMITTING, where the job takes checkpoints: it has nothing more to do, and waits for a checkpoint that holds its last
+ * cut, so that sinks commit what they wrote last.
  */
 #ifndef WEIR_TASK_SUBTASK_H
 #define WEIR_TASK_SUBTASK_H
@@ -20,6 +23,7 @@ enum weir_subtask_state {
     WEIR_SUBTASK_CREATED = 0,
     WEIR_SUBTASK_RUNNING,
     WEIR_SUBTASK_ENDING,
+    WEIR_SUBTASK_COMMITTING,
     WEIR_SUBTASK_DONE,
     WEIR_SUBTASK_FAILED
 };
@@ -43,6 +47,28 @@ struct weir_subtask_times {
     _Atomic uint64_t busy_ns, backpressured_ns, idle_ns;
 };
 
+/* What the coordinator of the checkpoints tells all subtasks of a job. Barriers have the numbers of their checkpoints. */
+struct weir_orders {
+    _Atomic int64_t oldest, newest; /* barriers that sources are to inject, in order; older ones were given up */
+    _Atomic int64_t complete;       /* newest checkpoint that is complete, for `committed` */
+    _Atomic int64_t hold;           /* behind this barrier nothing moves (chain.h); 0: no such one */
+    _Atomic uint32_t last;          /* not zero: a subtask hands over a last cut, and waits until it is in a checkpoint */
+};
+
+/* A cut, for the coordinator, who owns it from then on. */
+struct weir_subtask_cut {
+    struct weir_chain_cut cut;
+    /* Of a subtask that is over: it stands for it in this checkpoint and all later ones; without parts, it cannot be had. */
+    bool last;
+};
+
+/* *stop of a job: sources stop reading. */
+enum weir_stop {
+    WEIR_STOP_NOT = 0,
+    WEIR_STOP_NOW = 1,  /* event time does not end */
+    WEIR_STOP_DRAIN = 2 /* as at the end of input: event time ends, windows and timers fire */
+};
+
 struct weir_subtask {
     uint32_t vertex, index;        /* of the execution graph */
     enum weir_subtask_state state; /* own thread */
@@ -51,17 +77,15 @@ struct weir_subtask {
     struct weir_inputs inputs; /* of a gate with several: their marks combined */
     bool has_source;
     int64_t poll_rows;            /* rows per poll */
-    const _Atomic uint32_t *stop; /* of the job: not zero = sources stop reading */
+    const _Atomic uint32_t *stop; /* of the job: enum weir_stop */
     void **wakes;                 /* of its writers; the job's */
     uint32_t n_wakes;
-    /* Checkpoints: sources inject the barrier of *trigger when it has grown; the others align theirs. */
-    const _Atomic int64_t *trigger, *complete; /* of the job: newest triggered and newest complete; NULL: none are taken */
-    int64_t injected, committed;
+    /* Checkpoints: sources inject the barriers of `orders`; the others align theirs. */
+    const struct weir_orders *orders;    /* NULL: none are taken */
+    int64_t injected, passed, committed; /* newest barrier: a source's; through the chain; checkpoint committed */
     struct weir_alignment alignment;
     struct weir_gate_element held; /* waits for a barrier to go before it; kind NONE: nothing */
-    /* The cut of a checkpoint: snapshots by member of the chain, which the callee owns. At the end of the subtask, with
-     * WEIR_CUT_AT_END: what all later checkpoints are to hold. */
-    void (*cut)(void *arg, struct weir_subtask *, int64_t checkpoint, struct weir_snapshot *);
+    void (*cut)(void *arg, struct weir_subtask *, struct weir_subtask_cut);
     void *cut_arg;
     struct weir_error error;
     struct weir_subtask_times times;

@@ -73,7 +73,8 @@ static void remove_all(void)
     struct weir_error error;
     char *path;
     int64_t n;
-    while (weir_checkpoints_newest(p, DIRECTORY, &path, &n, &error) == WEIR_OK && path) {
+    bool own;
+    while (weir_checkpoints_newest(p, DIRECTORY, &path, &n, &own, &error) == WEIR_OK && path) {
         CU_ASSERT_EQUAL(weir_saved_remove(p, path, &error), WEIR_OK);
         weir_free(path);
     }
@@ -89,9 +90,10 @@ static void live(struct stage *g, const char *yaml, uint32_t parallelism, uint32
     struct weir_error error = {0};
     char *path;
     int64_t newest;
+    bool own;
     graph->batch_rows = batch_rows;
     graph->channel_batches = 1 + (uint32_t)(g->seed % 3);
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &newest, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &newest, &own, &error), WEIR_OK);
     if (path) CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     weir_free(path);
     weir_text_finish(&g->printed);
@@ -188,7 +190,8 @@ static int64_t newest(void)
     struct weir_error error;
     int64_t n;
     char *path;
-    CU_ASSERT_EQUAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &error), WEIR_OK);
+    bool own;
+    CU_ASSERT_EQUAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
     weir_free(path);
     return n;
 }
@@ -223,7 +226,8 @@ static void expect_refused(struct stage *g, const char *yaml, const char *messag
     struct weir_error error = {0};
     char *path;
     int64_t n;
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &error), WEIR_OK);
+    bool own;
+    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
     CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     weir_free(path);
     struct weir_deploy_options o = {

@@ -1,0 +1,162 @@
+/* attempt.c - see the header. */
+#include "job/attempt.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "job/saving.h"
+
+/* ---- cuts -------------------------------------------------------------------------------------------------------- */
+
+static void free_parts(const struct weir_cuts *c, uint32_t subtask, struct weir_snapshot *parts)
+{
+    for (uint32_t i = 0; parts && i < c->run->subtasks[subtask].chain.n_members; i++) weir_snapshot_finish(&parts[i]);
+    weir_free(parts);
+}
+
+void weir__cuts_init(struct weir_cuts *c, const struct weir_run *run)
+{
+    *c = (struct weir_cuts){.run = run, .last = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->last)};
+}
+
+void weir__cuts_finish(struct weir_cuts *c)
+{
+    weir__cuts_read(c);
+    while (c->n > 0) weir__attempt_remove(c, c->n - 1);
+    for (uint32_t i = 0; c->last && i < c->run->plan->n_subtasks; i++) free_parts(c, i, c->last[i].parts);
+    weir_free(c->last);
+    weir_free(c->attempts);
+}
+
+void weir__cuts_hand_over(struct weir_cuts *c, const struct weir_subtask *t, struct weir_subtask_cut cut)
+{
+    struct weir_cut_note *note = weir_alloc(sizeof *note);
+    *note = (struct weir_cut_note){.subtask = (uint32_t)(t - c->run->subtasks), .cut = cut};
+    note->next = atomic_load_explicit(&c->inbox, memory_order_relaxed);
+    while (
+        !atomic_compare_exchange_weak_explicit(&c->inbox, &note->next, note, memory_order_release, memory_order_relaxed)) {
+    }
+}
+
+static void take_last(struct weir_cuts *c, uint32_t subtask, const struct weir_chain_cut *cut)
+{
+    if (!cut->parts) {
+        c->n_lost++;
+        return;
+    }
+    c->last[subtask] = *cut;
+    c->n_over++;
+    if (cut->checkpoint > c->newest_last) c->newest_last = cut->checkpoint;
+}
+
+/* Of an attempt that is no longer under way: nobody wants it. */
+static void take_cut(struct weir_cuts *c, uint32_t subtask, struct weir_chain_cut *cut)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct weir_attempt *a = &c->attempts[i];
+        if (a->number != cut->checkpoint) continue;
+        if (cut->declined && !a->declined) {
+            a->declined = cut->declined;
+            cut->declined = NULL;
+        }
+        a->cuts[subtask] = cut->parts;
+        cut->parts = NULL;
+    }
+    weir_chain_drop_cut(&c->run->subtasks[subtask].chain, cut);
+}
+
+void weir__cuts_read(struct weir_cuts *c)
+{
+    struct weir_cut_note *next, *note = atomic_exchange_explicit(&c->inbox, NULL, memory_order_acquire);
+    for (; note; note = next) {
+        next = note->next;
+        if (note->cut.last)
+            take_last(c, note->subtask, &note->cut.cut);
+        else
+            take_cut(c, note->subtask, &note->cut.cut);
+        weir_free(note);
+    }
+}
+
+bool weir__cuts_all_over(const struct weir_cuts *c)
+{
+    return c->n_over == c->run->plan->n_subtasks;
+}
+
+/* ---- attempts ---------------------------------------------------------------------------------------------------- */
+
+struct weir_attempt *weir__attempt_add(struct weir_cuts *c, int64_t number, int64_t now_ns, struct weir_saving *savepoint)
+{
+    WEIR_GROW(c->attempts, c->capacity, c->n + 1);
+    struct weir_attempt *a = &c->attempts[c->n++];
+    *a = (struct weir_attempt){.number = number, .triggered_ns = now_ns, .savepoint = savepoint};
+    a->cuts = weir_alloc_array(c->run->plan->n_subtasks + 1, sizeof *a->cuts);
+    return a;
+}
+
+void weir__attempt_remove(struct weir_cuts *c, size_t at)
+{
+    struct weir_attempt *a = &c->attempts[at];
+    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) free_parts(c, i, a->cuts[i]);
+    weir_free(a->cuts);
+    weir_free(a->declined);
+    memmove(c->attempts + at, c->attempts + at + 1, (--c->n - at) * sizeof *c->attempts);
+}
+
+static const struct weir_snapshot *parts_of(const struct weir_cuts *c, const struct weir_attempt *a, uint32_t subtask)
+{
+    const struct weir_chain_cut *last = &c->last[subtask];
+    if (a->cuts[subtask]) return a->cuts[subtask];
+    return last->checkpoint <= a->number ? last->parts : NULL;
+}
+
+bool weir__attempt_is_cut(const struct weir_cuts *c, const struct weir_attempt *a)
+{
+    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
+        if (!parts_of(c, a, i)) return false;
+    }
+    return true;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* The parts are lent: they are taken back by return_parts. */
+static void lend_parts(const struct weir_cuts *c, const struct weir_attempt *a, struct weir_saved *s)
+{
+    const struct weir_run *run = c->run;
+    for (uint32_t i = 0; i < run->n_ops; i++) {
+        const struct weir_stream_node *node = run->graph->nodes[run->ops[i].node];
+        if (!weir_saved_find(s, node->id)) weir_saved_add(s, node->id, node->parallelism, node->max_parallelism);
+    }
+    for (uint32_t i = 0; i < run->plan->n_subtasks; i++) {
+        const struct weir_chain *chain = &run->subtasks[i].chain;
+        const struct weir_snapshot *parts = parts_of(c, a, i);
+        for (uint32_t m = 0; m < chain->n_members; m++) {
+            const struct weir_saved_operator *op = weir_saved_find(s, run->graph->nodes[chain->members[m].node]->id);
+            op->parts[run->subtasks[i].index] = parts[m];
+        }
+    }
+}
+
+static void return_parts(struct weir_saved *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        memset(s->operators[i].parts, 0, s->operators[i].parallelism * sizeof *s->operators[i].parts);
+    weir_saved_finish(s);
+}
+
+weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *a, const char *path,
+                                struct weir_error *error)
+{
+    const struct weir_platform *p = c->run->platform;
+    struct weir_saved s = {.checkpoint = a->number,
+                           .taken_ms = p->wall_ms(p->self),
+                           .job = weir_strdup(c->run->graph->job),
+                           .kind = !a->savepoint                           ? WEIR_SAVED_CHECKPOINT
+                                   : a->savepoint->then == WEIR_THEN_DRAIN ? WEIR_SAVED_DRAINED
+                                                                           : WEIR_SAVED_SAVEPOINT};
+    lend_parts(c, a, &s);
+    weir_status status = weir_saved_write(p, path, &s, error);
+    return_parts(&s);
+    return status;
+}

@@ -1,0 +1,48 @@
+/* job/attempt.h - checkpoints and savepoints that are under way: their cuts, and writing them.
+ *
+ * Floor 8. Coordinator's thread, but for weir__cuts_hand_over.
+ */
+#ifndef WEIR_JOB_ATTEMPT_H
+#define WEIR_JOB_ATTEMPT_H
+
+#include "checkpoint/saved.h"
+#include "job/run_internal.h"
+
+struct weir_attempt {
+    int64_t number, triggered_ns;
+    struct weir_saving *savepoint; /* that it answers; NULL: a checkpoint */
+    struct weir_snapshot **cuts;   /* by subtask: parts by member of its chain */
+    struct weir_error *declined;   /* by some subtask; NULL: by none */
+};
+
+struct weir_cut_note { /* of one subtask, from its thread to the coordinator's */
+    struct weir_cut_note *next;
+    uint32_t subtask;
+    struct weir_subtask_cut cut;
+};
+
+/* Everything that subtasks have cut and that is not on disk yet. */
+struct weir_cuts {
+    const struct weir_run *run;
+    _Atomic(struct weir_cut_note *) inbox; /* newest first */
+    struct weir_attempt *attempts;         /* oldest first */
+    size_t n, capacity;
+    struct weir_chain_cut *last; /* by subtask that is over */
+    uint32_t n_over;             /* subtasks that handed over their last cut, */
+    uint32_t n_lost;             /* or are over without one */
+    int64_t newest_last;         /* greatest number of a last cut: a checkpoint that holds all of them is not older */
+};
+
+void weir__cuts_init(struct weir_cuts *, const struct weir_run *);
+void weir__cuts_finish(struct weir_cuts *);
+void weir__cuts_hand_over(struct weir_cuts *, const struct weir_subtask *, struct weir_subtask_cut); /* [task] */
+void weir__cuts_read(struct weir_cuts *); /* the inbox into the attempts */
+bool weir__cuts_all_over(const struct weir_cuts *);
+
+struct weir_attempt *weir__attempt_add(struct weir_cuts *, int64_t number, int64_t now_ns, struct weir_saving *);
+void weir__attempt_remove(struct weir_cuts *, size_t at);
+bool weir__attempt_is_cut(const struct weir_cuts *, const struct weir_attempt *); /* by all subtasks */
+WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, const char *path,
+                                             struct weir_error *);
+
+#endif

@@ -1,0 +1,51 @@
+/* saving.c - see the header. */
+#include "job/saving.h"
+
+#include "base/alloc.h"
+
+struct weir_saving *weir__saving_create(const struct weir_platform *platform, const char *directory,
+                                        enum weir_saving_then then)
+{
+    struct weir_saving *s = weir_alloc(sizeof *s);
+    s->platform = platform;
+    s->directory = weir_strdup(directory);
+    s->then = then;
+    atomic_init(&s->references, 2);
+    return s;
+}
+
+void weir_saving_release(struct weir_saving *s)
+{
+    if (!s || atomic_fetch_sub(&s->references, 1) > 1) return;
+    weir_free(s->directory);
+    weir_free(s->path);
+    weir_free(s);
+}
+
+void weir__saving_answer(struct weir_saving *s, char *path, const struct weir_error *error)
+{
+    s->path = path;
+    if (!path) s->error = *error;
+    atomic_store_explicit(&s->answered, 1, memory_order_release);
+    s->platform->unpark(s->platform->self, &s->waiter);
+    weir_saving_release(s);
+}
+
+bool weir_saving_wait(struct weir_saving *s, int64_t timeout_ms)
+{
+    const struct weir_platform *p = s->platform;
+    int64_t until = timeout_ms < 0 ? INT64_MAX : p->monotonic_ns(p->self) + timeout_ms * 1000000;
+    while (!atomic_load_explicit(&s->answered, memory_order_acquire)) {
+        if (until != INT64_MAX && p->monotonic_ns(p->self) >= until) return false;
+        p->park(p->self, &s->waiter, until);
+    }
+    return true;
+}
+
+weir_status weir_saving_result(const struct weir_saving *s, const char **path, struct weir_error *error)
+{
+    *path = s->path;
+    if (s->path) return WEIR_OK;
+    *error = s->error;
+    return error->status;
+}

@@ -1,0 +1,41 @@
+/* job/saving.h - the ticket of a savepoint that somebody asked for.
+ *
+ * Floor 8. Made by weir_run_savepoint (run.h), answered by the coordinator of the checkpoints, looked at by any thread; one
+ * waiter at a time. Both hold a reference, so that neither outlives it.
+ */
+#ifndef WEIR_JOB_SAVING_H
+#define WEIR_JOB_SAVING_H
+
+#include "base/platform.h"
+
+/* What the job does once the savepoint is complete. */
+enum weir_saving_then {
+    WEIR_THEN_GO_ON = 0,
+    WEIR_THEN_SUSPEND, /* nothing is read behind the savepoint; the job stops there; windows and timers stay in it */
+    WEIR_THEN_DRAIN    /* event time ends first, as at the end of input, so that windows and timers fire; then it stops */
+};
+
+struct weir_saving;
+
+bool weir_saving_wait(struct weir_saving *, int64_t timeout_ms); /* true: it is answered; < 0: no limit */
+/* Once it is answered. path: its directory, valid as long as the reference; NULL unless WEIR_OK. */
+weir_status weir_saving_result(const struct weir_saving *, const char **path, struct weir_error *);
+void weir_saving_release(struct weir_saving *); /* NULL is fine */
+
+/* ---- for the coordinator ----------------------------------------------------------------------------------------- */
+
+struct weir_saving {
+    const struct weir_platform *platform;
+    struct weir_saving *next; /* in the coordinator's inbox */
+    enum weir_saving_then then;
+    char *directory; /* that it goes into; owned */
+    char *path;      /* its own; NULL until it is complete */
+    struct weir_error error;
+    _Atomic uint32_t references, answered;
+    struct weir_parker waiter;
+};
+struct weir_saving *weir__saving_create(const struct weir_platform *, const char *directory, enum weir_saving_then);
+/* Takes the path (NULL: it failed, as `error` says), and gives up the coordinator's reference. */
+void weir__saving_answer(struct weir_saving *, char *path, const struct weir_error *error);
+
+#endif
