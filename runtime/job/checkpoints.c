@@ -277,7 +277,8 @@ static void stop_there(struct weir_checkpoints *c, const struct weir_saving *s, 
 
 static void complete_savepoint(struct weir_checkpoints *c, struct weir_saving *s, int64_t number, char *path)
 {
-    weir_log(WEIR_INFO, "checkpoint", "savepoint %" PRId64 " of job '%s' is complete: %s", number, c->run->graph->job, path);
+    weir_log(WEIR_DEBUG, "checkpoint", "savepoint %" PRId64 " of job '%s' is complete: %s", number, c->run->graph->job,
+             path);
     if (s == c->stopping) stop_there(c, s, number);
     weir__saving_answer(s, path, NULL);
 }
@@ -379,6 +380,7 @@ static bool step_once(struct weir_checkpoints *c, int64_t now)
         return true;
     }
     if (abandon_one(c, now) || finish_one(c)) return true;
+    if (atomic_load(&c->run->cancel)) return false; /* it is about to end */
     if (now >= next_last(c)) {
         make_last(c, now);
         return true;
@@ -394,6 +396,7 @@ int64_t weir_checkpoints_step(struct weir_checkpoints *c)
     if (!c->over && weir_run_state(c->run) > WEIR_RUN_RUNNING) end(c);
     if (c->over) return INT64_MAX;
     if (step_once(c, now)) return now;
+    if (atomic_load(&c->run->cancel)) return INT64_MAX;
     int64_t next = next_trigger(c), last = next_last(c);
     if (last < next) next = last;
     for (size_t i = 0; i < c->cuts.n; i++) {

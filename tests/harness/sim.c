@@ -44,6 +44,18 @@ bool weir_sim_work_one(struct weir_sim *s)
     return true;
 }
 
+/* No power is lost here. */
+static weir_status sync_file(void *self, struct weir_platform_file *file, struct weir_error *error)
+{
+    (void)self, (void)file, (void)error;
+    return WEIR_OK;
+}
+static weir_status sync_directory(void *self, const char *path, struct weir_error *error)
+{
+    (void)self, (void)path, (void)error;
+    return WEIR_OK;
+}
+
 void weir_sim_init(struct weir_sim *s, uint64_t seed)
 {
     static const struct weir_sim_clock clock = {.start_ms = 1700000000000, .drift_ns = 20000, .poll_ns = NS_PER_MS};
@@ -53,6 +65,8 @@ void weir_sim_init(struct weir_sim *s, uint64_t seed)
     s->platform.wall_ms = wall_ms;
     s->platform.random = random_bits;
     s->platform.run_later = run_later;
+    s->platform.sync = sync_file;
+    s->platform.sync_directory = sync_directory;
 }
 
 struct all {
