@@ -23,10 +23,10 @@ struct weir_checkpoints {
     struct weir_parker parker;
     struct weir_thread *thread;
 
-    int64_t triggered_ns, ended_ns; /* of the newest checkpoint; of the one that ended last */
-    uint32_t failures;              /* of checkpoints, in a row */
-    struct weir_saving *stopping;   /* a suspend or a drain that is under way */
-    bool over, drained, suspended;  /* suspended: the directory says so, of an earlier life */
+    int64_t triggered_ns, ended_ns;         /* of the newest checkpoint; of the one that ended last */
+    uint32_t failures;                      /* of checkpoints, in a row */
+    struct weir_saving *stopping;           /* a suspend or a drain that is under way */
+    bool over, stopped, drained, suspended; /* suspended: the directory says so, of an earlier life */
     bool given_up;
     struct weir_kept_list kept;
 };
@@ -86,7 +86,7 @@ static size_t checkpoints_under_way(const struct weir_checkpoints *c)
 /* When the next checkpoint is to be triggered; INT64_MAX: not before something happens. */
 static int64_t next_trigger(const struct weir_checkpoints *c)
 {
-    if (!c->config->directory || c->stopping || weir__cuts_all_over(&c->cuts)) return INT64_MAX;
+    if (!c->config->directory || c->stopping || c->stopped || weir__cuts_all_over(&c->cuts)) return INT64_MAX;
     if (checkpoints_under_way(c) >= c->config->max_concurrent) return INT64_MAX;
     int64_t every = c->triggered_ns + c->config->every_ms * NS_PER_MS;
     int64_t pause = c->ended_ns + c->config->min_pause_ms * NS_PER_MS;
@@ -106,7 +106,7 @@ static void refuse(struct weir_saving *s, const char *why)
 
 static void begin_savepoint(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
 {
-    if (c->stopping) {
+    if (c->stopping || c->stopped) {
         refuse(s, "the job is being stopped with another one");
     } else if (c->cuts.n_lost > 0) {
         refuse(s, lost);
@@ -269,6 +269,8 @@ static void complete_checkpoint(struct weir_checkpoints *c, int64_t number, char
 /* The sinks commit, and then the job ends: nothing has come behind the savepoint. */
 static void stop_there(struct weir_checkpoints *c, const struct weir_saving *s, int64_t number)
 {
+    c->stopping = NULL; /* whoever asked may forget it once it is answered */
+    c->stopped = true;
     c->drained = s->then == WEIR_THEN_DRAIN;
     atomic_store_explicit(&c->orders.last, 0, memory_order_release);
     tell_complete(c, number);
@@ -360,7 +362,7 @@ static void end(struct weir_checkpoints *c)
         if (c->cuts.attempts[i].savepoint) refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
         c->cuts.attempts[i].savepoint = NULL;
     }
-    if (c->stopping && c->stopping->then == WEIR_THEN_DRAIN && !c->drained) /* not even triggered */
+    if (c->stopping) /* a drain that was not even triggered */
         refuse(c->stopping, "the job ended before it was drained");
     if (!leaves_nothing(c, state)) return;
     weir__kept_trim(c->run->platform, &c->kept, 0);
@@ -373,7 +375,7 @@ static bool step_once(struct weir_checkpoints *c, int64_t now)
 {
     weir__cuts_read(&c->cuts);
     read_requests(c, now);
-    if (c->stopping && c->stopping->then == WEIR_THEN_DRAIN && !c->drained && c->cuts.n_lost > 0) {
+    if (c->stopping && c->stopping->then == WEIR_THEN_DRAIN && c->cuts.n_lost > 0) {
         struct weir_error error;
         weir_error_set(&error, WEIR_E_CONFIG, "%s", lost);
         fail_savepoint(c, c->stopping, &error);

@@ -21,6 +21,19 @@ nodes:
 """
 
 
+SUSPENDED = """
+job: counting
+vars: {rate: 0, directory: checkpoints}
+checkpoint: {every: 30ms, directory: "${directory}", savepoints: savepoints}
+defaults: {max_parallelism: 64}
+nodes:
+  - {id: in, source: {datagen_clicks: {count: 20000, rate: "${rate}", users: 50, seed: 7}}}
+  - {id: users, from: in, select: {user: user}}
+  - {id: counts, from: users, key_by: user, count: n}
+  - {id: out, from: counts, sink: print}
+"""
+
+
 class Checkpoints(WeirTest):
     def counts(self, path):
         """The newest count of each user."""
@@ -88,6 +101,44 @@ class Checkpoints(WeirTest):
         self.assertNotEqual(broken.code, 0)
         self.assertIn("no checkpoint or savepoint can be read from", broken.err)
         self.weir("run", job, "--fresh", "--quiet")
+
+
+    def test_sigterm_suspends_and_resume_goes_on_exactly_there(self):
+        job = self.job(SUSPENDED)
+        plain = self.weir("run", job, "--set", "directory=elsewhere", "--quiet")
+        lines, arguments = [], []
+        for parallelism in "142":
+            process = self.start("run", job, "--set", "rate=20000", "-p", parallelism, *arguments)
+            self.wait_for_checkpoint(0, process)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(process.returncode, 130, err)
+            self.assertIn("weir: suspended; its state is in ", err)
+            self.assertIn("--resume", err)
+            lines += out.splitlines()
+            arguments = ["--resume"]
+            refused = self.weir("run", job, code=2)
+            self.assertIn("the job was suspended with the savepoint", refused.err)
+        lines += self.weir("run", job, "-p", "3", "--resume", "--quiet").out.splitlines()
+        strip = lambda line: line.split("> ")[-1]  # noqa: E731
+        self.assertEqual(sorted(map(strip, lines)), sorted(map(strip, plain.out.splitlines())))
+        self.assertEqual(len(os.listdir(self.folder / "savepoints")), 3)  # nobody removes them
+        self.assertEqual(os.listdir(self.folder / "checkpoints"), [])
+
+    def test_a_claimed_savepoint_is_the_jobs(self):
+        job = self.job(SUSPENDED)
+        process = self.start("run", job, "--set", "rate=20000")
+        self.wait_for_checkpoint(0, process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+        savepoint = self.folder / "savepoints" / os.listdir(self.folder / "savepoints")[0]
+        changed = self.job(SUSPENDED.replace("id: counts", "id: renamed").replace("from: counts", "from: renamed"), "changed.yaml")
+        self.assertIn("--allow-non-restored", self.weir("run", changed, "--from", savepoint, code=2).err)
+        self.assertTrue(savepoint.exists())
+        self.weir("run", changed, "--from", savepoint, "--allow-non-restored", "--quiet")
+        self.assertTrue(savepoint.exists())
+        self.weir("run", job, "--from", savepoint, "--claim", "--quiet")
+        self.assertFalse(savepoint.exists())
 
     def test_a_job_without_checkpoints_cannot_resume(self):
         job = self.job("job: one\nnodes:\n  - {id: in, source: {sequence: {to: 3}}}\n  - {id: out, from: in, sink: print}\n")
