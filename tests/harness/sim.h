@@ -1,8 +1,8 @@
 /* harness/sim.h - a deployed job on one thread, a virtual clock and a seeded scheduler.
  *
- * The platform is the operating system's, but for clocks and randomness, and nothing is synced to the disk: time stands still unless the scheduler moves it,
- * and every order in which subtasks could run, channels could be polled, and work that waits could come back, is drawn from
- * the seed. The same seed gives the same run.
+ * The platform is the operating system's, but for clocks and randomness, and nothing is synced to the disk: time stands
+ * still unless the scheduler moves it, and every order in which subtasks could run, channels could be polled, and work that
+ * waits could come back, is drawn from the seed. The same seed gives the same run.
  */
 #ifndef WEIR_HARNESS_SIM_H
 #define WEIR_HARNESS_SIM_H

@@ -106,10 +106,10 @@ class Checkpoints(WeirTest):
     def test_sigterm_suspends_and_resume_goes_on_exactly_there(self):
         job = self.job(SUSPENDED)
         plain = self.weir("run", job, "--set", "directory=elsewhere", "--quiet")
-        lines, arguments = [], []
+        lines, arguments, newest = [], [], 0
         for parallelism in "142":
             process = self.start("run", job, "--set", "rate=20000", "-p", parallelism, *arguments)
-            self.wait_for_checkpoint(0, process)
+            newest = self.wait_for_checkpoint(newest + 1, process)  # the savepoint has a number of the same count
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=TIMEOUT_S)
             self.assertEqual(process.returncode, 130, err)
@@ -132,7 +132,8 @@ class Checkpoints(WeirTest):
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=TIMEOUT_S)
         savepoint = self.folder / "savepoints" / os.listdir(self.folder / "savepoints")[0]
-        changed = self.job(SUSPENDED.replace("id: counts", "id: renamed").replace("from: counts", "from: renamed"), "changed.yaml")
+        text = SUSPENDED.replace("id: counts", "id: renamed").replace("from: counts", "from: renamed")
+        changed = self.job(text, "changed.yaml")
         self.assertIn("--allow-non-restored", self.weir("run", changed, "--from", savepoint, code=2).err)
         self.assertTrue(savepoint.exists())
         self.weir("run", changed, "--from", savepoint, "--allow-non-restored", "--quiet")
