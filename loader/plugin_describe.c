@@ -7,6 +7,7 @@
 #include <string.h>
 #include <weir/aggregate.h>
 #include <weir/async.h>
+#include <weir/backend.h>
 #include <weir/format.h>
 #include <weir/join.h>
 #include <weir/operator.h>
@@ -48,7 +49,7 @@ static const struct vtable_rule {
     weir_kind kind;
     const char *name;
     size_t size; /* as of ABI 0.9 */
-    struct callback needs[4];
+    struct callback needs[9]; /* the last one NULL */
 } vtables[] = {
     {WEIR_SOURCE,
      "weir_source",
@@ -84,6 +85,12 @@ static const struct vtable_rule {
      sizeof(weir_cogroup_function),
      {CALLBACK(weir_cogroup_function, process)}},
     {WEIR_ASYNC, "weir_async", sizeof(weir_async), {CALLBACK(weir_async, start), CALLBACK(weir_async, result)}},
+    {WEIR_STATE_BACKEND,
+     "weir_backend",
+     sizeof(weir_backend),
+     {CALLBACK(weir_backend, open), CALLBACK(weir_backend, close), CALLBACK(weir_backend, get), CALLBACK(weir_backend, write),
+      CALLBACK(weir_backend, remove), CALLBACK(weir_backend, scan), CALLBACK(weir_backend, view),
+      CALLBACK(weir_backend, release)}},
 };
 struct vtable_head { /* every vtable begins like this */
     uint32_t struct_size, flags;

@@ -21,6 +21,7 @@ const struct weir__word weir__kinds[] = {
     {WEIR_JOIN_FUNCTION, "join_function"},
     {WEIR_COGROUP_FUNCTION, "cogroup_function"},
     {WEIR_ASYNC, "async_operator"},
+    {WEIR_STATE_BACKEND, "state_backend"},
     {0, NULL},
 };
 const struct weir__word weir__option_types[] = {

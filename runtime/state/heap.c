@@ -57,7 +57,7 @@ struct heap_table *weir__heap_make_table(struct heap *h, struct heap_group *g, i
     return g->last = t;
 }
 
-static void drop_table(struct heap *h, struct heap_state *s, struct heap_group *g, int64_t ns)
+void weir__heap_drop_table(struct heap *h, struct heap_state *s, struct heap_group *g, int64_t ns)
 {
     uint32_t i = place_of(g, ns);
     if (i == g->n || g->tables[i]->ns != ns) return;
@@ -131,7 +131,7 @@ void weir__heap_clear(struct weir_state_set *set, uint32_t state, const struct w
     if (!entry) return;
     weir__heap_free_value(h, s, weir__heap_value(entry));
     weir__heap_remove(h, s, t, entry, key->hash);
-    if (t->live == 0 && ns != 0) drop_table(h, s, g, ns);
+    if (t->live == 0 && ns != 0) weir__heap_drop_table(h, s, g, ns);
 }
 
 static const void *value_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
@@ -181,7 +181,7 @@ static void drop_namespace(struct weir_state_set *set, uint32_t state, int64_t n
 {
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
-    for (uint32_t g = 0; g <= h->set.last_group - h->set.first_group; g++) drop_table(h, s, &s->groups[g], ns);
+    for (uint32_t g = 0; g <= h->set.last_group - h->set.first_group; g++) weir__heap_drop_table(h, s, &s->groups[g], ns);
 }
 
 static size_t memory(const struct weir_state_set *set)
@@ -218,11 +218,12 @@ static uint32_t value_size(const struct weir_state_layout *l)
     return (l->size + 7) / 8 * 8;
 }
 
-static void init_state(struct heap_state *s, const struct weir_state_layout *l, uint32_t n_groups)
+static void init_state(struct heap_state *s, const struct weir_state_layout *l, uint32_t n_groups, uint32_t extra)
 {
     s->layout = l;
     s->groups = weir_alloc_array(n_groups, sizeof *s->groups);
-    s->entry_size = (uint32_t)sizeof(struct heap_key) + value_size(l);
+    s->value_size = value_size(l);
+    s->entry_size = (uint32_t)sizeof(struct heap_key) + s->value_size + extra;
     WEIR_ASSERT(s->entry_size <= WEIR__HEAP_PAGE_BYTES);
     while ((size_t)s->entry_size << (s->page_shift + 1) <= WEIR__HEAP_PAGE_BYTES) s->page_shift++;
     s->page_mask = (1u << s->page_shift) - 1;
@@ -242,7 +243,8 @@ static void destroy(struct weir_state_set *set)
     for (uint32_t i = 0; i < h->set.n_states; i++) {
         struct heap_state *s = &h->states[i];
         for (uint32_t g = 0; g <= h->set.last_group - h->set.first_group; g++) {
-            while (s->groups[g].n > 0) drop_table(h, s, &s->groups[g], s->groups[g].tables[s->groups[g].n - 1]->ns);
+            while (s->groups[g].n > 0)
+                weir__heap_drop_table(h, s, &s->groups[g], s->groups[g].tables[s->groups[g].n - 1]->ns);
         }
         weir__heap_free_index(h, s);
         weir_free(s->groups);
@@ -280,8 +282,8 @@ static const struct weir_state_ops heap_ops = {
     .entries = entries,
 };
 
-struct weir_state_set *weir_heap_state_create(const struct weir_state_layout *layouts, uint32_t n_states,
-                                              uint32_t first_group, uint32_t last_group)
+struct heap *weir__heap_create(const struct weir_state_layout *layouts, uint32_t n_states, uint32_t first_group,
+                               uint32_t last_group, uint32_t extra)
 {
     WEIR_ASSERT(first_group <= last_group);
     struct heap *h = weir_alloc(sizeof *h);
@@ -289,7 +291,13 @@ struct weir_state_set *weir_heap_state_create(const struct weir_state_layout *la
     h->set = (struct weir_state_set){
         .ops = &heap_ops, .layouts = layouts, .n_states = n_states, .first_group = first_group, .last_group = last_group};
     h->states = weir_alloc_array(n_states ? n_states : 1, sizeof *h->states);
-    for (uint32_t i = 0; i < n_states; i++) init_state(&h->states[i], &layouts[i], n_groups);
+    for (uint32_t i = 0; i < n_states; i++) init_state(&h->states[i], &layouts[i], n_groups, extra);
     h->bytes = sizeof *h + n_states * (sizeof *h->states + n_groups * sizeof(struct heap_group));
-    return &h->set;
+    return h;
+}
+
+struct weir_state_set *weir_heap_state_create(const struct weir_state_layout *layouts, uint32_t n_states,
+                                              uint32_t first_group, uint32_t last_group)
+{
+    return &weir__heap_create(layouts, n_states, first_group, last_group, 0)->set;
 }

@@ -72,7 +72,8 @@ struct heap_texts { /* where the weir_str members of a struct are */
 struct heap_state {
     const struct weir_state_layout *layout;
     struct heap_group *groups; /* by key group - first_group */
-    uint32_t entry_size;       /* bytes of heap_key and value, a multiple of 8 */
+    uint32_t entry_size;       /* bytes of heap_key, value and extra, a multiple of 8 */
+    uint32_t value_size;       /* of them, the value's: the extra bytes of an entry are behind it */
     uint32_t page_shift;       /* log2 of the entries of a full page */
     uint32_t page_mask;        /* 2^page_shift - 1 */
     struct heap_texts texts, key_texts;
@@ -83,6 +84,7 @@ struct heap {
     struct weir_state_set set; /* first member: a weir_state_set of this backend is its heap */
     struct heap_state *states;
     size_t bytes;
+    bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
     struct weir_key_bytes scratch; /* keys being encoded */
 };
 
@@ -164,6 +166,9 @@ struct heap_key *weir__heap_insert(struct heap *, struct heap_state *, struct he
 /* What the value owns has been given back. May move other entries. */
 void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
 void weir__heap_free_table(struct heap *, struct heap_state *, struct heap_table *); /* with what the values own */
+/* Removes the entries for which `goes` says so, with what their values own. May move the others. */
+void weir__heap_remove_if(struct heap *, struct heap_state *, struct heap_table *, bool (*goes)(void *arg, void *value),
+                          void *arg);
 
 /* The first free slot for a key's tag takes the place. For tables and maps. */
 void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t place);
@@ -175,6 +180,10 @@ static inline struct heap *weir__heap_of(struct weir_state_set *set)
 {
     return (struct heap *)(void *)set;
 }
+/* With room behind each value that the heap zeroes and otherwise leaves alone: a multiple of 8. */
+struct heap *weir__heap_create(const struct weir_state_layout *, uint32_t n_states, uint32_t first_group,
+                               uint32_t last_group, uint32_t extra);
+void weir__heap_drop_table(struct heap *, struct heap_state *, struct heap_group *, int64_t ns); /* if it is there */
 /* The table of a namespace; NULL: there is none (find), no memory (make). */
 struct heap_table *weir__heap_find_table(struct heap_group *, int64_t ns);
 struct heap_table *weir__heap_make_table(struct heap *, struct heap_group *, int64_t ns);
@@ -194,6 +203,7 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
 void weir__heap_free_index(struct heap *, struct heap_state *);
 
 void weir__heap_free_list(struct heap *, const struct heap_state *, struct heap_list *);
+WEIR_CHECKED bool weir__heap_list_append(struct heap *, const struct heap_state *, struct heap_list *, const void *item);
 weir_status weir__heap_list_add(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
                                 const void *item);
 size_t weir__heap_list_size(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
@@ -202,6 +212,11 @@ weir_status weir__heap_list_update(struct weir_state_set *, uint32_t state, cons
                                    const void *items, size_t n);
 
 void weir__heap_free_map(struct heap *, const struct heap_state *, struct heap_map *);
+/* The value of a new pair, zeroed; the key's texts are copied. NULL: no memory. */
+void *weir__heap_map_append(struct heap *, const struct heap_state *, struct heap_map *, const void *key);
+bool weir__heap_map_has(const struct heap_state *, const struct heap_map *, const void *key);
+bool weir__heap_map_step(const struct heap_state *, const struct heap_map *, weir_cursor *, const void **key,
+                         const void **value);
 const void *weir__heap_map_get(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns,
                                const void *key);
 void *weir__heap_map_edit(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns, const void *key);

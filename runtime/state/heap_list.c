@@ -26,27 +26,26 @@ static bool reserve(struct heap *h, struct heap_list *list, size_t size)
     return true;
 }
 
+bool weir__heap_list_append(struct heap *h, const struct heap_state *s, struct heap_list *list, const void *item)
+{
+    size_t size = s->layout->size, own = (size_t)((uintptr_t)item - (uintptr_t)list->items);
+    bool is_own = list->items && own < list->n * size; /* an item of this very list, which may move now */
+    if (!reserve(h, list, size)) return false;
+    uint8_t *to = list->items + list->n * size;
+    memcpy(to, is_own ? list->items + own : item, size);
+    if (!weir__heap_own_texts(h, &s->texts, to)) return false;
+    list->n++;
+    return true;
+}
+
 weir_status weir__heap_list_add(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns,
                                 const void *item)
 {
-    struct heap *h = weir__heap_of(set);
     struct heap_list *list = weir__heap_edit(set, state, WEIR_LIST, key, ns);
     if (!list) return WEIR_E_MEMORY;
-    const struct heap_state *s = state_of(set, state);
-    size_t size = s->layout->size, own = (size_t)((uintptr_t)item - (uintptr_t)list->items);
-    bool is_own = list->items && own < list->n * size; /* an item of this very list, which may move now */
-    bool ok = reserve(h, list, size);
-    if (ok) {
-        uint8_t *to = list->items + list->n * size;
-        memcpy(to, is_own ? list->items + own : item, size);
-        ok = weir__heap_own_texts(h, &s->texts, to);
-    }
-    if (ok) {
-        list->n++;
-    } else if (list->n == 0) {
-        weir__heap_clear(set, state, key, ns);
-    }
-    return ok ? WEIR_OK : WEIR_E_MEMORY;
+    if (weir__heap_list_append(weir__heap_of(set), state_of(set, state), list, item)) return WEIR_OK;
+    if (list->n == 0) weir__heap_clear(set, state, key, ns);
+    return WEIR_E_MEMORY;
 }
 
 size_t weir__heap_list_size(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)

@@ -143,6 +143,30 @@ static struct pair_head *insert(struct heap *h, const struct heap_state *s, stru
     return pair;
 }
 
+void *weir__heap_map_append(struct heap *h, const struct heap_state *s, struct heap_map *m, const void *key)
+{
+    struct pair_head *pair = insert(h, s, m, tag_of(s, key), key);
+    return pair ? value_of(s, pair) : NULL;
+}
+
+bool weir__heap_map_has(const struct heap_state *s, const struct heap_map *m, const void *key)
+{
+    return find(s, m, tag_of(s, key), key) != NULL;
+}
+
+bool weir__heap_map_step(const struct heap_state *s, const struct heap_map *m, weir_cursor *cursor, const void **key,
+                         const void **value)
+{
+    while (cursor->at < m->used) {
+        struct pair_head *pair = pair_at(s, m, (uint32_t)cursor->at++);
+        if (!pair->live) continue;
+        *key = key_of(pair);
+        *value = value_of(s, pair);
+        return true;
+    }
+    return false;
+}
+
 /* ---- operations
  * -------------------------------------------------------------------------------------------------------------- */
 
@@ -190,13 +214,5 @@ bool weir__heap_map_next(struct weir_state_set *set, uint32_t state, const struc
                          weir_cursor *cursor, const void **key, const void **value)
 {
     const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
-    const struct heap_state *s = state_of(set, state);
-    while (m && cursor->at < m->used) {
-        struct pair_head *pair = pair_at(s, m, (uint32_t)cursor->at++);
-        if (!pair->live) continue;
-        *key = key_of(pair);
-        *value = value_of(s, pair);
-        return true;
-    }
-    return false;
+    return m && weir__heap_map_step(state_of(set, state), m, cursor, key, value);
 }

@@ -255,6 +255,24 @@ void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *
     if (t->live == 0 || (t->used >= COMPACT_FROM && t->live < t->used / 2)) compact(h, s, t);
 }
 
+void weir__heap_remove_if(struct heap *h, struct heap_state *s, struct heap_table *t, bool (*goes)(void *arg, void *value),
+                          void *arg)
+{
+    uint32_t before = t->live;
+    for (uint32_t id = 0; id < t->used; id++) {
+        struct heap_key *entry = weir__heap_entry(s, t, id);
+        if (entry->n == WEIR__HEAP_DEAD || !goes(arg, weir__heap_value(entry))) continue;
+        weir__heap_free_value(h, s, weir__heap_value(entry));
+        if (h->poisons) memset(weir__heap_value(entry), 0xdb, s->value_size);
+        entry->n = WEIR__HEAP_DEAD;
+        t->live--;
+    }
+    if (t->live == before) return;
+    s->n_entries -= before - t->live;
+    if (s->index.ns == t->ns) s->index.is_valid = false;
+    compact(h, s, t);
+}
+
 void weir__heap_free_table(struct heap *h, struct heap_state *s, struct heap_table *t)
 {
     if (s->index.ns == t->ns) s->index.is_valid = false;

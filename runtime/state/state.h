@@ -26,7 +26,7 @@ struct weir_state_layout {
     char *name;
     weir_state_kind kind;
     uint32_t version, size, key_size;
-    uint32_t flags; /* WEIR_PER_WINDOW */
+    uint32_t flags;                  /* WEIR_PER_WINDOW */
     weir_field *fields, *key_fields; /* names owned */
     uint32_t n_fields, n_key_fields;
 };

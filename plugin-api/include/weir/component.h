@@ -56,7 +56,8 @@ typedef enum weir_kind {
     WEIR_WINDOW_FUNCTION = 13,    /* weir/window.h: what is made of a window's rows */
     WEIR_ASYNC = 14,              /* weir/async.h: a lookup for each row, many at a time */
     WEIR_JOIN_FUNCTION = 15,      /* weir/join.h: what is made of a pair of rows */
-    WEIR_COGROUP_FUNCTION = 16    /* weir/join.h: what is made of the rows of two inputs in a window */
+    WEIR_COGROUP_FUNCTION = 16,   /* weir/join.h: what is made of the rows of two inputs in a window */
+    WEIR_STATE_BACKEND = 17       /* weir/backend.h: where keyed state lives */
 } weir_kind;
 
 /* weir_component.flags */

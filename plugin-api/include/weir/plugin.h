@@ -6,6 +6,7 @@
 #include <weir/aggregate.h>
 #include <weir/arrow.h>
 #include <weir/async.h>
+#include <weir/backend.h>
 #include <weir/component.h>
 #include <weir/data.h>
 #include <weir/format.h>

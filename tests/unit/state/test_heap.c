@@ -1,12 +1,17 @@
-/* The heap backend: every kind of state against plain arrays, random histories over keys, groups and namespaces. */
+/* Sets of keyed state, whatever holds them: every kind of state against plain arrays, random histories over keys, groups and
+ * namespaces; with settling at random, after which a set in a store has let go of every pointer it gave. And the heap. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
 #include "data/key.h"
+#include "harness/memory_store.h"
 #include "harness/suite.h"
 #include "state/heap_internal.h"
+#include "state/snapshot.h"
+#include "state/stored_internal.h"
 
 enum { VALUE, LIST, MAP, SET_OF, N_STATES };
 
@@ -105,7 +110,17 @@ struct model_state {
     struct model_entry entries[N_KEYS * WEIR_LEN(namespaces)];
     uint32_t n;
 };
+/* What holds the state. MOCK: a host that copies every value in and out: nothing stays at hand, and what was is poisoned. */
+enum holder { HEAP, MOCK, SMALL_CACHE, LARGE_CACHE, LEVELDB, LEVELDB_SMALL, N_HOLDERS };
+static const size_t cache_bytes[N_HOLDERS] = {
+    [SMALL_CACHE] = 4096, [LARGE_CACHE] = 64 << 20, [LEVELDB_SMALL] = 2048, [LEVELDB] = 1 << 20};
+
 struct fixture {
+    enum holder holder;
+    struct memory_store memory;
+    struct weir_state_store *store;
+    void *leveldb;
+    char directory[64];
     struct weir_state_layout layouts[N_STATES];
     struct weir_state_set *set;
     struct model_state model[N_STATES];
@@ -139,7 +154,60 @@ static void forget(uint32_t state, struct model_entry *e)
     m->n--;
 }
 
-static void open_fixture(uint64_t seed)
+extern const weir_plugin *weir_plugin_v0(void); /* the LevelDB backend's: linked in */
+
+static void *leveldb_instance(void)
+{
+    static const char *const names[] = {"write_buffer", "block_cache", "block_size", "bloom_bits", "max_open_files"};
+    static const int64_t values[] = {65536, 65536, 1024, 10, 20};
+    const weir_component *c = weir_plugin_v0()->components[0];
+    char *self = weir_alloc(c->instance_size);
+    for (uint32_t i = 0; i < c->n_options; i++) {
+        for (size_t k = 0; k < WEIR_LEN(names); k++) {
+            if (strcmp(c->options[i].name, names[k]) == 0) memcpy(self + c->options[i].offset, &values[k], 8);
+        }
+    }
+    return self;
+}
+
+/* A set in a store of its own, on the stage's layouts. */
+static struct weir_state_set *open_set(enum holder holder)
+{
+    struct weir_state_store_options o = {.cache_bytes = cache_bytes[holder], .directory = "memory"};
+    struct weir_error error = {0};
+    f.holder = holder;
+    f.store = NULL;
+    f.leveldb = NULL;
+    f.memory = (struct memory_store){0};
+    if (holder == HEAP) return weir_heap_state_create(f.layouts, N_STATES, FIRST_GROUP, FIRST_GROUP + N_GROUPS - 1);
+    o.backend = &memory_store_backend;
+    o.self = &f.memory;
+    if (holder >= LEVELDB) {
+        snprintf(f.directory, sizeof f.directory, "/tmp/weir-state-XXXXXX");
+        CU_ASSERT_FATAL(mkdtemp(f.directory) != NULL);
+        o.backend = weir_plugin_v0()->components[0]->vtable;
+        o.self = f.leveldb = leveldb_instance();
+        o.directory = f.directory;
+    }
+    CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &f.store, &error), WEIR_OK);
+    struct weir_state_set *set =
+        weir_stored_state_create(f.store, f.layouts, N_STATES, FIRST_GROUP, FIRST_GROUP + N_GROUPS - 1);
+    weir__stored_of(set)->cache->poisons = holder == MOCK;
+    return set;
+}
+
+static void close_set(void)
+{
+    f.set->ops->destroy(f.set);
+    if (f.store) CU_ASSERT_PTR_NULL(weir_state_store_failure(f.store));
+    weir_state_store_destroy(f.store);
+    weir_free(f.leveldb);
+    char command[96];
+    snprintf(command, sizeof command, "rm -r %s", f.directory);
+    if (f.leveldb) CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static void open_fixture(enum holder holder, uint64_t seed)
 {
     make_keys();
     f.random.state = seed;
@@ -147,11 +215,11 @@ static void open_fixture(uint64_t seed)
         f.model[i].n = 0;
         CU_ASSERT_FATAL(weir_state_layout_init(&f.layouts[i], &states[i], NULL) == WEIR_OK);
     }
-    f.set = weir_heap_state_create(f.layouts, N_STATES, FIRST_GROUP, FIRST_GROUP + N_GROUPS - 1);
+    f.set = open_set(holder);
 }
 static void close_fixture(void)
 {
-    f.set->ops->destroy(f.set);
+    close_set();
     for (uint32_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&f.layouts[i]);
 }
 
@@ -391,24 +459,51 @@ static bool change(void)
     return true;
 }
 
+static bool history_agrees(enum holder holder, uint64_t seed, int steps)
+{
+    bool ok = true;
+    open_fixture(holder, seed);
+    size_t baseline = f.set->ops->memory(f.set);
+    for (int step = 0; step < steps && ok; step++) {
+        ok = change() && (step % 400 || same_everything());
+        if (weir_random_below(&f.random, 8) == 0) f.set->ops->settle(f.set);
+        if (!ok) printf("holder %d seed %llu step %d\n", (int)holder, (unsigned long long)seed, step);
+    }
+    ok = ok && same_everything();
+    for (uint32_t s = 0; s < N_STATES; s++) {
+        for (size_t n = 0; n < WEIR_LEN(namespaces); n++) f.set->ops->drop_namespace(f.set, s, namespaces[n]);
+        ok = ok && f.set->ops->entries(f.set, s) == 0;
+    }
+    if (holder == HEAP) ok = ok && f.set->ops->memory(f.set) == baseline;
+    if (holder == MOCK) ok = ok && f.memory.n == 0;
+    close_fixture();
+    return ok;
+}
+
 static void agrees_with_arrays(void)
 {
     size_t blocks = weir_allocated_blocks();
-    for (uint64_t seed = 0; seed < 8; seed++) {
-        open_fixture(seed);
-        size_t baseline = f.set->ops->memory(f.set);
-        bool ok = true;
-        for (int step = 0; step < 8000 && ok; step++) {
-            ok = change() && (step % 400 || same_everything());
-            if (!ok) printf("seed %llu step %d\n", (unsigned long long)seed, step);
-        }
-        CU_ASSERT(ok && same_everything());
-        for (uint32_t s = 0; s < N_STATES; s++) {
-            for (size_t n = 0; n < WEIR_LEN(namespaces); n++) f.set->ops->drop_namespace(f.set, s, namespaces[n]);
-            CU_ASSERT_EQUAL(f.set->ops->entries(f.set, s), 0);
-        }
-        CU_ASSERT_EQUAL(f.set->ops->memory(f.set), baseline);
-        close_fixture();
+    for (uint64_t seed = 0; seed < 8; seed++) CU_ASSERT(history_agrees(HEAP, seed, 8000));
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+static void agrees_in_a_store(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        CU_ASSERT(history_agrees(MOCK, seed, 4000));
+        CU_ASSERT(history_agrees(SMALL_CACHE, seed, 6000));
+        CU_ASSERT(history_agrees(LARGE_CACHE, seed, 8000));
+    }
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+static void agrees_in_leveldb(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    for (uint64_t seed = 10; seed < 12; seed++) {
+        CU_ASSERT(history_agrees(LEVELDB, seed, 6000));
+        CU_ASSERT(history_agrees(LEVELDB_SMALL, seed, 3000));
     }
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
 }
@@ -416,7 +511,7 @@ static void agrees_with_arrays(void)
 /* Few keys at a time over few entries: tables that empty, fill and are compacted all the time. */
 static void clearing_all_entries_gives_memory_back(void)
 {
-    open_fixture(1);
+    open_fixture(HEAP, 1);
     size_t baseline = f.set->ops->memory(f.set);
     for (int round = 0; round < 3; round++) {
         for (uint32_t k = 0; k < N_KEYS; k++) {
@@ -442,7 +537,7 @@ static void clearing_all_entries_gives_memory_back(void)
 static void large_tables_keep_values_in_place(void)
 {
     enum { N = 50000 };
-    open_fixture(1);
+    open_fixture(HEAP, 1);
     struct value **places = weir_alloc_array(N, sizeof *places);
     bool ok = true;
     for (uint64_t i = 0; i < N; i++) {
@@ -524,7 +619,7 @@ static void pages_hold_structs_of_any_size(void)
 /* A loop of map_next may remove what it stands on. */
 static void removing_while_iterating(void)
 {
-    open_fixture(3);
+    open_fixture(HEAP, 3);
     const struct weir_state_ops *ops = f.set->ops;
     for (int32_t i = 0; i < 100; i++)
         CU_ASSERT(ops->map_edit(f.set, SET_OF, &key_refs[0], 0, &(struct map_key){.number = i}) != NULL);
@@ -543,7 +638,7 @@ static void removing_while_iterating(void)
 /* Gaps of an indexed map are closed when it is full, and the index with them. */
 static void maps_close_their_gaps(void)
 {
-    open_fixture(4);
+    open_fixture(HEAP, 4);
     const struct weir_state_ops *ops = f.set->ops;
     size_t memory = 0;
     for (int32_t i = 0; i < 5000; i++) { /* a window of 30 keys moves on */
@@ -565,7 +660,7 @@ static void maps_close_their_gaps(void)
 /* Hashes only find the way: keys that share one are told apart by their bytes. */
 static void keys_of_equal_hash_stay_apart(void)
 {
-    open_fixture(5);
+    open_fixture(HEAP, 5);
     const char *texts[] = {"12345678",      "1234567x",      "123456789012", "12345678901x",
                            "1234567890123", "123456789012x", "1234",         "123456"};
     for (int round = 0; round < 2; round++) {
@@ -583,6 +678,8 @@ static void keys_of_equal_hash_stay_apart(void)
 
 WEIR_SUITE(heap) = {
     {"agrees with arrays, random histories", agrees_with_arrays},
+    {"a store with a cache, and a host that copies in and out, agree with arrays", agrees_in_a_store},
+    {"leveldb agrees with arrays", agrees_in_leveldb},
     {"clearing all entries gives memory back", clearing_all_entries_gives_memory_back},
     {"large tables keep values in place, and shrink", large_tables_keep_values_in_place},
     {"small tables are small", small_tables_are_small},

@@ -7,8 +7,9 @@
 #include "base/random.h"
 #include "data/builder.h"
 #include "data/key.h"
+#include "harness/memory_store.h"
 #include "harness/suite.h"
-#include "state/state.h"
+#include "state/store.h"
 
 #define MAX_PARALLELISM 16
 #define MAX_ROWS        300
@@ -173,12 +174,24 @@ static bool same_sets(struct pair *p)
     return ok;
 }
 
-static bool agrees_for(uint64_t seed, const uint32_t *fields, uint32_t n_fields)
+/* One batch asks the store once, for all keys that are not at hand. */
+static bool asks_once(const struct memory_store *memory, size_t gets_before)
+{
+    return memory->gets <= gets_before + 1;
+}
+
+static bool agrees_in(uint64_t seed, const uint32_t *fields, uint32_t n_fields, bool in_store, size_t cache_bytes)
 {
     struct weir_random random = {seed};
     struct weir_state_layout layout;
     CU_ASSERT_FATAL(weir_state_layout_init(&layout, &sum_state, NULL) == WEIR_OK);
-    struct pair p = {.rows = weir_heap_state_create(&layout, 1, 0, MAX_PARALLELISM - 1),
+    struct memory_store memory = {0};
+    struct weir_state_store *store = NULL;
+    struct weir_state_store_options o = {
+        .backend = &memory_store_backend, .self = &memory, .directory = "memory", .cache_bytes = cache_bytes};
+    if (in_store) CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &store, NULL), WEIR_OK);
+    struct pair p = {.rows = in_store ? weir_stored_state_create(store, &layout, 1, 0, MAX_PARALLELISM - 1)
+                                      : weir_heap_state_create(&layout, 1, 0, MAX_PARALLELISM - 1),
                      .single = weir_heap_state_create(&layout, 1, 0, MAX_PARALLELISM - 1)};
     bool ok = true;
     for (int batch = 0; batch < 20 && ok; batch++) {
@@ -186,19 +199,28 @@ static bool agrees_for(uint64_t seed, const uint32_t *fields, uint32_t n_fields)
         uint32_t bad_field;
         struct weir_rows *rows = random_rows(&random, batch % 2 ? 2000 : 20);
         ok = weir_key_rows(NULL, rows, fields, n_fields, MAX_PARALLELISM, &bad_row, &bad_field) == WEIR_OK;
-        ok = ok && edit_both(&p, &random, rows, fields, n_fields);
+        size_t gets = memory.gets;
+        ok = ok && edit_both(&p, &random, rows, fields, n_fields) && asks_once(&memory, gets);
         if (ok && weir_random_below(&random, 4) == 0) clear_both(&p, &random, rows, fields, n_fields);
         int64_t drop = batch % 5 == 4 ? p.ns : 0;
         if (batch == 10 || drop != 0) p.rows->ops->drop_namespace(p.rows, 0, drop);
         if (batch == 10 || drop != 0) p.single->ops->drop_namespace(p.single, 0, drop);
+        p.rows->ops->settle(p.rows);
         weir_rows_release(rows);
     }
     ok = ok && same_sets(&p);
     p.rows->ops->destroy(p.rows);
+    weir_state_store_destroy(store);
     p.single->ops->destroy(p.single);
     weir_key_bytes_finish(&p.key);
     weir_state_layout_finish(&layout);
     return ok;
+}
+
+static bool agrees_for(uint64_t seed, const uint32_t *fields, uint32_t n_fields)
+{
+    return agrees_in(seed, fields, n_fields, false, 0) && agrees_in(seed, fields, n_fields, true, 0) &&
+           agrees_in(seed, fields, n_fields, true, 65536);
 }
 
 static void agrees_for_every_type_of_key(void)

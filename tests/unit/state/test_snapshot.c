@@ -5,8 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "harness/memory_store.h"
 #include "harness/suite.h"
 #include "state/snapshot.h"
+#include "state/store.h"
 
 struct value {
     int64_t count;
@@ -135,6 +137,32 @@ static void fill(struct stage *g, struct weir_state_set *set, struct weir_timers
     }
 }
 
+/* ---- what holds the state: the heap, or a store with a cache of so many bytes ------------------------------------- */
+
+struct holder {
+    struct memory_store memory;
+    struct weir_state_store *store;
+};
+enum { IN_HEAP = 0, ENTRY_BY_ENTRY = 1, SMALL = 3000, N_HOLDERS = 3 };
+static const size_t holders[N_HOLDERS] = {IN_HEAP, ENTRY_BY_ENTRY, SMALL};
+
+static struct weir_state_set *make_set(struct stage *g, struct holder *h, size_t cache_bytes, uint32_t first, uint32_t last)
+{
+    *h = (struct holder){0};
+    if (cache_bytes == IN_HEAP) return weir_heap_state_create(g->layouts, N_STATES, first, last);
+    struct weir_state_store_options o = {
+        .backend = &memory_store_backend, .self = &h->memory, .directory = "memory", .cache_bytes = cache_bytes};
+    CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &h->store, NULL), WEIR_OK);
+    return weir_stored_state_create(h->store, g->layouts, N_STATES, first, last);
+}
+
+static void destroy_set(struct weir_state_set *set, struct holder *h)
+{
+    set->ops->destroy(set);
+    if (h->store) CU_ASSERT_PTR_NULL(weir_state_store_failure(h->store));
+    weir_state_store_destroy(h->store);
+}
+
 /* ---- cutting and restoring --------------------------------------------------------------------------------------- */
 
 static void cut(struct stage *g, struct weir_state_set *set, struct weir_timers *timers, uint32_t first, uint32_t last,
@@ -145,9 +173,11 @@ static void cut(struct stage *g, struct weir_state_set *set, struct weir_timers 
 }
 
 /* Groups first .. last of the snapshot into new state, which is cut again and compared. */
-static void expect_same(struct stage *g, const struct weir_snapshot *from, uint32_t first, uint32_t last)
+static void expect_same_in(struct stage *g, const struct weir_snapshot *from, uint32_t first, uint32_t last,
+                           size_t cache_bytes)
 {
-    struct weir_state_set *set = weir_heap_state_create(g->layouts, N_STATES, first, last);
+    struct holder holder;
+    struct weir_state_set *set = make_set(g, &holder, cache_bytes, first, last);
     struct weir_timers *timers = weir_timers_create(first, last);
     struct weir_snapshot again = {0};
     struct weir_restore *restore;
@@ -172,8 +202,14 @@ static void expect_same(struct stage *g, const struct weir_snapshot *from, uint3
     }
     weir_snapshot_finish(&again);
     weir_restore_destroy(restore);
-    set->ops->destroy(set);
+    destroy_set(set, &holder);
     weir_timers_destroy(timers);
+}
+
+/* Whatever holds it: heap to store to heap gives the same bytes. */
+static void expect_same(struct stage *g, const struct weir_snapshot *from, uint32_t first, uint32_t last)
+{
+    for (size_t i = 0; i < N_HOLDERS; i++) expect_same_in(g, from, first, last, holders[i]);
 }
 
 static void what_is_restored_is_what_was_cut(void)
@@ -182,8 +218,9 @@ static void what_is_restored_is_what_was_cut(void)
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct stage g;
         struct weir_snapshot all = {0};
+        struct holder holder;
         init(&g, seed);
-        struct weir_state_set *set = weir_heap_state_create(g.layouts, N_STATES, 0, N_GROUPS - 1);
+        struct weir_state_set *set = make_set(&g, &holder, holders[seed % N_HOLDERS], 0, N_GROUPS - 1);
         struct weir_timers *timers = weir_timers_create(0, N_GROUPS - 1);
         fill(&g, set, timers, 600);
         cut(&g, set, timers, 0, N_GROUPS - 1, &all);
@@ -193,11 +230,35 @@ static void what_is_restored_is_what_was_cut(void)
         expect_same(&g, &all, 0, middle - 1); /* restored by two where one was */
         expect_same(&g, &all, middle, N_GROUPS - 1);
         weir_snapshot_finish(&all);
-        set->ops->destroy(set);
+        destroy_set(set, &holder);
         weir_timers_destroy(timers);
         finish(&g);
     }
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+/* The same history leaves the same bytes, whatever holds it. */
+static void the_holder_does_not_show(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct weir_snapshot cuts[N_HOLDERS] = {{.n_groups = 0}};
+        for (size_t i = 0; i < N_HOLDERS; i++) {
+            struct stage g;
+            struct holder holder;
+            init(&g, seed);
+            struct weir_state_set *set = make_set(&g, &holder, holders[i], 0, N_GROUPS - 1);
+            struct weir_timers *timers = weir_timers_create(0, N_GROUPS - 1);
+            fill(&g, set, timers, 600);
+            cut(&g, set, timers, 0, N_GROUPS - 1, &cuts[i]);
+            fill(&g, set, timers, 200); /* a cut changes nothing */
+            destroy_set(set, &holder);
+            weir_timers_destroy(timers);
+            finish(&g);
+            CU_ASSERT_FATAL(cuts[i].keyed.n == cuts[0].keyed.n);
+            CU_ASSERT_EQUAL(memcmp(cuts[i].keyed.p, cuts[0].keyed.p, cuts[0].keyed.n), 0);
+        }
+        for (size_t i = 0; i < N_HOLDERS; i++) weir_snapshot_finish(&cuts[i]);
+    }
 }
 
 /* Every cut-off, and every changed byte, is either told or read as something; nothing is read beyond the end. */
@@ -331,7 +392,8 @@ static void a_key_keeps_its_types(void)
     finish(&g);
 }
 
-WEIR_SUITE(snapshot) = {{"what is restored is what was cut", what_is_restored_is_what_was_cut},
+WEIR_SUITE(snapshot) = {{"the same history leaves the same bytes, whatever holds the state", the_holder_does_not_show},
+                        {"what is restored is what was cut", what_is_restored_is_what_was_cut},
                         {"damage is told or harmless", damage_is_told_or_harmless},
                         {"members are found by name and widened", members_are_found_by_name_and_widened},
                         {"a key keeps its types", a_key_keeps_its_types},

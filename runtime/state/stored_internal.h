@@ -1,0 +1,148 @@
+/* stored_internal.h - the parts of keyed state in a store, for this folder and its tests.
+ *
+ *   struct stored          a state set: the decoded entries at hand (a heap, `cache`), over a part of a store
+ *     struct stored_meta   behind each value in the cache: what is known of the entry
+ *     struct stored_run    the enumeration under way
+ *
+ * A record of the store: key = set (1 byte), key group (2), state (2), namespace (8), the key's bytes; numbers big-endian,
+ * the namespace's sign turned, so that what is enumerated together is a range and key groups are ranges too. Value = the
+ * entry's order (8 bytes), then what is in it (stored_record.c). The order is a number that grows with each insertion: an
+ * enumeration reads a range and sorts by it, which costs a key group's part of a namespace in memory and spares each
+ * insertion a second record.
+ *
+ * Invariants: (1) an entry of the cache that is LOADED is what counts, whatever the store has; (2) a change is in the cache,
+ * DIRTY, until it is written; (3) cached entries go only at settle and in next_key.
+ */
+#ifndef WEIR_STATE_STORED_INTERNAL_H
+#define WEIR_STATE_STORED_INTERNAL_H
+
+#include "data/key.h"
+#include "state/heap_internal.h"
+#include "state/store.h"
+
+#define WEIR__STORED_PREFIX   13 /* bytes before the key's own */
+#define WEIR__STORED_MAX_SETS 16
+#define WEIR__STORED_SPACES   4096
+
+enum {
+    WEIR__LOADED = 1,  /* what the store had is here; else nothing is known */
+    WEIR__ABSENT = 2,  /* there is no such entry */
+    WEIR__DIRTY = 4,   /* not as in the store */
+    WEIR__IN_STORE = 8 /* the store has a record of it */
+};
+struct stored_meta {
+    uint64_t order;
+    uint32_t flags;
+    uint32_t used; /* the sweep before which it was last asked for; 0: never */
+};
+
+/* The namespaces that the store may have records of. */
+struct stored_spaces {
+    int64_t *ns; /* ascending */
+    size_t n, capacity;
+    bool any; /* there were too many: it may have records of every namespace */
+};
+struct stored_state {
+    struct stored_spaces spaces;
+    size_t n_entries;
+};
+
+struct stored_item {
+    uint64_t order;
+    size_t key, n_key;     /* in bytes */
+    size_t value, n_value; /* the record; n 0: ask the store, if the cache has none */
+};
+struct stored_run { /* entries of one namespace of one key group, by order */
+    bool is_valid;
+    uint32_t state, group;
+    int64_t ns;
+    struct stored_item *items;
+    size_t n, capacity;
+    struct weir_key_bytes bytes;
+};
+
+struct weir_state_store {
+    const weir_backend *backend;
+    void *self;
+    char *directory;
+    size_t cache_bytes;
+    uint32_t n_sets; /* made so far */
+    struct weir_error failure;
+};
+
+struct stored {
+    struct weir_state_set set; /* first member */
+    struct weir_state_store *store;
+    struct heap *cache;
+    size_t cache_base; /* bytes of the empty cache */
+    uint32_t number;   /* in its store */
+    uint32_t sweep;
+    uint64_t order; /* last one given */
+    struct stored_state *states;
+    struct stored_run run;
+    struct weir_key_bytes keys, records; /* scratch */
+    void *room;                          /* one struct of any state, value or map key */
+};
+
+static inline struct stored *weir__stored_of(struct weir_state_set *set)
+{
+    return (struct stored *)(void *)set;
+}
+static inline struct stored_meta *weir__stored_meta(const struct heap_state *s, void *value)
+{
+    return (struct stored_meta *)(void *)((uint8_t *)value + s->value_size);
+}
+/* The first failure stays. */
+void weir__stored_fail(struct weir_state_store *, weir_status, const char *what, const char *why);
+static inline bool weir__stored_failed(const struct stored *d)
+{
+    return d->store->failure.status != WEIR_OK;
+}
+
+/* ---- records (stored_record.c) ----------------------------------------------------------------------------------- */
+
+/* Appends the prefix; that of what comes behind it, whatever the key, is the same with `until`. */
+WEIR_CHECKED bool weir__stored_prefix(const struct stored *, struct weir_key_bytes *, uint32_t state, uint32_t group,
+                                      int64_t ns);
+void weir__stored_until(uint8_t prefix[], size_t n); /* the least bytes of that length behind all that begin with it */
+int64_t weir__stored_ns(weir_str record_key);
+/* Appends order and contents; false: no memory. */
+WEIR_CHECKED bool weir__stored_encode(const struct heap_state *, uint64_t order, void *value, struct weir_key_bytes *);
+/* Into a zeroed value, which then owns what it has. WEIR_E_DATA: no such record. */
+WEIR_CHECKED weir_status weir__stored_decode(struct stored *, const struct heap_state *, weir_str record, uint64_t *order,
+                                             void *value);
+uint64_t weir__stored_order(weir_str record);
+
+/* ---- entries (stored.c) ------------------------------------------------------------------------------------------ */
+
+bool weir__stored_may_hold(const struct stored *, uint32_t state, int64_t ns);
+/* Entries of one state and namespace that are in the cache and not LOADED become so, with one question to the store. False:
+ * it failed. */
+struct stored_wanted {
+    void *value;
+    const uint8_t *key;
+    uint32_t n, group;
+};
+WEIR_CHECKED bool weir__stored_load(struct stored *, uint32_t state, int64_t ns, const struct stored_wanted *, size_t n);
+
+/* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
+
+WEIR_CHECKED bool weir__stored_write_back(struct stored *); /* all that is DIRTY; false: it failed */
+/* Lets entries go when there are too many: those of enumerations first, then those not asked for since the last sweep. */
+void weir__stored_shrink(struct stored *);
+static inline bool weir__stored_is_over(const struct stored *d)
+{
+    return d->cache->bytes - d->cache_base > d->store->cache_bytes / d->store->n_sets;
+}
+
+/* ---- enumeration (stored_scan.c): see struct weir_state_ops ------------------------------------------------------ */
+
+bool weir__stored_next_key(struct weir_state_set *, uint32_t state, uint32_t group, int64_t ns, weir_cursor *,
+                           struct weir_key_ref *, void **value);
+bool weir__stored_next_namespace(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after,
+                                 int64_t *ns);
+void weir__stored_drop_namespace(struct weir_state_set *, uint32_t state, int64_t ns);
+/* The record of an entry of the run is no longer what the run has. */
+void weir__stored_outdate(struct stored *, uint32_t state, uint32_t group, int64_t ns, uint64_t order);
+
+#endif

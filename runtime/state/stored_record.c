@@ -1,0 +1,192 @@
+/* stored_record.c - entries as records of a store, and back. One thread.
+ *
+ * The bytes never leave the process's scratch store, so they are of this machine: a struct is its declared members in order,
+ * numbers as in memory, texts as a length and their bytes; a length is 7 bits a byte, least first, the upper bit set on all
+ * but the last. A list is its length and its items, a map its length and its pairs, key before value, in order of insertion.
+ */
+#include "state/stored_internal.h"
+
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
+
+static void put_big(uint8_t *to, uint64_t number, int bytes)
+{
+    for (int i = bytes; i-- > 0; number >>= 8) to[i] = (uint8_t)number;
+}
+
+bool weir__stored_prefix(const struct stored *d, struct weir_key_bytes *to, uint32_t state, uint32_t group, int64_t ns)
+{
+    uint8_t prefix[WEIR__STORED_PREFIX];
+    prefix[0] = (uint8_t)d->number;
+    put_big(prefix + 1, group, 2);
+    put_big(prefix + 3, state, 2);
+    put_big(prefix + 5, (uint64_t)ns ^ (UINT64_C(1) << 63), 8);
+    return weir_key_bytes_add(to, prefix, sizeof prefix);
+}
+
+/* The first byte is no 255: there are few sets. */
+void weir__stored_until(uint8_t prefix[], size_t n)
+{
+    while (n-- > 0 && ++prefix[n] == 0) continue;
+}
+
+int64_t weir__stored_ns(weir_str key)
+{
+    uint64_t number = 0;
+    for (int i = 5; i < WEIR__STORED_PREFIX; i++) number = number << 8 | (uint8_t)key.p[i];
+    return (int64_t)(number ^ (UINT64_C(1) << 63));
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static bool put_length(struct weir_key_bytes *to, uint64_t n)
+{
+    uint8_t bytes[10];
+    size_t used = 0;
+    for (; n >= 128; n >>= 7) bytes[used++] = (uint8_t)(n | 128);
+    bytes[used++] = (uint8_t)n;
+    return weir_key_bytes_add(to, bytes, used);
+}
+
+static bool put_struct(struct weir_key_bytes *to, const weir_field *fields, uint32_t n, const void *value)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        const uint8_t *member = (const uint8_t *)value + fields[i].offset;
+        if (!weir_type_is_variable((weir_type)fields[i].type)) {
+            ok = weir_key_bytes_add(to, member, fields[i].size);
+            continue;
+        }
+        const weir_str *text = (const weir_str *)(const void *)member;
+        ok = put_length(to, text->n) && (text->n == 0 || weir_key_bytes_add(to, text->p, text->n));
+    }
+    return ok;
+}
+
+static bool put_list(struct weir_key_bytes *to, const struct weir_state_layout *l, const struct heap_list *list)
+{
+    bool ok = put_length(to, list->n);
+    for (size_t i = 0; ok && i < list->n; i++) ok = put_struct(to, l->fields, l->n_fields, list->items + i * l->size);
+    return ok;
+}
+
+static bool put_map(struct weir_key_bytes *to, const struct heap_state *s, const struct heap_map *map)
+{
+    const struct weir_state_layout *l = s->layout;
+    const void *key, *value;
+    weir_cursor at = {0};
+    bool ok = put_length(to, map->live);
+    while (ok && weir__heap_map_step(s, map, &at, &key, &value))
+        ok = put_struct(to, l->key_fields, l->n_key_fields, key) && put_struct(to, l->fields, l->n_fields, value);
+    return ok;
+}
+
+bool weir__stored_encode(const struct heap_state *s, uint64_t order, void *value, struct weir_key_bytes *to)
+{
+    if (!weir_key_bytes_add(to, &order, sizeof order)) return false;
+    switch (s->layout->kind) {
+    case WEIR_VALUE: return put_struct(to, s->layout->fields, s->layout->n_fields, value);
+    case WEIR_LIST: return put_list(to, s->layout, value);
+    case WEIR_MAP:
+    case WEIR_BROADCAST: return put_map(to, s, value);
+    }
+    return false;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static bool take(weir_str *from, void *to, size_t n)
+{
+    if (from->n < n) return false;
+    memcpy(to, from->p, n);
+    from->p += n;
+    from->n -= n;
+    return true;
+}
+
+static bool take_length(weir_str *from, uint64_t *n)
+{
+    uint8_t byte = 128;
+    *n = 0;
+    for (uint32_t shift = 0; byte & 128; shift += 7) {
+        if (shift > 63 || !take(from, &byte, 1)) return false;
+        *n |= (uint64_t)(byte & 127) << shift;
+    }
+    return true;
+}
+
+/* Texts are borrowed from the record. */
+static bool take_struct(weir_str *from, const weir_field *fields, uint32_t n, void *value)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        uint8_t *member = (uint8_t *)value + fields[i].offset;
+        uint64_t length;
+        if (!weir_type_is_variable((weir_type)fields[i].type)) {
+            ok = take(from, member, fields[i].size);
+            continue;
+        }
+        ok = take_length(from, &length) && length <= from->n;
+        if (!ok) break;
+        *(weir_str *)(void *)member = (weir_str){length ? from->p : NULL, (size_t)length};
+        from->p += length;
+        from->n -= length;
+    }
+    return ok;
+}
+
+static weir_status take_value(struct stored *d, const struct heap_state *s, weir_str *from, void *value)
+{
+    if (take_struct(from, s->layout->fields, s->layout->n_fields, value))
+        return weir__heap_own_texts(d->cache, &s->texts, value) ? WEIR_OK : WEIR_E_MEMORY;
+    memset(value, 0, s->value_size);
+    return WEIR_E_DATA;
+}
+
+static weir_status take_list(struct stored *d, const struct heap_state *s, weir_str *from, struct heap_list *list)
+{
+    const struct weir_state_layout *l = s->layout;
+    uint64_t n;
+    bool ok = take_length(from, &n);
+    for (uint64_t i = 0; ok && i < n; i++) {
+        memset(d->room, 0, l->size);
+        ok = take_struct(from, l->fields, l->n_fields, d->room);
+        if (ok && !weir__heap_list_append(d->cache, s, list, d->room)) return WEIR_E_MEMORY;
+    }
+    return ok ? WEIR_OK : WEIR_E_DATA;
+}
+
+static weir_status take_map(struct stored *d, const struct heap_state *s, weir_str *from, struct heap_map *map)
+{
+    const struct weir_state_layout *l = s->layout;
+    uint64_t n;
+    bool ok = take_length(from, &n);
+    for (uint64_t i = 0; ok && i < n; i++) {
+        memset(d->room, 0, l->key_size);
+        ok = take_struct(from, l->key_fields, l->n_key_fields, d->room);
+        void *value = ok ? weir__heap_map_append(d->cache, s, map, d->room) : NULL;
+        if (ok && !value) return WEIR_E_MEMORY;
+        ok = ok && take_struct(from, l->fields, l->n_fields, value);
+        if (!ok && value) memset(value, 0, l->size); /* its texts are nobody's */
+        if (ok && !weir__heap_own_texts(d->cache, &s->texts, value)) return WEIR_E_MEMORY;
+    }
+    return ok ? WEIR_OK : WEIR_E_DATA;
+}
+
+uint64_t weir__stored_order(weir_str record)
+{
+    uint64_t order;
+    return take(&record, &order, sizeof order) ? order : 0;
+}
+
+weir_status weir__stored_decode(struct stored *d, const struct heap_state *s, weir_str record, uint64_t *order, void *value)
+{
+    weir_status status = WEIR_E_DATA;
+    if (!take(&record, order, sizeof *order)) return status;
+    switch (s->layout->kind) {
+    case WEIR_VALUE: status = take_value(d, s, &record, value); break;
+    case WEIR_LIST: status = take_list(d, s, &record, value); break;
+    case WEIR_MAP:
+    case WEIR_BROADCAST: status = take_map(d, s, &record, value); break;
+    }
+    return status == WEIR_OK && record.n > 0 ? WEIR_E_DATA : status;
+}

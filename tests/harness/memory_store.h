@@ -1,0 +1,25 @@
+/* harness/memory_store.h - a state backend in a sorted array: obvious, for tests of what stands above backends.
+ *
+ * It copies what it is given and gives copies that are gone after the call, fails when it is told to, and fails a test that
+ * breaks the contract of weir/backend.h (a call before open, a view not released, an empty key).
+ */
+#ifndef WEIR_TESTS_MEMORY_STORE_H
+#define WEIR_TESTS_MEMORY_STORE_H
+
+#include <weir/backend.h>
+
+struct memory_record {
+    char *bytes; /* key, then value */
+    size_t n_key, n;
+};
+struct memory_store {
+    struct memory_record *records; /* by key */
+    size_t n, capacity;
+    bool is_open;
+    size_t views, gets, writes, scans;
+    size_t calls_left; /* 0: never fails; 1: the next call of get, write, remove or scan fails, and all after it */
+};
+
+extern const weir_backend memory_store_backend; /* self: a zeroed struct memory_store */
+
+#endif

@@ -1,0 +1,270 @@
+/* Keyed state in a store: what test_heap.c does not say of it. Failures of the store, the room the cache takes, and what
+ * is asked of the store at all. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/key.h"
+#include "harness/memory_store.h"
+#include "harness/suite.h"
+#include "state/stored_internal.h"
+
+#define N_GROUPS 4
+
+struct count {
+    int64_t n;
+    weir_str note;
+};
+static const weir_field members[] = {
+    {.name = "n", .type = WEIR_I64, .offset = offsetof(struct count, n), .size = sizeof(int64_t)},
+    {.name = "note", .type = WEIR_STRING, .offset = offsetof(struct count, note), .size = sizeof(weir_str)}};
+static const weir_state states[] = {{.name = "count",
+                                     .kind = WEIR_VALUE,
+                                     .version = 1,
+                                     .size = sizeof(struct count),
+                                     .n_fields = 2,
+                                     .fields = members,
+                                     .field_stride = sizeof(weir_field)},
+                                    {.name = "notes",
+                                     .kind = WEIR_LIST,
+                                     .version = 1,
+                                     .size = sizeof(struct count),
+                                     .n_fields = 2,
+                                     .fields = members,
+                                     .field_stride = sizeof(weir_field)}};
+
+static struct fixture {
+    struct weir_state_layout layouts[2];
+    struct memory_store memory;
+    struct weir_state_store *store;
+    struct weir_state_set *set;
+} f;
+
+static void set_up(size_t cache_bytes)
+{
+    struct weir_state_store_options o = {
+        .backend = &memory_store_backend, .self = &f.memory, .directory = "/state/0", .cache_bytes = cache_bytes};
+    f = (struct fixture){.store = NULL};
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&f.layouts[i], &states[i], NULL), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &f.store, NULL), WEIR_OK);
+    f.set = weir_stored_state_create(f.store, f.layouts, 2, 0, N_GROUPS - 1);
+}
+
+static void tear_down(void)
+{
+    f.set->ops->destroy(f.set);
+    weir_state_store_destroy(f.store);
+    for (int i = 0; i < 2; i++) weir_state_layout_finish(&f.layouts[i]);
+}
+
+static struct weir_key_ref key_of(const uint64_t *i)
+{
+    return (struct weir_key_ref){(const uint8_t *)i, 8, (uint32_t)(*i % N_GROUPS), weir_key_hash64(i, 8)};
+}
+
+static struct count *edit(uint64_t i, int64_t ns)
+{
+    struct weir_key_ref key = key_of(&i);
+    return f.set->ops->value_edit(f.set, 0, &key, ns);
+}
+
+static const struct count *get(uint64_t i, int64_t ns)
+{
+    struct weir_key_ref key = key_of(&i);
+    return f.set->ops->value_get(f.set, 0, &key, ns);
+}
+
+/* ---- the cache --------------------------------------------------------------------------------------------------- */
+
+static void the_cache_keeps_to_its_size(void)
+{
+    enum { CACHE = 200000, N = 40000 };
+    set_up(CACHE);
+    size_t most = 0;
+    for (uint64_t round = 0; round < 2; round++) {
+        for (uint64_t i = 0; i < N; i++) {
+            struct count *c = edit(i, 0);
+            CU_ASSERT_FATAL(c && c->n == (int64_t)round);
+            c->n++;
+            f.set->ops->settle(f.set);
+            size_t held = weir__stored_of(f.set)->cache->bytes;
+            if (held > most) most = held;
+        }
+    }
+    CU_ASSERT(most < CACHE + 70000); /* one entry beyond it, whose page may be 64 KiB */
+    CU_ASSERT_EQUAL(f.set->ops->entries(f.set, 0), N);
+    CU_ASSERT(f.memory.writes < 200);
+    tear_down();
+}
+
+/* One key is changed all the time, others once. */
+static void what_is_hot_stays(void)
+{
+    set_up(100000);
+    for (uint64_t i = 0; i < 20000; i++) {
+        edit(i, 0)->n = 1;
+        edit(7, 0)->n++;
+        f.set->ops->settle(f.set);
+    }
+    size_t gets = f.memory.gets;
+    CU_ASSERT_EQUAL(get(7, 0)->n, 20000 - 7 + 1);
+    CU_ASSERT_EQUAL(f.memory.gets, gets);
+    tear_down();
+}
+
+/* What a snapshot or a firing window reads does not push out what is hot. */
+static void enumerations_leave_the_cache_alone(void)
+{
+    set_up(100000);
+    for (uint64_t i = 0; i < 20000; i++) {
+        edit(i, 0)->n = (int64_t)i;
+        f.set->ops->settle(f.set);
+    }
+    for (uint64_t i = 0; i < 100; i++) CU_ASSERT_EQUAL(get(i, 0)->n, (int64_t)i);
+    f.set->ops->settle(f.set);
+    size_t most = 0, seen = 0;
+    for (uint32_t group = 0; group < N_GROUPS; group++) {
+        weir_cursor at = {0};
+        struct weir_key_ref key;
+        void *value;
+        while (f.set->ops->next_key(f.set, 0, group, 0, &at, &key, &value)) {
+            seen++;
+            if (weir__stored_of(f.set)->cache->bytes > most) most = weir__stored_of(f.set)->cache->bytes;
+        }
+    }
+    CU_ASSERT_EQUAL(seen, 20000);
+    CU_ASSERT(most < 180000);
+    size_t gets = f.memory.gets;
+    for (uint64_t i = 0; i < 100; i++) CU_ASSERT_EQUAL(get(i, 0)->n, (int64_t)i);
+    CU_ASSERT_EQUAL(f.memory.gets, gets);
+    tear_down();
+}
+
+/* Windows come and go: a new one is nothing to ask the store about, and a dropped one is nothing to write. */
+static void new_namespaces_cost_no_question(void)
+{
+    set_up(1 << 20);
+    for (int64_t ns = 0; ns < 50; ns++) {
+        for (uint64_t i = 0; i < 20; i++) CU_ASSERT(!get(i, ns) && edit(i, ns));
+        f.set->ops->settle(f.set);
+        f.set->ops->drop_namespace(f.set, 0, ns);
+    }
+    CU_ASSERT_EQUAL(f.memory.gets + f.memory.scans + f.memory.writes, 0);
+    tear_down();
+}
+
+/* An enumeration goes on where it was after others came between, and sees what was changed since it began. */
+static void enumerations_go_on(void)
+{
+    set_up(1); /* nothing stays */
+    for (uint64_t i = 0; i < 400; i++) edit(i, 5)->n = (int64_t)i;
+    f.set->ops->settle(f.set);
+    weir_cursor at = {0};
+    struct weir_key_ref key;
+    void *value;
+    for (int64_t i = 0; i < 100; i++) {
+        CU_ASSERT_FATAL(f.set->ops->next_key(f.set, 0, 1, 5, &at, &key, &value));
+        CU_ASSERT_EQUAL(((struct count *)value)->n, i * 4 + 1 + (i > 0 ? 1000 : 0));
+        f.set->ops->settle(f.set);
+        if (i < 99) edit((uint64_t)i * 4 + 5, 5)->n += 1000; /* the next one */
+        f.set->ops->settle(f.set);
+        weir_cursor other = {0};
+        if (i % 3 == 0) CU_ASSERT(f.set->ops->next_key(f.set, 0, 2, 5, &other, &key, &value));
+    }
+    CU_ASSERT(!f.set->ops->next_key(f.set, 0, 1, 5, &at, &key, &value));
+    tear_down();
+}
+
+/* More namespaces than are remembered. */
+static void many_namespaces(void)
+{
+    set_up(1);
+    enum { N = WEIR__STORED_SPACES + 100 };
+    for (int64_t ns = 0; ns < N; ns++) edit((uint64_t)ns, ns * 3 - 1000)->n = ns;
+    f.set->ops->settle(f.set);
+    for (int64_t ns = 0; ns < N; ns += 97) {
+        CU_ASSERT_EQUAL(get((uint64_t)ns, ns * 3 - 1000)->n, ns);
+        CU_ASSERT(!get((uint64_t)ns, ns * 3 - 999));
+        f.set->ops->settle(f.set);
+    }
+    int64_t ns = 0, seen = 0;
+    for (bool more = f.set->ops->next_namespace(f.set, 0, 0, true, 0, &ns); more; seen++) {
+        CU_ASSERT_EQUAL(ns, seen * 12 - 1000);
+        more = f.set->ops->next_namespace(f.set, 0, 0, false, ns, &ns);
+    }
+    CU_ASSERT_EQUAL(seen, N / N_GROUPS);
+    tear_down();
+}
+
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
+
+/* The store fails at its nth call: no operation crashes, none gives something wrong, and the failure says where and why. */
+static void failures_are_told(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    bool failed = true;
+    int n = 1;
+    for (; failed; n++) {
+        set_up(2000);
+        f.memory.calls_left = (size_t)n;
+        for (uint64_t i = 0; i < 300; i++) {
+            uint64_t k = i * 7 % 100;
+            struct weir_key_ref key = key_of(&k);
+            struct count *c = edit(k, (int64_t)(i % 2)), item = {.n = 1};
+            if (c) c->n++;
+            const struct count *seen = get(k + 1, 0);
+            CU_ASSERT(!seen || (seen->n > 0 && seen->n <= 3));
+            weir_status s = f.set->ops->list_add(f.set, 1, &key, 0, &item);
+            CU_ASSERT(s == WEIR_OK || weir_state_store_failure(f.store));
+            if (i % 5 == 0) f.set->ops->clear(f.set, 1, &key, 0);
+            if (i == 250) f.set->ops->drop_namespace(f.set, 0, 1);
+            weir_cursor at = {0};
+            void *value;
+            while (i % 90 == 0 && f.set->ops->next_key(f.set, 0, 1, 0, &at, &key, &value)) CU_ASSERT(value != NULL);
+            f.set->ops->settle(f.set);
+        }
+        failed = weir_state_store_failure(f.store);
+        if (failed) {
+            CU_ASSERT_EQUAL(weir_state_store_failure(f.store)->status, WEIR_E_IO);
+            CU_ASSERT_PTR_NOT_NULL(strstr(weir_state_store_failure(f.store)->text, "/state/0"));
+            CU_ASSERT_PTR_NOT_NULL(strstr(weir_state_store_failure(f.store)->text, "the disk is full"));
+        }
+        tear_down();
+    }
+    CU_ASSERT(n > 100);
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+/* A record that is cut off or has a byte changed is told, or read as something; nothing is read beyond its end. */
+static void damaged_records_are_told(void)
+{
+    for (int cut = 0; cut < 40; cut++) {
+        set_up(1);
+        uint64_t i = 3;
+        struct weir_key_ref key = key_of(&i);
+        struct count item = {.n = 5, .note = {"hello", 5}};
+        for (int k = 0; k < 2; k++) CU_ASSERT_EQUAL(f.set->ops->list_add(f.set, 1, &key, 0, &item), WEIR_OK);
+        f.set->ops->settle(f.set);
+        CU_ASSERT_FATAL(f.memory.n == 1);
+        struct memory_record *r = &f.memory.records[0];
+        size_t n = r->n - r->n_key;
+        if ((size_t)cut < n) r->n -= (size_t)cut + 1;
+        size_t size = f.set->ops->list_size(f.set, 1, &key, 0);
+        const struct weir_error *failure = weir_state_store_failure(f.store);
+        CU_ASSERT_EQUAL(size, (size_t)cut < n ? 0 : 2);
+        if ((size_t)cut < n) CU_ASSERT(failure && strstr(failure->text, "a record is damaged"));
+        tear_down();
+    }
+}
+
+WEIR_SUITE(stored) = {
+    {"the cache keeps to its size", the_cache_keeps_to_its_size},
+    {"what is hot stays", what_is_hot_stays},
+    {"enumerations leave the cache alone", enumerations_leave_the_cache_alone},
+    {"new namespaces cost no question", new_namespaces_cost_no_question},
+    {"enumerations go on", enumerations_go_on},
+    {"more namespaces than are remembered", many_namespaces},
+    {"failures are told", failures_are_told},
+    {"damaged records are told", damaged_records_are_told},
+    {NULL, NULL},
+};
