@@ -25,7 +25,8 @@ enum {
     OPT_FRESH,
     OPT_CLAIM,
     OPT_NON_RESTORED,
-    OPT_EXPLAIN_TIME
+    OPT_EXPLAIN_TIME,
+    OPT_STATE_BACKEND
 };
 
 static int bad(const char *command, const char *what, const char *value)
@@ -72,6 +73,7 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case 'D':
         if (split_setting(value, &a->overrides[a->n_overrides])) return a->n_overrides++, -1;
         return bad(command, "-D wants PATH=VALUE, found", value);
+    case OPT_STATE_BACKEND: a->overrides[a->n_overrides++] = (struct weir_setting){"state.backend", value}; return -1;
     case 'p':
         return read_parallelism(value, &a->parallelism) ? -1
                                                         : bad(command, "-p wants a number from 1 to 32768, found", value);
@@ -126,6 +128,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"claim", no_argument, NULL, OPT_CLAIM},
                                             {"allow-non-restored", no_argument, NULL, OPT_NON_RESTORED},
                                             {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},
+                                            {"state-backend", required_argument, NULL, OPT_STATE_BACKEND},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     *a = (struct weir_job_args){.sets = calloc((size_t)argc, sizeof *a->sets),

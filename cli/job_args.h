@@ -28,6 +28,8 @@ struct weir_job_args {
     "                          -D nodes.out.parallelism=2\n"                                 \
     "  -p, --parallelism N     parallelism of nodes that do not say; beats the manifest's\n" \
     "                          default, a node's own `parallelism:` beats it\n"              \
+    "  --state-backend NAME    where keyed state lives: heap, leveldb, or a plugin's; as\n"   \
+    "                          -D state.backend=NAME\n"                                     \
     "  --plugins DIR           one more plugin directory, searched last; may be repeated\n"  \
     "  --config FILE           configuration file (see FILES)\n"                             \
     "  --log SPEC              log levels: \"info\", \"warn,task:debug\"; as $WEIR_LOG\n"    \

@@ -13,9 +13,9 @@
 
 enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BATCHES = 1 << 16 };
 
-static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", "checkpoint", NULL};
+static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", "checkpoint", "state", NULL};
 static const char *const later_top_keys[] = {"checkpoints", "savepoint", "restart", "metrics",
-                                             "state",       "functions", "schemas", NULL};
+                                             "functions",   "schemas",   NULL};
 static const char *const default_keys[] = {
     "parallelism", "max_parallelism", "state",          "batch_rows",   "channel_batches",
     "overflow",    "chaining",        "auto_watermark", "wait_warning", NULL};
@@ -42,16 +42,6 @@ static void read_name(struct weir__job *job, const struct weir_value *root)
     }
 }
 
-static void read_state_backend(struct weir__job *job, const struct weir_value *value)
-{
-    static const char *const backends[] = {"heap", NULL};
-    if (value->kind == WEIR_VALUE_SCALAR && strcmp(value->text, "leveldb") == 0)
-        weir__say(job, value, weir_strdup("state: heap"),
-                  "the state backend 'leveldb' is not supported by this version yet");
-    else
-        (void)weir__read_choice(job, value, "state", backends);
-}
-
 /* A time that is not negative; off: what 0 does. */
 static void read_period(struct weir__job *job, const char *key, const struct weir_value *value, const char *off, int64_t *to)
 {
@@ -70,8 +60,6 @@ static void read_default(struct weir__job *job, const char *key, const struct we
         (void)weir__read_count(job, value, key, 1, WEIR_MAX_PARALLELISM, &job->default_parallelism);
     else if (strcmp(key, "max_parallelism") == 0)
         (void)weir__read_count(job, value, key, 1, WEIR_MAX_PARALLELISM, &job->default_max_parallelism);
-    else if (strcmp(key, "state") == 0)
-        read_state_backend(job, value);
     else if (strcmp(key, "batch_rows") == 0)
         (void)weir__read_count(job, value, key, 1, MAX_BATCH_ROWS, &graph->batch_rows);
     else if (strcmp(key, "channel_batches") == 0)
@@ -190,10 +178,11 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     if (most) (void)weir__read_count(job, most, "max_concurrent", 1, 100, &to->max_concurrent);
 }
 
-static void build(struct weir__job *job)
+static void build(struct weir__job *job, const struct weir_state_config *state)
 {
     weir__read_nodes(job);
     for (size_t i = 0; i < job->n_order; i++) weir__build_node(job, &job->nodes[job->order[i]]);
+    for (size_t i = 0; i < job->n_nodes; i++) weir__apply_state(job, state, &job->nodes[i]);
     weir__free_nodes(job);
 }
 
@@ -212,7 +201,7 @@ static void compile(struct weir__job *job)
     read_defaults(job, weir_value_get(root, "defaults"));
     read_plugins(job, weir_value_get(root, "plugins"));
     read_checkpoint(job, weir_value_get(root, "checkpoint"));
-    build(job);
+    build(job, weir__read_job_state(job, root));
 }
 
 weir_status weir_job_compile(const struct weir_document *document, const struct weir_job_settings *settings,

@@ -10,6 +10,7 @@
  *   job_call.c     plain C functions: map and filter
  *   job_expr.c     expressions: filter, set, select, key_by, arguments of aggregates
  *   job_async.c    the keys beside `async:`
+ *   job_state.c    `state:`
  *   job_time.c     `time:`; job_window.c, job_window_parts.c, job_window_reduce.c: `window:` and what is made of it
  *
  * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about
@@ -144,6 +145,13 @@ const struct weir_component_info *weir__peek_component(const struct weir__job *,
                                                        weir_kind kind);
 bool weir__part_is_blocking(const struct weir_part_spec *); /* itself or a nested one */
 bool weir__needs_key(const struct weir_component_info *);   /* operators */
+
+/* ---- job_state.c ---------------------------------------------------------------------------------------------------- */
+
+/* `state:` of the job; the graph's. */
+const struct weir_state_config *weir__read_job_state(struct weir__job *, const struct weir_value *root);
+/* What the manifest's node says, or the job, for the stream nodes that were built of it. */
+void weir__apply_state(struct weir__job *, const struct weir_state_config *, const struct weir__job_node *);
 
 /* ---- job_schema.c --------------------------------------------------------------------------------------------------- */
 

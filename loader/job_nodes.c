@@ -13,8 +13,8 @@ static const char *const node_keys[] = {
     "reduce",  "sum",     "min",     "max",       "min_by",      "max_by",          "count",
     "window",  "join",    "cogroup", "aggregate", "async",       "order",           "capacity",
     "timeout", "threads", "select",  "args",      "parallelism", "max_parallelism", "slot_group",
-    "chain",   NULL};
-static const char *const later_node_keys[] = {"state",     "trigger",    "evictor", "connect",    "co_process",
+    "chain",   "state",   NULL};
+static const char *const later_node_keys[] = {"trigger",    "evictor", "connect",    "co_process",
                                               "broadcast", "checkpoint", "iterate", "window_all", "guarantee",
                                               "ttl",       "slots",      "restart", NULL};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};

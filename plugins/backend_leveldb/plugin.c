@@ -18,6 +18,7 @@ typedef struct leveldb {
     bool sync;
     int32_t compression; /* index of compressions */
     /* The database: */
+    const char *directory;
     leveldb_t *db;
     leveldb_cache_t *cache;
     leveldb_filterpolicy_t *filter;
@@ -62,19 +63,28 @@ static void make_options(leveldb *me)
     leveldb_writeoptions_set_sync(me->written, me->sync);
 }
 
+/* destroy_db takes the database's lock first: one that another process has open is left alone. */
 static weir_status open_database(void *self, const char *directory, weir_io_error *error)
 {
     leveldb *me = self;
     char *why = NULL;
     make_options(me);
-    me->db = leveldb_open(me->options, directory, &why);
+    leveldb_destroy_db(me->options, directory, &why);
+    if (!why) me->db = leveldb_open(me->options, directory, &why);
+    if (me->db) me->directory = directory;
     return failed(why, error);
 }
 
+/* The directory's name is the host's, and there until close returns. */
 static void close_database(void *self)
 {
     leveldb *me = self;
-    if (me->db) leveldb_close(me->db);
+    char *why = NULL;
+    if (me->db) {
+        leveldb_close(me->db);
+        leveldb_destroy_db(me->options, me->directory, &why);
+        leveldb_free(why); /* what could not be removed goes with the next store */
+    }
     if (me->written) leveldb_writeoptions_destroy(me->written);
     if (me->hot) leveldb_readoptions_destroy(me->hot);
     if (me->cold) leveldb_readoptions_destroy(me->cold);

@@ -11,7 +11,8 @@
  * NODE:   {"index", "id", "uid", "kind", "title", "parallelism", "max_parallelism", "slot_group" (null: inherited),
  *          "chain": "always" | "head" | "never" | "head_with_sources", "blocking", "key": [field],
  *          "outputs": [{"name", "schema"}], and of kind "call": "call": {"library", "function", "signature",
- *          "args": [field or expression], "into" (null: a filter)}}
+ *          "args": [field or expression], "into" (null: a filter)}, and where keyed state is not on the heap: "state":
+ *          {"backend", "cache_bytes", "directory"}}
  * EDGE:   {"index", "from": id, "output": "" or side output, "to": id, "input": number, "partition", "explicit",
  *          "key": [field], "schema"}
  * VERTEX: {"index", "name", "nodes": [id], "parallelism", "max_parallelism", "slot_group", "blocking"}
@@ -132,6 +133,15 @@ static json_t *call_of(const struct weir_stream_node *node)
     return object;
 }
 
+static json_t *state_of(const struct weir_state_config *state)
+{
+    json_t *object = json_object();
+    set(object, "backend", string(state->name));
+    set(object, "cache_bytes", json_integer((json_int_t)state->cache_bytes));
+    set(object, "directory", string(state->directory));
+    return object;
+}
+
 static json_t *async_of(const struct weir_stream_node *node)
 {
     json_t *object = json_object();
@@ -159,6 +169,7 @@ static json_t *node_of(const struct weir_stream_node *node)
     if (node->second)
         set(object, "second_key", key_of(node->second->in, node->second->key_fields, node->second->n_key_fields));
     set(object, "outputs", outputs_of(node));
+    if (node->state) set(object, "state", state_of(node->state));
     if (node->kind == WEIR_NODE_ASYNC) set(object, "async", async_of(node));
     if (node->kind == WEIR_NODE_CALL) set(object, "call", call_of(node));
     return object;

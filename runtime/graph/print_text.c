@@ -93,6 +93,11 @@ static void add_node_facts(struct weir_text *text, const struct weir_stream_node
         }
         weir_text_add(text, " (%u key groups)", node->max_parallelism);
     }
+    if (node->state) {
+        weir_text_add(text, ", state in %s (cache ", node->state->name);
+        weir_text_add_size(text, (int64_t)node->state->cache_bytes);
+        weir_text_add(text, ")");
+    }
     if (node->kind == WEIR_NODE_ASYNC) {
         weir_text_add(text, ", %s, up to %u in flight", node->async.ordered ? "ordered" : "unordered", node->async.capacity);
         if (node->async.timeout_ms > 0) {
@@ -207,6 +212,7 @@ static void add_member_row(struct table *table, const struct weir_job_graph *job
     weir_text_add(&cell, "     #%u %s", member, node->id);
     add_cell(table, &cell);
     weir_text_add(&cell, "%s", weir__node_title(node));
+    if (node->state) weir_text_add(&cell, ", state in %s", node->state->name);
     add_cell(table, &cell);
     if (!edge) return;
     weir_text_add(&cell, "%s from #%u: ", weir_partition_name(edge->partition), edge->from);

@@ -103,6 +103,15 @@ struct weir_async_config {
     int64_t timeout_ms;         /* 0: never */
 };
 
+/* Where the keyed state of a node lives, other than on the heap. */
+struct weir_state_config {
+    struct weir_part_spec *backend; /* state backend component; NULL: the heap */
+    bool owns_backend;              /* else it is another config's */
+    char *name;                     /* of the backend; NULL: the heap */
+    char *directory;                /* the job's stores are in a folder of its name in there */
+    size_t cache_bytes;             /* of decoded entries in memory: of the node, shared by its subtasks */
+};
+
 /* One field that comes out of an EXPR node: a field of the input, or an expression over them. */
 struct weir_computed_field {
     int32_t field;    /* -1: computed */
@@ -144,6 +153,7 @@ struct weir_stream_node {
     struct weir_window_config window;   /* WINDOW */
     struct weir_join_config join;       /* JOIN */
     struct weir_async_config async;     /* ASYNC */
+    const struct weir_state_config *state; /* the graph's; NULL: the heap, or the node keeps no keyed state */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;
     bool open_max_parallelism; /* the author did not say; a savepoint may */
@@ -184,6 +194,8 @@ struct weir_stream_graph {
     uint32_t channel_batches;    /* capacity of a channel, batches */
     size_t overflow_bytes;       /* per operator */
     struct weir_checkpoint_config checkpoint;
+    struct weir_state_config **states; /* that nodes point to */
+    uint32_t n_states;
     int64_t wait_warning_ms;     /* windows that wait longer for event time are told once; 0: never */
     uint64_t seed;               /* 0: from the machine */
 };

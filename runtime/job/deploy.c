@@ -155,10 +155,13 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
     to->node = node;
     to->subtask = subtask;
     to->env = env_of(run, n, run->plan->subtasks[subtask].subtask, &run->workers[worker], run->pools[worker]);
+    to->backend = (struct weir_op_backend){.config = n->state, .registry = run->registry};
+    if (n->state) to->env.backend = &to->backend;
     to->env.metrics = weir_metric_registry_add(run->metrics, node, to->env.subtask);
     to->op = create_op(run, n, &to->env, error);
     if (!to->op) {
         weir_error_prefix(error, "%s: ", run->where[node]);
+        weir_op_backend_finish(&to->backend, run->platform);
         return NULL;
     }
     run->n_ops++;

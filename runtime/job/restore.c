@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "operator/backend.h"
 
 static bool has_state(const struct weir_saved_operator *op)
 {
@@ -37,8 +38,10 @@ weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_s
                               op->class->name);
     }
     weir_status s = op->class->restore(op, from->parts, from->parallelism);
-    if (s < 0) *error = op->error;
-    return s;
+    const struct weir_error *of_state = weir_op_state_failure(op);
+    if (of_state) op->error = *of_state;
+    if (s < 0 || of_state) *error = op->error;
+    return of_state ? of_state->status : s;
 }
 
 static weir_status add_split(void *arg, const struct weir_saved_split *saved)

@@ -190,7 +190,10 @@ void weir_run_destroy(struct weir_run *run)
     for (uint32_t i = 0; i < run->n_workers; i++) weir_pool_adopt(run->pools[i]); /* its worker is gone */
     uint32_t n_subtasks = run->subtasks ? run->plan->n_subtasks : 0, n_rings = run->rings ? run->plan->n_channels : 0;
     for (uint32_t i = 0; i < n_subtasks; i++) destroy_subtask(&run->subtasks[i]);
-    for (uint32_t i = 0; i < run->n_ops; i++) run->ops[i].op->class->destroy(run->ops[i].op);
+    for (uint32_t i = 0; i < run->n_ops; i++) {
+        run->ops[i].op->class->destroy(run->ops[i].op);
+        weir_op_backend_finish(&run->ops[i].backend, run->platform);
+    }
     for (uint32_t i = 0; i < run->n_partitions; i++) weir_custom_partition_destroy(run->partitions[i]);
     weir_metric_registry_destroy(run->metrics);
     for (uint32_t i = 0; i < n_rings; i++) {

@@ -4,11 +4,13 @@
 
 #include "channel/ring.h"
 #include "job/run.h"
+#include "operator/backend.h"
 #include "operator/custom_partition.h"
 
 /* One operator of one subtask, with the environment that it keeps pointing to. */
 struct weir_run_op {
     struct weir_op_env env;
+    struct weir_op_backend backend;
     struct weir_op *op;
     uint32_t node, subtask; /* stream node; index of the subtask */
 };

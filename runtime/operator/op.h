@@ -77,6 +77,7 @@ struct weir_op_told {
 };
 
 struct weir_metric_set;
+struct weir_op_backend; /* operator/backend.h */
 /* Where an operator runs; given at creation, outlives it. */
 struct weir_op_env {
     const struct weir_platform *platform;
@@ -91,6 +92,7 @@ struct weir_op_env {
     struct weir_op_told *told; /* shared by the subtasks of the node; NULL: nothing is said */
     void (*wake)(void *arg);   /* [any] step this subtask again */
     void *wake_arg;
+    struct weir_op_backend *backend; /* NULL: keyed state is on the heap */
     struct weir_metric_set *metrics; /* of this subtask's components; NULL: they count nothing */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "operator/backend.h"
 #include "operator/instance_internal.h"
 #include "operator/ops.h"
 
@@ -281,8 +282,11 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
     weir_op_init(&p->op, &plugin_class, env, where);
     if (node->n_key_fields > 0) {
         weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &p->first_group, &p->last_group);
-        if (info->n_states > 0)
-            p->state = weir_heap_state_create(info->states, info->n_states, p->first_group, p->last_group);
+        if (info->n_states > 0 && weir_op_state_create(env, info->states, info->n_states, p->first_group, p->last_group,
+                                                       &p->state, error) != WEIR_OK) {
+            destroy_op(&p->op);
+            return NULL;
+        }
         if (info->has_timers) p->timers = weir_timers_create(p->first_group, p->last_group);
     }
     if (weir_component_broadcasts(info)) create_shared(p, info);

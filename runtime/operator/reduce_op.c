@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "data/row_codec.h"
+#include "operator/backend.h"
 #include "operator/instance.h"
 #include "operator/ops.h"
 
@@ -129,6 +130,7 @@ static weir_status reduce_rows(struct weir_op *op, uint32_t input, struct weir_r
         if (s == WEIR_OK) ++*row;
     }
     if (s == WEIR_OK) s = emit_out(r);
+    r->state->ops->settle(r->state);
     bool done = *row == rows->view.length;
     weir_status ended = weir_instance_end(r->instance, done);
     if (s != WEIR_OK || ended != WEIR_OK) return s != WEIR_OK ? s : ended;
@@ -195,7 +197,7 @@ static weir_status set_up(struct reduce_op *r, struct weir_registry *registry, s
     struct weir_schema *schema = r->node->outputs[0].schema;
     weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &r->first_group, &r->last_group);
     weir_status s = weir_state_layout_init(&r->layout, &state, error);
-    if (s == WEIR_OK) r->state = weir_heap_state_create(&r->layout, 1, r->first_group, r->last_group);
+    if (s == WEIR_OK) s = weir_op_state_create(env, &r->layout, 1, r->first_group, r->last_group, &r->state, error);
     if (s == WEIR_OK) s = weir_builder_init(&r->out, env->pool, schema, NULL, 0, env->batch_rows, true, false, error);
     if (s == WEIR_OK) s = weir_builder_init(&r->so_far, env->pool, schema, NULL, 0, 1, true, false, error);
     r->view_of_out = weir_alloc_array(weir_schema_count(schema), sizeof *r->view_of_out);

@@ -1,11 +1,11 @@
 /* state/state.h - the keyed state of one operator subtask: what an operator sees of a state backend.
  *
  * Floor 3. One thread. State is addressed by (state, key, namespace): the namespace is a window's or slice's id, 0 where
- * there is none. Everything goes through struct weir_state_ops, so that a backend can be exchanged; the heap backend
- * (state/heap.h) is the first. A backend may copy values in and out: a pointer is valid until the next call that names the
- * same state, and until weir_state_settle, which the operator calls after each callback, when the current key changes, and
- * before a barrier; values of two namespaces that are both at hand stay valid together until then (windows that merge). edit
- * and the list and map changes mark the entry changed.
+ * there is none. Everything goes through struct weir_state_ops, so that what holds it can be exchanged: the heap (heap.c),
+ * or a plugin's store (store.h) that values are copied into and out of. A pointer is valid until the next call that names the
+ * same state, and until settle, which the operator calls after each callback, when the current key changes, and before a
+ * barrier; values of two namespaces that are both at hand stay valid together until then (windows that merge). edit and the
+ * list and map changes mark the entry changed.
  *
  * Values are the structs that a component declares (weir_state): fixed size, zeroed at first, with weir_str members whose
  * bytes the backend owns. An emptied list or map counts as absent. Keys are enumerable per key group and namespace in order
@@ -77,9 +77,10 @@ struct weir_state_ops {
     void *(*resize_bytes)(struct weir_state_set *, uint32_t state, weir_str *member, size_t size);
 
     /* Enumeration. next_key: the keys that have an entry in (state, group, ns), from *cursor (zeroed at first) on, in order
-     * of insertion; value is the entry's (NULL for lists and maps). Entries may be edited in between, none may be added to
-     * or removed from that namespace. next_namespace: the namespaces of (state, group) that have entries, in ascending
-     * order: the first one, or the one after `after`. drop_namespace: forgets a namespace of all groups. */
+     * of insertion; value is the entry's, to be read (NULL for lists and maps). Earlier pointers into the set are void then.
+     * Entries may be edited in between, none may be added to or removed from that namespace. next_namespace: the namespaces
+     * of (state, group) that have entries, in ascending order: the first one, or the one after `after`. drop_namespace:
+     * forgets a namespace of all groups. */
     bool (*next_key)(struct weir_state_set *, uint32_t state, uint32_t group, int64_t ns, weir_cursor *,
                      struct weir_key_ref *, void **value);
     bool (*next_namespace)(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after, int64_t *ns);

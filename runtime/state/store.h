@@ -19,7 +19,7 @@ struct weir_state_store;
 struct weir_state_store_options {
     const weir_backend *backend;
     void *self;            /* of the backend; not opened yet, outlives the store */
-    const char *directory; /* exists and is empty */
+    const char *directory; /* exists, for this store alone */
     size_t cache_bytes;    /* of decoded entries of all sets; they are written back and let go when it is more */
 };
 WEIR_CHECKED weir_status weir_state_store_create(const struct weir_state_store_options *, struct weir_state_store **,

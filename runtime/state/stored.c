@@ -19,17 +19,15 @@ weir_status weir_state_store_create(const struct weir_state_store_options *o, st
                                     struct weir_error *error)
 {
     weir_io_error why = {0};
-    weir_status s = o->backend->open(o->self, o->directory, &why);
-    *to = NULL;
-    if (s < 0) {
-        o->backend->close(o->self);
-        return weir_error_set(error, s, "no store could be opened in %s: %s", o->directory, why.message);
-    }
     struct weir_state_store *store = weir_alloc(sizeof *store);
     *store = (struct weir_state_store){
         .backend = o->backend, .self = o->self, .directory = weir_strdup(o->directory), .cache_bytes = o->cache_bytes};
-    *to = store;
-    return WEIR_OK;
+    weir_status s = o->backend->open(o->self, store->directory, &why);
+    *to = s >= 0 ? store : NULL;
+    if (s >= 0) return WEIR_OK;
+    weir_error_set(error, s, "no store for keyed state could be opened in %s: %s", o->directory, why.message);
+    weir_state_store_destroy(store);
+    return s;
 }
 
 void weir_state_store_destroy(struct weir_state_store *store)

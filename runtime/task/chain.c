@@ -5,14 +5,24 @@
 
 #include "base/alloc.h"
 #include "base/running.h"
+#include "operator/backend.h"
 
 /* The operator's error becomes the subtask's, with the node's name before it. */
 static weir_progress fail(struct weir_chain *c, struct weir_chain_member *m, weir_status status)
 {
     struct weir_error *error = &m->op->error;
+    const struct weir_error *of_state = weir_op_state_failure(m->op); /* what the operator made of it is no better */
+    if (of_state) *error = *of_state;
     if (error->status == WEIR_OK) weir_error_set(error, status, "failed: %s", weir_status_name(status));
     weir_error_set(c->error, error->status, "%s: %s", m->op->where, error->text);
     return WEIR_FAILED;
+}
+
+/* A store that failed gives nothing, which an operator may take for no state: what it made of that goes nowhere. */
+static weir_status checked(const struct weir_chain_member *m, weir_status s)
+{
+    const struct weir_error *of_state = weir_op_state_failure(m->op);
+    return of_state ? of_state->status : s;
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
@@ -184,6 +194,7 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     cut->n++;
     m->cut = checkpoint;
     weir_status s = op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;
+    s = checked(m, s);
     if (s >= 0) return;
     if (!cut->declined) {
         cut->declined = weir_alloc(sizeof *cut->declined);
@@ -228,6 +239,7 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     case WEIR_ELEMENT_END: s = run_end(m); break;
     }
     weir_running = NULL;
+    s = checked(m, s);
     if (s < 0) return fail(c, m, s);
     if (s == WEIR_OK) m->current.kind = WEIR_ELEMENT_NONE;
     return m->stalled || m->waiting ? WEIR_NONE : WEIR_MADE;
@@ -255,7 +267,7 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
         m->firing_ms = now_ms;
     }
     weir_running = m->op->where;
-    weir_status s = m->op->class->processing_time(m->op, m->firing_ms);
+    weir_status s = checked(m, m->op->class->processing_time(m->op, m->firing_ms));
     weir_running = NULL;
     m->firing = s == WEIR_MORE;
     return s < 0 ? fail(c, m, s) : WEIR_MADE;

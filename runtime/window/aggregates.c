@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "operator/backend.h"
 
 /* ---- layout ------------------------------------------------------------------------------------------------------ */
 
@@ -106,8 +107,8 @@ static weir_status init(struct weir_aggregates *a, const struct weir_stream_node
     for (uint32_t i = 0; i < a->layout.n_fields; i++) {
         a->has_texts |= weir_type_is_variable((weir_type)a->layout.fields[i].type);
     }
-    a->state = weir_heap_state_create(&a->layout, 1, first, last);
-    s = make_results(a, node, error);
+    s = weir_op_state_create(op->env, &a->layout, 1, first, last, &a->state, error);
+    if (s == WEIR_OK) s = make_results(a, node, error);
     for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) s = make_slot(a, &a->slots[i], node, registry, error);
     return s;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "operator/backend.h"
 #include "window/general_internal.h"
 #include "window/time_windows.h"
 #include "window/window_op.h"
@@ -451,9 +452,10 @@ static weir_status make_function(struct weir__general *g, struct weir_registry *
     uint32_t n_outputs = node->n_outputs - g->config->late_output;
     struct weir_schema **outputs = weir_alloc_array(n_outputs + 1, sizeof *outputs);
     for (uint32_t i = 0; i < n_outputs; i++) outputs[i] = node->outputs[i].schema;
+    weir_status s = WEIR_OK;
     if (info->n_states > 0)
-        g->function_state =
-            weir_heap_state_create(info->states, info->n_states, g->state->first_group, g->state->last_group);
+        s = weir_op_state_create(g->op.env, info->states, info->n_states, g->state->first_group, g->state->last_group,
+                                 &g->function_state, error);
     struct weir_instance_options o = {.op = &g->op,
                                       .registry = registry,
                                       .part = g->config->function,
@@ -465,7 +467,7 @@ static weir_status make_function(struct weir__general *g, struct weir_registry *
                                       .key_fields = aggregated ? g->function_keys : node->key_fields,
                                       .n_key_fields = node->n_key_fields,
                                       .state = g->function_state};
-    weir_status s = weir_instance_create(&o, &g->function, error);
+    if (s == WEIR_OK) s = weir_instance_create(&o, &g->function, error);
     weir_free(outputs);
     if (s == WEIR_OK) g->process = g->function->part.vtable;
     return s;

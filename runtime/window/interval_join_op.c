@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "data/row_codec.h"
+#include "operator/backend.h"
 #include "state/snapshot.h"
 #include "window/general_internal.h"
 #include "window/join_internal.h"
@@ -450,9 +451,9 @@ struct weir_op *weir_interval_join_op_create(const struct weir_stream_node *node
     weir_op_init(&j->op, &join_class, env, where);
     weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &j->first_group, &j->last_group);
     j->key_schema = key_schema_of(node);
-    if (set_up(j, node, registry, error) == WEIR_OK) {
+    if (set_up(j, node, registry, error) == WEIR_OK &&
+        weir_op_state_create(env, j->layouts, 2, j->first_group, j->last_group, &j->state, error) == WEIR_OK) {
         j->timers = weir_timers_create(j->first_group, j->last_group);
-        j->state = weir_heap_state_create(j->layouts, 2, j->first_group, j->last_group);
         return &j->op;
     }
     destroy_op(&j->op);

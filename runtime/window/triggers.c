@@ -5,6 +5,7 @@
  * id) are set on all of them before each call.
  */
 #include "base/alloc.h"
+#include "operator/backend.h"
 #include "window/general_internal.h"
 
 static const weir_trigger *vtable_of(const struct weir_instance *in)
@@ -77,7 +78,7 @@ static weir_status make_nested(struct weir__general *g, struct weir_registry *re
 }
 
 /* The operator's states, then the triggers': the layouts of one set. */
-static void lay_out(struct weir__general *g)
+static weir_status lay_out(struct weir__general *g, struct weir_error *error)
 {
     uint32_t n = WEIR__TRIGGER_STATES, first, last;
     for (uint32_t t = 0; t < g->n_triggers; t++) n += g->triggers[t]->part.spec->info->n_states;
@@ -89,8 +90,9 @@ static void lay_out(struct weir__general *g)
         for (uint32_t i = 0; i < info->n_states; i++) g->layouts[g->n_layouts++] = info->states[i];
     }
     weir_key_group_range(g->op.env->subtask, g->op.env->parallelism, g->op.env->max_parallelism, &first, &last);
-    g->state = weir_heap_state_create(g->layouts, n, first, last);
+    weir_status s = weir_op_state_create(g->op.env, g->layouts, n, first, last, &g->state, error);
     for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->state = g->state;
+    return s;
 }
 
 weir_status weir__triggers_create(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
@@ -99,8 +101,7 @@ weir_status weir__triggers_create(struct weir__general *g, struct weir_registry 
     if (s == WEIR_OK) s = make_nested(g, registry, 0, error);
     if (s != WEIR_OK) return s;
     g->trigger = vtable_of(g->triggers[0]);
-    lay_out(g);
-    return WEIR_OK;
+    return lay_out(g, error);
 }
 
 /* Those inside others first: they lean on memory of the outer ones. */

@@ -1,3 +1,4 @@
+/* memory_store.c - see the header. */
 #include "harness/memory_store.h"
 
 #include <stdio.h>

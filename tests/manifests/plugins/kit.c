@@ -427,6 +427,62 @@ static weir_status grouped_process(grouped *me, weir_ctx *cx, const weir_window 
 WEIR_COGROUP(grouped, .id = "grouped", .doc = "groups", .in = "orders(amount:f64), payments(user:string)",
              .out = "@key, n:i64");
 
+typedef struct shelf {
+    int64_t boards;
+} shelf;
+static weir_status open_shelf(void *self, const char *directory, weir_io_error *error)
+{
+    (void)self, (void)directory, (void)error;
+    return WEIR_OK;
+}
+static void close_shelf(void *self)
+{
+    (void)self;
+}
+static weir_status get(void *self, const weir_str *keys, size_t n, weir_store_found *found, void *to, weir_io_error *error)
+{
+    (void)self, (void)keys, (void)n, (void)found, (void)to, (void)error;
+    return WEIR_OK;
+}
+static weir_status put(void *self, const weir_store_change *changes, size_t n, weir_io_error *error)
+{
+    (void)self, (void)changes, (void)n, (void)error;
+    return WEIR_OK;
+}
+static weir_status drop(void *self, weir_str from, weir_str until, size_t *removed, weir_io_error *error)
+{
+    (void)self, (void)from, (void)until, (void)error;
+    *removed = 0;
+    return WEIR_OK;
+}
+static weir_status scan(void *self, weir_store_view *view, weir_str from, weir_str until, weir_store_visit *visit, void *to,
+                        weir_io_error *error)
+{
+    (void)self, (void)view, (void)from, (void)until, (void)visit, (void)to, (void)error;
+    return WEIR_OK;
+}
+static weir_status make_view(void *self, weir_store_view **view, weir_io_error *error)
+{
+    (void)self, (void)error;
+    *view = NULL;
+    return WEIR_OK;
+}
+static void release(void *self, weir_store_view *view)
+{
+    (void)self, (void)view;
+}
+static const weir_backend shelf_vtable = {.struct_size = sizeof(weir_backend),
+                                          .open = open_shelf,
+                                          .close = close_shelf,
+                                          .get = get,
+                                          .write = put,
+                                          .remove = drop,
+                                          .scan = scan,
+                                          .view = make_view,
+                                          .release = release};
+static const weir_option shelf_options[] = {WEIR_OPTION(shelf, boards, .def = "3", .min = "1", .doc = "how many")};
+WEIR_COMPONENT(shelf, WEIR_STATE_BACKEND, shelf_vtable, .id = "shelf", .doc = "keeps nothing", WEIR_OPTIONS(shelf_options));
+
 typedef struct tumbling {
     int64_t size;
 } tumbling;
@@ -503,4 +559,4 @@ WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_c
             &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component,
             &match_component, &grouped_component, &tumbling_component, &by_gap_component, &at_end_component,
             &keyed_lines_component, &invoice_component, &letter_component, &posted_component, &clocked_component,
-            &endless_component, &by_clock_component, &purging_component, &price_component);
+            &endless_component, &by_clock_component, &purging_component, &price_component, &shelf_component);

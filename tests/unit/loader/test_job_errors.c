@@ -88,6 +88,9 @@ static void a_secret_is_never_in_a_message(void)
         "job: \"${env:WEIR_TEST_SECRET}!\"\n",
         "job: j\ndefaults: {parallelism: $S, state: $S, batch_rows: $S, overflow: $S, chaining: $S, auto_watermark: "
         "$S}\nplugins: [$S]\nnodes: $S\n",
+        "job: j\nstate: $S\nnodes: []\n",
+        "job: j\nstate: {backend: $S, cache: $S, directory: $S}\nnodes: [{id: a, source: clicks, state: {backend: {shelf: "
+        "{boards: $S}}}}]\n",
         "job: j\nnodes: [{id: $S, source: clicks}, {id: $S, from: $S, sink: $S}, $S]\n",
         "job: j\nnodes: [{id: a, source: {clicks: $S}}, {id: b, source: $S, schema: {a: $S}, time: $S, malformed: $S}]\n",
         "job: j\nnodes: [{id: a, source: clicks, time: {field: $S, out_of_orderness: $S, emit: $S, interval: $S, "
