@@ -89,8 +89,8 @@ static const struct vtable_rule {
      "weir_backend",
      sizeof(weir_backend),
      {CALLBACK(weir_backend, open), CALLBACK(weir_backend, close), CALLBACK(weir_backend, get),
-      CALLBACK(weir_backend, write), CALLBACK(weir_backend, remove), CALLBACK(weir_backend, scan), CALLBACK(weir_backend, view),
-      CALLBACK(weir_backend, release)}},
+      CALLBACK(weir_backend, write), CALLBACK(weir_backend, remove), CALLBACK(weir_backend, scan),
+      CALLBACK(weir_backend, view), CALLBACK(weir_backend, release)}},
 };
 struct vtable_head { /* every vtable begins like this */
     uint32_t struct_size, flags;

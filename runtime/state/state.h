@@ -2,8 +2,8 @@
  *
  * Floor 3. One thread. State is addressed by (state, key, namespace): the namespace is a window's or slice's id, 0 where
  * there is none. Everything goes through struct weir_state_ops, so that what holds it can be exchanged: the heap (heap.c),
- * or a plugin's store (store.h) that values are copied into and out of. A pointer is valid until the next call that names the
- * same state, and until settle, which the operator calls after each callback, when the current key changes, and before a
+ * or a plugin's store (store.h) that values are copied into and out of. A pointer is valid until the next call that names
+ * the same state, and until settle, which the operator calls after each callback, when the current key changes, and before a
  * barrier; values of two namespaces that are both at hand stay valid together until then (windows that merge). edit and the
  * list and map changes mark the entry changed.
  *
