@@ -22,5 +22,10 @@ int weir_validate_main(int argc, char **argv);
 int weir_plan_main(int argc, char **argv);
 int weir_inspect_main(int argc, char **argv);
 int weir_list_main(int argc, char **argv);
+int weir_status_main(int argc, char **argv);
+int weir_logs_main(int argc, char **argv);
+int weir_stop_main(int argc, char **argv);
+int weir_cancel_main(int argc, char **argv);
+int weir_savepoint_main(int argc, char **argv);
 
 #endif

@@ -1,20 +1,24 @@
-/* cli/list.c - `weir list`: the components that jobs can name. */
+/* cli/list.c - `weir list`: the jobs of this machine; or the components that jobs can name. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/job_args.h"
+#include "cli/jobs.h"
 
-static const char help[] = "weir list - list the components that jobs can name\n"
+static const char help[] = "weir list - list jobs, or the components that jobs can name\n"
                            "\n"
                            "USAGE\n"
-                           "  weir list [OPTION...] [KIND]\n"
+                           "  weir list [--output text|json]\n"
+                           "  weir list [OPTION...] components|KIND\n"
                            "\n"
                            "DESCRIPTION\n"
-                           "  Lists the components of the built-in plugins and of the plugin directories; with\n"
-                           "  a KIND only those: source, operator, reducer, aggregate, watermark_generator,\n"
-                           "  partitioner, decoder, encoder, sink. Plugin files that cannot be used are listed\n"
-                           "  with the reason.\n"
+                           "  Alone: the jobs that ran in this home ($WEIR_HOME), running or not, and what\n"
+                           "  became of them. With `components`: the components of the built-in plugins and of\n"
+                           "  the plugin directories; with a KIND only those: source, operator, reducer,\n"
+                           "  aggregate, watermark_generator, partitioner, decoder, encoder, sink,\n"
+                           "  window_assigner, trigger, evictor, window_function, join_function. Plugin files\n"
+                           "  that cannot be used are listed with the reason.\n"
                            "\n"
                            "OPTIONS\n"
                            "  --plugins DIR           one more plugin directory; may be repeated\n"
@@ -50,7 +54,9 @@ int weir_list_main(int argc, char **argv)
         fprintf(stderr, "weir list: --format wants markdown, found '%s'\n", args.format);
         code = WEIR_EXIT_USAGE;
     }
-    if (code < 0) code = weir_job_args_open(&args, &runtime, NULL);
+    bool jobs = !kind && !args.format;
+    if (kind && strcmp(kind, "components") == 0) kind = NULL;
+    if (code < 0) code = jobs ? weir_list_jobs(args.json) : weir_job_args_open(&args, &runtime, NULL);
     if (runtime && print(runtime, kind, &args, &error) != WEIR_OK) {
         fprintf(stderr, "weir list: %s\n", error.text);
         code = WEIR_EXIT_USAGE;

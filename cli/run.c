@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "cli/command.h"
 #include "cli/job_args.h"
+#include "cli/life.h"
 #include "cli/progress.h"
 #include "cli/supervisor.h"
 
@@ -156,37 +158,54 @@ static void heed_interrupts(struct weir_job *job, struct watch *w)
     w->interrupts = asked;
 }
 
-/* True: it was, and how to go on was said. */
-static bool tell_suspended(const struct watch *w)
+/* The savepoint that the job was ended with: by a signal, or from outside. NULL: none; freed with weir_text_free. */
+static char *suspended_with(const struct watch *w, const char *from_outside)
 {
     char *path;
-    if (!w->savepoint || weir_savepoint_result(w->savepoint, &path, NULL) != WEIR_OK) return false;
-    fprintf(stderr, "weir: suspended; its state is in %s\n  to go on from there: weir run %s --resume\n", path,
-            w->args->manifest);
-    weir_text_free(path);
-    return true;
+    if (w->savepoint && weir_savepoint_result(w->savepoint, &path, NULL) == WEIR_OK) return path;
+    return weir_strdup(from_outside);
 }
 
-static int outcome(struct weir_job *job, const struct watch *w)
+static const char *state_name(enum weir_job_state state, const char *savepoint)
+{
+    if (state == WEIR_JOB_FINISHED) return "finished";
+    if (state == WEIR_JOB_STOPPED) return savepoint ? "suspended" : "stopped";
+    return state == WEIR_JOB_CANCELLED ? "cancelled" : "failed";
+}
+
+/* Says how it ended, and writes it down in the job's home. */
+static int outcome(struct weir_job *job, const struct watch *w, struct weir_life *life)
 {
     const struct weir_job_args *args = w->args;
     static struct weir_error_text error;
     enum weir_job_state state = weir_job_state(job);
+    char *path = suspended_with(w, weir_life_close(life));
     if (!args->quiet) weir_print_summary(job, args->json);
-    if (state == WEIR_JOB_FINISHED) return WEIR_EXIT_OK;
-    if (state == WEIR_JOB_STOPPED && !tell_suspended(w) && !args->quiet)
+    if (state == WEIR_JOB_STOPPED && path)
+        fprintf(stderr, "weir: suspended; its state is in %s\n  to go on from there: weir run %s --resume\n", path,
+                args->manifest);
+    else if (state == WEIR_JOB_STOPPED && !args->quiet)
         fprintf(stderr, "weir: stopped in order; sinks are flushed and finished\n");
     if (state == WEIR_JOB_CANCELLED && !args->quiet) fprintf(stderr, "weir: ended at once; sinks did not finish\n");
-    if (state == WEIR_JOB_STOPPED || state == WEIR_JOB_CANCELLED) return WEIR_EXIT_INTERRUPTED;
-    weir_job_failure(job, &error);
-    fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), error.text);
-    return WEIR_EXIT_JOB;
+    if (weir_job_failure(job, &error) != WEIR_OK)
+        fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), error.text);
+    weir_life_end(life, state_name(state, path), state == WEIR_JOB_FAILED ? error.text : NULL, path);
+    weir_text_free(path);
+    if (state == WEIR_JOB_FINISHED) return WEIR_EXIT_OK;
+    return state == WEIR_JOB_FAILED ? WEIR_EXIT_JOB : WEIR_EXIT_INTERRUPTED;
 }
 
 static int run(struct weir_job *job, const struct weir_job_args *args)
 {
     static struct weir_error_text error;
+    struct weir_error in_home;
     struct watch w = {.args = args};
+    struct weir_life *life;
+    if (weir_life_begin(job, args->manifest, &life, &in_home) != WEIR_OK) {
+        fprintf(stderr, "weir: %s\n", in_home.text);
+        return WEIR_EXIT_USAGE;
+    }
+    weir_supervised_in(weir_life_path(life));
     weir_hold_interrupts(true);
     const struct weir_start_options o = {.struct_size = sizeof o,
                                          .claim = args->claim,
@@ -197,8 +216,10 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
+        weir_life_end(life, "failed", error.text, NULL);
         return weir_exit_code_of(error.status);
     }
+    weir_life_open(life, job);
     weir_progress_init(&w.view, args->quiet);
     while (!weir_job_wait(job, LOOK_MS)) {
         heed_interrupts(job, &w);
@@ -208,7 +229,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     }
     weir_progress_clear(&w.view);
     weir_progress_finish(&w.view);
-    int code = outcome(job, &w);
+    int code = outcome(job, &w, life);
     weir_savepoint_free(w.savepoint);
     return code;
 }

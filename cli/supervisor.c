@@ -3,27 +3,43 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/home.h"
 #include "embed/weir.h"
 
 #define REPORT_FD_VARIABLE "WEIR_SUPERVISOR_FD"
-#define MOST_REPORT        1024
 
 extern char **environ;
+
+/* What the child leaves word of, zeroed at first, in memory that both map. */
+struct report {
+    char home[PATH_MAX]; /* of the job */
+    char running[1024];  /* what the crashing thread was running */
+};
+
+static struct report *map_report(int fd)
+{
+    void *p = mmap(NULL, sizeof(struct report), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
 
 /* ---- child ------------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupts, terminations, questions;
-static int report_fd = -1;
+static struct report *report;
 
 static void on_interrupt(int signal)
 {
@@ -37,15 +53,16 @@ static void on_question(int signal)
     questions++;
 }
 
-/* Async-signal-safe: one thread-local pointer is read, one write is made, and the signal goes on to kill us. */
+static void leave_word(char *to, size_t room, const char *text)
+{
+    for (size_t i = 0; i + 1 < room && text[i]; i++) to[i] = text[i];
+}
+
+/* Async-signal-safe: one thread-local pointer is read, memory is written, and the signal goes on to kill us. */
 static void on_crash(int number)
 {
     const char *running = weir_running_now();
-    if (running && report_fd >= 0) {
-        size_t n = strlen(running);
-        if (write(report_fd, running, n < MOST_REPORT ? n : MOST_REPORT) < 0) { /* nobody is left to be told */
-        }
-    }
+    if (running && report) leave_word(report->running, sizeof report->running, running);
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -55,8 +72,7 @@ static void on_exit_call(void)
 {
     const char *running = weir_running_now();
     if (!running) return;
-    if (report_fd >= 0 && write(report_fd, running, strlen(running)) < 0) { /* nobody is left to be told */
-    }
+    if (report) leave_word(report->running, sizeof report->running, running);
     _exit(WEIR_EXIT_JOB);
 }
 
@@ -90,8 +106,8 @@ bool weir_supervised_child(void)
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     const char *fd = getenv(REPORT_FD_VARIABLE);
     if (!fd) return false;
-    report_fd = atoi(fd);
-    fcntl(report_fd, F_SETFD, FD_CLOEXEC);
+    report = map_report(atoi(fd));
+    close(atoi(fd));
     unsetenv(REPORT_FD_VARIABLE);
     weir_process_die_with_parent();
     atexit(on_exit_call);
@@ -103,6 +119,11 @@ bool weir_supervised_child(void)
     set_handler(SIGPIPE, SIG_IGN, 0); /* a reader that went away is an error of the write */
     block_interrupts(SIG_UNBLOCK);
     return true;
+}
+
+void weir_supervised_in(const char *home)
+{
+    if (report && home) leave_word(report->home, sizeof report->home, home);
 }
 
 void weir_hold_interrupts(bool held)
@@ -127,13 +148,13 @@ int weir_questions(void)
 
 /* ---- supervisor -------------------------------------------------------------------------------------------------- */
 
-static int spawn(char **argv, int write_fd, pid_t *pid)
+static int spawn(char **argv, int fd, pid_t *pid)
 {
     char *program = weir_process_executable();
     char variable[64];
     posix_spawnattr_t attributes;
     sigset_t defaults;
-    snprintf(variable, sizeof variable, "%d", write_fd);
+    snprintf(variable, sizeof variable, "%d", fd);
     setenv(REPORT_FD_VARIABLE, variable, 1);
     posix_spawnattr_init(&attributes);
     sigemptyset(&defaults);
@@ -149,30 +170,55 @@ static int spawn(char **argv, int write_fd, pid_t *pid)
     return failed;
 }
 
-static int tell_crash(const char *running, int number)
+/* What became of the job, for `weir list`; the child cannot say it any more. */
+static void write_down(struct report *r, const char *reason)
 {
-    fprintf(stderr, "weir: the job crashed: signal %d (%s)\n", number, strsignal(number));
-    if (*running) {
-        fprintf(stderr,
-                "  while it ran %s\n  Its plugin is the first suspect: run it under a debugger, or built with "
-                "-fsanitize=address.\n",
-                running);
-    } else if (number == SIGKILL) {
-        fprintf(stderr, "  It was killed from outside; the kernel does that when memory runs out (see dmesg).\n");
-    } else {
-        fprintf(stderr, "  outside of any component: please report this as a defect of weir.\n");
-    }
+    struct weir_job_home home = {.path = r->home, .lock = -1};
+    struct weir_job_record record = {0};
+    struct weir_error error;
+    if (!*r->home || weir_job_record_read(&home, &record, &error) != WEIR_OK) return;
+    weir_free(record.state);
+    weir_free(record.reason);
+    record.state = weir_strdup("failed");
+    record.reason = weir_strdup(reason);
+    if (weir_job_record_write(&home, &record, &error) != WEIR_OK) fprintf(stderr, "weir: %s\n", error.text);
+    weir_job_record_finish(&record);
+}
+
+static int tell(struct report *r, struct weir_text *words)
+{
+    fprintf(stderr, "weir: %s\n", weir_text_get(words));
+    write_down(r, weir_text_get(words));
+    weir_text_finish(words);
     return WEIR_EXIT_JOB;
 }
 
-static int tell_exit(const char *running, int code)
+static int tell_crash(struct report *r, int number)
 {
-    if (!*running) return code;
-    fprintf(stderr,
-            "weir: the job's process called exit()\n  while it ran %s\n  A component returns a status; it must not end the "
-            "process.\n",
-            running);
-    return WEIR_EXIT_JOB;
+    struct weir_text words = {0};
+    weir_text_add(&words, "the job crashed: signal %d (%s)\n", number, strsignal(number));
+    if (*r->running) {
+        weir_text_add(&words,
+                      "  while it ran %s\n  Its plugin is the first suspect: run it under a debugger, or built with "
+                      "-fsanitize=address.",
+                      r->running);
+    } else if (number == SIGKILL) {
+        weir_text_add(&words, "  It was killed from outside; the kernel does that when memory runs out (see dmesg).");
+    } else {
+        weir_text_add(&words, "  outside of any component: please report this as a defect of weir.");
+    }
+    return tell(r, &words);
+}
+
+static int tell_exit(struct report *r, int code)
+{
+    struct weir_text words = {0};
+    if (!*r->running) return code;
+    weir_text_add(&words,
+                  "the job's process called exit()\n  while it ran %s\n  A component returns a status; it must not end the "
+                  "process.",
+                  r->running);
+    return tell(r, &words);
 }
 
 /* Interrupts are passed on; no handler runs, so nothing can fall between two of its lines. */
@@ -190,38 +236,43 @@ static int wait_for_end(pid_t pid)
     }
 }
 
-static int tell_end(pid_t pid, int read_fd)
+static int tell_end(struct report *r, int status)
 {
-    int status = wait_for_end(pid);
-    char running[MOST_REPORT + 1];
-    ssize_t n = read(read_fd, running, MOST_REPORT);
-    running[n > 0 ? n : 0] = '\0';
-    return WIFEXITED(status) ? tell_exit(running, WEXITSTATUS(status)) : tell_crash(running, WTERMSIG(status));
+    r->home[sizeof r->home - 1] = r->running[sizeof r->running - 1] = '\0';
+    return WIFEXITED(status) ? tell_exit(r, WEXITSTATUS(status)) : tell_crash(r, WTERMSIG(status));
+}
+
+static int cannot_start(int e)
+{
+    fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(e));
+    return WEIR_EXIT_JOB;
+}
+
+/* arguments: of the child, "weir" first. */
+static int supervise_child(char **arguments, int fd, struct report *r)
+{
+    pid_t pid = 0;
+    set_handler(SIGCHLD, SIG_DFL, 0);
+    block_interrupts(SIG_BLOCK);
+    int failed = spawn(arguments, fd, &pid);
+    return failed ? cannot_start(failed) : tell_end(r, wait_for_end(pid));
 }
 
 int weir_supervise(int argc, char **argv)
 {
-    int ends[2];
-    char **arguments = calloc((size_t)argc + 2, sizeof *arguments);
-    char name[] = "weir";
-    if (!arguments || pipe2(ends, O_CLOEXEC) != 0) {
-        fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(errno));
-        free(arguments);
-        return WEIR_EXIT_JOB;
+    char **arguments = calloc((size_t)argc + 2, sizeof *arguments), name[] = "weir";
+    int fd = memfd_create("weir report", 0); /* the child inherits it */
+    struct report *r = fd >= 0 && ftruncate(fd, sizeof *r) == 0 ? map_report(fd) : NULL;
+    int code = WEIR_EXIT_JOB;
+    if (arguments && r) {
+        arguments[0] = name;
+        memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
+        code = supervise_child(arguments, fd, r);
+    } else {
+        code = cannot_start(errno);
     }
-    arguments[0] = name;
-    memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-    fcntl(ends[1], F_SETFD, 0);
-    set_handler(SIGCHLD, SIG_DFL, 0);
-    block_interrupts(SIG_BLOCK);
-    pid_t pid = 0;
-    int failed = spawn(arguments, ends[1], &pid), code = WEIR_EXIT_JOB;
-    close(ends[1]);
-    if (failed)
-        fprintf(stderr, "weir: cannot start the job's process: %s\n", strerror(failed));
-    else
-        code = tell_end(pid, ends[0]);
-    close(ends[0]);
+    if (r) munmap(r, sizeof *r);
+    if (fd >= 0) close(fd);
     free(arguments);
     return code;
 }

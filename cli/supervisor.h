@@ -1,8 +1,8 @@
 /* cli/supervisor.h - `weir run` is two processes: a supervisor, and a child that holds the runtime.
  *
  * The child dies with the supervisor. It has a process group of its own, so that Ctrl-C reaches the supervisor alone, which
- * passes it on once. When the child is killed by a signal, its crash handler has told through a pipe what the crashing
- * thread was running.
+ * passes it on once. Both map a page of memory, in which the child leaves word: where the job's home is, and, when a signal
+ * kills it, what the crashing thread was running. Then the supervisor writes down in the home what became of the job.
  */
 #ifndef WEIR_CLI_SUPERVISOR_H
 #define WEIR_CLI_SUPERVISOR_H
@@ -14,6 +14,7 @@ int weir_supervise(int argc, char **argv);
 
 /* Child: is this process one? Then the signals are set up: crash handlers, and the counter below. */
 bool weir_supervised_child(void);
+void weir_supervised_in(const char *home); /* where the job's record is (cli/home.h); NULL: nowhere */
 /* Held while threads are started, so that they never take an interrupt and the main thread does. */
 void weir_hold_interrupts(bool held);
 int weir_interrupts(void);   /* how often the child was asked to stop: SIGINT, SIGTERM */

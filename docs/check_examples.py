@@ -40,8 +40,9 @@ class Page:
         for name in ("plugin-api", "examples"):
             (self.folder / name).symlink_to(ROOT / name)
         path_list = f"{build / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path_list, "WEIR_CONFIG": os.devnull}
-        for name in ("WEIR_LOG", "WEIR_PLUGINS", "WEIR_PLUGIN_PATH"):
+        self.environment = {**os.environ, "PATH": path_list, "WEIR_CONFIG": os.devnull,
+                            "WEIR_HOME": str(self.folder / "home")}
+        for name in ("WEIR_RUN", "WEIR_LOG", "WEIR_PLUGINS", "WEIR_PLUGIN_PATH"):
             self.environment.pop(name, None)
 
     def problem(self, where, text):

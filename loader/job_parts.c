@@ -112,10 +112,11 @@ static void say_unknown(struct weir__job *job, const struct weir__use *use, weir
     } else {
         const char *const *refused;
         size_t n_refused = weir_registry_refused(job->registry, &refused);
-        char *otherwise = n_refused
-                              ? weir_format("%zu plugin file%s refused; `weir list` shows why, and what there is", n_refused,
-                                            n_refused > 1 ? "s were" : " was")
-                              : weir_strdup("`weir list` shows what there is; a plugin of your own goes under `plugins:`");
+        char *otherwise =
+            n_refused
+                ? weir_format("%zu plugin file%s refused; `weir list components` shows why, and what there is", n_refused,
+                              n_refused > 1 ? "s were" : " was")
+                : weir_strdup("`weir list components` shows what there is; a plugin of your own goes under `plugins:`");
         weir__say(job, use->at, weir__near(use->name, c.names, c.n, otherwise), "there is no %s '%s'", word, use->name);
         weir_free(otherwise);
     }

@@ -345,7 +345,7 @@ static void add_refusals(const struct weir_registry *r, const char *id, bool nea
     if (near || r->n_refused == 0) return;
     weir_text_add(t, "; it may be in one of %zu plugin files that were refused:", r->n_refused);
     for (size_t i = 0; i < r->n_refused && i < SHOWN; i++) weir_text_add(t, "\n  %s", r->refused[i]);
-    if (r->n_refused > SHOWN) weir_text_add(t, "\n  and %zu more: see `weir list`", r->n_refused - SHOWN);
+    if (r->n_refused > SHOWN) weir_text_add(t, "\n  and %zu more: see `weir list components`", r->n_refused - SHOWN);
 }
 
 static void say_unknown(const struct weir_registry *r, weir_kind kind, const struct search *s, struct weir_error *error)

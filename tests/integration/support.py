@@ -65,8 +65,8 @@ class WeirTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.environment = {**os.environ, "WEIR_CONFIG": os.devnull}
-        for name in ("WEIR_LOG", "WEIR_PLUGINS", "WEIR_PLUGIN_PATH"):
+        self.environment = {**os.environ, "WEIR_CONFIG": os.devnull, "WEIR_HOME": str(self.folder / "home")}
+        for name in ("WEIR_RUN", "WEIR_LOG", "WEIR_PLUGINS", "WEIR_PLUGIN_PATH"):
             self.environment.pop(name, None)
 
     # ---- the program ----

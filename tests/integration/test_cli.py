@@ -11,7 +11,7 @@ nodes:
   - {id: numbers, source: {sequence: {from: 1, to: 3}}}
   - {id: out, from: numbers, sink: print}
 """
-COMMANDS = ["run", "validate", "plan", "inspect", "list", "version", "help"]
+COMMANDS = ["run", "validate", "plan", "list", "status", "logs", "savepoint", "stop", "cancel", "inspect", "version", "help"]
 
 
 class Usage(WeirTest):
@@ -19,7 +19,7 @@ class Usage(WeirTest):
         listed = self.weir("--help").out
         for command in COMMANDS:
             self.assertIn(command, listed)
-        for command in ("run", "validate", "plan", "inspect", "list"):
+        for command in COMMANDS[:-2]:
             said = self.weir(command, "--help").out
             for part in (f"weir {command} - ", f"USAGE\n  weir {command} ", "OPTIONS", "EXIT CODES"):
                 self.assertIn(part, said)
@@ -252,12 +252,12 @@ class Plan(WeirTest):
 
 class ListAndInspect(WeirTest):
     def test_list(self):
-        text = self.weir("list").out
+        text = self.weir("list", "components").out
         for component in ("file", "socket", "apache_combined", "print", "count", "compare", "top_n"):
             self.assertIn(component, text)
         self.assertNotIn("socket", self.weir("list", "sink").out)
         self.weir("list", "sausage", code=2)
-        json.loads(self.weir("list", "--output", "json").out)
+        json.loads(self.weir("list", "components", "--output", "json").out)
 
     def test_inspect(self):
         plugin = BUILD / "plugins" / "example_top_n.so"

@@ -140,7 +140,7 @@ static void a_directory_of_them_leaves_the_harmless_ones(void)
     CU_ASSERT_PTR_NOT_NULL(weir_registry_find(r, WEIR_OPERATOR, "pass", &error));
     CU_ASSERT_PTR_NULL(
         weir_registry_find(r, WEIR_SINK, "kafka", &error)); /* a long message, cut or not, is still a message */
-    WEIR_ASSERT_CONTAINS(error.text, "see `weir list`");
+    WEIR_ASSERT_CONTAINS(error.text, "see `weir list components`");
     weir_registry_destroy(r);
 }
 

@@ -1,0 +1,168 @@
+/* life.c - see the header. The log file takes each line with one write, as standard error does. */
+#include "cli/life.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/platform.h"
+#include "base/text.h"
+#include "cli/control.h"
+
+#define MOST_LOG_BYTES (16 << 20)
+
+struct weir_life {
+    struct weir_home home;
+    struct weir_job_home job;
+    struct weir_job_record record;
+    struct weir_control *control;
+    int log;
+};
+
+static int64_t now_ms(void)
+{
+    const struct weir_platform *os = weir_platform_os();
+    return os->wall_ms(os->self);
+}
+
+/* ---- the log ----------------------------------------------------------------------------------------------------- */
+
+static void open_log(struct weir_life *life)
+{
+    struct stat info;
+    char *path = weir_job_home_path(&life->job, "log"), *old = weir_job_home_path(&life->job, "log.1");
+    if (stat(path, &info) == 0 && info.st_size >= MOST_LOG_BYTES) rename(path, old);
+    life->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    weir_free(path);
+    weir_free(old);
+}
+
+static void write_log(void *arg, const char *line)
+{
+    const struct weir_life *life = arg;
+    size_t n = strlen(line);
+    if (write(STDERR_FILENO, line, n) < 0) { /* nobody reads it */
+    }
+    if (write(life->log, line, n) < 0) { /* the disk is full: it is on standard error */
+    }
+}
+
+/* A line of the log file alone: what the terminal says in words of its own. */
+static void note(const struct weir_life *life, const char *what, const char *more)
+{
+    struct weir_text line = {0};
+    weir_text_add_time(&line, now_ms());
+    weir_text_add(&line, " info  cli: job '%s' %s%s%s\n", life->job.name, what, more ? ": " : "", more ? more : "");
+    if (write(life->log, weir_text_get(&line), line.n) < 0) { /* the disk is full; the record says it too */
+    }
+    weir_text_finish(&line);
+}
+
+/* ---- beginning --------------------------------------------------------------------------------------------------- */
+
+static void copy_manifest(const struct weir_life *life, const char *manifest)
+{
+    char *path = weir_job_home_path(&life->job, "manifest.yaml"), bytes[16384];
+    FILE *from = fopen(manifest, "re"), *to = from ? fopen(path, "we") : NULL;
+    for (size_t n; to && (n = fread(bytes, 1, sizeof bytes, from)) > 0;) fwrite(bytes, 1, n, to);
+    if (to) fclose(to);
+    if (from) fclose(from);
+    weir_free(path);
+}
+
+static weir_status write_record(struct weir_life *life, struct weir_error *error)
+{
+    life->record.changed_ms = now_ms();
+    return weir_job_record_write(&life->job, &life->record, error);
+}
+
+static weir_status settle_in(struct weir_life *life, struct weir_job *job, const char *manifest, struct weir_error *error)
+{
+    weir_status s = weir_home_find(&life->home, error);
+    if (s != WEIR_OK) return WEIR_E_IO;
+    if (weir_job_home_init(&life->job, &life->home, weir_job_name(job), error) != WEIR_OK) return WEIR_E_IO;
+    s = weir_job_home_lock(&life->job, error);
+    if (s != WEIR_OK) return s;
+    char *absolute = realpath(manifest, NULL);
+    life->record = (struct weir_job_record){
+        .state = weir_strdup("starting"), .manifest = weir_strdup(absolute), .pid = getppid(), .started_ms = now_ms()};
+    free(absolute);
+    copy_manifest(life, manifest);
+    open_log(life);
+    if (life->log < 0) return weir_error_set(error, WEIR_E_IO, "%s: its log cannot be opened", life->job.path);
+    return write_record(life, error);
+}
+
+static void discard(struct weir_life *life)
+{
+    (void)weir_life_close(life);
+    if (life->log >= 0) close(life->log);
+    weir_job_record_finish(&life->record);
+    weir_job_home_finish(&life->job);
+    weir_home_finish(&life->home);
+    weir_free(life);
+}
+
+weir_status weir_life_begin(struct weir_job *job, const char *manifest, struct weir_life **to, struct weir_error *error)
+{
+    struct weir_life *life = weir_alloc(sizeof *life);
+    life->log = life->job.lock = -1;
+    *to = NULL;
+    weir_status s = settle_in(life, job, manifest, error);
+    if (s == WEIR_OK) {
+        weir_log_redirect(write_log, life);
+        *to = life;
+        return s;
+    }
+    discard(life);
+    if (s == WEIR_E_CONFIG) return s;
+    weir_log(WEIR_WARN, "cli", "the job runs without a home, and `weir list` will not know it: %s", error->text);
+    return WEIR_OK;
+}
+
+void weir_life_open(struct weir_life *life, struct weir_job *job)
+{
+    struct weir_error error;
+    if (!life) return;
+    weir_free(life->record.state);
+    life->record.state = weir_strdup("running");
+    note(life, "runs", life->record.manifest);
+    weir_status s = weir_control_start(&life->job, job, &life->control, &error);
+    if (s == WEIR_OK) s = write_record(life, &error); /* who reads that it runs can ask it */
+    if (s != WEIR_OK) weir_log(WEIR_WARN, "cli", "the job cannot be asked from outside: %s", error.text);
+}
+
+const char *weir_life_path(const struct weir_life *life)
+{
+    return life ? life->job.path : NULL;
+}
+
+/* ---- ending ------------------------------------------------------------------------------------------------------ */
+
+const char *weir_life_close(struct weir_life *life)
+{
+    if (!life) return NULL;
+    if (life->control) life->record.savepoint = weir_control_stop(life->control);
+    life->control = NULL;
+    return life->record.savepoint;
+}
+
+void weir_life_end(struct weir_life *life, const char *state, const char *reason, const char *savepoint)
+{
+    struct weir_error error;
+    if (!life) return;
+    (void)weir_life_close(life);
+    weir_free(life->record.state);
+    life->record.state = weir_strdup(state);
+    life->record.reason = weir_strdup(reason);
+    if (savepoint && !life->record.savepoint) life->record.savepoint = weir_strdup(savepoint);
+    note(life, state, reason ? reason : life->record.savepoint);
+    weir_log_redirect(NULL, NULL);
+    if (write_record(life, &error) != WEIR_OK) weir_log(WEIR_WARN, "cli", "%s", error.text);
+    discard(life);
+}

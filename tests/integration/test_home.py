@@ -1,0 +1,163 @@
+"""Jobs in their home: one of a name at a time, what is known of them from outside, and what remains of them."""
+import json
+import os
+import signal
+import socket
+import stat
+import unittest
+
+from support import TROUBLESOME, WeirTest
+
+ENDLESS = """
+job: ticks
+checkpoint: {every: 1h, directory: ./checkpoints}
+nodes:
+  - {id: in, source: {sequence: {to: 1000000000000, field: n}}}
+  - {id: odd, from: in, filter: "n % 2 = 1"}
+  - {id: out, from: odd, sink: discard}
+"""
+SHORT = """
+job: short
+nodes:
+  - {id: in, source: {sequence: {to: 3, field: n}}}
+  - {id: out, from: in, sink: discard}
+"""
+
+
+class Home(WeirTest):
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder / "home"
+
+    def begin(self, text=ENDLESS, *options):
+        """Starts the job, and waits until it answers."""
+        process = self.start("run", self.job(text), "--quiet", *options)
+        while self.weir("status", "ticks", code=None).code == 2 or self.state("ticks") != "running":
+            self.assertIsNone(process.poll(), "it ended")
+        return process
+
+    def jobs(self):
+        return {job["job"]: job for job in json.loads(self.weir("list", "--output", "json").out)}
+
+    def state(self, name):
+        return self.jobs().get(name, {}).get("state")
+
+
+    def test_a_home_without_jobs(self):
+        self.assertIn("no jobs in", self.weir("list").out)
+        self.assertEqual(self.jobs(), {})
+        for command in ("status", "logs", "stop", "cancel", "savepoint"):
+            self.assertIn("there is no job 'ticks' here", self.weir(command, "ticks", code=2).err)
+            self.assertIn("which job?", self.weir(command, code=2).err)
+            self.assertIn("expected the name of a job", self.weir(command, "../ticks", code=2).err)
+
+    def test_what_becomes_of_jobs(self):
+        self.weir("run", self.job(SHORT))
+        self.assertEqual(self.state("short"), "finished")
+        self.assertIn("finished", self.weir("status", "short").out)
+        self.weir("run", self.job(SHORT.replace("to: 3", "to: 4")))  # a name that is free again
+        self.assertIn("to: 4", (self.home / "jobs" / "short" / "manifest.yaml").read_text())
+
+        failing = SHORT.replace("short", "failing").replace("{sequence: {to: 3, field: n}}",
+                                                            "{file: {path: nothing.csv, format: csv}}, schema: {n: i64}")
+        self.assertNotEqual(self.weir("run", self.job(failing), code=None).code, 0)
+        self.assertEqual(self.state("failing"), "failed")
+        self.assertIn("nothing.csv", self.jobs()["failing"]["reason"])
+        self.assertIn("nothing.csv", self.weir("list").out)
+        self.assertIn("nothing.csv", self.weir("logs", "failing").out)
+
+    def test_a_crash_is_written_down(self):
+        crashing = SHORT.replace("short", "crashing").replace("nodes:", f"plugins: ['{TROUBLESOME}']\nnodes:")
+        crashing = crashing.replace("field: n", "field: value")
+        crashing = crashing.replace("sink: discard", "process: open_crashes}\n  - {id: end, from: out, sink: discard")
+        done = self.weir("run", self.job(crashing), code=1)
+        self.assertIn("the job crashed: signal", done.err)
+        self.assertEqual(self.state("crashing"), "failed")
+        self.assertIn("open_crashes", self.jobs()["crashing"]["reason"])
+
+    def test_two_of_one_name(self):
+        process = self.begin()
+        said = self.weir("run", self.job(ENDLESS, "other.yaml"), code=2).err
+        self.assertIn("job 'ticks' is running already: process ", said)
+        other = self.job(ENDLESS.replace("1000000000000", "3"), "other.yaml")
+        self.weir("run", other, WEIR_HOME=str(self.folder / "second"))
+        self.weir("cancel", "ticks")
+        process.wait()
+        self.assertEqual(self.state("ticks"), "cancelled")
+
+    def test_status(self):
+        process = self.begin()
+        answer = json.loads(self.weir("status", "ticks", "--output", "json").out)
+        self.assertEqual([node["id"] for node in answer["nodes"]], ["in", "odd", "out"])
+        self.assertRegex(self.weir("status", "ticks").out, r"running for [\d.]+ s: read \d+, written \d+")
+        self.weir("cancel", "ticks")
+        self.assertEqual(process.wait(), 130)
+
+    def test_savepoint_stop_and_resume(self):
+        process = self.begin()
+        path = self.weir("savepoint", "ticks", "mine").out.strip()
+        self.assertEqual(os.path.dirname(path), str(self.folder.resolve() / "mine"))
+        self.assertTrue(os.path.exists(os.path.join(path, "_metadata")))
+        self.assertEqual(self.state("ticks"), "running")
+        stopped = json.loads(self.weir("stop", "ticks", "--output", "json").out)["path"]
+        self.assertEqual(process.wait(), 130)
+        self.assertEqual(self.jobs()["ticks"]["state"], "suspended")
+        self.assertEqual(os.path.realpath(self.jobs()["ticks"]["savepoint"]), stopped)
+        self.assertIn("--from", self.weir("list").out)
+        self.assertRegex(self.weir("logs", "ticks").out, r"(?s)job 'ticks' runs: .*job 'ticks' suspended: .*savepoint")
+        process = self.begin(ENDLESS, "--resume")
+        self.weir("stop", "ticks", "--drain")
+        self.assertEqual(process.wait(), 130)
+
+    def test_a_job_that_died(self):
+        process = self.begin()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        while self.state("ticks") == "running":  # the child goes with its supervisor
+            pass
+        self.assertEqual(self.state("ticks"), "died")
+        self.assertIn("its processes are gone", self.weir("list").out)
+        self.assertIn("is not running", self.weir("cancel", "ticks", code=2).err)
+        self.weir("run", self.job(ENDLESS.replace("1000000000000", "3")), "--fresh")
+        self.assertEqual(self.state("ticks"), "finished")
+
+    def test_the_socket(self):
+        process = self.begin()
+        path = self.home / "run" / "ticks"
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.home.stat().st_mode), 0o700)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            lines = client.makefile("rw", encoding="utf-8")
+            for request, part in (("nonsense", "one JSON object"), ("{}", '"do"'), ('{"do": "dance"}', "not known"),
+                                  ('{"do": "savepoint", "after": "lunch"}', "go_on, suspend or drain"),
+                                  ('{"do": "status"}', "ticks")):
+                lines.write(request + "\n")
+                lines.flush()
+                answer = json.loads(lines.readline())
+                self.assertEqual(answer["ok"], part == "ticks")
+                self.assertIn(part, json.dumps(answer).replace('\\"', '"'))
+            lines.write("x" * 100000)  # more than any request: it is hung up on
+            with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+                while True:
+                    lines.write("x" * 100000)
+                    lines.flush()
+        self.weir("cancel", "ticks")
+        process.wait()
+        self.assertFalse(path.exists())
+
+    def test_without_a_home_the_job_runs(self):
+        done = self.weir("run", self.job(SHORT), WEIR_HOME="/dev/null/home")
+        self.assertIn("runs without a home", done.err)
+
+    def test_a_damaged_record(self):
+        self.weir("run", self.job(SHORT))
+        (self.home / "jobs" / "short" / "state").write_text('{"state": "fin')
+        self.assertEqual(self.state("short"), "unknown")
+        self.assertIn("expected what became of the job", self.weir("list").out)
+        self.weir("run", self.job(SHORT))
+        self.assertEqual(self.state("short"), "finished")
+
+
+if __name__ == "__main__":
+    unittest.main()
