@@ -104,12 +104,12 @@ static void TRAP_b_of_overlapping_windows_those_fire_again_that_have_fired(void)
     for (enum way way = 0; way < N_WAYS; way++) {
         struct stage g;
         start_sliding(&g, way, 5, 5);
-        feed(&g, "6 | ann, 1");
-        watermark(&g, 9);
-        expect(&g, "9 | ann, 1, 1\n");
-        feed(&g, "7 | ann, 2");
-        expect_of(&g, way, "9 | ann, 2, 3\n", "9 | ann, 2, 2\n");
-        watermark(&g, 14); /* [0, 10) goes */
+        feed(&g, "1 | ann, 8\n6 | ann, 1");
+        watermark(&g, 9); /* [-5, 5) goes, [0, 10) fires */
+        expect_of(&g, way, "4 | ann, 1, 8\n9 | ann, 2, 9\n", "4 | ann, 1, 8\n9 | ann, 2, 1\n");
+        feed(&g, "7 | ann, 2"); /* with all that came before it, also a slide ago */
+        expect_of(&g, way, "9 | ann, 3, 11\n", "9 | ann, 3, 2\n");
+        watermark(&g, 14); /* [0, 10) goes, [5, 15) fires */
         expect_of(&g, way, "14 | ann, 2, 3\n", "14 | ann, 2, 2\n");
         feed(&g, "8 | ann, 4");
         expect_of(&g, way, "14 | ann, 3, 7\n", "14 | ann, 3, 4\n");
@@ -181,6 +181,9 @@ static void TRAP_a_row_at_the_last_instant_by_the_clock_is_in_time(void)
     feed(&g, "- | ann, 1");
     clock_at(&g, 19);
     feed(&g, "- | ann, 2"); /* still of [10, 20) */
+    CU_ASSERT_EQUAL(g.op->next_due_ms, 20);
+    CU_ASSERT_EQUAL(g.op->class->processing_time(g.op, 19), WEIR_OK); /* asked too early: not yet */
+    drain(&g);
     expect(&g, "");
     clock_at(&g, 20);
     expect(&g, "19 | ann, 2, 3\n");
@@ -188,6 +191,27 @@ static void TRAP_a_row_at_the_last_instant_by_the_clock_is_in_time(void)
 }
 
 /* ---- A5.3 -------------------------------------------------------------------------------------------------------- */
+
+/* Within the allowed lateness the window is still there at 12: the cap is what keeps it silent. */
+static void TRAP_continuous_is_capped_at_the_end(void)
+{
+    struct stage g;
+    prepare(&g, false);
+    g.node->window.lateness_ms = 50;
+    start(&g, ASSIGNER(&g, "tumbling", "size", "10ms"), TRIGGER(&g, "continuous", "interval", "4ms"));
+    feed(&g, "1 | ann, 1");
+    watermark(&g, 8);
+    expect(&g, "9 | ann, 1, 1\n9 | ann, 1, 1\n"); /* at 4 and at 8 */
+    watermark(&g, 9);
+    expect(&g, "9 | ann, 1, 1\n");
+    watermark(&g, 30);
+    expect(&g, "");
+    feed(&g, "2 | ann, 2");
+    expect(&g, "9 | ann, 2, 3\n");
+    watermark(&g, INT64_MAX);
+    expect(&g, "");
+    tear_down(&g);
+}
 
 static void TRAP_continuous_processing_never_purges(void)
 {
@@ -245,6 +269,7 @@ WEIR_SUITE(traps) = {
      TRAP_an_overdue_timer_of_a_trigger_fires_at_the_next_watermark},
     {"TRAP the extra ms means no element with processing time <= ts can follow, in a window too",
      TRAP_a_row_at_the_last_instant_by_the_clock_is_in_time},
+    {"TRAP continuous event time fires no more once it has fired at maxTs", TRAP_continuous_is_capped_at_the_end},
     {"TRAP continuous processing time never purges, each firing re-emits the cumulative content",
      TRAP_continuous_processing_never_purges},
     {"TRAP orphaned elements: only insert when the window is not already in flight",
