@@ -177,14 +177,18 @@ static weir_status first_firing(const continuous *me, weir_ctx *cx, const weir_w
     return weir_get(cx, 0) ? WEIR_OK : fire_next(cx, w, clock, ts - ts % me->interval + me->interval);
 }
 
-/* Of the clock at hand: the next firing, if that is it. */
+/* Of the clock at hand: the next firing, if that is it. At the cap it is the last one: by the clock, a window of event time
+ * may be there still. When input has ended, a window that never does has nothing to wait for. */
 static weir_status go_on(const continuous *me, weir_ctx *cx, const weir_window *w, const weir_timer *t, weir_firing *firing)
 {
     const next_firing *next = weir_get(cx, 0);
     if (!next || next->at != t->at) return WEIR_OK;
+    int64_t last = weir_window_last(w);
+    bool over = last == INT64_MAX && t->clock == WEIR_EVENT_TIME && weir_watermark(cx) == INT64_MAX;
     weir_status s = weir_clear(cx, 0);
     *firing = WEIR_FIRE;
-    return s == WEIR_OK ? fire_next(cx, w, (weir_clock)t->clock, t->at + me->interval) : s;
+    if (s != WEIR_OK || t->at == last) return s;
+    return fire_next(cx, w, (weir_clock)t->clock, over ? last : t->at + me->interval);
 }
 
 static weir_status drop_next(weir_ctx *cx, weir_clock clock)

@@ -103,9 +103,9 @@ def allowed_trigger_kinds(assigner):
     """Only combinations that are legal, terminate, and whose result the semantics specify.
 
     Left out: processing_time and continuous_processing_time on event time windows (their timers may lie in the past,
-    and then race with the watermark or fire for ever), continuous_event_time on the global window (it fires for ever
-    at the end), event time triggers on processing time windows, timeout on processing time windows (does the cleanup
-    timer fire it?), timeout of anything but count, and triggers that cannot merge on sessions.
+    and then race with the watermark; Flink's may fire for ever), continuous_event_time on the global window (Flink's
+    fires for ever at the end), event time triggers on processing time windows, timeout on processing time windows (does
+    the cleanup timer fire it?), timeout of anything but count, and triggers that cannot merge on sessions.
     """
     kind = assigner["kind"]
     if kind in ("count", "count_sliding"):

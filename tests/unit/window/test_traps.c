@@ -232,6 +232,44 @@ static void TRAP_continuous_processing_never_purges(void)
     tear_down(&g);
 }
 
+/* By the clock the window of event time is long over when its first row comes, and nothing has ended it yet: a firing at the
+ * cap is the last one until another row comes. Without an end it would fire there for ever. */
+static void continuous_processing_in_a_window_of_the_past_comes_to_an_end(void)
+{
+    struct stage g;
+    prepare(&g, false);
+    start(&g, ASSIGNER(&g, "tumbling", "size", "10ms"), TRIGGER(&g, "continuous_processing", "interval", "4ms"));
+    g.s.now_ms = 1000;
+    for (int round = 1; round <= 2; round++) {
+        feed(&g, "1 | ann, 1");
+        CU_ASSERT(g.op->next_due_ms <= 1000);
+        CU_ASSERT_EQUAL(g.op->class->processing_time(g.op, 1000), WEIR_OK);
+        drain(&g);
+        expect(&g, round == 1 ? "9 | ann, 1, 1\n" : "9 | ann, 2, 2\n");
+        CU_ASSERT_EQUAL(g.op->next_due_ms, INT64_MAX);
+    }
+    watermark(&g, INT64_MAX);
+    expect(&g, "");
+    tear_down(&g);
+}
+
+/* Its next firings would go on to the end of time. */
+static void continuous_in_a_global_window_comes_to_an_end_with_the_input(void)
+{
+    struct stage g;
+    prepare(&g, false);
+    start(&g, ASSIGNER(&g, "global", NULL, NULL), TRIGGER(&g, "continuous", "interval", "4ms"));
+    feed(&g, "1 | ann, 1");
+    watermark(&g, 9);
+    expect(&g, "9223372036854775807 | ann, 1, 1\n9223372036854775807 | ann, 1, 1\n"); /* at 4 and at 8 */
+    feed(&g, "10 | ann, 2");
+    g.op->watermark = INT64_MAX;
+    CU_ASSERT_EQUAL(g.op->class->watermark(g.op, INT64_MAX), WEIR_OK);
+    drain(&g);
+    expect(&g, "9223372036854775807 | ann, 2, 3\n9223372036854775807 | ann, 2, 3\n"); /* at 12, and at the end */
+    tear_down(&g);
+}
+
 /* ---- A5.6 -------------------------------------------------------------------------------------------------------- */
 
 /* The third window is the one that the first two have become, and the fourth lies inside it: neither is added anew. */
@@ -272,6 +310,10 @@ WEIR_SUITE(traps) = {
     {"TRAP continuous event time fires no more once it has fired at maxTs", TRAP_continuous_is_capped_at_the_end},
     {"TRAP continuous processing time never purges, each firing re-emits the cumulative content",
      TRAP_continuous_processing_never_purges},
+    {"continuous processing time in a window of the past comes to an end",
+     continuous_processing_in_a_window_of_the_past_comes_to_an_end},
+    {"continuous in a global window comes to an end with the input",
+     continuous_in_a_global_window_comes_to_an_end_with_the_input},
     {"TRAP orphaned elements: only insert when the window is not already in flight",
      TRAP_a_window_in_flight_is_not_inserted_again},
     {NULL, NULL}};
