@@ -1,7 +1,8 @@
 /* loader/job_join.c - `join:` and `cogroup:`: rows of two inputs that have the same key, put together.
  *
  *   join: {interval: {from: -5s, to: 15min}, late: side_output, where: EXPRESSION, function: COMPONENT}
- *   window: {...}, join: inner | left | right | full | {type: inner, where: EXPRESSION, function: COMPONENT}
+ *   window: {...}, join: inner | left | right | full | {type: left, where: EXPRESSION}
+ *   window: {...}, join: {where: EXPRESSION} or {function: COMPONENT}
  *   window: {...}, cogroup: COMPONENT
  *
  * Without a function all fields of both come out. Inside the node (`where`, `select`) they are NAME.field, by the name of
@@ -82,13 +83,10 @@ static void read_window_join(struct joint *j)
     if (late) weir__say(j->job, late, weir_strdup("window: {tumbling: 1h, late: side_output}"), "'late' is the window's");
     if (interval) weir__say(j->job, interval, NULL, "a join has an interval or a window, not both");
     if (!late && !interval) weir__check_keys(j->job, j->value, keys, NULL);
-    const struct weir_value *type = weir_value_get(j->value, "type"), *where = weir_value_key(j->value, "where");
+    const struct weir_value *type = weir_value_get(j->value, "type");
     if (type) read_type(j, type);
     j->function = weir_value_get(j->value, "function");
     if (j->config.type == WEIR_JOIN_INNER) return;
-    if (where)
-        weir__say(j->job, where, weir_strdup("a cogroup function can look for partners as it likes"),
-                  "'where' is for inner joins: it leaves pairs out, and does not find the records that have no partner");
     if (j->function)
         weir__say(j->job, weir_value_key(j->value, "function"), weir_strdup("use cogroup: FUNCTION"),
                   "a join function sees pairs alone, so it is for inner joins");
@@ -193,10 +191,9 @@ static void add_side(struct weir_schema_builder *fields, const struct weir_schem
     }
 }
 
-static struct weir_schema *fields_of_both(const struct weir_stream_node *node)
+static struct weir_schema *fields_of_both(const struct weir_stream_node *node, enum weir_join_type type)
 {
     struct weir_schema_builder fields = {0};
-    enum weir_join_type type = node->join.type;
     if (!node->in || !node->second->in) return NULL;
     add_side(&fields, node->in, node->in_name, type == WEIR_JOIN_RIGHT || type == WEIR_JOIN_FULL);
     add_side(&fields, node->second->in, node->second->name, type == WEIR_JOIN_LEFT || type == WEIR_JOIN_FULL);
@@ -270,35 +267,70 @@ void weir__leave_join(struct weir__job *job, struct weir__flow *flow)
 
 /* ---- the condition ----------------------------------------------------------------------------------------------- */
 
-static void build_where(struct joint *j, const struct weir_value *where)
+static bool read_condition(struct joint *j, const struct weir_value *where, const char **text)
 {
-    struct weir__flow *flow = j->first;
-    const char *text;
-    weir_type type;
-    bool nullable;
     if (j->function) {
         weir__say(j->job, weir_value_key(j->value, "where"),
                   weir_strdup("let the function look, or put a filter into a node of its own"),
                   "a join with a function has no 'where': what comes out is the function's");
-        return;
+        return false;
     }
     if (where->kind != WEIR_VALUE_SCALAR) {
         char *found = weir__found(where);
         weir__say(j->job, where, NULL, "where: expected a condition such as %s.a = %s.b, found %s",
                   j->first->node->sides[0]->text, j->first->node->sides[1]->text, found);
         weir_free(found);
-        return;
+        return false;
     }
-    if (!weir__read_text(j->job, where, "where", &text)) return;
+    return weir__read_text(j->job, where, "where", text);
+}
+
+static void check_condition(struct joint *j, const struct weir_value *where, const char *text,
+                            const struct weir_schema *fields)
+{
+    weir_type type;
+    bool nullable;
+    if (weir__check_expression(j->job, where, text, fields, &type, &nullable) && type != WEIR_BOOL)
+        weir__say(j->job, where, weir_strdup("compare it with something"), "'where' needs a bool, this is %s",
+                  weir_type_name(type));
+}
+
+/* Of an inner join: pairs are left out behind it. */
+static void filter_pairs(struct joint *j, const struct weir_value *where, const char *text)
+{
+    struct weir__flow *flow = j->first;
     struct weir_stream_node *node = weir__attach(j->job, flow, WEIR_NODE_EXPR, "where", where);
     node->title = weir_format("where %s", where->secret ? "?" : text);
     node->condition = weir_strdup(text);
     weir__set_output(node, "", flow->schema);
     weir__read_errors(j->job, flow, node);
     flow->step = "join"; /* whose fields these are */
-    if (weir__check_expression(j->job, where, text, flow->schema, &type, &nullable) && type != WEIR_BOOL)
-        weir__say(j->job, where, weir_strdup("compare it with something"), "'where' needs a bool, this is %s",
-                  weir_type_name(type));
+    check_condition(j, where, text, flow->schema);
+}
+
+/* Of an outer join: it decides which records have partners, so the join itself looks at it. */
+static void match_pairs(struct joint *j, const struct weir_value *where, const char *text, struct weir_stream_node *node)
+{
+    const struct weir_value *errors = weir_value_get(j->first->node->value, "errors");
+    node->condition = weir_strdup(text);
+    node->join.both = fields_of_both(node, WEIR_JOIN_INNER);
+    check_condition(j, where, text, node->join.both);
+    if (errors && errors->text && strcmp(errors->text, "side_output") == 0)
+        weir__say(
+            j->job, errors, weir_strdup("errors: fail, or errors: skip, for which such a pair does not match"),
+            "the condition of an outer join puts no pairs aside: their records would come out as if they had no partner");
+    else
+        weir__read_errors(j->job, j->first, node);
+}
+
+static void build_where(struct joint *j, const struct weir_value *where, struct weir_stream_node *node)
+{
+    const char *text;
+    if (!read_condition(j, where, &text)) return;
+    if (j->config.type == WEIR_JOIN_INNER)
+        filter_pairs(j, where, text);
+    else
+        match_pairs(j, where, text, node);
 }
 
 /* ---- the node ---------------------------------------------------------------------------------------------------- */
@@ -412,7 +444,7 @@ void weir__build_join(struct weir__job *job, struct weir__flow *first, const cha
     if (j.function) {
         out = function_output(&j, node);
     } else {
-        out = fields_of_both(node);
+        out = fields_of_both(node, j.config.type);
         weir__set_output(node, "", out);
     }
     if (j.config.late_output) {
@@ -423,6 +455,6 @@ void weir__build_join(struct weir__job *job, struct weir__flow *first, const cha
     weir__binding_finish(&j.bindings[1]);
     if (!j.window || weir__is_event_window(&node->window)) weir__check_event_time(job, node, j.key);
     weir__flow_becomes(first, out);
-    if (where) build_where(&j, where);
+    if (where) build_where(&j, where, node);
     weir__flow_finish(&j.second);
 }

@@ -425,9 +425,18 @@ static bool computes(const struct weir__job *job, const struct weir__job_node *n
 {
     for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
         const struct weir_stream_node *n = job->graph->nodes[i];
-        if ((n->kind == WEIR_NODE_EXPR || n->kind == WEIR_NODE_CALL) && strcmp(n->uid, node->id) == 0) return true;
+        if ((n->kind == WEIR_NODE_EXPR || n->kind == WEIR_NODE_CALL || n->condition) && strcmp(n->uid, node->id) == 0)
+            return true;
     }
     return false;
+}
+
+static void check_errors(struct weir__job *job, const struct weir__job_node *node)
+{
+    const struct weir_value *errors = weir_value_key(node->value, "errors");
+    if (errors && !computes(job, node))
+        weir__say(job, errors, NULL,
+                  "nothing in this node computes: 'errors' says what becomes of records that a computation fails on");
 }
 
 static void build_steps(struct weir__job *job, struct weir__flow *flow)
@@ -439,7 +448,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     const struct weir_component_info *filter_info = filter ? weir__peek_component(job, filter, WEIR_OPERATOR) : NULL;
     bool keyed_filter = filter_info && weir__writes_key(filter_info),
          computed_filter = filter && is_condition(job, flow, filter);
-    const struct weir_value *set = weir_value_get(node->value, "set"), *errors = weir_value_key(node->value, "errors");
+    const struct weir_value *set = weir_value_get(node->value, "set");
     const struct weir_value *condition = computed_filter ? filter : NULL;
     if (condition) filter = NULL;
     const char *main_step = find_main_step(job, node);
@@ -466,9 +475,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
         weir__build_computed_select(job, flow, select);
     else if (select)
         build_select(job, flow, select);
-    if (errors && !computes(job, node))
-        weir__say(job, errors, NULL,
-                  "nothing in this node computes: 'errors' says what becomes of records that a computation fails on");
+    check_errors(job, node);
     if (!flow->attached) build_nothing(job, flow);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }
@@ -638,6 +645,7 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
     else if (select)
         build_select(job, flow, select);
     if (is_join(step)) weir__leave_join(job, flow);
+    check_errors(job, node);
     weir__add_output(node, "", flow->schema, flow->from, 0);
 }
 

@@ -112,6 +112,7 @@ static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct
     free_outputs(node);
     weir_schema_release(node->in);
     weir_free(node->in_name);
+    weir_schema_release(node->join.both);
     free_input(node->second);
     weir_free(node->id);
     weir_free(node->uid);

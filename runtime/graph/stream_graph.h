@@ -92,6 +92,7 @@ struct weir_join_config {
     int64_t lower_ms, upper_ms; /* JOIN */
     bool late_output;         /* JOIN, and window.late_output: the last two ports: late rows of the first, and the second */
     enum weir_join_type type; /* WINDOW: of which input rows come out that have no partner, with nulls beside them */
+    struct weir_schema *both; /* WINDOW with a condition, which is part of the match: the fields of a pair; else NULL */
 };
 
 #define WEIR_ASYNC_CAPACITY   100
@@ -146,7 +147,7 @@ struct weir_stream_node {
     uint32_t *key_fields, n_key_fields; /* of `in`; n 0: not keyed */
     struct weir_time_config time;       /* SOURCE, TIME */
     enum weir_malformed malformed;      /* SOURCE, EXPR, CALL: port 1 is "malformed", "errors" when SIDE_OUTPUT */
-    char *condition;                    /* EXPR: rows where it is true stay; NULL: all */
+    char *condition;                    /* EXPR: rows where it is true stay; NULL: all. WINDOW, outer join: pairs match */
     struct weir_computed_field *computed; /* EXPR: the fields of port 0, in order; none: those of the input */
     uint32_t n_computed;
     struct weir_call_config call;       /* CALL */

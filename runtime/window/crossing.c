@@ -3,7 +3,8 @@
  *
  * The rows of both inputs are in one list, in order of arrival, each with its side in front of its packed bytes. At firing
  * they are parted. A join gives the pairs of each row of the first with each of the second, in steps of a batch: WEIR_MORE
- * says that there are more, and `at` which is next. An outer join gives the rows of a side alone when the other has none.
+ * says that there are more, and `at` which is next. An outer join gives the rows of a side alone when the other has none;
+ * with a condition it is matching.c that runs.
  * A cogroup function gets both sides as they are.
  */
 #include <string.h>
@@ -172,10 +173,15 @@ weir_status weir__crossing_run(struct weir__general *g, const struct weir__fligh
         s = keep_key(g);
         if (s == WEIR_OK && c->pairs.function && (pairs || c->cogroup)) s = begin_function(g);
         if (s != WEIR_OK) return s;
+        if (c->matching.program) s = weir__matching_begin(g);
+        if (s != WEIR_OK) return s;
         c->begun = true;
         c->chunk_done = 0;
     }
-    s = c->cogroup ? run_cogroup(g, flight) : run_pairs(g, flight);
+    if (c->matching.program)
+        s = weir__matching_run(g, flight);
+    else
+        s = c->cogroup ? run_cogroup(g, flight) : run_pairs(g, flight);
     return s == WEIR_OK ? end_crossing(c) : s;
 }
 
@@ -198,7 +204,7 @@ weir_status weir__crossing_init(struct weir__general *g, struct weir_registry *r
         c->origins[i] = weir_alloc_array(env->batch_rows, sizeof *c->origins[i]);
     }
     weir_schema_release(empty);
-    return s;
+    return s == WEIR_OK && g->node->condition ? weir__matching_init(g, error) : s;
 }
 
 weir_status weir__crossing_open(struct weir__general *g)
@@ -227,6 +233,7 @@ void weir__crossing_finish(struct weir__general *g)
 {
     struct weir__crossing *c = &g->crossing;
     weir__pairs_finish(&c->pairs);
+    weir__matching_finish(g);
     weir_builder_finish(&c->times);
     weir_key_bytes_finish(&c->key_bytes);
     for (int i = 0; i < 2; i++) {

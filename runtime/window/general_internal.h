@@ -5,6 +5,7 @@
  *   pane.c         the content of a window: rows or accumulators; firing
  *   reduction.c    the content that is one row: what a reducer made of the others
  *   crossing.c     windows over two inputs: joins and groups
+ *   matching.c     outer joins whose pairs must meet a condition
  *   triggers.c     the trigger with those inside it
  *
  * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
@@ -16,6 +17,7 @@
 #ifndef WEIR_WINDOW_GENERAL_INTERNAL_H
 #define WEIR_WINDOW_GENERAL_INTERNAL_H
 
+#include "operator/record_errors.h"
 #include "window/aggregates.h"
 #include "window/join_internal.h"
 
@@ -52,6 +54,18 @@ struct weir__reduction {
     weir_column *row_columns, *so_far_columns, *next_columns;
 };
 
+/* Outer joins with a condition: matching.c. */
+struct weir__matching {
+    struct weir_expr *program; /* NULL: there is none */
+    struct weir_expr_run *run;
+    struct weir_record_errors errors;
+    struct weir_stream_node node; /* a copy, whose input is the pair: nothing in it is owned */
+    uint8_t *marks[2];            /* a bit for each row of the window that fires: it has a partner */
+    size_t capacity[2];           /* of the marks, bytes */
+    int side;                     /* -1: pairs; 0, 1: the rows of a side that have no partner */
+    int64_t lonely;               /* the next row of it */
+};
+
 /* Windows over two inputs: crossing.c. */
 struct weir__crossing {
     struct weir__pairs pairs;             /* also holds the cogroup function */
@@ -64,6 +78,7 @@ struct weir__crossing {
     weir_batch second;                    /* what the function sees of rows[1] */
     struct weir_key_ref key;              /* of the firing */
     struct weir_key_bytes key_bytes;
+    struct weir__matching matching;
 };
 
 struct weir__general {
@@ -176,6 +191,14 @@ WEIR_CHECKED weir_status weir__crossing_times(struct weir__general *, int64_t co
 /* The rows of both sides, for weir__crossing_run; WEIR_MORE: call it again when the outbox is empty. */
 WEIR_CHECKED weir_status weir__crossing_take(struct weir__general *, int64_t content);
 WEIR_CHECKED weir_status weir__crossing_run(struct weir__general *, const struct weir__flight *);
+
+/* ---- matching.c ------------------------------------------------------------------------------------------------------- */
+
+WEIR_CHECKED weir_status weir__matching_init(struct weir__general *, struct weir_error *);
+void weir__matching_finish(struct weir__general *);
+/* Of the rows that weir__crossing_take has taken; run: WEIR_MORE as weir__crossing_run. */
+WEIR_CHECKED weir_status weir__matching_begin(struct weir__general *);
+WEIR_CHECKED weir_status weir__matching_run(struct weir__general *, const struct weir__flight *);
 
 /* ---- triggers.c ------------------------------------------------------------------------------------------------------- */
 

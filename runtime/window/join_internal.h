@@ -70,6 +70,9 @@ WEIR_CHECKED weir_status weir__pairs_init(struct weir__pairs *, struct weir_op *
 WEIR_CHECKED weir_status weir__pairs_open(struct weir__pairs *);
 void weir__pairs_close(struct weir__pairs *);
 void weir__pairs_finish(struct weir__pairs *);
+/* Pairs 0 .. n-1 as rows with the fields of both, which are the caller's. */
+WEIR_CHECKED weir_status weir__pairs_make(struct weir__pairs *, const struct weir__pair_side sides[2], int64_t time,
+                                          int64_t n, struct weir_rows **);
 #define WEIR__NO_OWN_SIDE UINT32_MAX
 /* Pairs *done .. n-1 at `time`, or each at the later of its two times (WEIR_NO_TIME). Without a function all leave as one
  * batch. With one, whose current input is `own` (weir_instance_begin_input, the rows of that side; NO_OWN_SIDE: the first,

@@ -77,7 +77,8 @@ static uint32_t buffers_of(const struct weir__pair_side *side, uint32_t n_column
     return side->rows && !side->origin ? side->rows->n_owned : 3 * n_columns + 1;
 }
 
-static weir_status emit_fields(struct weir__pairs *p, const struct weir__pair_side sides[2], int64_t time, int64_t n)
+weir_status weir__pairs_make(struct weir__pairs *p, const struct weir__pair_side sides[2], int64_t time, int64_t n,
+                             struct weir_rows **made)
 {
     uint32_t left = weir_schema_count(p->node->in), right = weir_schema_count(p->node->second->in);
     struct weir_rows *rows =
@@ -87,7 +88,8 @@ static weir_status emit_fields(struct weir__pairs *p, const struct weir__pair_si
     weir_status s = put_times(p, sides, time, rows);
     if (s == WEIR_OK) s = put_side(p, rows, &sides[0], 0, left);
     if (s == WEIR_OK) s = put_side(p, rows, &sides[1], left, right);
-    if (s == WEIR_OK) return weir_op_emit(p->op, 0, rows);
+    *made = rows;
+    if (s == WEIR_OK) return WEIR_OK;
     weir_rows_release(rows);
     return no_memory(p);
 }
@@ -135,8 +137,10 @@ weir_status weir__pairs_emit(struct weir__pairs *p, const struct weir__pair_side
                              int64_t n, int64_t *done)
 {
     if (p->function) return call_function(p, sides, own, time, n, done);
+    struct weir_rows *rows;
+    weir_status s = weir__pairs_make(p, sides, time, n, &rows);
     *done = n;
-    return emit_fields(p, sides, time, n);
+    return s == WEIR_OK ? weir_op_emit(p->op, 0, rows) : s;
 }
 
 /* ---- lifecycle ------------------------------------------------------------------------------------------------------- */

@@ -84,7 +84,22 @@ class Joins(WeirTest):
         self.check(window + "join: {type: right}", inner + right)
         self.check(window + "join: full", inner + left + right)
         self.check(window + "join: {where: orders.a > payments.b}", [row for row in inner if row[1] > row[3]])
+        self.check_conditions(window, same)
         self.check(window + "join: {function: settled}", [(row[0], row[1] + row[3]) for row in inner])
+
+    def check_conditions(self, window, same):
+        """A condition of an outer join decides who has partners; it does not take what comes out away."""
+        fits = self.pairs(lambda o, p: same(o, p) and o[1] > p[0])
+        inner = [o + p for o, p in fits]
+        left = [o + (None,) * 3 for o in self.orders if not any(o is a for a, _ in fits)]
+        right = [(None,) * 3 + p for p in self.payments if not any(p is b for _, b in fits)]
+        self.assertTrue(inner and left and right)
+        where = "join: {type: %s, where: orders.a > payments.b}"
+        self.check(window + where % "left", inner + left)
+        self.check(window + where % "right", inner + right)
+        self.check(window + where % "full", inner + left + right)
+        self.check(window + where % "full" + "\n    select: {a: \"coalesce(orders.a, -1)\", b: payments.b}",
+                   [(-1 if row[1] is None else row[1], row[3]) for row in inner + left + right])
 
     def test_cogroup(self):
         groups = {}
