@@ -378,16 +378,29 @@ weir_status weir_instance_begin_input(struct weir_instance *in, uint32_t port, s
     return WEIR_OK;
 }
 
-weir_status weir_instance_end(struct weir_instance *in, bool done)
+static weir_status flush_ports(struct weir_instance *in, bool hold)
 {
     weir_status s = in->op->error.status; /* a callback that went on after fail() has failed all the same */
     for (uint32_t p = 0; s == WEIR_OK && p < in->n_ports; p++) {
-        if (in->ports[p].builder == &in->ports[p].own) s = weir__instance_flush(in, p);
+        const struct weir_instance_port *port = &in->ports[p];
+        bool held = hold && in->n_ports == 1 && port->n_pass == 0 && port->builder->out.length < port->builder->out.capacity;
+        if (port->builder == &port->own) s = held ? weir__instance_fill_keys(in) : weir__instance_flush(in, p);
     }
     if (s != WEIR_OK) {
         in->cx.row = UINT32_MAX; /* nobody knows which record it was */
         weir_instance_failed(in, s, NULL);
     }
+    return s;
+}
+
+weir_status weir_instance_flush(struct weir_instance *in)
+{
+    return flush_ports(in, false);
+}
+
+static weir_status end_call(struct weir_instance *in, bool done, bool hold)
+{
+    weir_status s = flush_ports(in, hold);
     weir__scratch_reset(&in->scratch);
     if (in->state) in->state->ops->settle(in->state);
     if (in->shared) in->shared->ops->settle(in->shared);
@@ -402,6 +415,16 @@ weir_status weir_instance_end(struct weir_instance *in, bool done)
         weir__instance_forget_key(in);
     }
     return s;
+}
+
+weir_status weir_instance_end(struct weir_instance *in, bool done)
+{
+    return end_call(in, done, false);
+}
+
+weir_status weir_instance_end_holding(struct weir_instance *in, bool done)
+{
+    return end_call(in, done, true);
 }
 
 weir_status weir_instance_failed(struct weir_instance *in, weir_status status, const char *callback)

@@ -137,6 +137,10 @@ static inline weir_status weir_instance_begin(struct weir_instance *in, struct w
  * scratch is freed and state
  * settled. With `done` the input batch is let go. */
 WEIR_CHECKED weir_status weir_instance_end(struct weir_instance *, bool done);
+/* The same, but rows of a single port that are whole by themselves (no '*') wait in its builder until a batch is full, so
+ * that many calls with few rows each make few batches. The owner flushes before its own call ends. */
+WEIR_CHECKED weir_status weir_instance_end_holding(struct weir_instance *, bool done);
+WEIR_CHECKED weir_status weir_instance_flush(struct weir_instance *);
 /* Current key from the batch's row, or from a timer (copied). */
 WEIR_CHECKED weir_status weir_instance_use_row_key(struct weir_instance *, int64_t row);
 WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const struct weir_key_ref *);

@@ -100,7 +100,7 @@ static weir_status run_cogroup(struct weir__general *g, const struct weir__fligh
     in->cx.full = g->op.outbox.n > 0;
     weir_status s = c->cogroup->process(in->part.self, &in->cx, &flight->window, &in->view, &c->second);
     if (s < 0) return weir_instance_failed(in, s, "process");
-    weir_status ended = weir_instance_end(in, false);
+    weir_status ended = s == WEIR_OK ? weir_instance_end_holding(in, false) : weir_instance_end(in, false);
     return ended < 0 ? ended : s;
 }
 
@@ -145,7 +145,7 @@ static weir_status end_crossing(struct weir__crossing *c)
         c->rows[side] = NULL;
     }
     c->begun = false;
-    return c->pairs.function ? weir_instance_end(c->pairs.function, true) : WEIR_OK;
+    return c->pairs.function ? weir_instance_end_holding(c->pairs.function, true) : WEIR_OK;
 }
 
 /* The key of the firing: a call that goes on later needs it again. */

@@ -80,7 +80,7 @@ static weir_status call_clear(struct weir__general *g, const struct weir__flight
     in->ns = flight->id;
     if (s == WEIR_OK && g->process->clear) s = g->process->clear(in->part.self, &in->cx, &flight->window);
     if (s < 0) weir_instance_failed(in, s, "clear");
-    weir_status ended = weir_instance_end(in, false);
+    weir_status ended = weir_instance_end_holding(in, false);
     for (uint32_t i = 0; g->function_state && i < g->function_state->n_states; i++) {
         if (g->function_state->layouts[i].flags & WEIR_PER_WINDOW)
             g->function_state->ops->clear(g->function_state, i, &g->key, flight->id);

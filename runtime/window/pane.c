@@ -226,6 +226,8 @@ static weir_status take_results(struct weir__general *g, struct weir_rows **rows
 weir_status weir__pane_emit(struct weir__general *g)
 {
     struct weir_rows *rows;
+    if (g->function) return weir_instance_flush(g->function);
+    if (g->crosses && g->crossing.pairs.function) return weir_instance_flush(g->crossing.pairs.function);
     if (g->reduction.instance) return weir__reduction_emit(g);
     if (!g->aggregates_made || g->aggregates.results.out.length == 0) return WEIR_OK;
     weir_status s = take_results(g, &rows);
@@ -288,7 +290,7 @@ static weir_status give_rows(struct weir__general *g, const struct weir__flight 
     return WEIR_OK;
 }
 
-/* What the function emits goes to the outbox at once. */
+/* What the function emits waits for that of other windows, until weir__pane_emit. */
 static weir_status run_function(struct weir__general *g, const struct weir__flight *flight)
 {
     struct weir_instance *in = g->function;
@@ -302,7 +304,7 @@ static weir_status run_function(struct weir__general *g, const struct weir__flig
     in->cx.full = g->op.outbox.n > 0;
     s = g->process->process(in->part.self, &in->cx, &flight->window, &in->view);
     if (s < 0) return weir_instance_failed(in, s, "process");
-    weir_status ended = weir_instance_end(in, s == WEIR_OK);
+    weir_status ended = s == WEIR_OK ? weir_instance_end_holding(in, true) : weir_instance_end(in, false);
     return ended < 0 ? ended : s;
 }
 

@@ -186,6 +186,33 @@ static void what_a_function_says_at_once_is_bounded(void)
     end_talk(&g);
 }
 
+/* A row from each of many windows: they leave together, in order, in batches of the job's size. */
+static void rows_of_many_windows_share_batches(void)
+{
+    static const uint32_t cuts[] = {1, 7, 1024};
+    char *first = NULL;
+    for (size_t i = 0; i < WEIR_LEN(cuts); i++) {
+        struct stage g;
+        struct weir_text rows = {0};
+        prepare(&g, false);
+        drop_aggregates(&g);
+        use_function(&g, "ends", "user: string, rows: i64, first: i64, last: i64", 1);
+        g.s.env.batch_rows = cuts[i];
+        start(&g, ASSIGNER(&g, "tumbling", "size", "10ms"), TRIGGER(&g, "event_time", NULL, NULL));
+        for (int k = 0; k < 200; k++) weir_text_add(&rows, "%d | u%d, %d\n", k % 30, k, k);
+        feed(&g, weir_text_get(&rows));
+        weir_text_finish(&rows);
+        uint64_t before = g.op->counters.batches_out;
+        watermark(&g, INT64_MAX);
+        uint64_t batches = g.op->counters.batches_out - before;
+        CU_ASSERT_EQUAL(batches, (200 + cuts[i] - 1) / cuts[i]);
+        if (!first) first = weir_strdup(weir_text_get(&g.text));
+        expect(&g, first);
+        tear_down(&g);
+    }
+    weir_free(first);
+}
+
 static void a_function_that_is_cut_short_leaks_nothing(void)
 {
     static const uint32_t key[] = {0};
@@ -331,6 +358,7 @@ WEIR_SUITE(window_function) = {
     {"a function that sets a timer is refused", a_function_that_sets_a_timer_is_refused},
     {"a function goes on where it said more", a_function_goes_on_where_it_said_more},
     {"what a function says at once is bounded", what_a_function_says_at_once_is_bounded},
+    {"rows of many windows share batches, in the same order", rows_of_many_windows_share_batches},
     {"a function that is cut short leaks nothing", a_function_that_is_cut_short_leaks_nothing},
     {"a window reduces its rows to one", a_window_reduces_its_rows_to_one},
     {"windows over all rows reduce", windows_over_all_rows_reduce},
