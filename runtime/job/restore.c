@@ -20,12 +20,20 @@ static bool has_state(const struct weir_saved_operator *op)
     return false;
 }
 
+static bool has_groups(const struct weir_saved_operator *op)
+{
+    for (uint32_t i = 0; i < op->parallelism; i++) {
+        if (op->parts[i].n_groups > 0) return true;
+    }
+    return false;
+}
+
 weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_stream_node *node, bool drop,
                              struct weir_op *op, struct weir_error *error)
 {
     const struct weir_saved_operator *from = saved ? weir_saved_find(saved, node->id) : NULL;
     if (!from || !has_state(from)) return WEIR_OK;
-    if (from->max_parallelism != node->max_parallelism)
+    if (has_groups(from) && from->max_parallelism != node->max_parallelism)
         return weir_error_set(error, WEIR_E_CONFIG,
                               "its state has %u key groups, and its max_parallelism is %u; they must be equal: write "
                               "max_parallelism: %u",
@@ -99,7 +107,7 @@ void weir_restore_adopt(const struct weir_saved *saved, struct weir_stream_graph
         const struct weir_stream_node *node = graph->nodes[i];
         const struct weir_saved_operator *from = weir_saved_find(saved, node->id);
         bool open = node->open_max_parallelism && from && from->max_parallelism != node->max_parallelism;
-        if (open && has_state(from) && node->parallelism <= from->max_parallelism)
+        if (open && has_groups(from) && node->parallelism <= from->max_parallelism)
             adopt_groups(graph, node->uid, from->max_parallelism);
     }
 }

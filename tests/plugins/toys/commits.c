@@ -77,4 +77,22 @@ static const weir_option buckets_options[] = {WEIR_OPTION(buckets, after, .def =
 WEIR_KEYED(buckets, .id = "buckets", .doc = "counts by buckets of event time", .out = "@key, n:i64",
            WEIR_OPTIONS(buckets_options), WEIR_STATES(buckets_states));
 
-WEIR_PLUGIN("tests.commits", "1.0.0", &witness_component, &buckets_component);
+/* Says 100 ms later that there was a row. */
+typedef struct echo {
+    int64_t after;
+} echo;
+static weir_status echo_row(echo *me, weir_ctx *cx, weir_row in)
+{
+    (void)in;
+    return weir_set_timer(cx, WEIR_PROCESSING_TIME, 0, weir_now(cx) + me->after);
+}
+static weir_status echo_timer(echo *me, weir_ctx *cx, const weir_timer *t)
+{
+    (void)me;
+    weir_put_i64(cx, 0, 0, t->at);
+    return weir_emit(cx, 0, WEIR_NO_TIME);
+}
+static const weir_option echo_options[] = {WEIR_OPTION(echo, after, .def = "100", .doc = "ms")};
+WEIR_KEYED(echo, .id = "echo", .doc = "timers of processing time", .out = "@key, at:i64", WEIR_OPTIONS(echo_options));
+
+WEIR_PLUGIN("tests.commits", "1.0.0", &witness_component, &buckets_component, &echo_component);

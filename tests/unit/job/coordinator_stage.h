@@ -66,7 +66,9 @@ static inline void clean(void)
     "  - {id: again, source: {sequence: {to: \"${to}\", field: n}}}\n"                                       \
     "  - {id: both, from: [in, again], slot_group: second, process: {witness: {decline: \"${decline}\"}}}\n" \
     "  - {id: counts, from: both, key_by: {k: n %% 3}, count: c}\n"                                          \
-    "  - {id: out, from: counts, sink: discard}\n"
+    "  - {id: out, from: counts, sink: discard}\n"                                                           \
+    "  - {id: echoes, from: both, key_by: {k: n %% 3}, process: {echo: {after: 100}}}\n"                     \
+    "  - {id: heard, from: echoes, sink: discard}\n"
 
 static inline weir_status deploy(struct bench *b, const struct weir_deploy_options *o)
 {
@@ -158,6 +160,7 @@ static inline void step_all(struct bench *b, int times)
         step(b, "again");
         step(b, "both");
         step(b, "counts");
+        step(b, "echoes");
     }
 }
 

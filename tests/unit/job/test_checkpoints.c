@@ -12,6 +12,7 @@
 #include "checkpoint/saved.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
+#include "job/restore.h"
 #include "loader/document.h"
 #include "loader/job.h"
 #include "loader/part.h"
@@ -269,8 +270,51 @@ static void state_is_not_lost_silently(void)
     weir_registry_destroy(g.registry);
 }
 
+/* Where the author does not say how many key groups there are, the saved state does. */
+static void open_numbers_of_key_groups_are_those_of_the_state(void)
+{
+    static const char open[] = "job: counting\nnodes:\n  - {id: in, source: {sequence: {to: 400}}}\n"
+                               "  - {id: again, source: {sequence: {to: 400}}}\n"
+                               "  - {id: counts, from: [in, again], key_by: {k: value % 7}, count: n}\n"
+                               "  - {id: new, from: counts, key_by: k, count: m}\n"
+                               "  - {id: out, from: new, sink: print}\n";
+    struct stage g;
+    struct weir_saved saved = {0};
+    struct weir_run *run;
+    struct weir_error error = {0};
+    char *path;
+    int64_t n;
+    bool own;
+    init(&g);
+    g.seed = 9;
+    remove_all();
+    live(&g, counting, 2, 1, 2);
+    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
+    CU_ASSERT(own);
+    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    for (uint32_t parallelism = 4; parallelism <= 17; parallelism += 13) {
+        struct weir_stream_graph *graph = compile(&g, open, parallelism);
+        weir_restore_adopt(&saved, graph);
+        for (uint32_t i = 0; i < graph->n_nodes; i++) {
+            bool has_state = strncmp(graph->nodes[i]->id, "counts", 6) == 0;
+            CU_ASSERT_EQUAL(graph->nodes[i]->max_parallelism, has_state && parallelism <= 16 ? 16u : 128u);
+        }
+        struct weir_deploy_options o = {
+            .platform = weir_platform_os(), .registry = g.registry, .graph = graph, .restore = &saved};
+        CU_ASSERT_EQUAL(weir_run_deploy(&o, &run, &error), parallelism <= 16 ? WEIR_OK : WEIR_E_CONFIG);
+        weir_run_destroy(parallelism <= 16 ? run : NULL);
+        weir_stream_graph_destroy(graph, weir_part_spec_destroy);
+    }
+    weir_saved_finish(&saved);
+    weir_free(path);
+    remove_all();
+    weir_text_finish(&g.printed);
+    weir_registry_destroy(g.registry);
+}
+
 WEIR_SUITE(checkpoints) = {
     {"a job goes on from its newest checkpoint", a_job_goes_on_from_its_newest_checkpoint},
     {"old checkpoints go, and a finished job leaves none", old_checkpoints_go_and_a_finished_job_leaves_none},
     {"state is not lost silently", state_is_not_lost_silently},
+    {"open numbers of key groups are those of the state", open_numbers_of_key_groups_are_those_of_the_state},
     {NULL, NULL}};

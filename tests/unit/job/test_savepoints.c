@@ -143,6 +143,29 @@ static void a_suspended_job_reads_nothing_behind_its_savepoint_commits_and_stops
     EXPECT_THERE("shop-savepoint-1");
 }
 
+/* What fires behind the barrier would come out twice: in this life, and again from the savepoint. */
+static void no_timer_fires_behind_the_savepoint(void)
+{
+    struct bench b;
+    clean();
+    start(&b, "checkpoint: {every: 1h, directory: " DIRECTORY "}");
+    step_all(&b, 12);
+    struct weir_saving *s = ask(&b, NULL, WEIR_THEN_SUSPEND);
+    coordinate(&b);
+    step_all(&b, 12);
+    CU_ASSERT_EQUAL(rows_of(&b, "echoes"), 0);
+    b.sim.now_ns += 1000 * (int64_t)MS; /* they are due */
+    step_all(&b, 12);
+    CU_ASSERT_EQUAL(rows_of(&b, "echoes"), 0);
+    CU_ASSERT_EQUAL(weir_chain_next_due_ms(&subtask_of(&b, "echoes")->chain), INT64_MAX); /* nobody need ask again */
+    b.failing_opens = 1;
+    coordinate(&b);
+    CU_ASSERT_PTR_NULL(answer(&b, s));
+    step_all(&b, 12);
+    CU_ASSERT(rows_of(&b, "echoes") > 0); /* the job goes on, and so do they */
+    end(&b);
+}
+
 static void a_suspend_that_fails_lets_the_job_go_on(void)
 {
     struct bench b;
@@ -349,6 +372,7 @@ WEIR_SUITE(savepoints) = {
      a_job_without_checkpoints_has_savepoints_while_all_of_it_runs},
     {"a suspended job reads nothing behind its savepoint, commits and stops",
      a_suspended_job_reads_nothing_behind_its_savepoint_commits_and_stops},
+    {"no timer fires behind the savepoint", no_timer_fires_behind_the_savepoint},
     {"a suspend that fails lets the job go on", a_suspend_that_fails_lets_the_job_go_on},
     {"a drained job ends event time, and then saves", a_drained_job_ends_event_time_and_then_saves},
     {"a drain that cannot save fails the job", a_drain_that_cannot_save_fails_the_job},
