@@ -115,7 +115,7 @@ struct model_state {
 /* What holds the state. MOCK: a host that copies every value in and out: nothing stays at hand, and what was is poisoned. */
 enum holder { HEAP, MOCK, SMALL_CACHE, LARGE_CACHE, LEVELDB, LEVELDB_SMALL, N_HOLDERS };
 static const size_t cache_bytes[N_HOLDERS] = {
-    [SMALL_CACHE] = 4096, [LARGE_CACHE] = 64 << 20, [LEVELDB_SMALL] = 2048, [LEVELDB] = 1 << 20};
+    [SMALL_CACHE] = 40000, [LARGE_CACHE] = 64 << 20, [LEVELDB_SMALL] = 2048, [LEVELDB] = 40000};
 
 struct fixture {
     enum holder holder;
