@@ -175,6 +175,33 @@ static void enumerations_go_on(void)
     tear_down();
 }
 
+/* A key that went and came again comes last, and once, though the store has its old record still. */
+static void what_is_at_hand_hides_its_record(void)
+{
+    set_up(100000);
+    for (uint64_t i = 0; i < 5; i++) edit(i * N_GROUPS, 0)->n = (int64_t)i;
+    CU_ASSERT(weir__stored_write_back(weir__stored_of(f.set)));
+    uint64_t first = 0, second = N_GROUPS;
+    struct weir_key_ref a = key_of(&first), b = key_of(&second);
+    f.set->ops->clear(f.set, 0, &a, 0);
+    f.set->ops->clear(f.set, 0, &b, 0);
+    edit(0, 0)->n = 5;
+    static const int64_t expected[] = {2, 3, 4, 5};
+    weir_cursor at = {0};
+    struct weir_key_ref key;
+    void *value;
+    for (size_t i = 0; i < WEIR_LEN(expected); i++) {
+        CU_ASSERT_FATAL(f.set->ops->next_key(f.set, 0, 0, 0, &at, &key, &value));
+        CU_ASSERT_EQUAL(((struct count *)value)->n, expected[i]);
+    }
+    CU_ASSERT(!f.set->ops->next_key(f.set, 0, 0, 0, &at, &key, &value));
+    CU_ASSERT_EQUAL(f.memory.n, 5);
+    CU_ASSERT_EQUAL(f.set->ops->entries(f.set, 0), 4);
+    f.set->ops->drop_namespace(f.set, 0, 0);
+    CU_ASSERT_EQUAL(f.set->ops->entries(f.set, 0), 0);
+    tear_down();
+}
+
 /* More namespaces than are remembered. */
 static void many_namespaces(void)
 {
@@ -263,6 +290,7 @@ WEIR_SUITE(stored) = {
     {"enumerations leave the cache alone", enumerations_leave_the_cache_alone},
     {"new namespaces cost no question", new_namespaces_cost_no_question},
     {"enumerations go on", enumerations_go_on},
+    {"what is at hand hides its record", what_is_at_hand_hides_its_record},
     {"more namespaces than are remembered", many_namespaces},
     {"failures are told", failures_are_told},
     {"damaged records are told", damaged_records_are_told},
