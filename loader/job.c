@@ -14,12 +14,11 @@
 enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BATCHES = 1 << 16 };
 
 static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", "checkpoint", "state", NULL};
-static const char *const later_top_keys[] = {"checkpoints", "savepoint", "restart", "metrics",
-                                             "functions",   "schemas",   NULL};
-static const char *const default_keys[] = {
-    "parallelism", "max_parallelism", "state",          "batch_rows",   "channel_batches",
-    "overflow",    "chaining",        "auto_watermark", "wait_warning", NULL};
-static const char *const later_default_keys[] = {"restart", "buffer_timeout", "ttl", "object_reuse", NULL};
+static const char *const later_top_keys[] = {"checkpoints", "savepoint", "metrics", "functions", "schemas", NULL};
+static const char *const default_keys[] = {"parallelism",     "max_parallelism", "state",    "batch_rows",
+                                           "channel_batches", "overflow",        "chaining", "auto_watermark",
+                                           "wait_warning",    "restart",         "watchdog", NULL};
+static const char *const later_default_keys[] = {"buffer_timeout", "ttl", "object_reuse", NULL};
 
 static bool is_job_name(const char *name)
 {
@@ -72,6 +71,8 @@ static void read_default(struct weir__job *job, const char *key, const struct we
         read_period(job, key, value, "0 switches periodic watermarks off", &job->auto_watermark_ms);
     else if (strcmp(key, "wait_warning") == 0)
         read_period(job, key, value, "0 switches the warning off", &graph->wait_warning_ms);
+    else if (strcmp(key, "watchdog") == 0)
+        read_period(job, key, value, "0 switches the watchdog off", &graph->watchdog_ms);
 }
 
 static void read_defaults(struct weir__job *job, const struct weir_value *defaults)
@@ -201,6 +202,7 @@ static void compile(struct weir__job *job)
     read_defaults(job, weir_value_get(root, "defaults"));
     read_plugins(job, weir_value_get(root, "plugins"));
     read_checkpoint(job, weir_value_get(root, "checkpoint"));
+    weir__read_restart(job, weir_value_get(weir_value_get(root, "defaults"), "restart")); /* after `checkpoint` */
     build(job, weir__read_job_state(job, root));
 }
 

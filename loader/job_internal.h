@@ -1,6 +1,7 @@
 /* loader/job_internal.h - the compiler from a manifest to a stream graph, in pieces:
  *
  *   job.c          top level: name, defaults, plugins; runs the others
+ *   job_restart.c  `defaults.restart`
  *   job_read.c     reading values, and saying what is wrong with them
  *   job_nodes.c    nodes: ids, roles, `from`, order, cycles
  *   job_steps.c    the steps of a node, each a stream node; job_flow.c: how they are joined
@@ -109,6 +110,10 @@ void weir__say_at(struct weir__job *, const struct weir_value *at, const struct 
                   ...) WEIR_PRINTF(5, 6);
 /* A text that can only be an expression: "amount >= 100", "round(x)". */
 bool weir__is_expression(const char *text);
+
+/* ---- job_restart.c -------------------------------------------------------------------------------------------------- */
+
+void weir__read_restart(struct weir__job *, const struct weir_value *); /* NULL: not given; after `checkpoint` */
 
 /* ---- job_nodes.c ---------------------------------------------------------------------------------------------------- */
 

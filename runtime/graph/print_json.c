@@ -1,6 +1,7 @@
 /* graph/print_json.c - the graphs for programs. Keys are stable: more may come, none is renamed or removed.
  *
- * stream:    {"graph": "stream", "job", "chaining", "batch_rows", "channel_batches", "nodes": [NODE], "edges": [EDGE]}
+ * stream:    {"graph": "stream", "job", "chaining", "batch_rows", "channel_batches", "restart", "watchdog_ms",
+ *             "nodes": [NODE], "edges": [EDGE]}; restart: {"strategy", and what it is given}
  * job:       {"graph": "job", "job", "vertices": [VERTEX],
  *             "edges": [EDGE and "from_vertex", "to_vertex", "chained", "why_not"]}
  * execution: {"graph": "execution", "job", "slots": [{"index", "group", "subtasks": [index]}],
@@ -319,6 +320,34 @@ static void write_document(struct weir_text *text, json_t *root)
     json_decref(root);
 }
 
+static void set_attempts(json_t *to, uint32_t attempts)
+{
+    set(to, "attempts", attempts == WEIR_RESTART_UNLIMITED ? string("unlimited") : json_integer(attempts));
+}
+
+static json_t *restart_of(const struct weir_restart_config *c)
+{
+    static const char *const names[] = {"none", "fixed_delay", "failure_rate", "exponential"};
+    json_t *restart = json_object();
+    set(restart, "strategy", string(names[c->kind]));
+    if (c->kind == WEIR_RESTART_FIXED_DELAY) set_attempts(restart, c->attempts);
+    if (c->kind == WEIR_RESTART_FAILURE_RATE) {
+        set(restart, "failures", json_integer(c->failures));
+        set(restart, "interval_ms", json_integer(c->interval_ms));
+    }
+    if (c->kind == WEIR_RESTART_FIXED_DELAY || c->kind == WEIR_RESTART_FAILURE_RATE)
+        set(restart, "delay_ms", json_integer(c->delay_ms));
+    if (c->kind == WEIR_RESTART_EXPONENTIAL) {
+        set(restart, "initial_ms", json_integer(c->initial_ms));
+        set(restart, "max_ms", json_integer(c->max_ms));
+        set(restart, "multiplier", json_real(c->multiplier));
+        set(restart, "reset_after_ms", json_integer(c->reset_after_ms));
+        set(restart, "jitter", json_real(c->jitter));
+        set_attempts(restart, c->attempts);
+    }
+    return restart;
+}
+
 void weir__json_stream_graph(struct weir_text *text, const struct weir_stream_graph *graph)
 {
     json_t *root = document("stream", graph), *nodes = json_array(), *edges = json_array();
@@ -327,6 +356,8 @@ void weir__json_stream_graph(struct weir_text *text, const struct weir_stream_gr
     set(root, "chaining", json_boolean(graph->chaining));
     set(root, "batch_rows", json_integer(graph->batch_rows));
     set(root, "channel_batches", json_integer(graph->channel_batches));
+    set(root, "restart", restart_of(&graph->restart));
+    set(root, "watchdog_ms", json_integer(graph->watchdog_ms));
     set(root, "nodes", nodes);
     set(root, "edges", edges);
     write_document(text, root);

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 
 enum { DEFAULT_BATCH_ROWS = 1024, DEFAULT_CHANNEL_BATCHES = 16, DEFAULT_OVERFLOW_BYTES = 64 << 20 };
-enum { DEFAULT_WAIT_WARNING_MS = 60000 };
+enum { DEFAULT_WAIT_WARNING_MS = 60000, DEFAULT_WATCHDOG_MS = 60000 };
 enum { DEFAULT_MAX_PARALLELISM = 128 }; /* what A2 gives for parallelism 1; the loader sets it by the node's own */
 
 struct weir_stream_graph *weir_stream_graph_create(void)
@@ -18,6 +18,7 @@ struct weir_stream_graph *weir_stream_graph_create(void)
     graph->chaining = true;
     graph->batch_rows = DEFAULT_BATCH_ROWS;
     graph->wait_warning_ms = DEFAULT_WAIT_WARNING_MS;
+    graph->watchdog_ms = DEFAULT_WATCHDOG_MS;
     graph->checkpoint = (struct weir_checkpoint_config){.timeout_ms = 600000, .keep = 1, .max_concurrent = 1};
     graph->channel_batches = DEFAULT_CHANNEL_BATCHES;
     graph->overflow_bytes = DEFAULT_OVERFLOW_BYTES;

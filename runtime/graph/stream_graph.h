@@ -184,6 +184,25 @@ struct weir_checkpoint_config {
     bool delete_on_cancel, delete_on_failure;   /* else they stay when the job ends like that */
 };
 
+/* What becomes of a job that failed; the rules are in job/restart.h. */
+enum weir_restart_kind {
+    WEIR_RESTART_NONE = 0,
+    WEIR_RESTART_FIXED_DELAY,
+    WEIR_RESTART_FAILURE_RATE,
+    WEIR_RESTART_EXPONENTIAL
+};
+#define WEIR_RESTART_UNLIMITED     UINT32_MAX
+#define WEIR_RESTART_MOST_FAILURES 100
+struct weir_restart_config {
+    enum weir_restart_kind kind;
+    uint32_t attempts;                      /* FIXED_DELAY, EXPONENTIAL; or UNLIMITED */
+    uint32_t failures;                      /* FAILURE_RATE: so many are endured within the interval; 1 .. MOST_FAILURES */
+    int64_t interval_ms;                    /* FAILURE_RATE */
+    int64_t delay_ms;                       /* FIXED_DELAY, FAILURE_RATE */
+    int64_t initial_ms, max_ms, reset_after_ms; /* EXPONENTIAL, as are the next two */
+    double multiplier, jitter;              /* >= 1; 0 .. 1 */
+};
+
 struct weir_stream_graph {
     char *job, *base_dir;
     struct weir_stream_node **nodes; /* topological order */
@@ -197,6 +216,8 @@ struct weir_stream_graph {
     struct weir_checkpoint_config checkpoint;
     struct weir_state_config **states; /* that nodes point to */
     uint32_t n_states;
+    struct weir_restart_config restart;
+    int64_t watchdog_ms;         /* a callback that runs longer is a crash; 0: never */
     int64_t wait_warning_ms;     /* windows that wait longer for event time are told once; 0: never */
     uint64_t seed;               /* 0: from the machine */
 };

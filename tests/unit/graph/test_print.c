@@ -19,6 +19,7 @@ static struct weir_stream_graph *hot_pages(void)
 {
     struct weir_stream_graph *graph = weir_stream_graph_create();
     graph->job = weir_strdup("hot_pages");
+    graph->restart = (struct weir_restart_config){.kind = WEIR_RESTART_FIXED_DELAY, .attempts = 3, .delay_ms = 10000};
     fixture_node(graph, WEIR_NODE_SOURCE, "log", 4);
     fixture_node(graph, WEIR_NODE_SELECT, "pages", 4);
     fixture_node(graph, WEIR_NODE_WINDOW, "views", 4);
@@ -251,6 +252,10 @@ static void stream_graph_as_json(void)
     CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "graph")), "stream");
     CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "job")), "hot_pages");
     CU_ASSERT_TRUE(json_is_true(json_object_get(root, "chaining")));
+    char *restart = json_dumps(json_object_get(root, "restart"), JSON_COMPACT);
+    CU_ASSERT_STRING_EQUAL(restart, "{\"strategy\":\"fixed_delay\",\"attempts\":3,\"delay_ms\":10000}");
+    free(restart);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(root, "watchdog_ms")), 60000);
     CU_ASSERT_EQUAL(json_array_size(json_object_get(root, "nodes")), 6);
     CU_ASSERT_EQUAL(json_array_size(json_object_get(root, "edges")), 5);
     expect_item(

@@ -514,6 +514,53 @@ static void nothing_is_left_behind(void)
     done(NULL);
 }
 
+static struct weir_restart_config restart_of(const char *top)
+{
+    char text[512];
+    snprintf(text, sizeof text, "job: j\n%snodes:\n  - {id: in, source: clicks}\n  - {id: out, from: in, sink: print}\n",
+             top);
+    struct weir_stream_graph *g = compile(text, NULL);
+    struct weir_restart_config config = g->restart;
+    CU_ASSERT_EQUAL(g->watchdog_ms, strstr(top, "watchdog") ? 0 : 60000);
+    weir_stream_graph_destroy(g, weir_part_spec_destroy);
+    return config;
+}
+
+/* A8. */
+static void restart_has_the_defaults_of_the_sheet(void)
+{
+    struct weir_restart_config c = restart_of("");
+    CU_ASSERT_EQUAL(c.kind, WEIR_RESTART_NONE);
+    c = restart_of("checkpoint: {every: 1s, directory: c}\n");
+    CU_ASSERT_EQUAL(c.kind, WEIR_RESTART_EXPONENTIAL);
+    CU_ASSERT_EQUAL(c.attempts, WEIR_RESTART_UNLIMITED);
+    CU_ASSERT_EQUAL(c.initial_ms, 1000);
+    CU_ASSERT_EQUAL(c.max_ms, 60000);
+    CU_ASSERT_EQUAL(c.reset_after_ms, 3600000);
+    CU_ASSERT_EQUAL(c.multiplier, 1.5);
+    CU_ASSERT_EQUAL(c.jitter, 0.1);
+    c = restart_of("checkpoint: {every: 1s, directory: c}\ndefaults: {restart: none, watchdog: 0}\n");
+    CU_ASSERT_EQUAL(c.kind, WEIR_RESTART_NONE);
+    c = restart_of("defaults: {restart: fixed_delay}\n");
+    CU_ASSERT(c.kind == WEIR_RESTART_FIXED_DELAY && c.attempts == 1 && c.delay_ms == 1000);
+    c = restart_of("defaults: {restart: failure_rate}\n");
+    CU_ASSERT(c.kind == WEIR_RESTART_FAILURE_RATE && c.failures == 1 && c.interval_ms == 60000 && c.delay_ms == 1000);
+}
+
+static void restart_is_read(void)
+{
+    struct weir_restart_config c = restart_of("defaults: {restart: {fixed_delay: {attempts: unlimited, delay: 10s}}}\n");
+    CU_ASSERT(c.attempts == WEIR_RESTART_UNLIMITED && c.delay_ms == 10000);
+    c = restart_of("defaults: {restart: {fixed_delay: {attempts: 3}}}\n");
+    CU_ASSERT(c.attempts == 3 && c.delay_ms == 1000);
+    c = restart_of("defaults: {restart: {failure_rate: {failures: 5, interval: 5min, delay: 0}}}\n");
+    CU_ASSERT(c.failures == 5 && c.interval_ms == 300000 && c.delay_ms == 0);
+    c = restart_of("defaults: {restart: {exponential: {initial: 10ms, max: 2s, multiplier: 2, reset_after: 1min, jitter: 0, "
+                   "attempts: 7}}}\n");
+    CU_ASSERT(c.initial_ms == 10 && c.max_ms == 2000 && c.multiplier == 2 && c.reset_after_ms == 60000);
+    CU_ASSERT(c.jitter == 0 && c.attempts == 7);
+}
+
 WEIR_SUITE(job) = {
     {"defaults reach the graph", defaults_reach_the_graph},
     {"nodes stand in topological order", nodes_stand_in_topological_order},
@@ -535,6 +582,8 @@ WEIR_SUITE(job) = {
     {"precedence of parallelism", precedence_of_parallelism},
     {"a component that waits makes its node blocking", a_component_that_waits_makes_its_node_blocking},
     {"a source may do without a generator when it says so", a_source_may_do_without_a_generator_when_it_says_so},
+    {"restart has the defaults of the sheet", restart_has_the_defaults_of_the_sheet},
+    {"restart is read", restart_is_read},
     {"documents made by calls compile", documents_made_by_calls_compile},
     {"nothing is left behind", nothing_is_left_behind},
     {NULL, NULL}};
