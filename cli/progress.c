@@ -108,6 +108,10 @@ void weir_progress_show(struct weir_progress_view *v, struct weir_job *job)
     }
     struct weir_text t = {0};
     weir_progress_clear(v);
+    if (s.attempt != v->last.attempt || s.n_nodes != v->last.n_nodes) { /* everything is counted anew */
+        weir_job_status_free(&v->last);
+        v->last = (struct weir_job_status){.elapsed_ms = v->drawn_ms, .attempt = s.attempt};
+    }
     add_totals(&t, &s, &v->last);
     for (uint32_t i = 0; v->nodes && i < s.n_nodes; i++) {
         add_node(&t, &s.nodes[i], v->last.nodes ? &v->last.nodes[i] : NULL, s.elapsed_ms - v->last.elapsed_ms);
@@ -125,7 +129,7 @@ void weir_progress_show(struct weir_progress_view *v, struct weir_job *job)
 
 static const char *state_name(enum weir_job_state state)
 {
-    static const char *const names[] = {"created", "running", "finished", "stopped", "cancelled", "failed"};
+    static const char *const names[] = {"created", "running", "finished", "stopped", "cancelled", "failed", "restarting"};
     return names[state];
 }
 
@@ -191,8 +195,10 @@ static void print_json(struct weir_job *job, const struct weir_job_status *s, do
     weir_text_add_json(&t, weir_job_name(job));
     weir_text_add(&t,
                   ", \"state\": \"%s\", \"read\": %" PRIu64 ", \"written\": %" PRIu64 ", \"rejected\": %" PRIu64
-                  ", \"late\": %" PRIu64 ", \"elapsed_ms\": %" PRId64 ", \"records_per_second\": %.0f, \"nodes\": [",
-                  state_name(s->state), s->rows_read, s->rows_written, s->rows_rejected, s->rows_late, s->elapsed_ms, rate);
+                  ", \"late\": %" PRIu64 ", \"attempt\": %u, \"elapsed_ms\": %" PRId64
+                  ", \"records_per_second\": %.0f, \"nodes\": [",
+                  state_name(s->state), s->rows_read, s->rows_written, s->rows_rejected, s->rows_late, s->attempt,
+                  s->elapsed_ms, rate);
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         const struct weir_job_node_status *n = &s->nodes[i];
         weir_text_add(&t, "%s{\"id\": ", i ? ", " : "");

@@ -150,7 +150,8 @@ static void heed_interrupts(struct weir_job *job, struct watch *w)
     } else {
         if (w->args->explain_ms > 0) explain(job, w);
         if (!suspend(job, w)) {
-            fprintf(stderr, "weir: stopping: sources stop, sinks finish (again: at once)\n");
+            if (weir_job_state(job) == WEIR_JOB_RUNNING)
+                fprintf(stderr, "weir: stopping: sources stop, sinks finish (again: at once)\n");
             weir_job_stop(job);
         }
     }
@@ -195,6 +196,24 @@ static int outcome(struct weir_job *job, const struct watch *w, struct weir_life
     return state == WEIR_JOB_FAILED ? WEIR_EXIT_JOB : WEIR_EXIT_INTERRUPTED;
 }
 
+/* The job failed, and is to start again. */
+static void tell_restart(void *arg, struct weir_job *job, const struct weir_restart_info *info)
+{
+    struct watch *w = arg;
+    weir_progress_clear(&w->view);
+    fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), info->failure);
+    weir_say_restart(info);
+}
+
+/* A job that starts again starts its threads in here. */
+static bool wait_a_little(struct weir_job *job)
+{
+    weir_hold_interrupts(true);
+    bool over = weir_job_wait(job, LOOK_MS);
+    weir_hold_interrupts(false);
+    return over;
+}
+
 static int run(struct weir_job *job, const struct weir_job_args *args)
 {
     static struct weir_error_text error;
@@ -207,6 +226,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     }
     weir_supervised_in(weir_life_path(life));
     weir_hold_interrupts(true);
+    weir_job_on_restart(job, tell_restart, &w);
     const struct weir_start_options o = {.struct_size = sizeof o,
                                          .claim = args->claim,
                                          .allow_non_restored = args->non_restored,
@@ -221,7 +241,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     }
     weir_life_open(life, job);
     weir_progress_init(&w.view, args->quiet);
-    while (!weir_job_wait(job, LOOK_MS)) {
+    while (!wait_a_little(job)) {
         heed_interrupts(job, &w);
         heed_savepoint(&w);
         heed_questions(job, &w);

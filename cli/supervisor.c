@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -124,6 +125,21 @@ bool weir_supervised_child(void)
 void weir_supervised_in(const char *home)
 {
     if (report && home) leave_word(report->home, sizeof report->home, home);
+}
+
+void weir_say_restart(const struct weir_restart_info *info)
+{
+    struct weir_text t = {0};
+    weir_text_add(&t, "weir: restarting in ");
+    weir_text_add_duration(&t, info->delay_ms);
+    if (info->checkpoint > 0)
+        weir_text_add(&t, " from checkpoint %" PRId64, info->checkpoint);
+    else
+        weir_text_add(&t, " from where it began");
+    weir_text_add(&t, ", attempt %u", info->attempt);
+    if (info->most > 0) weir_text_add(&t, " of %u", info->most);
+    fprintf(stderr, "%s\n", weir_text_get(&t));
+    weir_text_finish(&t);
 }
 
 void weir_hold_interrupts(bool held)

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "embed/weir.h"
+
 /* Supervisor: starts this program again as a child with the same arguments, waits, and returns the exit code. */
 int weir_supervise(int argc, char **argv);
 
@@ -17,6 +19,8 @@ bool weir_supervised_child(void);
 void weir_supervised_in(const char *home); /* where the job's record is (cli/home.h); NULL: nowhere */
 /* Held while threads are started, so that they never take an interrupt and the main thread does. */
 void weir_hold_interrupts(bool held);
+/* "restarting in 10s from checkpoint 41, attempt 2 of 3", on standard error. */
+void weir_say_restart(const struct weir_restart_info *);
 int weir_interrupts(void);   /* how often the child was asked to stop: SIGINT, SIGTERM */
 int weir_terminations(void); /* of those: SIGTERM */
 int weir_questions(void);    /* how often it was asked where event time stands: SIGUSR1 */

@@ -13,6 +13,7 @@ weir_status weir_job_create(struct weir_runtime *runtime, const char *name, cons
 {
     struct weir_job *j = weir_alloc(sizeof *j);
     (void)error;
+    j->lock = (struct weir_lock)WEIR_LOCK_INIT;
     j->runtime = runtime;
     j->document = weir_document_create(name, base_dir ? base_dir : ".");
     j->root = weir_document_mapping(j->document, NULL);
@@ -64,7 +65,7 @@ static weir_status set(struct weir_job *job, struct weir_value *mapping, const c
                        const char *origin)
 {
     const char *last;
-    struct weir_value *at = job->run ? NULL : walk(job->document, mapping, path, origin, &last);
+    struct weir_value *at = job->started ? NULL : walk(job->document, mapping, path, origin, &last);
     if (!at || *last == '\0') return WEIR_E_CONFIG;
     changed(job);
     weir_document_put(job->document, at, last, weir_document_scalar(job->document, text, origin));
@@ -78,7 +79,7 @@ weir_status weir_job_set(struct weir_job *job, const char *path, const char *val
 
 struct weir_node *weir_job_add_node(struct weir_job *job, const char *id)
 {
-    if (!job->nodes || job->run) return NULL;
+    if (!job->nodes || job->started) return NULL;
     changed(job);
     struct weir_node *node = weir_alloc(sizeof *node);
     node->job = job;
@@ -100,7 +101,7 @@ weir_status weir_node_append(struct weir_node *node, const char *path, const cha
 {
     struct weir_document *d = node->job->document;
     const char *last;
-    struct weir_value *at = node->job->run ? NULL : walk(d, node->mapping, path, node->origin, &last);
+    struct weir_value *at = node->job->started ? NULL : walk(d, node->mapping, path, node->origin, &last);
     if (!at || *last == '\0') return WEIR_E_CONFIG;
     struct weir_value *list = value_at(at, last);
     if (!list) {

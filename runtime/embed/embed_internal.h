@@ -2,9 +2,11 @@
 #ifndef WEIR_EMBED_EMBED_INTERNAL_H
 #define WEIR_EMBED_EMBED_INTERNAL_H
 
+#include "base/lock.h"
 #include "embed/config.h"
 #include "embed/weir.h"
 #include "graph/stream_graph.h"
+#include "job/restart.h"
 #include "job/run.h"
 #include "loader/document.h"
 #include "loader/part.h"
@@ -23,16 +25,63 @@ struct weir_node {
     struct weir_node *next;
 };
 
+/* Failing and going on (recovery.c). Written by the job's thread; what others read too, under the job's lock. */
+struct weir__recovery {
+    struct weir_restart strategy;
+    int64_t first_checkpoint; /* the newest in the job's directory when it began: only newer ones are its own */
+    bool known;               /* the two above are set */
+    uint32_t attempt;         /* 0: the first; under the lock */
+    bool waiting;             /* it failed and starts again, due_ns on the monotonic clock; under the lock */
+    bool for_good;            /* it failed and does not start again; under the lock */
+    bool over;                /* with `ended_as`, without a run; under the lock */
+    enum weir_job_state ended_as;
+    int64_t due_ns;
+    struct weir_error failure; /* over, or waiting */
+    char why[128];             /* for_good: why it does not start again; "": there is nothing to say */
+    weir_job_restart_visit *visit;
+    void *arg;
+};
+
+enum { WEIR__ASKED_STOP = 1, WEIR__ASKED_CANCEL = 2 };
+
 struct weir_job {
     struct weir_runtime *runtime;
     struct weir_document *document;
     uint32_t parallelism; /* -p; 0: not given */
     bool json;
     struct weir_stream_graph *graph; /* NULL: not checked, or changed since */
-    struct weir_run *run;            /* NULL: not started */
+    struct weir_lock lock;           /* run, users, and what of `recovery` says so */
+    struct weir_run *run;            /* NULL: not started, or between two attempts; replaced by the job's thread alone */
+    uint32_t users;                  /* who look at the run just now */
+    bool started;
+    char *from;                      /* what it began from; "": the newest checkpoint; NULL: the start */
+    struct weir_start_options begin; /* how else it began */
+    _Atomic int64_t started_ns;      /* the first attempt of this process */
+    int64_t run_started_ns;          /* this one */
+    _Atomic uint32_t asked;          /* WEIR__ASKED_... */
+    struct weir_parker waiter;
+    struct weir__recovery recovery;
     struct weir_value *root, *nodes; /* of a document made by calls */
     struct weir_node *node_list;
 };
+
+/* For any thread: the run, which stays until it is given back; NULL (nothing to give back): there is none. */
+struct weir_run *weir__job_look(struct weir_job *);
+void weir__job_looked(struct weir_job *);
+/* The job's thread: ends the run, once nobody looks at it any more. */
+void weir__job_drop_run(struct weir_job *);
+/* Deploys and starts an attempt. On failure there may be a run, which has failed. */
+WEIR_CHECKED weir_status weir__job_launch(struct weir_job *, struct weir_error *);
+
+/* recovery.c: reads what it needs of the job, once. */
+void weir__recovery_begin(struct weir_job *);
+/* The newest checkpoint that an attempt of this job wrote; NULL: there is none. The caller frees. */
+WEIR_CHECKED weir_status weir__recovery_newest(const struct weir_job *, char **path, int64_t *checkpoint,
+                                               struct weir_error *);
+/* The job failed, while it was launched or later. True: it starts again; the run is gone, and `waiting` is set. */
+bool weir__recovery_failed(struct weir_job *, const struct weir_error *, bool launching);
+/* Waits, and launches. False: until_ns came first. */
+bool weir__recovery_wait(struct weir_job *, int64_t until_ns);
 
 /* A struct of options, whose first member is its size. */
 struct weir__options_shape {

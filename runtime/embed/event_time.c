@@ -65,9 +65,11 @@ static void fill_node(const struct weir_event_times *times, uint32_t i, struct w
 
 struct weir_event_time *weir_job_event_time(struct weir_job *job)
 {
-    if (!job->run) return NULL;
+    struct weir_run *run = weir__job_look(job);
+    if (!run) return NULL;
     struct answer *a = weir_alloc(sizeof *a);
-    weir_event_times_take(job->run, &a->times);
+    weir_event_times_take(run, &a->times);
+    weir__job_looked(job);
     uint32_t n = a->times.n, n_inputs = count_parts(&a->times), at = 0;
     a->nodes = weir_alloc_array(n + 1, sizeof *a->nodes);
     a->node_list = weir_alloc_array(n + 1, sizeof *a->node_list);

@@ -1,4 +1,5 @@
 /* job.c - loading, checking, planning and running a job. One thread, but for stop, cancel, state and status. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -58,6 +59,7 @@ static weir_status load(struct weir_runtime *runtime, const char *path, const st
                         struct weir_job **to, struct weir_error_text *error)
 {
     struct weir_job *job = weir_alloc(sizeof *job);
+    job->lock = (struct weir_lock)WEIR_LOCK_INIT;
     struct weir_problems problems = {0};
     struct weir_assignment *sets = assignments(o->sets, o->n_sets), *overrides = assignments(o->overrides, o->n_overrides);
     *to = NULL;
@@ -176,7 +178,8 @@ static weir_status find_newest(const struct weir_job *job, char **path, bool *ow
 }
 
 /* What the job goes on from. A drained savepoint is whole, but windows that it had fired begin anew. */
-static weir_status read_saved(struct weir_job *job, const char *path, struct weir_saved *saved, struct weir_error *error)
+static weir_status read_saved(const struct weir_job *job, const char *path, struct weir_saved *saved,
+                              struct weir_error *error)
 {
     weir_status s = weir_saved_read(job->runtime->platform, path, saved, error);
     if (s == WEIR_OK && saved->kind == WEIR_SAVED_DRAINED)
@@ -185,39 +188,76 @@ static weir_status read_saved(struct weir_job *job, const char *path, struct wei
     return s;
 }
 
-static weir_status deploy(struct weir_job *job, const struct weir_start_options *start, struct weir_error *error)
+/* A job that starts again does so from the newest checkpoint that it wrote; until there is one, from where it began. */
+static weir_status find_origin(const struct weir_job *job, char **path, bool *own, struct weir_error *error)
+{
+    int64_t number;
+    *path = NULL;
+    *own = true;
+    weir_status s = job->recovery.attempt > 0 ? weir__recovery_newest(job, path, &number, error) : WEIR_OK;
+    if (s != WEIR_OK || *path) return s;
+    *own = false;
+    if (job->from && *job->from) *path = weir_strdup(job->from);
+    return job->from && !*path ? find_newest(job, path, own, error) : WEIR_OK;
+}
+
+static weir_status deploy(const struct weir_job *job, struct weir_run **run, struct weir_error *error)
 {
     struct weir_saved saved = {0};
-    char *path = start->from && *start->from ? weir_strdup(start->from) : NULL;
-    bool own = false;
-    weir_status s = start->from && !path ? find_newest(job, &path, &own, error) : WEIR_OK;
+    char *path;
+    bool own;
+    weir_status s = find_origin(job, &path, &own, error);
     if (s == WEIR_OK && path) s = read_saved(job, path, &saved, error);
     struct weir_deploy_options o = {.platform = job->runtime->platform,
                                     .registry = job->runtime->registry,
                                     .graph = job->graph,
+                                    .attempt = job->recovery.attempt,
                                     .restore = path ? &saved : NULL,
                                     .restored_from = path,
-                                    .claim = own || start->claim,
-                                    .allow_non_restored = start->allow_non_restored,
-                                    .fresh = start->fresh};
-    if (s == WEIR_OK) s = weir_run_deploy(&o, &job->run, error);
+                                    .claim = own || job->begin.claim,
+                                    .allow_non_restored = job->begin.allow_non_restored,
+                                    .fresh = job->begin.fresh};
+    if (s == WEIR_OK) s = weir_run_deploy(&o, run, error);
     weir_saved_finish(&saved);
     weir_free(path);
     return s;
 }
 
+weir_status weir__job_launch(struct weir_job *job, struct weir_error *error)
+{
+    struct weir_run *run = NULL;
+    weir_status s = deploy(job, &run, error);
+    if (s != WEIR_OK) return s;
+    job->run_started_ns = job->runtime->platform->monotonic_ns(job->runtime->platform->self);
+    weir_lock_take(&job->lock);
+    job->run = run;
+    job->recovery.waiting = false;
+    weir_lock_leave(&job->lock);
+    uint32_t asked = atomic_load(&job->asked); /* whoever asks from now on finds the run */
+    if (asked & WEIR__ASKED_STOP) weir_run_stop(run);
+    if (asked & WEIR__ASKED_CANCEL) weir_run_cancel(run);
+    return weir_run_start(run, error);
+}
+
 static weir_status start(struct weir_job *job, const struct weir_start_options *o, struct weir_error_text *error)
 {
     struct weir_error e = {0};
-    if (job->run) {
+    if (job->started) {
         weir_error_set(&e, WEIR_E_CONFIG, "the job was started before; make a new one to run it again");
         return weir__report(WEIR_E_CONFIG, &e, error);
     }
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
     s = check_slots(job, &e);
-    if (s == WEIR_OK) s = deploy(job, o, &e);
-    if (s == WEIR_OK) s = weir_run_start(job->run, &e);
+    if (s != WEIR_OK) return weir__report(s, &e, error);
+    weir_free(job->from);
+    job->from = weir_strdup(o->from);
+    job->begin = *o;
+    job->started_ns = job->runtime->platform->monotonic_ns(job->runtime->platform->self);
+    weir__recovery_begin(job);
+    s = weir__job_launch(job, &e);
+    if (s != WEIR_OK && job->recovery.attempt > 0 && weir__recovery_failed(job, &e, true)) s = WEIR_OK;
+    job->started = job->run || job->recovery.waiting;
     return weir__report(s, &e, error);
 }
 
@@ -247,19 +287,50 @@ weir_status weir_job_start_with(struct weir_job *job, const struct weir_start_op
     return s == WEIR_OK ? start(job, &own, error) : weir__report(s, &e, error);
 }
 
+/* Between two attempts there is no run to be asked: the wait for the next one ends. */
+static void ask(struct weir_job *job, uint32_t what, void (*of_run)(struct weir_run *))
+{
+    atomic_fetch_or(&job->asked, what);
+    struct weir_run *run = weir__job_look(job);
+    if (run) {
+        of_run(run);
+        weir__job_looked(job);
+    } else {
+        job->runtime->platform->unpark(job->runtime->platform->self, &job->waiter);
+    }
+}
+
 void weir_job_stop(struct weir_job *job)
 {
-    if (job->run) weir_run_stop(job->run);
+    ask(job, WEIR__ASKED_STOP, weir_run_stop);
 }
 
 void weir_job_cancel(struct weir_job *job)
 {
-    if (job->run) weir_run_cancel(job->run);
+    ask(job, WEIR__ASKED_CANCEL, weir_run_cancel);
+}
+
+static bool wait_for_run(struct weir_job *job, int64_t until_ns)
+{
+    const struct weir_platform *p = job->runtime->platform;
+    int64_t left = until_ns == INT64_MAX ? -1 : (until_ns - p->monotonic_ns(p->self) + 999999) / 1000000;
+    return weir_run_wait(job->run, until_ns == INT64_MAX || left > 0 ? left : 0);
 }
 
 bool weir_job_wait(struct weir_job *job, int64_t timeout_ms)
 {
-    return !job->run || weir_run_wait(job->run, timeout_ms);
+    const struct weir_platform *p = job->runtime->platform;
+    int64_t until = timeout_ms < 0 ? INT64_MAX : p->monotonic_ns(p->self) + timeout_ms * 1000000;
+    while (job->run || job->recovery.waiting) {
+        if (job->recovery.waiting) {
+            if (!weir__recovery_wait(job, until)) return false;
+            continue;
+        }
+        if (!wait_for_run(job, until)) return false;
+        if (weir_run_state(job->run) != WEIR_RUN_FAILED) return true;
+        if (job->recovery.for_good || !weir__recovery_failed(job, weir_run_failure(job->run), false)) return true;
+    }
+    return true;
 }
 
 static enum weir_job_state state_of(enum weir_run_state state)
@@ -275,15 +346,36 @@ static enum weir_job_state state_of(enum weir_run_state state)
     return WEIR_JOB_FAILED;
 }
 
+/* Under the lock. A failure that nobody has judged yet may not be the end. */
+static enum weir_job_state state_now(const struct weir_job *job)
+{
+    const struct weir__recovery *r = &job->recovery;
+    if (r->over) return r->ended_as;
+    if (r->waiting) return WEIR_JOB_RESTARTING;
+    if (!job->run) return WEIR_JOB_CREATED;
+    enum weir_job_state state = state_of(weir_run_state(job->run));
+    bool judged = r->for_good || r->strategy.config.kind == WEIR_RESTART_NONE;
+    return state == WEIR_JOB_FAILED && !judged ? WEIR_JOB_RESTARTING : state;
+}
+
 enum weir_job_state weir_job_state(const struct weir_job *job)
 {
-    return job->run ? state_of(weir_run_state(job->run)) : WEIR_JOB_CREATED;
+    struct weir_lock *lock = (struct weir_lock *)(uintptr_t)&job->lock; /* of a job that its caller may well change */
+    weir_lock_take(lock);
+    enum weir_job_state state = state_now(job);
+    weir_lock_leave(lock);
+    return state;
 }
 
 weir_status weir_job_failure(const struct weir_job *job, struct weir_error_text *error)
 {
-    const struct weir_error *e = job->run ? weir_run_failure(job->run) : NULL;
-    return weir__report(e ? e->status : WEIR_OK, e, error);
+    const struct weir__recovery *r = &job->recovery;
+    const struct weir_error *e = r->over && r->ended_as == WEIR_JOB_FAILED ? &r->failure : NULL;
+    if (job->run) e = weir_run_failure(job->run);
+    weir_status s = weir__report(e ? e->status : WEIR_OK, e, error);
+    size_t used = strlen(error->text);
+    if (e && *r->why) snprintf(error->text + used, sizeof error->text - used, "\n  It does not start again: %s.", r->why);
+    return s;
 }
 
 void weir_job_destroy(struct weir_job *job)
@@ -291,6 +383,7 @@ void weir_job_destroy(struct weir_job *job)
     if (!job) return;
     if (job->run) weir_run_give_up(job->run);
     weir_run_destroy(job->run);
+    weir_free(job->from);
     weir_stream_graph_destroy(job->graph, weir_part_spec_destroy);
     while (job->node_list) {
         struct weir_node *next = job->node_list->next;
@@ -309,15 +402,31 @@ static uint32_t kind_of(enum weir_node_kind kind)
     return kind == WEIR_NODE_SOURCE ? 1 : kind == WEIR_NODE_SINK ? 3 : 2;
 }
 
+static uint32_t attempt_of(struct weir_job *job)
+{
+    weir_lock_take(&job->lock);
+    uint32_t attempt = job->recovery.attempt;
+    weir_lock_leave(&job->lock);
+    return attempt;
+}
+
 void weir_job_status(struct weir_job *job, struct weir_job_status *to)
 {
-    *to = (struct weir_job_status){.state = weir_job_state(job)};
-    if (!job->run) return;
+    const struct weir_platform *p = job->runtime->platform;
     struct weir_run_status s;
-    weir_run_status_take(job->run, &s);
-    *to = (struct weir_job_status){.state = state_of(s.state),
+    struct weir_run *run = weir__job_look(job);
+    *to = (struct weir_job_status){.state = weir_job_state(job), .attempt = attempt_of(job)};
+    if (!run) {
+        if (job->started_ns) to->elapsed_ms = (p->monotonic_ns(p->self) - job->started_ns) / 1000000;
+        return;
+    }
+    weir_run_status_take(run, &s);
+    int64_t before_ms = (job->run_started_ns - job->started_ns) / 1000000; /* earlier attempts */
+    weir__job_looked(job);
+    *to = (struct weir_job_status){.state = to->state,
+                                   .attempt = to->attempt,
                                    .n_nodes = s.n_nodes,
-                                   .elapsed_ms = s.elapsed_ms,
+                                   .elapsed_ms = before_ms + s.elapsed_ms,
                                    .rows_read = s.rows_read,
                                    .rows_written = s.rows_written,
                                    .rows_rejected = s.rows_rejected,
@@ -384,7 +493,10 @@ static void tell_metric(void *arg, const char *node, bool built_in, const struct
 void weir_job_metrics(struct weir_job *job, bool by_subtask, weir_job_metric_visit *visit, void *arg)
 {
     struct metric_visit to = {visit, arg};
-    if (job->run) weir_run_metrics(job->run, by_subtask, tell_metric, &to);
+    struct weir_run *run = weir__job_look(job);
+    if (!run) return;
+    weir_run_metrics(run, by_subtask, tell_metric, &to);
+    weir__job_looked(job);
 }
 
 uint64_t weir_job_metric_quantile(const struct weir_job_metric *m, double q)

@@ -14,11 +14,15 @@ static weir_status begin(struct weir_job *job, const struct weir_savepoint_optio
                          struct weir_error *error)
 {
     struct weir_saving *saving;
-    if (!job->run) return weir_error_set(error, WEIR_E_CONFIG, "there is no savepoint: the job was not started");
     if (o->after > WEIR_AFTER_DRAIN)
         return weir_error_set(error, WEIR_E_CONFIG, "weir_savepoint_options.after is %u, and there is no such thing",
                               o->after);
-    weir_status s = weir_run_savepoint(job->run, o->directory, (enum weir_saving_then)o->after, &saving, error);
+    struct weir_run *run = weir__job_look(job);
+    if (!run)
+        return weir_error_set(error, WEIR_E_CONFIG, "there is no savepoint: the job %s",
+                              job->started_ns ? "failed, and has not started again yet" : "was not started");
+    weir_status s = weir_run_savepoint(run, o->directory, (enum weir_saving_then)o->after, &saving, error);
+    weir__job_looked(job);
     if (s != WEIR_OK) return s;
     *to = weir_alloc(sizeof **to);
     (*to)->saving = saving;

@@ -116,7 +116,8 @@ enum weir_job_state {
     WEIR_JOB_FINISHED = 2, /* all input was read, all results are out */
     WEIR_JOB_STOPPED = 3,  /* stopped in order before the end of input */
     WEIR_JOB_CANCELLED = 4,
-    WEIR_JOB_FAILED = 5
+    WEIR_JOB_FAILED = 5,
+    WEIR_JOB_RESTARTING = 6 /* failed, and weir_job_wait starts it again when its time has come */
 };
 WEIR_API weir_status weir_job_start(struct weir_job *, struct weir_error_text *); /* checks first if need be; once per job */
 /* The same, from the start although its directory holds checkpoints, which weir_job_start refuses. */
@@ -136,9 +137,11 @@ struct weir_start_options { /* struct_size = sizeof; the rest may be zero */
 WEIR_API weir_status weir_job_start_with(struct weir_job *, const struct weir_start_options *, struct weir_error_text *);
 WEIR_API void weir_job_stop(struct weir_job *);   /* sources stop, what is in flight arrives, sinks finish */
 WEIR_API void weir_job_cancel(struct weir_job *); /* at once */
+/* A job that failed is started again in here, as its restart strategy says (defaults.restart). */
 WEIR_API bool weir_job_wait(struct weir_job *, int64_t timeout_ms); /* < 0: no limit; false: time is up */
 WEIR_API enum weir_job_state weir_job_state(const struct weir_job *);
-WEIR_API weir_status weir_job_failure(const struct weir_job *, struct weir_error_text *); /* WEIR_OK unless FAILED */
+/* WEIR_OK unless FAILED. Not while another thread is in weir_job_wait. */
+WEIR_API weir_status weir_job_failure(const struct weir_job *, struct weir_error_text *);
 WEIR_API void weir_job_destroy(struct weir_job *); /* cancels first if it runs; NULL is fine */
 
 /* ---- savepoints -------------------------------------------------------------------------------------------------- */
@@ -171,6 +174,37 @@ WEIR_API weir_status weir_job_stop_with_savepoint(struct weir_job *, const char 
 /* Whether weir_savepoint_begin has a directory without being given one. */
 WEIR_API bool weir_job_keeps_savepoints(const struct weir_job *);
 
+/* ---- failing and going on ---------------------------------------------------------------------------------------- */
+
+/* What becomes of a job that failed. Given by reference: later versions append. */
+struct weir_restart_info {
+    uint32_t struct_size;
+    uint32_t again;      /* 1: it starts again; 0: it failed for good */
+    uint32_t attempt;    /* which restart it is, or would have been: 1 is the first */
+    uint32_t most;       /* how many there may be; 0: no limit */
+    int64_t delay_ms;    /* from now */
+    int64_t checkpoint;  /* number of the one it goes on from; 0: from where the job began */
+    const char *failure; /* in words, valid during the call; NULL: its process died */
+    const char *why;     /* again is 0: why not, in words; valid during the call */
+};
+typedef void weir_job_restart_visit(void *arg, struct weir_job *, const struct weir_restart_info *);
+/* Called by weir_job_wait whenever the job failed and is to start again; visit NULL: nobody is. Not for the last failure. */
+WEIR_API void weir_job_on_restart(struct weir_job *, weir_job_restart_visit *, void *arg);
+
+/* For a program that runs the job in another process, and starts that again when it dies: what the next process, and the
+ * program itself, must know. Opaque; for the same version of libweir, until the machine starts anew. Zeroed is empty. */
+struct weir_recovery {
+    uint32_t struct_size, reserved;
+    uint64_t opaque[768];
+};
+/* In the process that runs the job: before it is started, and again whenever weir_job_on_restart's function is called. */
+WEIR_API void weir_job_recovery(struct weir_job *, struct weir_recovery *);
+/* In the next one, before the job is started as it was the first time: it goes on. */
+WEIR_API weir_status weir_job_recover(struct weir_job *, const struct weir_recovery *, struct weir_error_text *);
+/* In the program that saw the process die: counts the failure and says what is to be done; *info is valid until the
+ * recovery changes. */
+WEIR_API weir_status weir_recovery_died(struct weir_recovery *, struct weir_restart_info *, struct weir_error_text *);
+
 /* ---- status ------------------------------------------------------------------------------------------------------ */
 
 struct weir_job_node_status {
@@ -184,8 +218,9 @@ struct weir_job_status {
     enum weir_job_state state;
     uint32_t n_nodes;
     int64_t elapsed_ms;
-    uint64_t rows_read, rows_written, rows_rejected, rows_late;
-    struct weir_job_node_status *nodes; /* freed by weir_job_status_free */
+    uint64_t rows_read, rows_written, rows_rejected, rows_late; /* of this attempt, as all counts */
+    struct weir_job_node_status *nodes; /* freed by weir_job_status_free; none between two attempts */
+    uint32_t attempt;                   /* how often it was started again */
 };
 WEIR_API void weir_job_status(struct weir_job *, struct weir_job_status *);
 WEIR_API void weir_job_status_free(struct weir_job_status *);
@@ -235,7 +270,7 @@ enum weir_job_metric_kind { WEIR_JOB_COUNTER = 1, WEIR_JOB_GAUGE = 2, WEIR_JOB_H
 /* One metric of one node: what its components count (weir/metrics.h), or what the runtime counts for every node. */
 struct weir_job_metric {
     uint32_t struct_size, kind; /* enum weir_job_metric_kind */
-    const char *node, *name;    /* valid as long as the job, as unit and doc */
+    const char *node, *name;    /* valid during the call, as unit and doc */
     const char *unit, *doc;     /* "" where there is none */
     uint32_t subtask;           /* WEIR_JOB_ALL_SUBTASKS: all of them together */
     uint32_t built_in;          /* 1: the runtime's: rows_in, rows_out, late, busy_ns ... */

@@ -331,15 +331,19 @@ WEIR_PROCESS(fails, .id = "fails", .doc = "goes wrong at one record", .in = "n:i
              WEIR_OPTIONS(fails_options));
 
 typedef struct fails_at {
-    int64_t at;
+    int64_t at, attempts;
 } fails_at;
 static weir_status fails_at_row(fails_at *me, weir_ctx *cx, weir_row in)
 {
     int64_t n = weir_i64(in, 0);
-    return n == me->at ? weir_fail(cx, WEIR_E_DATA, "expected anything but %lld", (long long)n)
-                       : weir_emit(cx, 0, weir_time(in));
+    return n == me->at && weir_about(cx)->attempt < me->attempts
+               ? weir_fail(cx, WEIR_E_DATA, "expected anything but %lld", (long long)n)
+               : weir_emit(cx, 0, weir_time(in));
 }
-static const weir_option fails_at_options[] = {WEIR_OPTION(fails_at, at, .doc = "the n that it cannot take")};
+static const weir_option fails_at_options[] = {
+    WEIR_OPTION(fails_at, at, .doc = "the n that it cannot take"),
+    WEIR_OPTION(fails_at, attempts, .def = "1000000", .doc = "in how many attempts, from the first on"),
+};
 WEIR_PROCESS(fails_at, .id = "fails_at", .doc = "passes rows on until it goes wrong", .in = "n:i64", .out = "*",
              WEIR_OPTIONS(fails_at_options));
 
