@@ -300,8 +300,6 @@ void weir__leave_join(struct weir__job *, struct weir__flow *);
 void weir__read_async(struct weir__job *, const struct weir__job_node *, struct weir_async_config *);
 void weir__refuse_async_keys(struct weir__job *, const struct weir__job_node *); /* of a node without async */
 void weir__flow_finish(struct weir__flow *);
-/* What window_op.c's fast path does not do; reads assigner, trigger and evictor. */
-bool weir__is_general_window(const struct weir_value *window);
 /* After the function is known too. */
 void weir__check_window_parts(struct weir__job *, const struct weir_value *window, const struct weir_window_config *);
 void weir__read_window_parts(struct weir__job *, struct weir__flow *, const struct weir_value *window,

@@ -10,68 +10,6 @@
 
 /* ---- the window ----------------------------------------------------------------------------------------------------- */
 
-static bool read_part(struct weir__job *job, const struct weir_value *of, const char *key, bool required, int64_t *ms)
-{
-    const struct weir_value *value = weir_value_get(of, key);
-    if (value) return weir__read_duration(job, value, key, ms);
-    if (required) weir__say(job, of, NULL, "the window has no '%s'", key);
-    return !required;
-}
-
-static bool check_positive(struct weir__job *job, const struct weir_value *at, const char *what, int64_t ms)
-{
-    if (ms > 0) return true;
-    weir__say(job, at, NULL, "the %s of a window must be more than 0", what);
-    return false;
-}
-
-static const struct weir_value *member_or(const struct weir_value *of, const char *key)
-{
-    const struct weir_value *value = weir_value_get(of, key);
-    return value ? value : of;
-}
-
-/* {size, slide, offset}, or the size alone for a tumbling window. */
-static void read_shape(struct weir__job *job, const struct weir_value *value, struct weir_window_config *to)
-{
-    static const char *const tumbling_keys[] = {"size", "offset", NULL}, *const sliding_keys[] = {"size", "slide", "offset",
-                                                                                                  NULL};
-    bool tumbling = to->kind == WEIR_WINDOW_TUMBLING;
-    bool ok = true;
-    if (tumbling && value->kind == WEIR_VALUE_SCALAR) {
-        ok = weir__read_duration(job, value, "tumbling", &to->size_ms);
-    } else {
-        if (!weir__is_mapping(job, value, tumbling ? "a size, or {size: 1h, offset: 0s}" : "{size: 1h, slide: 10min}"))
-            return;
-        weir__check_keys(job, value, tumbling ? tumbling_keys : sliding_keys, NULL);
-        ok = read_part(job, value, "size", true, &to->size_ms);
-        if (!tumbling) ok &= read_part(job, value, "slide", true, &to->slide_ms);
-        ok &= read_part(job, value, "offset", false, &to->offset_ms);
-    }
-    if (!ok || !check_positive(job, member_or(value, "size"), "size", to->size_ms)) return;
-    if (tumbling)
-        to->slide_ms = to->size_ms;
-    else if (!check_positive(job, member_or(value, "slide"), "slide", to->slide_ms))
-        return;
-    if (to->offset_ms <= -to->slide_ms || to->offset_ms >= to->slide_ms)
-        weir__say(job, member_or(value, "offset"), NULL, "the offset of a window must be less than its %s, either way",
-                  tumbling ? "size" : "slide");
-}
-
-static void read_kind(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
-{
-    const struct weir_value *tumbling = weir_value_get(window, "tumbling"), *sliding = weir_value_get(window, "sliding");
-    if (tumbling && sliding) {
-        weir__say(job, weir_value_key(window, "sliding"), NULL, "a window is tumbling or sliding, not both");
-    } else if (tumbling || sliding) {
-        to->kind = tumbling ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING;
-        read_shape(job, tumbling ? tumbling : sliding, to);
-    } else {
-        weir__say(job, window, weir_strdup("window: {tumbling: 1h}, or window: {sliding: {size: 1h, slide: 10min}}"),
-                  "it is not said which kind of window");
-    }
-}
-
 static void read_lateness(struct weir__job *job, const struct weir_value *window, struct weir_window_config *to)
 {
     static const char *const lates[] = {"side_output", "drop", NULL};
@@ -84,7 +22,7 @@ static void read_lateness(struct weir__job *job, const struct weir_value *window
 /* TRAP: windows of the clock and global ones have no lateness. Who asks for it would wait for records that never come. */
 static void check_lateness(struct weir__job *job, const struct weir_value *window, const struct weir_window_config *to)
 {
-    if (to->kind != WEIR_WINDOW_GENERAL || !to->assigner || weir__is_event_window(to)) return;
+    if (!to->assigner || weir__is_event_window(to)) return;
     bool clock = to->assigner->info->flags & WEIR_CLOCK_WINDOWS;
     const char *why = clock ? "windows of the clock end when the clock says so, and no record comes too late for them"
                             : "these windows never end, and no record comes too late for them";
@@ -105,10 +43,7 @@ static void read_window(struct weir__job *job, struct weir__flow *flow, const st
     static const char *const later[] = {"cumulative", NULL};
     if (!weir__is_mapping(job, window, "a window such as {tumbling: 1h}")) return;
     weir__check_keys(job, window, keys, later);
-    if (weir__is_general_window(window) || to->reducer)
-        weir__read_window_parts(job, flow, window, to);
-    else
-        read_kind(job, window, to);
+    weir__read_window_parts(job, flow, window, to);
     read_lateness(job, window, to);
     check_lateness(job, window, to);
 }
@@ -326,19 +261,26 @@ static void read_aggregates(struct aggregates *a, const struct weir_value *aggre
         read_aggregate(a, aggregate->pairs[i].key, aggregate->pairs[i].value, &a->window->aggregates[i]);
 }
 
+static void add_option(struct weir_text *title, const char *before, const struct weir_part_spec *part, const char *name)
+{
+    for (uint32_t i = 0; i < part->info->n_options; i++) {
+        const struct weir_option_info *option = &part->info->options[i];
+        if (strcmp(option->name, name) != 0 || option->type != WEIR_OPT_DURATION) continue;
+        weir_text_add(title, "%s", before);
+        weir_text_add_duration(title, part->values[i].i64);
+    }
+}
+
+/* Of periodic windows it goes without saying when they fire. */
 char *weir__window_title(const struct weir_window_config *window)
 {
     struct weir_text title = {0};
-    if (window->kind == WEIR_WINDOW_GENERAL) {
-        weir_text_add(&title, "window %s", window->assigner ? window->assigner->info->id : "?");
-        if (window->trigger) weir_text_add(&title, ", %s", window->trigger->info->id);
-        return weir_text_take(&title);
-    }
-    weir_text_add(&title, "window %s ", window->kind == WEIR_WINDOW_SLIDING ? "sliding" : "tumbling");
-    weir_text_add_duration(&title, window->size_ms);
-    if (window->kind == WEIR_WINDOW_SLIDING) {
-        weir_text_add(&title, " by ");
-        weir_text_add_duration(&title, window->slide_ms);
+    weir_text_add(&title, "window %s", window->assigner ? window->assigner->info->id : "?");
+    if (window->periodic) {
+        add_option(&title, " ", window->assigner, "size");
+        add_option(&title, " by ", window->assigner, "slide");
+    } else if (window->trigger) {
+        weir_text_add(&title, ", %s", window->trigger->info->id);
     }
     return weir_text_take(&title);
 }
@@ -409,8 +351,16 @@ static void compute_arguments(struct weir__job *job, struct weir__flow *flow, co
 
 bool weir__is_event_window(const struct weir_window_config *window)
 {
-    if (window->kind != WEIR_WINDOW_GENERAL) return window->kind != 0;
     return window->assigner && window->assigner->info->flags & WEIR_EVENT_WINDOWS;
+}
+
+/* By what the parts declare: of the built-in ones and of any other. */
+static bool is_periodic(const struct weir_stream_node *node)
+{
+    const struct weir_window_config *w = &node->window;
+    return w->assigner && w->assigner->info->flags & WEIR_PERIODIC && w->trigger &&
+           w->trigger->info->flags & WEIR_END_OF_WINDOW && !w->evictor && !w->function && w->n_aggregates > 0 &&
+           node->n_key_fields > 0;
 }
 
 void weir__build_window(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
@@ -430,7 +380,6 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
     if (window) read_window(job, flow, window, &node->window);
     if (aggregate) read_aggregates(&a, aggregate);
     if (weir__is_event_window(&node->window)) weir__check_event_time(job, node, at);
-    node->title = weir__window_title(&node->window);
     struct weir_schema *out = a.complete && aggregate ? weir_schema_build(&a.fields) : NULL;
     weir_schema_builder_finish(&a.fields);
     if (function) {
@@ -445,6 +394,8 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
         weir__set_output(node, "", out);
     }
     if (window) weir__check_window_parts(job, window, &node->window);
+    node->window.periodic = is_periodic(node);
+    node->title = weir__window_title(&node->window);
     weir_schema_release(reduced);
     add_late_output(flow, node);
     weir__flow_becomes(flow, out);

@@ -13,22 +13,6 @@
 
 static const char *const shapes[] = {"tumbling", "sliding", "session", "count", "global", "assigner", NULL};
 
-/* Of {tumbling: ...} or {sliding: ...} with a `time`: which. */
-static bool has_clock(const struct weir_value *window)
-{
-    const struct weir_value *tumbling = weir_value_get(window, "tumbling"), *sliding = weir_value_get(window, "sliding");
-    return (tumbling && weir_value_get(tumbling, "time")) || (sliding && weir_value_get(sliding, "time"));
-}
-
-bool weir__is_general_window(const struct weir_value *window)
-{
-    static const char *const keys[] = {"session", "count", "global", "assigner", "trigger", "evictor", "function", "all"};
-    for (size_t i = 0; i < WEIR_LEN(keys); i++) {
-        if (weir_value_key(window, keys[i])) return true;
-    }
-    return has_clock(window);
-}
-
 /* ---- the assigner ------------------------------------------------------------------------------------------------ */
 
 /* The options without `time`, for the component; *processing: what it says. */
@@ -231,7 +215,6 @@ static void read_evictor(struct weir__job *job, struct weir__flow *flow, const s
 void weir__read_window_parts(struct weir__job *job, struct weir__flow *flow, const struct weir_value *window,
                              struct weir_window_config *to)
 {
-    to->kind = WEIR_WINDOW_GENERAL;
     read_assigner(job, flow, window, to);
     read_trigger(job, flow, window, to);
     read_evictor(job, flow, window, to);

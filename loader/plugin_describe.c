@@ -145,6 +145,18 @@ static weir_status check_trigger(const weir_component *c, struct weir_error *err
     return WEIR_OK;
 }
 
+static weir_status check_assigner(const weir_component *c, struct weir_error *error)
+{
+    const weir_window_assigner *v = c->vtable;
+    if ((c->flags & WEIR_PERIODIC) && !v->periodic)
+        return weir__refuse(error, "expected periodic in its weir_window_assigner, as WEIR_PERIODIC promises, found NULL; "
+                                   "write it or take the flag away");
+    if (v->periodic && !(c->flags & WEIR_PERIODIC))
+        return weir__refuse(error, "expected WEIR_PERIODIC beside periodic in its weir_window_assigner, found no such flag; "
+                                   "without it periodic is never called");
+    return WEIR_OK;
+}
+
 static weir_status check_evictor(const weir_component *c, struct weir_error *error)
 {
     const weir_evictor *v = c->vtable;
@@ -170,6 +182,7 @@ static weir_status check_vtable_of(const struct vtable_rule *rule, const weir_co
     if (rule->kind == WEIR_OPERATOR) return check_operator(c, info, error);
     if (rule->kind == WEIR_AGGREGATE) return check_aggregate(c, error);
     if (rule->kind == WEIR_TRIGGER) return check_trigger(c, error);
+    if (rule->kind == WEIR_WINDOW_ASSIGNER) return check_assigner(c, error);
     if (rule->kind == WEIR_EVICTOR) return check_evictor(c, error);
     return rule->kind == WEIR_DECODER ? check_decoder(c, info, error) : WEIR_OK;
 }

@@ -25,8 +25,8 @@ static const struct rule {
     {WEIR_DECODER, MAY, MUST, NONE, NONE, 0},
     {WEIR_ENCODER, MAY, NONE, NONE, NONE, 0},
     {WEIR_SINK, MAY, NONE, NONE, NONE, 0},
-    {WEIR_WINDOW_ASSIGNER, MAY, NONE, NONE, NONE, WEIR_MERGING | WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS},
-    {WEIR_TRIGGER, MAY, NONE, NONE, MAY, WEIR_MERGEABLE},
+    {WEIR_WINDOW_ASSIGNER, MAY, NONE, NONE, NONE, WEIR_MERGING | WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS | WEIR_PERIODIC},
+    {WEIR_TRIGGER, MAY, NONE, NONE, MAY, WEIR_MERGEABLE | WEIR_END_OF_WINDOW},
     {WEIR_EVICTOR, MAY, NONE, NONE, NONE, 0},
     {WEIR_WINDOW_FUNCTION, MAY, MUST, MAY, MAY, 0},
     {WEIR_JOIN_FUNCTION, MUST, MUST, MAY, NONE, 0},
@@ -258,6 +258,20 @@ static weir_status check_schemas(const struct weir_component_info *c, struct wei
     return s;
 }
 
+static weir_status check_assigner(const struct weir_component_info *c, struct weir_error *error)
+{
+    if ((c->flags & WEIR_EVENT_WINDOWS) && (c->flags & WEIR_CLOCK_WINDOWS))
+        return weir__refuse(error, "expected event_windows or clock_windows, found both; windows follow one clock");
+    if (!(c->flags & WEIR_PERIODIC)) return WEIR_OK;
+    if (c->flags & WEIR_MERGING)
+        return weir__refuse(error, "expected periodic or merging, found both; windows that merge end where their rows end, "
+                                   "not after a period; take one away");
+    if (!(c->flags & WEIR_EVENT_WINDOWS))
+        return weir__refuse(error, "expected event_windows beside periodic, found %s; periodic windows are of event time",
+                            c->flags & WEIR_CLOCK_WINDOWS ? "clock_windows" : "neither clock");
+    return WEIR_OK;
+}
+
 /* What runs beside a window sees whole rows: its options name the fields it wants. */
 static weir_status check_window_part(const struct weir_component_info *c, struct weir_error *error)
 {
@@ -267,8 +281,7 @@ static weir_status check_window_part(const struct weir_component_info *c, struct
                             ".in: expected \"*\" for a component of kind %s, found \"%s\"; fields it needs are options of "
                             "type WEIR_OPT_FIELD",
                             weir_kind_name(c->kind), c->in);
-    if (c->kind == WEIR_WINDOW_ASSIGNER && (c->flags & WEIR_EVENT_WINDOWS) && (c->flags & WEIR_CLOCK_WINDOWS))
-        return weir__refuse(error, "expected event_windows or clock_windows, found both; windows follow one clock");
+    if (c->kind == WEIR_WINDOW_ASSIGNER) return check_assigner(c, error);
     for (uint32_t i = 0; c->kind == WEIR_TRIGGER && i < c->n_states; i++) {
         if (c->states[i].kind == WEIR_VALUE) continue;
         return weir__refuse(error, "state '%s': expected a value state for a trigger, found a %s state", c->states[i].name,

@@ -53,6 +53,8 @@ const struct weir__word weir__component_flags[] = {
     {WEIR_EVENT_WINDOWS, "event_windows"},
     {WEIR_CLOCK_WINDOWS, "clock_windows"},
     {WEIR_MERGEABLE_BUT_FLOATS, "mergeable_but_floats"},
+    {WEIR_PERIODIC, "periodic"},
+    {WEIR_END_OF_WINDOW, "end_of_window"},
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {

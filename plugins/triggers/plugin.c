@@ -40,7 +40,7 @@ static weir_status event_time_clear(void *self, weir_ctx *cx, const weir_window 
 }
 TRIGGER_VTABLE(event_time, .on_row = event_time_on_row, .on_timer = at_the_end, .on_merge = event_time_on_merge,
                .clear = event_time_clear);
-WEIR_COMPONENT(event_time, WEIR_TRIGGER, event_time_vtable, .id = "event_time", .flags = WEIR_MERGEABLE,
+WEIR_COMPONENT(event_time, WEIR_TRIGGER, event_time_vtable, .id = "event_time", .flags = WEIR_MERGEABLE | WEIR_END_OF_WINDOW,
                .doc = "when the watermark passes the end of the window, and for every late row after that");
 
 static weir_status processing_time_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row row, weir_firing *firing)

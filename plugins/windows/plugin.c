@@ -16,7 +16,7 @@ typedef struct periodic { /* slide: of sliding windows alone */
     int64_t size, slide, offset;
 } periodic;
 
-static weir_status check_periodic(weir_ctx *cx, int64_t offset, int64_t period, const char *what)
+static weir_status check_offset(weir_ctx *cx, int64_t offset, int64_t period, const char *what)
 {
     if (offset > -period && offset < period) return WEIR_OK;
     return weir_fail(cx, WEIR_E_CONFIG, "the offset of a window must be less than its %s, either way", what);
@@ -29,20 +29,45 @@ static int64_t start_of(int64_t ts, int64_t offset, int64_t period)
     return r < 0 ? ts - (r + period) : ts - r;
 }
 
-static weir_status tumbling_open(void *self, weir_ctx *cx)
+static weir_status check_tumbling(const periodic *me, weir_ctx *cx)
 {
-    const periodic *me = self;
-    return check_periodic(cx, me->offset, me->size, "size");
+    return check_offset(cx, me->offset, me->size, "size");
 }
 
-static weir_status sliding_open(void *self, weir_ctx *cx)
+static weir_status check_sliding(const periodic *me, weir_ctx *cx)
 {
-    const periodic *me = self;
     if (me->size / me->slide > MOST_WINDOWS)
         return weir_fail(cx, WEIR_E_CONFIG,
                          "each record would be in %lld windows, and more than %d are not sensible; make the slide longer",
                          (long long)(me->size / me->slide), MOST_WINDOWS);
-    return check_periodic(cx, me->offset, me->slide, "slide");
+    return check_offset(cx, me->offset, me->slide, "slide");
+}
+
+static weir_status tumbling_open(void *self, weir_ctx *cx)
+{
+    return check_tumbling(self, cx);
+}
+
+static weir_status sliding_open(void *self, weir_ctx *cx)
+{
+    return check_sliding(self, cx);
+}
+
+static weir_status tumbling_periodic(void *self, weir_ctx *cx, int64_t *size, int64_t *slide, int64_t *offset)
+{
+    const periodic *me = self;
+    *size = *slide = me->size;
+    *offset = me->offset;
+    return check_tumbling(me, cx);
+}
+
+static weir_status sliding_periodic(void *self, weir_ctx *cx, int64_t *size, int64_t *slide, int64_t *offset)
+{
+    const periodic *me = self;
+    *size = me->size;
+    *slide = me->slide;
+    *offset = me->offset;
+    return check_sliding(me, cx);
 }
 
 static void tumble(const periodic *me, int64_t ts, weir_window *windows, uint32_t capacity, uint32_t *n)
@@ -80,24 +105,30 @@ PERIODIC(sliding_processing, slide, true)
     WEIR_OPTION_OF(periodic, offset, WEIR_OPT_DURATION, .def = "0ms", .doc = "shift of the first start from the epoch")
 static const weir_option tumbling_options[] = {SIZE, OFFSET}, sliding_options[] = {SIZE, SLIDE, OFFSET};
 
-static const weir_window_assigner tumbling_vtable = {
-    .struct_size = sizeof(weir_window_assigner), .open = tumbling_open, .assign = tumbling_assign};
+static const weir_window_assigner tumbling_vtable = {.struct_size = sizeof(weir_window_assigner),
+                                                     .open = tumbling_open,
+                                                     .assign = tumbling_assign,
+                                                     .periodic = tumbling_periodic};
 static const weir_window_assigner tumbling_processing_vtable = {
     .struct_size = sizeof(weir_window_assigner), .open = tumbling_open, .assign = tumbling_processing_assign};
-static const weir_window_assigner sliding_vtable = {
-    .struct_size = sizeof(weir_window_assigner), .open = sliding_open, .assign = sliding_assign};
+static const weir_window_assigner sliding_vtable = {.struct_size = sizeof(weir_window_assigner),
+                                                    .open = sliding_open,
+                                                    .assign = sliding_assign,
+                                                    .periodic = sliding_periodic};
 static const weir_window_assigner sliding_processing_vtable = {
     .struct_size = sizeof(weir_window_assigner), .open = sliding_open, .assign = sliding_processing_assign};
 
 /* The components of one file share an instance struct under several names. */
 typedef periodic tumbling, tumbling_processing, sliding, sliding_processing;
-WEIR_COMPONENT(tumbling, WEIR_WINDOW_ASSIGNER, tumbling_vtable, .id = "tumbling", .in = "*", .flags = WEIR_EVENT_WINDOWS,
-               .doc = "windows of one size, one behind the other", WEIR_OPTIONS(tumbling_options));
+WEIR_COMPONENT(tumbling, WEIR_WINDOW_ASSIGNER, tumbling_vtable, .id = "tumbling", .in = "*",
+               .flags = WEIR_EVENT_WINDOWS | WEIR_PERIODIC, .doc = "windows of one size, one behind the other",
+               WEIR_OPTIONS(tumbling_options));
 WEIR_COMPONENT(tumbling_processing, WEIR_WINDOW_ASSIGNER, tumbling_processing_vtable, .id = "tumbling_processing",
                .flags = WEIR_CLOCK_WINDOWS, .doc = "windows of one size, one behind the other, by the clock",
                WEIR_OPTIONS(tumbling_options));
-WEIR_COMPONENT(sliding, WEIR_WINDOW_ASSIGNER, sliding_vtable, .id = "sliding", .in = "*", .flags = WEIR_EVENT_WINDOWS,
-               .doc = "windows of one size that start every slide", WEIR_OPTIONS(sliding_options));
+WEIR_COMPONENT(sliding, WEIR_WINDOW_ASSIGNER, sliding_vtable, .id = "sliding", .in = "*",
+               .flags = WEIR_EVENT_WINDOWS | WEIR_PERIODIC, .doc = "windows of one size that start every slide",
+               WEIR_OPTIONS(sliding_options));
 WEIR_COMPONENT(sliding_processing, WEIR_WINDOW_ASSIGNER, sliding_processing_vtable, .id = "sliding_processing",
                .flags = WEIR_CLOCK_WINDOWS, .doc = "windows of one size that start every slide, by the clock",
                WEIR_OPTIONS(sliding_options));

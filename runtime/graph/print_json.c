@@ -12,8 +12,8 @@
  * NODE:   {"index", "id", "uid", "kind", "title", "parallelism", "max_parallelism", "slot_group" (null: inherited),
  *          "chain": "always" | "head" | "never" | "head_with_sources", "blocking", "key": [field],
  *          "outputs": [{"name", "schema"}], and of kind "call": "call": {"library", "function", "signature",
- *          "args": [field or expression], "into" (null: a filter)}, and where keyed state is not on the heap: "state":
- *          {"backend", "cache_bytes", "directory"}}
+ *          "args": [field or expression], "into" (null: a filter)}, of kind "window": "periodic" (true: the fast path),
+ *          and where keyed state is not on the heap: "state": {"backend", "cache_bytes", "directory"}}
  * EDGE:   {"index", "from": id, "output": "" or side output, "to": id, "input": number, "partition", "explicit",
  *          "key": [field], "schema"}
  * VERTEX: {"index", "name", "nodes": [id], "parallelism", "max_parallelism", "slot_group", "blocking"}
@@ -173,6 +173,7 @@ static json_t *node_of(const struct weir_stream_node *node)
     if (node->state) set(object, "state", state_of(node->state));
     if (node->kind == WEIR_NODE_ASYNC) set(object, "async", async_of(node));
     if (node->kind == WEIR_NODE_CALL) set(object, "call", call_of(node));
+    if (node->kind == WEIR_NODE_WINDOW) set(object, "periodic", json_boolean(node->window.periodic));
     return object;
 }
 

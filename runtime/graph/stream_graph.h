@@ -65,17 +65,15 @@ struct weir_aggregate_config {
     uint32_t n_args;
 };
 
-/* TUMBLING and SLIDING: of event time, keyed, with aggregates and the event-time trigger: window/window_op.c. Everything
- * else is GENERAL: window/general_op.c. */
-enum weir_window_kind { WEIR_WINDOW_TUMBLING = 1, WEIR_WINDOW_SLIDING, WEIR_WINDOW_GENERAL };
 struct weir_window_config {
-    enum weir_window_kind kind;
-    int64_t size_ms, slide_ms, offset_ms; /* tumbling: slide == size */
+    /* What the parts declare allows the fast path: the assigner is periodic, the trigger fires at the end of the window,
+     * there is a key, and nothing but aggregates is made. Which windows they are, the assigner says at deployment:
+     * window/window_op.c. Everything else: window/general_op.c. */
+    bool periodic;
     int64_t lateness_ms;
     bool late_output;                     /* the last port is the late side output: rows like the input */
     struct weir_aggregate_config *aggregates; /* output: key fields, then these in order */
     uint32_t n_aggregates;
-    /* GENERAL: */
     struct weir_part_spec *assigner, *trigger, *evictor; /* evictor: NULL for none */
     struct weir_part_spec *reducer; /* NULL: none; with it there are no aggregates */
     uint32_t *reducer_args, n_reducer_args;

@@ -124,7 +124,7 @@ static weir_status merge_key(struct sliced *f, const struct weir_key_ref *key, i
     bool first = true;
     weir_aggregates_clear(a, f->merged.state, f->merged.sum);
     for (size_t i = slice_from(f, start); s == WEIR_OK && i < f->n; i++) {
-        if (f->slices[i].start - start >= f->w.config->size_ms) break;
+        if (f->slices[i].start - start >= f->w.times.size_ms) break;
         const void *part = a->state->ops->value_get(a->state, 0, key, f->slices[i].start);
         if (!part) continue;
         s = first ? weir_aggregates_copy(a, f->merged.state, f->merged.sum, part)
@@ -154,7 +154,7 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
 /* ---- watermark --------------------------------------------------------------------------------------------------- */
 
 /* The start of the first window that ends behind a watermark. */
-static int64_t start_behind(const struct weir_window_config *c, int64_t watermark)
+static int64_t start_behind(const struct weir_time_windows *c, int64_t watermark)
 {
     if (watermark < FIRST_END) watermark = FIRST_END;
     if (watermark > LAST_END) watermark = LAST_END;
@@ -168,14 +168,14 @@ static bool next_window(struct sliced *f, int64_t watermark)
         const struct weir__slice *slice = &f->slices[i];
         if (slice->latest < f->next_start) continue;
         f->firing = slice->earliest > f->next_start ? slice->earliest : f->next_start;
-        return weir_window_max_time(f->w.config, f->firing) <= watermark;
+        return weir_window_max_time(&f->w.times, f->firing) <= watermark;
     }
     return false;
 }
 
 static void begin_window(struct sliced *f)
 {
-    int64_t end = f->firing + f->w.config->size_ms;
+    int64_t end = f->firing + f->w.times.size_ms;
     size_t from = slice_from(f, f->firing), to = slice_from(f, end);
     weir__merged_begin(&f->merged, f->slices + from, to - from, f->firing, end);
     f->is_firing = true;
@@ -217,9 +217,9 @@ static weir_status fire_due(struct sliced *f, int64_t watermark)
         weir_status s = fire_window(f);
         if (s != WEIR_OK) return s;
         f->is_firing = false;
-        f->next_start = f->firing + f->w.config->slide_ms;
+        f->next_start = f->firing + f->w.times.slide_ms;
     }
-    int64_t behind = start_behind(f->w.config, watermark);
+    int64_t behind = start_behind(&f->w.times, watermark);
     if (behind > f->next_start) f->next_start = behind;
     return WEIR_OK;
 }
@@ -237,7 +237,7 @@ static void drop(struct weir__window *w, int64_t watermark)
 {
     struct sliced *f = sliced_of(w);
     size_t n = 0;
-    for (; n < f->n && weir_window_cleanup_time(w->config, f->slices[n].latest) <= watermark; n++)
+    for (; n < f->n && weir_window_cleanup_time(&w->times, f->slices[n].latest) <= watermark; n++)
         w->aggregates.state->ops->drop_namespace(w->aggregates.state, 0, f->slices[n].start);
     f->n -= n;
     if (n > 0) memmove(f->slices, f->slices + n, f->n * sizeof *f->slices);

@@ -18,7 +18,7 @@ static int64_t least(int64_t a, int64_t b)
 
 /* The set changes where a window starts, at first and first + slide, and where one ends: the earliest at last + size, the
  * one before it at last - slide + size. */
-struct weir_window_run weir_windows_of(const struct weir_window_config *w, int64_t ts)
+struct weir_window_run weir_windows_of(const struct weir_time_windows *w, int64_t ts)
 {
     struct weir_window_run run = {.first = weir_window_start(ts, w->offset_ms, w->slide_ms)};
     run.last = run.from = run.first;
@@ -35,12 +35,12 @@ struct weir_window_run weir_windows_of(const struct weir_window_config *w, int64
     return run;
 }
 
-int64_t weir_window_max_time(const struct weir_window_config *w, int64_t start)
+int64_t weir_window_max_time(const struct weir_time_windows *w, int64_t start)
 {
     return add(start, w->size_ms - 1);
 }
 
-int64_t weir_window_cleanup_time(const struct weir_window_config *w, int64_t start)
+int64_t weir_window_cleanup_time(const struct weir_time_windows *w, int64_t start)
 {
     return add(weir_window_max_time(w, start), w->lateness_ms);
 }

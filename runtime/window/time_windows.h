@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "graph/stream_graph.h"
-
 /* Times, sizes and slides lie within this, either way, so that their sums fit; the operator sees to it. */
 #define WEIR_WINDOW_MOST_MS ((int64_t)1 << 61)
 
@@ -22,6 +20,12 @@ static inline int64_t weir_window_start(int64_t ts, int64_t offset, int64_t slid
     return r < 0 ? ts - (r + slide) : ts - r;
 }
 
+/* The windows [s, s + size) for s = offset + k * slide; tumbling: slide == size. size, slide > 0, -slide < offset < slide */
+struct weir_time_windows {
+    int64_t size_ms, slide_ms, offset_ms;
+    int64_t lateness_ms;
+};
+
 /* The windows of one instant: first (the latest), first - slide, ... down to last (the earliest). n 0: it falls in a gap
  * (slide > size).
  * They are the windows of all instants in [from, until). */
@@ -29,10 +33,10 @@ struct weir_window_run {
     int64_t first, last, from, until;
     uint32_t n;
 };
-struct weir_window_run weir_windows_of(const struct weir_window_config *, int64_t ts);
+struct weir_window_run weir_windows_of(const struct weir_time_windows *, int64_t ts);
 
-int64_t weir_window_max_time(const struct weir_window_config *, int64_t start);     /* start + size - 1, saturating */
-int64_t weir_window_cleanup_time(const struct weir_window_config *, int64_t start); /* max time + lateness, saturating */
+int64_t weir_window_max_time(const struct weir_time_windows *, int64_t start);     /* start + size - 1, saturating */
+int64_t weir_window_cleanup_time(const struct weir_time_windows *, int64_t start); /* max time + lateness, saturating */
 
 /* A window that has content. */
 struct weir_open_window {

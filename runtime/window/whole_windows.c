@@ -40,7 +40,7 @@ static weir_status add_run(struct weir__window *w, struct weir_rows *run, const 
 {
     weir_status s = WEIR_OK;
     for (uint32_t i = 0; s == WEIR_OK && i < windows->n; i++) {
-        int64_t start = windows->first - (int64_t)i * w->config->slide_ms;
+        int64_t start = windows->first - (int64_t)i * w->times.slide_ms;
         if (weir__window_is_gone(w, start)) break; /* and so are all earlier ones */
         *accepted = true;
         s = add_run_to_window(w, run, start);
@@ -97,7 +97,7 @@ static weir_status fire(struct weir__window *w, int64_t watermark)
     }
     for (; f->firing < f->open.n; f->firing++, f->group = w->first_group, f->cursor = (weir_cursor){0}) {
         struct weir_open_window *window = &f->open.windows[f->firing];
-        if (weir_window_max_time(w->config, window->start) > watermark) break;
+        if (weir_window_max_time(&w->times, window->start) > watermark) break;
         if (window->fired) continue;
         if (w->op.outbox.n > 0) return WEIR_MORE;
         weir_status s = fire_window(f, window->start);
@@ -111,7 +111,7 @@ static weir_status fire(struct weir__window *w, int64_t watermark)
 static void drop(struct weir__window *w, int64_t watermark)
 {
     struct whole *f = whole_of(w);
-    while (f->open.n > 0 && weir_window_cleanup_time(w->config, f->open.windows[0].start) <= watermark) {
+    while (f->open.n > 0 && weir_window_cleanup_time(&w->times, f->open.windows[0].start) <= watermark) {
         w->aggregates.state->ops->drop_namespace(w->aggregates.state, 0, f->open.windows[0].start);
         weir_open_windows_remove_first(&f->open);
     }

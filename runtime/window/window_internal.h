@@ -1,6 +1,7 @@
 /* window_internal.h - the keyed event-time window operator: a shell, and two ways to keep what windows hold.
  *
  *   window_op.c       the shell: rows in runs, late rows, results
+ *   periodic.c        which windows they are: what the assigner says
  *   whole_windows.c   each window has accumulators of its own; a row is added to every window that holds it
  *   sliced_windows.c  overlapping windows share slices; a row is added to one slice (docs/design/005-slices.md)
  *   merged_slices.c   the slices of the window that fires, merged so that sliding on costs little
@@ -33,6 +34,7 @@ struct weir__window { /* first member of both ways */
     const struct weir__window_way *way;
     const struct weir_stream_node *node;
     const struct weir_window_config *config;
+    struct weir_time_windows times;
     struct weir_aggregates aggregates;
     struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
     uint32_t first_group, last_group;
@@ -52,17 +54,23 @@ static inline struct weir__window *weir__window_of(struct weir_op *op)
 }
 static inline bool weir__window_is_gone(const struct weir__window *w, int64_t start)
 {
-    return weir_window_cleanup_time(w->config, start) <= w->op.watermark;
+    return weir_window_cleanup_time(&w->times, start) <= w->op.watermark;
 }
 static inline bool weir__window_has_fired(const struct weir__window *w, int64_t start)
 {
-    return weir_window_max_time(w->config, start) <= w->op.watermark;
+    return weir_window_max_time(&w->times, start) <= w->op.watermark;
 }
 
-/* Of the two, the one that the declarations of the node's aggregates allow; or the one asked for, for tests. */
-struct weir_op *weir__window_op_create(const struct weir_stream_node *, const struct weir_op_env *, struct weir_registry *,
-                                       const char *where, bool sliced, struct weir_error *);
-bool weir__window_can_slice(const struct weir_stream_node *);
+/* Asks an instance of the node's assigner which windows it assigns. [coordinator] */
+WEIR_CHECKED weir_status weir__ask_periodic(const struct weir_stream_node *, const struct weir_op_env *,
+                                            struct weir_registry *, const char *where, struct weir_time_windows *,
+                                            struct weir_error *);
+
+/* The operator of these windows. sliced: windows share slices, which what the aggregates declare must allow. */
+struct weir_op *weir__window_op_create(const struct weir_stream_node *, const struct weir_time_windows *,
+                                       const struct weir_op_env *, struct weir_registry *, const char *where, bool sliced,
+                                       struct weir_error *);
+bool weir__window_can_slice(const struct weir_stream_node *, const struct weir_time_windows *);
 struct weir__window *weir__whole_windows_create(void);
 struct weir__window *weir__sliced_windows_create(void);
 /* After aggregates are made. */

@@ -1,5 +1,5 @@
-/* window_op.c - keyed tumbling and sliding event-time windows with aggregates, lateness and a late side output (semantics
- * A5.2, A5.5): what is the same however windows keep their content.
+/* window_op.c - keyed periodic event-time windows (tumbling, sliding, and what else declares itself so) with aggregates,
+ * lateness and a late side output (semantics A5.2, A5.5): what is the same however windows keep their content.
  *
  * Subtask's thread. The event-time trigger needs no timer per key, since all keys of a window fire at the same watermark.
  *
@@ -19,8 +19,6 @@
 #include "base/alloc.h"
 #include "window/general_internal.h"
 #include "window/window_internal.h"
-
-#define MOST_WINDOWS (1 << 20) /* of one record */
 
 weir_status weir__window_no_memory(struct weir__window *w)
 {
@@ -54,8 +52,8 @@ weir_status weir__window_emit_results(struct weir__window *w)
 
 weir_status weir__window_add_result(struct weir__window *w, const void *value, int64_t start)
 {
-    weir_status s = weir_aggregates_result(&w->aggregates, value, start, start + w->config->size_ms,
-                                           weir_window_max_time(w->config, start));
+    weir_status s = weir_aggregates_result(&w->aggregates, value, start, start + w->times.size_ms,
+                                           weir_window_max_time(&w->times, start));
     if (s == WEIR_OK && w->aggregates.results.out.length == w->aggregates.results.out.capacity)
         s = weir__window_emit_results(w);
     return s;
@@ -91,7 +89,7 @@ static weir_status drop_late(struct weir__window *w, struct weir_rows *run, stru
     memset(bits->bytes, 0, (size_t)(run->view.length + 7) / 8);
     for (int64_t i = 0; i < run->view.length; i++) {
         int64_t last;
-        if (__builtin_add_overflow(run->view.time[i], w->config->lateness_ms, &last)) last = INT64_MAX;
+        if (__builtin_add_overflow(run->view.time[i], w->times.lateness_ms, &last)) last = INT64_MAX;
         if (last > w->op.watermark) continue;
         bits->bytes[i >> 3] |= (uint8_t)(1u << (i & 7));
         if (late++ == 0) first = run->view.time[i];
@@ -143,7 +141,7 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
 {
     weir_status s = WEIR_OK;
     for (; s == WEIR_OK && w->window_at < windows->n && w->op.outbox.n == 0; w->window_at++) {
-        int64_t start = windows->first - (int64_t)w->window_at * w->config->slide_ms;
+        int64_t start = windows->first - (int64_t)w->window_at * w->times.slide_ms;
         if (weir__window_is_gone(w, start)) continue;
         if (!w->row_accepted && w->way->take_row) s = w->way->take_row(w, rows, row, windows);
         w->row_accepted = true;
@@ -161,7 +159,7 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
 /* The rows from `from` on that fall into the same windows as row `from`. */
 static int64_t run_length(struct weir__window *w, const weir_batch *b, int64_t from, struct weir_window_run *windows)
 {
-    *windows = weir_windows_of(w->config, b->time[from]);
+    *windows = weir_windows_of(&w->times, b->time[from]);
     int64_t until = from + 1;
     while (until < b->length && b->time[until] >= windows->from && b->time[until] < windows->until) until++;
     return until - from;
@@ -191,9 +189,9 @@ static weir_status check_times(struct weir__window *w, const weir_batch *b)
 /* Some window of the run has fired and still takes late rows: each of them re-fires, row by row. */
 static bool touches_fired(const struct weir__window *w, const struct weir_window_run *windows)
 {
-    if (windows->n == 0 || weir_window_max_time(w->config, windows->last) > w->op.watermark) return false;
+    if (windows->n == 0 || weir_window_max_time(&w->times, windows->last) > w->op.watermark) return false;
     for (uint32_t i = 0; i < windows->n; i++) {
-        int64_t start = windows->first - (int64_t)i * w->config->slide_ms;
+        int64_t start = windows->first - (int64_t)i * w->times.slide_ms;
         if (weir__window_has_fired(w, start) && !weir__window_is_gone(w, start)) return true;
     }
     return false;
@@ -214,7 +212,7 @@ static weir_status handle_run(struct weir__window *w, struct weir_rows *rows, in
 
 static weir_status handle_late_row(struct weir__window *w, struct weir_rows *rows, int64_t *row)
 {
-    struct weir_window_run windows = weir_windows_of(w->config, rows->view.time[*row]);
+    struct weir_window_run windows = weir_windows_of(&w->times, rows->view.time[*row]);
     weir_status s = reserve_scratch(w, 1);
     if (s == WEIR_OK) s = weir_aggregates_begin(&w->aggregates, rows);
     if (s == WEIR_OK) s = add_row(w, rows, *row, &windows);
@@ -229,7 +227,7 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
     weir_status s = *row == 0 && w->window_at == 0 ? check_times(w, &rows->view) : WEIR_OK;
     (void)input;
     while (s == WEIR_OK && *row < rows->view.length && op->outbox.n == 0) {
-        struct weir_window_run windows = weir_windows_of(w->config, rows->view.time[*row]);
+        struct weir_window_run windows = weir_windows_of(&w->times, rows->view.time[*row]);
         s = touches_fired(w, &windows) ? handle_late_row(w, rows, row) : handle_run(w, rows, row);
     }
     if (s < 0) return s;
@@ -299,37 +297,23 @@ static weir_status make_keys(struct weir__window *w, struct weir_error *error)
     return s;
 }
 
-static weir_status check_config(const struct weir_window_config *c, struct weir_error *error)
-{
-    int64_t windows = c->size_ms / c->slide_ms;
-    if (c->size_ms > WEIR_WINDOW_MOST_MS || c->slide_ms > WEIR_WINDOW_MOST_MS) {
-        return weir_error_set(error, WEIR_E_CONFIG, "the size and slide of a window are at most %lldd",
-                              (long long)(WEIR_WINDOW_MOST_MS / 86400000));
-    }
-    if (windows <= MOST_WINDOWS) return WEIR_OK;
-    return weir_error_set(error, WEIR_E_CONFIG,
-                          "each record would be in %lld windows, and more than %d are not sensible; make the "
-                          "slide longer",
-                          (long long)windows, MOST_WINDOWS);
-}
-
 /* Windows that do not overlap have nothing to share. */
-bool weir__window_can_slice(const struct weir_stream_node *node)
+bool weir__window_can_slice(const struct weir_stream_node *node, const struct weir_time_windows *times)
 {
-    return node->window.slide_ms < node->window.size_ms && weir_aggregates_are_mergeable(node);
+    return times->slide_ms < times->size_ms && weir_aggregates_are_mergeable(node);
 }
 
-struct weir_op *weir__window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
-                                       struct weir_registry *registry, const char *where, bool sliced,
-                                       struct weir_error *error)
+struct weir_op *weir__window_op_create(const struct weir_stream_node *node, const struct weir_time_windows *times,
+                                       const struct weir_op_env *env, struct weir_registry *registry, const char *where,
+                                       bool sliced, struct weir_error *error)
 {
     struct weir__window *w = sliced ? weir__sliced_windows_create() : weir__whole_windows_create();
     weir_op_init(&w->op, &window_class, env, where);
     w->node = node;
     w->config = &node->window;
+    w->times = *times;
     weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &w->first_group, &w->last_group);
-    weir_status s = check_config(w->config, error);
-    if (s == WEIR_OK) s = make_keys(w, error);
+    weir_status s = make_keys(w, error);
     if (s == WEIR_OK && sliced) s = weir_aggregates_init_sliced(&w->aggregates, node, &w->op, registry, error);
     if (s == WEIR_OK && !sliced) s = weir_aggregates_init(&w->aggregates, node, &w->op, registry, error);
     if (s == WEIR_OK && sliced) weir__sliced_windows_init(w);
@@ -341,6 +325,8 @@ struct weir_op *weir__window_op_create(const struct weir_stream_node *node, cons
 struct weir_op *weir_window_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
                                       struct weir_registry *registry, const char *where, struct weir_error *error)
 {
-    if (node->window.kind == WEIR_WINDOW_GENERAL) return weir__general_window_op_create(node, env, registry, where, error);
-    return weir__window_op_create(node, env, registry, where, weir__window_can_slice(node), error);
+    struct weir_time_windows times;
+    if (!node->window.periodic) return weir__general_window_op_create(node, env, registry, where, error);
+    if (weir__ask_periodic(node, env, registry, where, &times, error) != WEIR_OK) return NULL;
+    return weir__window_op_create(node, &times, env, registry, where, weir__window_can_slice(node, &times), error);
 }

@@ -1,8 +1,11 @@
-"""Window functions, from manifests, with a plugin as an author writes it (plugins/panes.c)."""
+"""Window functions and assigners, from manifests, with a plugin as an author writes it (plugins/panes.c)."""
+import json
+import random
 import unittest
 
 from support import PANES, WeirTest
 
+ROWS = '["ann,0,5", "ann,3,7", "bob,4,1", "ann,2,10", "ann,12,4", "bob,25,2", "ann,9,3", "ann,30,9"]'
 HEAD = f"""
 job: panes
 plugins: [{PANES}]
@@ -10,24 +13,25 @@ nodes:
   - id: in
     parallelism: 1
     source:
-      elements: {{rows: ["ann,0,5", "ann,3,7", "bob,4,1", "ann,2,10", "ann,12,4", "bob,25,2", "ann,9,3", "ann,30,9"]}}
+      elements: {{rows: {ROWS}}}
     schema: {{user: string, at: timestamp, n: i64}}
     time: {{field: at, monotonous: true, emit: every_record}}
 """
 OUT = "  - {id: out, from: w, sink: print}\n"
+STREAM = ("--graph", "stream", "--format", "json")
 
 
 class WindowFunctions(WeirTest):
-    def lines(self, nodes, *options):
+    def lines(self, nodes, *options, head=HEAD):
         """What is printed, without the subtask; "side" before what the sink of that name prints."""
-        printed = self.run_job(self.job(HEAD + nodes), *options)["printed"]
+        printed = self.run_job(self.job(head + nodes), *options)["printed"]
         return sorted(("side " if line.startswith("side") else "") + line.split("> ")[-1] for line in printed)
 
-    def check(self, nodes, expected, spreads=((1, 1024), (3, 1024), (1, 1), (2, 7))):
+    def check(self, nodes, expected, spreads=((1, 1024), (3, 1024), (1, 1), (2, 7)), head=HEAD):
         for parallelism, rows in spreads:
             with self.subTest(parallelism=parallelism, rows=rows):
                 options = ["-p", parallelism, "-D", f"defaults.batch_rows={rows}", "-D", "defaults.channel_batches=1"]
-                self.assertEqual(self.lines(nodes, *options), sorted(expected))
+                self.assertEqual(self.lines(nodes, *options, head=head), sorted(expected))
 
     def test_all_rows_of_a_window(self):
         """(9, 3) is late: the watermark stands at 24. A late firing sees all rows again."""
@@ -93,6 +97,48 @@ class WindowFunctions(WeirTest):
         said = self.weir("validate", job, code=2).err
         self.assertIn("job.yaml:17:17: error: 'changes' keeps the state 'of_window' for each window, which windows that "
                       "merge (sessions) cannot have", said)
+
+    def test_an_assigner_that_declares_its_period(self):
+        """The same windows, computed by the host or asked for row by row: overlapping, adjacent or with gaps between, of
+        any offset, of rows out of order; and those of aggregates that share slices, and of others."""
+        dice = random.Random(20)
+        for case in range(12):
+            size, slide = dice.randint(1, 12), dice.randint(1, 12)
+            if case % 3 == 0:
+                size, slide = slide * 3 + dice.randint(0, 2), slide  # whole windows of slices, and those of two lengths
+            options = f"size: {size}ms, slide: {slide}ms, offset: {dice.randint(1 - slide, slide - 1)}ms"
+            aggregates = "c: count, total: sum(n), from: window_start" + dice.choice(("", ", one: first(n)"))
+            rows = [f"{dice.choice(('ann', 'bob', 'cid'))},{at + dice.randint(-15, 5)},{dice.randint(-9, 9)}"
+                    for at in range(80)]
+            head = HEAD.replace(ROWS, json.dumps(rows))
+            by_row, declared = (f"  - {{id: w, from: in, key_by: user, aggregate: {{{aggregates}}}, window: {{assigner: "
+                                f"{{{name}: {{{options}}}}}, lateness: {lateness}, late: side_output}}}}\n" + OUT +
+                                "  - {id: late, from: w.late, sink: {print: {identifier: side}}}\n"
+                                for lateness in [dice.choice(("0s", "7ms", "1s"))]
+                                for name in ("repeating_by_row", "repeating"))
+            with self.subTest(options=options, aggregates=aggregates):
+                for nodes, periodic in ((by_row, "false"), (declared, "true")):
+                    self.assertIn(f'"periodic": {periodic}', self.weir("plan", self.job(head + nodes), *STREAM).out)
+                expected = self.lines(by_row, head=head)
+                self.assertGreater(len(expected), 5)
+                self.check(declared, expected, ((1, 1024), (dice.randint(1, 3), dice.choice((1, 7)))), head)
+
+    def test_an_impossible_period_is_told(self):
+        rule = "size and slide must be more than 0, and the offset less than the slide, either way"
+        gave = "periodic gave a size of %d ms, a slide of %d ms and an offset of %d ms; " + rule
+        for options, words in (
+                ("size: 0ms", gave % (0, 3, 1)), ("size: -8ms", gave % (-8, 3, 1)), ("slide: 0ms", gave % (8, 0, 1)),
+                ("slide: -3ms", gave % (8, -3, 1)), ("offset: 3ms", gave % (8, 3, 3)), ("offset: -3ms", gave % (8, 3, -3)),
+                ("size: 30000000000d", "at most 26687997791d"), ("slide: 30000000000d", "at most 26687997791d"),
+                ("size: 40d", "each record would be in 1152000000 windows, and more than 1048576 are not sensible")):
+            with self.subTest(options=options):
+                window = f"{{assigner: {{repeating: {{{options}}}}}}}"
+                node = f"  - {{id: w, from: in, key_by: user, window: {window}, aggregate: {{n: count}}}}\n"
+                told = self.weir("run", self.job(HEAD + node + OUT), code=None)
+                self.assertNotEqual(told.code, 0)
+                self.assertIn(words, told.err)
+                self.assertIn("job.yaml:11:37: node 'w'", told.err)
+                self.assertIn("component: test.panes/repeating of ", told.err)
 
     def test_option_mistakes_have_a_place(self):
         for window, marked, message in (

@@ -76,6 +76,8 @@ typedef enum weir_kind {
 /* aggregate: WEIR_MERGEABLE where none of its inputs is f32 or f64. For what adds up: exact in integers, rounded by order in
  * floats */
 #define WEIR_MERGEABLE_BUT_FLOATS (1u << 11)
+#define WEIR_PERIODIC (1u << 12)         /* assigner with WEIR_EVENT_WINDOWS: the windows repeat, as its `periodic` says */
+#define WEIR_END_OF_WINDOW (1u << 13)    /* trigger: fires as event_time does: at the end and for late rows */
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 

@@ -23,8 +23,13 @@ static inline int64_t weir_window_last(const weir_window *w)
     return w->end == INT64_MAX ? INT64_MAX : w->end - 1;
 }
 
-/* Flags of the component: WEIR_EVENT_WINDOWS, WEIR_CLOCK_WINDOWS, WEIR_MERGING. The trigger that a job does not name is
- * event_time, processing_time or never, by the first two. */
+/* Flags of the component: WEIR_EVENT_WINDOWS, WEIR_CLOCK_WINDOWS, WEIR_MERGING, WEIR_PERIODIC. The trigger that a job does
+ * not name is event_time, processing_time or never, by the first two.
+ *
+ * WEIR_PERIODIC is what makes tumbling and sliding windows fast, and any assigner whose windows depend on nothing but the
+ * event time may declare it. Where such windows have a key and a trigger with WEIR_END_OF_WINDOW, and nothing but aggregates
+ * is made of them, the host computes the windows of a row itself, and knows which ones share rows: then it calls `periodic`
+ * alone. Elsewhere (other triggers, evictors, functions, windows over all rows) it calls the others. */
 typedef struct weir_window_assigner {
     uint32_t struct_size, flags;
     weir_status (*open)(void *self, weir_ctx *); /* [task] may be NULL */
@@ -32,6 +37,12 @@ typedef struct weir_window_assigner {
      * again with more room when they did not fit. */
     weir_status (*assign)(void *self, weir_ctx *, weir_row, weir_window *windows, uint32_t capacity, uint32_t *n);
     void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
+    /* [coordinator] WEIR_PERIODIC alone, and needed with it. Called once, on an instance whose options are set and that
+     * is never opened. In ms: the windows of a row at time t are exactly [s, s + size), for every integer k with
+     * s = offset + k * slide and s <= t < s + size. They may overlap, or leave gaps. size and slide are more than 0, and
+     * -slide < offset < slide. Options that do not go together are refused here as well as in open. MUST agree with
+     * `assign`: the host believes both and compares neither. */
+    weir_status (*periodic)(void *self, weir_ctx *, int64_t *size, int64_t *slide, int64_t *offset);
 } weir_window_assigner;
 
 typedef enum weir_firing {
@@ -44,7 +55,11 @@ typedef enum weir_firing {
 /* States are of kind WEIR_VALUE and belong to the key and window at hand, and so do the timers: the namespace given to
  * weir_set_timer and weir_drop_timer does not matter. A trigger inside another (an option that accepts WEIR_TRIGGER) is
  * called by its owner, with the context in its weir_part; what is said to be the host's business below remains so for it.
- * *firing is WEIR_CONTINUE at each call. */
+ * *firing is WEIR_CONTINUE at each call.
+ *
+ * With WEIR_END_OF_WINDOW a trigger promises to do what event_time does, and no more: WEIR_FIRE when the watermark reaches
+ * the last instant of the window, WEIR_FIRE at each row that comes to the window later, WEIR_CONTINUE else. The host may
+ * then do so without making the trigger (see WEIR_PERIODIC above). */
 typedef struct weir_trigger {
     uint32_t struct_size, flags;
     weir_status (*open)(void *self, weir_ctx *); /* [task] may be NULL */

@@ -1,5 +1,5 @@
 /* Window functions as an author writes them: all rows of a window, states of window and key, many rows from one, a side
- * output. */
+ * output. And an assigner that declares its period. */
 #include <stdlib.h>
 #include <weir/udf.h>
 
@@ -26,8 +26,8 @@ static weir_status median_process(void *self, weir_ctx *cx, const weir_window *w
     return weir_emit(cx, 0, weir_window_last(w));
 }
 static const weir_window_function median_vtable = {.struct_size = sizeof(weir_window_function), .process = median_process};
-WEIR_COMPONENT(median, WEIR_WINDOW_FUNCTION, median_vtable, .id = "median", .doc = "the value in the middle",
-               .in = "n:i64", .out = "@key, start:i64, end:i64, median:i64, over:bool");
+WEIR_COMPONENT(median, WEIR_WINDOW_FUNCTION, median_vtable, .id = "median", .doc = "the value in the middle", .in = "n:i64",
+               .out = "@key, start:i64, end:i64, median:i64, over:bool");
 
 /* What a total has changed by since the window fired last, and which firing of the window and of the key it is; on the side
  * how often each window fired, once it is over. */
@@ -92,4 +92,45 @@ static const weir_window_function counting_vtable = {.struct_size = sizeof(weir_
 WEIR_COMPONENT(counting, WEIR_WINDOW_FUNCTION, counting_vtable, .id = "counting", .doc = "counts up to each value",
                .in = "n:i64", .out = "n:i64");
 
-WEIR_PLUGIN("test.panes", "1.0.0", &median_component, &changes_component, &counting_component);
+/* Windows that repeat, with and without the declaration that they do. The options have no bounds of their own: what is
+ * declared is checked by the host. */
+typedef struct repeating {
+    int64_t size, slide, offset;
+} repeating;
+typedef repeating repeating_by_row;
+static weir_status repeating_assign(void *self, weir_ctx *cx, weir_row row, weir_window *to, uint32_t capacity, uint32_t *n)
+{
+    const repeating *me = self;
+    int64_t at = weir_time(row), since = (at - me->offset) % me->slide;
+    int64_t first = at - since - (since < 0 ? me->slide : 0);
+    (void)cx;
+    *n = 0;
+    for (int64_t start = first; start > at - me->size; start -= me->slide, ++*n) {
+        if (*n < capacity) to[*n] = (weir_window){start, start + me->size};
+    }
+    return WEIR_OK;
+}
+static weir_status repeating_periodic(void *self, weir_ctx *cx, int64_t *size, int64_t *slide, int64_t *offset)
+{
+    const repeating *me = self;
+    (void)cx;
+    *size = me->size;
+    *slide = me->slide;
+    *offset = me->offset;
+    return WEIR_OK;
+}
+static const weir_option repeating_options[] = {
+    WEIR_OPTION_OF(repeating, size, WEIR_OPT_DURATION, .def = "8ms", .doc = "how long a window is"),
+    WEIR_OPTION_OF(repeating, slide, WEIR_OPT_DURATION, .def = "3ms", .doc = "how often one starts"),
+    WEIR_OPTION_OF(repeating, offset, WEIR_OPT_DURATION, .def = "1ms", .doc = "when one starts")};
+static const weir_window_assigner repeating_vtable = {
+    .struct_size = sizeof(weir_window_assigner), .assign = repeating_assign, .periodic = repeating_periodic};
+static const weir_window_assigner repeating_by_row_vtable = {.struct_size = sizeof(weir_window_assigner),
+                                                             .assign = repeating_assign};
+WEIR_COMPONENT(repeating, WEIR_WINDOW_ASSIGNER, repeating_vtable, .id = "repeating", .doc = "windows that repeat",
+               .flags = WEIR_EVENT_WINDOWS | WEIR_PERIODIC, WEIR_OPTIONS(repeating_options));
+WEIR_COMPONENT(repeating_by_row, WEIR_WINDOW_ASSIGNER, repeating_by_row_vtable, .id = "repeating_by_row",
+               .doc = "the same, undeclared", .flags = WEIR_EVENT_WINDOWS, WEIR_OPTIONS(repeating_options));
+
+WEIR_PLUGIN("test.panes", "1.0.0", &median_component, &changes_component, &counting_component, &repeating_component,
+            &repeating_by_row_component);

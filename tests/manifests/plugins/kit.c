@@ -483,19 +483,38 @@ static const weir_backend shelf_vtable = {.struct_size = sizeof(weir_backend),
 static const weir_option shelf_options[] = {WEIR_OPTION(shelf, boards, .def = "3", .min = "1", .doc = "how many")};
 WEIR_COMPONENT(shelf, WEIR_STATE_BACKEND, shelf_vtable, .id = "shelf", .doc = "keeps nothing", WEIR_OPTIONS(shelf_options));
 
-typedef struct tumbling {
-    int64_t size;
-} tumbling;
+typedef struct periodic {
+    int64_t size, slide, offset;
+} periodic;
 static weir_status no_windows(void *self, weir_ctx *cx, weir_row in, weir_window *to, uint32_t capacity, uint32_t *n)
 {
     (void)self, (void)cx, (void)in, (void)to, (void)capacity;
     *n = 0;
     return WEIR_OK;
 }
-static const weir_window_assigner assigner_vtable = {.struct_size = sizeof(weir_window_assigner), .assign = no_windows};
-static const weir_option tumbling_options[] = {WEIR_OPTION_OF(tumbling, size, WEIR_OPT_DURATION, .doc = "how long")};
-WEIR_COMPONENT(tumbling, WEIR_WINDOW_ASSIGNER, assigner_vtable, .id = "tumbling", .doc = "windows",
-               .flags = WEIR_EVENT_WINDOWS, WEIR_OPTIONS(tumbling_options));
+static weir_status period(void *self, weir_ctx *cx, int64_t *size, int64_t *slide, int64_t *offset)
+{
+    const periodic *me = self;
+    (void)cx;
+    *size = me->size;
+    *slide = me->slide;
+    *offset = me->offset;
+    return WEIR_OK;
+}
+typedef periodic tumbling, sliding;
+static const weir_window_assigner assigner_vtable = {.struct_size = sizeof(weir_window_assigner), .assign = no_windows},
+                                  periodic_vtable = {
+                                      .struct_size = sizeof(weir_window_assigner), .assign = no_windows, .periodic = period};
+#define SIZE   WEIR_OPTION_OF(periodic, size, WEIR_OPT_DURATION, .min = "1ms", .doc = "how long")
+#define OFFSET WEIR_OPTION_OF(periodic, offset, WEIR_OPT_DURATION, .def = "0ms", .doc = "shift")
+static const weir_option tumbling_options[] = {SIZE, OFFSET},
+                         sliding_options[] = {
+                             SIZE, WEIR_OPTION_OF(periodic, slide, WEIR_OPT_DURATION, .min = "1ms", .doc = "how often"),
+                             OFFSET};
+WEIR_COMPONENT(tumbling, WEIR_WINDOW_ASSIGNER, periodic_vtable, .id = "tumbling", .doc = "windows",
+               .flags = WEIR_EVENT_WINDOWS | WEIR_PERIODIC, WEIR_OPTIONS(tumbling_options));
+WEIR_COMPONENT(sliding, WEIR_WINDOW_ASSIGNER, periodic_vtable, .id = "sliding", .doc = "windows",
+               .flags = WEIR_EVENT_WINDOWS | WEIR_PERIODIC, WEIR_OPTIONS(sliding_options));
 typedef struct by_gap {
     int32_t field;
 } by_gap;
@@ -515,7 +534,7 @@ static weir_status never_on_timer(void *self, weir_ctx *cx, const weir_window *w
 }
 static const weir_trigger trigger_vtable = {
     .struct_size = sizeof(weir_trigger), .on_row = never_on_row, .on_timer = never_on_timer};
-WEIR_COMPONENT(at_end, WEIR_TRIGGER, trigger_vtable, .id = "event_time", .doc = "a trigger");
+WEIR_COMPONENT(at_end, WEIR_TRIGGER, trigger_vtable, .id = "event_time", .doc = "a trigger", .flags = WEIR_END_OF_WINDOW);
 
 typedef struct clocked {
     int64_t size, offset;
@@ -557,6 +576,7 @@ WEIR_PLUGIN("test.kit", "1.0.0", &lines_component, &clicks_component, &numbers_c
             &rolling_count_component, &latest_component, &count_component, &sum_component, &min_by_component,
             &quantile_component, &bounded_component, &monotonous_component, &marks_component, &by_user_component,
             &file_component, &print_component, &mail_component, &twice_component, &settle_component, &ruler_component,
-            &match_component, &grouped_component, &tumbling_component, &by_gap_component, &at_end_component,
-            &keyed_lines_component, &invoice_component, &letter_component, &posted_component, &clocked_component,
-            &endless_component, &by_clock_component, &purging_component, &price_component, &shelf_component);
+            &match_component, &grouped_component, &tumbling_component, &sliding_component, &by_gap_component,
+            &at_end_component, &keyed_lines_component, &invoice_component, &letter_component, &posted_component,
+            &clocked_component, &endless_component, &by_clock_component, &purging_component, &price_component,
+            &shelf_component);

@@ -159,7 +159,6 @@ static void begin_windows(struct slot *g)
 
 static void use_sessions(struct slot *g)
 {
-    g->node->window.kind = WEIR_WINDOW_GENERAL;
     g->node->window.assigner = weir_op_stage_part(&g->fires.s, WEIR_WINDOW_ASSIGNER, "session");
     weir_op_stage_option(g->node->window.assigner, "gap", "10ms");
     g->node->window.trigger = weir_op_stage_part(&g->fires.s, WEIR_TRIGGER, "event_time");
@@ -197,8 +196,10 @@ static void a_million_windows_of_the_fast_path(void)
 {
     struct slot g;
     prepare(&g, WEIR_NODE_WINDOW, "user: string, n: i64", "user: string, c: i64");
-    g.node->window.kind = WEIR_WINDOW_TUMBLING;
-    g.node->window.size_ms = g.node->window.slide_ms = 10;
+    g.node->window.periodic = true;
+    g.node->window.assigner = weir_op_stage_part(&g.fires.s, WEIR_WINDOW_ASSIGNER, "tumbling");
+    weir_op_stage_option(g.node->window.assigner, "size", "10ms");
+    g.node->window.trigger = weir_op_stage_part(&g.fires.s, WEIR_TRIGGER, "event_time");
     add_count(&g);
     begin_windows(&g);
     feed(&g, "1 | u%d, 1\n");

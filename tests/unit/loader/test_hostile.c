@@ -67,6 +67,16 @@ static const struct hostile {
      "add it there or correct the name"},
     {"schema_option", ".out \"{into}:i64\": expected a string option in {into}", "found no such option",
      "declare WEIR_OPTION(..., into, ...)"},
+    /* what its window assigner declares */
+    {"period_unsaid", "expected periodic in its weir_window_assigner, as WEIR_PERIODIC promises", "found NULL",
+     "write it or take the flag away"},
+    {"period_undeclared", "expected WEIR_PERIODIC beside periodic in its weir_window_assigner", "found no such flag",
+     "without it periodic is never called"},
+    {"period_merges", "expected periodic or merging", "found both", "take one away"},
+    {"period_of_clock", "expected event_windows beside periodic", "found clock_windows",
+     "periodic windows are of event time"},
+    {"period_of_no_clock", "expected event_windows beside periodic", "found neither clock",
+     "periodic windows are of event time"},
     /* what it does while it is opened */
     {"constructor_aborts", "expected it to describe itself when it is opened",
      "was killed by signal 6 (SIGABRT, Aborted); it last said: hostile: this is on purpose",

@@ -382,10 +382,12 @@ static void windows_are_read(void)
 {
     struct weir_stream_graph *g = good();
     const struct weir_window_config *w = &node(g, "hourly")->window;
-    CU_ASSERT_EQUAL(w->kind, WEIR_WINDOW_SLIDING);
-    CU_ASSERT_EQUAL(w->size_ms, 3600000);
-    CU_ASSERT_EQUAL(w->slide_ms, 600000);
-    CU_ASSERT_EQUAL(w->offset_ms, -300000);
+    CU_ASSERT_TRUE(w->periodic);
+    CU_ASSERT_STRING_EQUAL(w->assigner->info->id, "sliding");
+    CU_ASSERT_STRING_EQUAL(w->trigger->info->id, "event_time");
+    CU_ASSERT_EQUAL(weir_part_option(w->assigner, "size")->i64, 3600000);
+    CU_ASSERT_EQUAL(weir_part_option(w->assigner, "slide")->i64, 600000);
+    CU_ASSERT_EQUAL(weir_part_option(w->assigner, "offset")->i64, -300000);
     CU_ASSERT_EQUAL(w->lateness_ms, 60000);
     CU_ASSERT_TRUE(w->late_output);
     CU_ASSERT_EQUAL_FATAL(w->n_aggregates, 6);
@@ -404,9 +406,9 @@ static void windows_are_read(void)
     CU_ASSERT_EQUAL(edge(g, "hourly", "late")->from_port, 1);
     CU_ASSERT_EQUAL(edge(g, "hourly.select", "rest")->from_port, 0);
     w = &node(g, "daily")->window;
-    CU_ASSERT_EQUAL(w->kind, WEIR_WINDOW_TUMBLING);
-    CU_ASSERT_EQUAL(w->slide_ms, w->size_ms);
-    CU_ASSERT_EQUAL(w->offset_ms, -8 * 3600000);
+    CU_ASSERT_TRUE(w->periodic);
+    CU_ASSERT_STRING_EQUAL(w->assigner->info->id, "tumbling");
+    CU_ASSERT_EQUAL(weir_part_option(w->assigner, "offset")->i64, -8 * 3600000);
     done(g);
 }
 

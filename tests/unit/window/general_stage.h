@@ -67,7 +67,6 @@ static inline void prepare(struct stage *g, bool all)
     g->node = weir_op_stage_node(&g->s, WEIR_NODE_WINDOW, g->in);
     if (!all) weir_op_stage_key(g->node, "user");
     weir_op_stage_output(g->node, "", g->out);
-    g->node->window.kind = WEIR_WINDOW_GENERAL;
     add_aggregate(g->node, "c")->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "count");
     struct weir_aggregate_config *sum = add_aggregate(g->node, "total");
     sum->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "sum");

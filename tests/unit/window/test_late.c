@@ -24,12 +24,8 @@ static void begin(struct stage *g, bool general, bool side_output, struct weir_o
     prepare(g, false);
     g->s.env.told = once;
     if (side_output) late_output(g);
-    if (!general) {
-        g->node->window.kind = WEIR_WINDOW_TUMBLING;
-        g->node->window.size_ms = g->node->window.slide_ms = 10;
-    }
-    start(g, general ? ASSIGNER(g, "tumbling", "size", "10ms") : NULL,
-          general ? TRIGGER(g, "event_time", NULL, NULL) : NULL);
+    g->node->window.periodic = !general;
+    start(g, ASSIGNER(g, "tumbling", "size", "10ms"), TRIGGER(g, "event_time", NULL, NULL));
     feed(g, "21 | ann, 5");
     watermark(g, 29);
     CU_ASSERT_STRING_EQUAL(weir_text_get(&told), "");

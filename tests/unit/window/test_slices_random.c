@@ -42,6 +42,7 @@ struct stage {
     struct weir_op_stage s;
     struct weir_schema *in, *out;
     struct weir_stream_node *node;
+    struct weir_time_windows times;
 };
 
 static struct weir_aggregate_config *add_aggregate(struct stage *g, const char *name)
@@ -70,12 +71,9 @@ static void begin_stage(struct stage *g, const struct plan *p)
     g->in = weir_test_schema("user: string, n: i64?, x: f64?, s: string?");
     g->node = weir_op_stage_node(&g->s, WEIR_NODE_WINDOW, g->in);
     weir_op_stage_key(g->node, "user");
-    g->node->window = (struct weir_window_config){.kind = WEIR_WINDOW_SLIDING,
-                                                  .size_ms = p->size,
-                                                  .slide_ms = p->slide,
-                                                  .offset_ms = p->offset,
-                                                  .lateness_ms = p->lateness,
-                                                  .late_output = p->late_output};
+    g->node->window = (struct weir_window_config){.lateness_ms = p->lateness, .late_output = p->late_output};
+    g->times = (struct weir_time_windows){
+        .size_ms = p->size, .slide_ms = p->slide, .offset_ms = p->offset, .lateness_ms = p->lateness};
     for (int i = 0; i < p->n; i++) {
         const struct choice *c = &choices[p->aggregates[i]];
         char name[16];
@@ -102,7 +100,7 @@ static void begin_side(struct stage *g, struct side *side, bool sliced, uint32_t
     struct weir_error error = {0};
     *side = (struct side){.env = g->s.env};
     side->env.batch_rows = batch_rows;
-    side->op = weir__window_op_create(g->node, &side->env, g->s.registry, "node 'w'", sliced, &error);
+    side->op = weir__window_op_create(g->node, &g->times, &side->env, g->s.registry, "node 'w'", sliced, &error);
     if (!side->op) fprintf(stderr, "%s\n", error.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(side->op);
     CU_ASSERT_EQUAL(side->op->class->open(side->op), WEIR_OK);
@@ -292,7 +290,7 @@ static bool can_slice(int64_t size, int64_t slide, const char *component, int in
     weir_op_stage_init(&g.s);
     begin_stage(&g, &p);
     use_aggregate(&g, "more", component, input);
-    bool can = weir__window_can_slice(g.node);
+    bool can = weir__window_can_slice(g.node, &g.times);
     end_stage(&g);
     weir_op_stage_finish(&g.s);
     return can;

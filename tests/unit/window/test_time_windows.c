@@ -17,7 +17,7 @@ static void start_moves_back_for_negative_remainders(void)
 }
 
 /* The loop of the sheet: for(st=start(ts,off,slide); st>ts-size; st-=slide). */
-static bool equals_the_loop(const struct weir_window_config *w, int64_t ts)
+static bool equals_the_loop(const struct weir_time_windows *w, int64_t ts)
 {
     struct weir_window_run run = weir_windows_of(w, ts);
     uint32_t n = 0;
@@ -28,7 +28,7 @@ static bool equals_the_loop(const struct weir_window_config *w, int64_t ts)
 }
 
 /* from and until are where the windows change, and nowhere nearer. */
-static bool has_right_borders(const struct weir_window_config *w, int64_t ts)
+static bool has_right_borders(const struct weir_time_windows *w, int64_t ts)
 {
     struct weir_window_run run = weir_windows_of(w, ts), other;
     if (ts < run.from || ts >= run.until) return false;
@@ -45,7 +45,7 @@ static void windows_of_an_instant_are_those_of_the_loop(void)
     struct weir_random r = {1};
     for (int i = 0; i < 200000; i++) {
         int64_t slide = 1 + (int64_t)weir_random_below(&r, 50), size = 1 + (int64_t)weir_random_below(&r, 120);
-        struct weir_window_config w = {
+        struct weir_time_windows w = {
             .size_ms = size, .slide_ms = slide, .offset_ms = (int64_t)weir_random_below(&r, (uint64_t)slide) - slide / 2};
         int64_t ts = (int64_t)weir_random_below(&r, 2000) - 1000;
         if (equals_the_loop(&w, ts) && (i % 50 || has_right_borders(&w, ts))) continue;
@@ -58,14 +58,14 @@ static void windows_of_an_instant_are_those_of_the_loop(void)
 
 static void slide_larger_than_size_leaves_gaps(void)
 {
-    struct weir_window_config w = {.size_ms = 3, .slide_ms = 10};
+    struct weir_time_windows w = {.size_ms = 3, .slide_ms = 10};
     CU_ASSERT_EQUAL(weir_windows_of(&w, 12).n, 1);
     CU_ASSERT_EQUAL(weir_windows_of(&w, 13).n, 0);
 }
 
 static void times_saturate(void)
 {
-    struct weir_window_config w = {.size_ms = 10, .slide_ms = 10, .lateness_ms = INT64_MAX};
+    struct weir_time_windows w = {.size_ms = 10, .slide_ms = 10, .lateness_ms = INT64_MAX};
     CU_ASSERT_EQUAL(weir_window_cleanup_time(&w, 1000), INT64_MAX);
     CU_ASSERT_EQUAL(weir_window_max_time(&w, INT64_MAX - 3), INT64_MAX);
 }

@@ -12,20 +12,14 @@ static void start_sliding(struct stage *g, enum way way, int64_t slide_ms, int64
     prepare(g, false);
     late_output(g);
     g->node->window.lateness_ms = lateness_ms;
-    if (way == GENERAL) {
-        struct weir_part_spec *part = ASSIGNER(g, "sliding", "size", "10ms");
-        weir_op_stage_option(part, "slide", slide_ms == 5 ? "5ms" : "10ms");
-        start(g, part, TRIGGER(g, "event_time", NULL, NULL));
-        return;
-    }
+    g->node->window.periodic = way != GENERAL;
     if (way == WHOLE) {
         weir_part_spec_destroy(g->node->window.aggregates[1].part);
         g->node->window.aggregates[1].part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "last");
     }
-    g->node->window.kind = WEIR_WINDOW_SLIDING;
-    g->node->window.size_ms = 10;
-    g->node->window.slide_ms = slide_ms;
-    start(g, NULL, NULL);
+    struct weir_part_spec *part = ASSIGNER(g, "sliding", "size", "10ms");
+    weir_op_stage_option(part, "slide", slide_ms == 5 ? "5ms" : "10ms");
+    start(g, part, TRIGGER(g, "event_time", NULL, NULL));
 }
 
 /* The same of each way but for the last column, which is the sum or, of WHOLE, the last row's number. */

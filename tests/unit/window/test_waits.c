@@ -7,13 +7,10 @@ static void begin(struct stage *g, int way)
 {
     prepare(g, false);
     g->node->window.lateness_ms = 100;
-    if (way != GENERAL) {
-        g->node->window.kind = way == WHOLE ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING;
-        g->node->window.size_ms = 10;
-        g->node->window.slide_ms = way == WHOLE ? 10 : 5;
-    }
-    start(g, way == GENERAL ? ASSIGNER(g, "tumbling", "size", "10ms") : NULL,
-          way == GENERAL ? TRIGGER(g, "event_time", NULL, NULL) : NULL);
+    g->node->window.periodic = way != GENERAL;
+    struct weir_part_spec *assigner = ASSIGNER(g, way == SLICED ? "sliding" : "tumbling", "size", "10ms");
+    if (way == SLICED) weir_op_stage_option(assigner, "slide", "5ms");
+    start(g, assigner, TRIGGER(g, "event_time", NULL, NULL));
 }
 
 static bool waits(const struct stage *g)

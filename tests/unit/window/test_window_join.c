@@ -13,7 +13,6 @@ static struct weir_window_config *prepare(struct stage *g, enum weir_join_type t
     weir_op_stage_key(g->node, "k");
     stage_second_key(g, "k");
     g->node->join.type = type;
-    g->node->window.kind = WEIR_WINDOW_GENERAL;
     g->s.env.batch_rows = batch_rows;
     return &g->node->window;
 }
@@ -250,7 +249,6 @@ static void set_up_function(struct stage *g, weir_kind kind, const char *name, c
     if (copies) stage_option(g, "copies", copies);
     weir_op_stage_key(g->node, "k");
     stage_second_key(g, "k");
-    g->node->window.kind = WEIR_WINDOW_GENERAL;
     use_window(g, "tumbling", "size", "10ms", "event_time");
 }
 
