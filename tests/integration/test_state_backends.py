@@ -70,7 +70,7 @@ nodes:
         log = self.folder / ".weir" / "state" / "keys" / "counts-0" / "CURRENT"
         while not log.exists():
             self.assertIsNone(first.poll())
-        second = self.weir("run", job, *SMALL, "--quiet", code=1)
+        second = self.weir("run", job, *SMALL, "--quiet", code=1, WEIR_HOME=str(self.folder / "second"))
         self.assertIn("no store for keyed state could be opened in", second.err)
         self.assertIn("counts-0", second.err)
         self.assertTrue(log.exists())

@@ -127,10 +127,12 @@ static const char *draw(struct weir_random *r, const char *const *choices, uint3
     return choices[weir_random_below(r, n)];
 }
 
+/* Of this example alone: two of them may run the same job at a time. */
+static char state_directory[512];
+
 /* Seed 0: as the manifest says, at parallelism 1. */
 static struct settings settings_of(const struct example *e, uint64_t seed)
 {
-    static const char state_directory[] = WEIR_BUILD_DIR "/tests/sim/out/state";
     static const uint32_t parallelisms[] = {1, 2, 4};
     static const char *const rows[] = {"1", "7", "1024"}, *const channels[] = {"1", "2", "8"},
                              *const cuts[] = {"300B", "10KiB", "64MiB"};
@@ -287,6 +289,7 @@ int main(int argc, char **argv)
         return 2;
     }
     snprintf(g.directory, sizeof g.directory, "%s/tests/sim/out/%s", WEIR_BUILD_DIR, g.example->name);
+    snprintf(state_directory, sizeof state_directory, "%s/tests/sim/out/%s.state", WEIR_BUILD_DIR, g.example->name);
     must(weir_platform_os()->make_directory(NULL, g.directory, &error), &error);
     must(weir_sim_stage_init(&g.sim, directories, &error), &error);
     weir_free(run(&g, 0)); /* plugin files stay open, the first runs open them */
