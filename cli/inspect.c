@@ -128,6 +128,11 @@ static void add_traits(struct weir_text *t, const struct weir_component_info *c)
     add_flag(t, c->flags & WEIR_MERGEABLE_BUT_FLOATS, "mergeable but floats");
     add_flag(t, c->flags & WEIR_INVERTIBLE, "invertible");
     add_flag(t, c->flags & WEIR_UNBOUNDED, "unbounded");
+    add_flag(t, c->flags & WEIR_REPLAYABLE, "replayable");
+    add_flag(t, c->flags & WEIR_AT_MOST_ONCE, "at most once");
+    add_flag(t, c->flags & WEIR_IDEMPOTENT, "idempotent");
+    add_flag(t, c->flags & WEIR_WRITE_AHEAD, "write-ahead");
+    add_flag(t, c->flags & WEIR_TWO_PHASE, "two-phase");
     add_flag(t, c->is_splittable, "splittable");
 }
 

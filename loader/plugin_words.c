@@ -55,6 +55,11 @@ const struct weir__word weir__component_flags[] = {
     {WEIR_MERGEABLE_BUT_FLOATS, "mergeable_but_floats"},
     {WEIR_PERIODIC, "periodic"},
     {WEIR_END_OF_WINDOW, "end_of_window"},
+    {WEIR_REPLAYABLE, "replayable"},
+    {WEIR_AT_MOST_ONCE, "at_most_once"},
+    {WEIR_IDEMPOTENT, "idempotent"},
+    {WEIR_WRITE_AHEAD, "write_ahead"},
+    {WEIR_TWO_PHASE, "two_phase"},
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {

@@ -276,9 +276,12 @@ typedef datagen clicks;
 typedef datagen orders;
 typedef datagen readings;
 WEIR_COMPONENT(clicks, WEIR_SOURCE, clicks_vtable, .id = "datagen_clicks", .doc = "invented page views",
-               .out = "user:i64, url:string, at:timestamp", WEIR_OPTIONS(clicks_options));
+               .out = "user:i64, url:string, at:timestamp", .flags = WEIR_REPLAYABLE,
+               WEIR_OPTIONS(clicks_options));
 WEIR_COMPONENT(orders, WEIR_SOURCE, orders_vtable, .id = "datagen_orders", .doc = "invented orders",
-               .out = "order:i64, user:i64, item:string, amount:f64, at:timestamp", WEIR_OPTIONS(orders_options));
+               .out = "order:i64, user:i64, item:string, amount:f64, at:timestamp", .flags = WEIR_REPLAYABLE,
+               WEIR_OPTIONS(orders_options));
 WEIR_COMPONENT(readings, WEIR_SOURCE, readings_vtable, .id = "datagen_sensors", .doc = "invented temperature readings",
-               .out = "sensor:string, temperature:f64, at:timestamp", WEIR_OPTIONS(readings_options));
+               .out = "sensor:string, temperature:f64, at:timestamp", .flags = WEIR_REPLAYABLE,
+               WEIR_OPTIONS(readings_options));
 WEIR_PLUGIN("weir.source_datagen", "0.1.0", &clicks_component, &orders_component, &readings_component);

@@ -119,5 +119,6 @@ static const weir_option elements_options[] = {
     WEIR_OPTION(elements, format, .def = "csv", .accepts = WEIR_DECODER, .doc = "how a line is decoded"),
 };
 WEIR_COMPONENT(elements, WEIR_SOURCE, elements_vtable, .id = "elements", .doc = "records written in the manifest",
-               .out = "$format", WEIR_OPTIONS(elements_options));
+               .out = "$format", .flags = WEIR_REPLAYABLE,
+               WEIR_OPTIONS(elements_options));
 WEIR_PLUGIN("weir.source_elements", "0.1.0", &elements_component);

@@ -268,5 +268,5 @@ static const weir_option file_options[] = {
                    .doc = "a longer record is malformed"),
 };
 WEIR_COMPONENT(file_source, WEIR_SOURCE, file_vtable, .id = "file", .doc = "the records of files", .out = "$format",
-               WEIR_OPTIONS(file_options));
+               .flags = WEIR_REPLAYABLE, WEIR_OPTIONS(file_options));
 WEIR_PLUGIN("weir.source_file", "0.1.0", &file_source_component);

@@ -139,5 +139,6 @@ static const weir_option sequence_options[] = {
     WEIR_OPTION(sequence, field, .def = "value", .doc = "name of the field"),
 };
 WEIR_COMPONENT(sequence, WEIR_SOURCE, sequence_vtable, .id = "sequence",
-               .doc = "the whole numbers from .. to, one per record", .out = "{field}:i64", WEIR_OPTIONS(sequence_options));
+               .doc = "the whole numbers from .. to, one per record", .out = "{field}:i64", .flags = WEIR_REPLAYABLE,
+               WEIR_OPTIONS(sequence_options));
 WEIR_PLUGIN("weir.source_sequence", "0.1.0", &sequence_component);

@@ -59,6 +59,10 @@ struct weir_platform {
     weir_status (*remove)(void *self, const char *path, struct weir_error *); /* a file or an empty directory */
     weir_status (*make_directory)(void *self, const char *path, struct weir_error *); /* with parents */
     weir_status (*info)(void *self, const char *path, struct weir_file_info *, struct weir_error *);
+    /* A missing file is no failure: *bytes is -1 then; 0: a directory. */
+    weir_status (*exists)(void *self, const char *path, int64_t *bytes, struct weir_error *);
+    /* Cuts a file that has at least that many bytes; a shorter one is an error. */
+    weir_status (*truncate)(void *self, const char *path, int64_t bytes, struct weir_error *);
     /* Entries of a directory sorted by bytes, the one file itself, or the matches of a glob, through add(). */
     weir_status (*list)(void *self, const char *path,
                         weir_status (*add)(void *to, const char *path, bool is_directory, int64_t size), void *to,

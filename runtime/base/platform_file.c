@@ -170,3 +170,29 @@ weir_status weir__os_remove(void *self, const char *path, struct weir_error *err
     (void)self;
     return remove(path) == 0 ? WEIR_OK : weir__os_failed(error, errno, "remove", path);
 }
+
+weir_status weir__os_exists(void *self, const char *path, int64_t *bytes, struct weir_error *error)
+{
+    struct stat st;
+    (void)self;
+    *bytes = -1;
+    if (stat(path, &st) == 0) {
+        *bytes = S_ISDIR(st.st_mode) ? 0 : st.st_size;
+        return WEIR_OK;
+    }
+    return errno == ENOENT || errno == ENOTDIR ? WEIR_OK : weir__os_failed(error, errno, "look for", path);
+}
+
+weir_status weir__os_truncate(void *self, const char *path, int64_t bytes, struct weir_error *error)
+{
+    struct stat st;
+    int result;
+    (void)self;
+    if (stat(path, &st) != 0) return weir__os_failed(error, errno, "truncate", path);
+    if (st.st_size < bytes)
+        return weir_error_set(error, WEIR_E_IO, "cannot truncate '%s' to %lld bytes: it has only %lld", path,
+                              (long long)bytes, (long long)st.st_size);
+    do result = truncate(path, bytes);
+    while (result != 0 && errno == EINTR);
+    return result == 0 ? WEIR_OK : weir__os_failed(error, errno, "truncate", path);
+}

@@ -18,6 +18,8 @@ weir_status weir__os_close(void *, struct weir_platform_file *, struct weir_erro
 weir_status weir__os_rename(void *, const char *, const char *, struct weir_error *);
 weir_status weir__os_sync_directory(void *, const char *, struct weir_error *);
 weir_status weir__os_remove(void *, const char *, struct weir_error *);
+weir_status weir__os_exists(void *, const char *, int64_t *, struct weir_error *);
+weir_status weir__os_truncate(void *, const char *, int64_t, struct weir_error *);
 weir_status weir__os_print(void *, int, const void *, size_t, struct weir_error *);
 
 /* platform_directory.c */

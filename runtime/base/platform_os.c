@@ -64,6 +64,8 @@ const struct weir_platform *weir_platform_os(void)
         .remove = weir__os_remove,
         .make_directory = weir__os_make_directory,
         .info = weir__os_info,
+        .exists = weir__os_exists,
+        .truncate = weir__os_truncate,
         .list = weir__os_list,
         .print = weir__os_print,
         .connect = weir__os_connect,

@@ -145,6 +145,21 @@ static void return_parts(struct weir_saved *s)
     weir_saved_finish(s);
 }
 
+/* What sinks wrote before the barrier, and other things that snapshots only name. */
+static weir_status persist(const struct weir_cuts *c, const struct weir_attempt *a, struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
+        const struct weir_chain *chain = &c->run->subtasks[i].chain;
+        const struct weir_snapshot *parts = parts_of(c, a, i);
+        for (uint32_t m = 0; s == WEIR_OK && m < chain->n_members; m++) {
+            struct weir_op *op = chain->members[m].op;
+            if (op->class->persist) s = op->class->persist(op, &parts[m], error);
+        }
+    }
+    return s;
+}
+
 weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *a, const char *path,
                                 struct weir_error *error)
 {
@@ -156,7 +171,8 @@ weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *
                                    : a->savepoint->then == WEIR_THEN_DRAIN ? WEIR_SAVED_DRAINED
                                                                            : WEIR_SAVED_SAVEPOINT};
     lend_parts(c, a, &s);
-    weir_status status = weir_saved_write(p, path, &s, error);
+    weir_status status = persist(c, a, error);
+    if (status == WEIR_OK) status = weir_saved_write(p, path, &s, error);
     return_parts(&s);
     return status;
 }

@@ -139,6 +139,8 @@ static struct weir_op_env env_of(struct weir_run *run, const struct weir_stream_
                                 .parallelism = node->parallelism,
                                 .max_parallelism = node->max_parallelism,
                                 .attempt = run->attempt,
+                                .checkpoints = run->graph->checkpoint.directory != NULL,
+                                .restored = run->restore ? run->restore->checkpoint : 0,
                                 .batch_rows = run->graph->batch_rows,
                                 .overflow_bytes = run->graph->overflow_bytes,
                                 .seed = weir_random_next(&seed),

@@ -144,6 +144,25 @@ static uint64_t io_random(weir_ctx *cx)
     return p->random(p->self);
 }
 
+static weir_status io_sync_directory(weir_ctx *cx, const char *path, weir_io_error *error)
+{
+    const struct weir_platform *p = PLATFORM(cx);
+    struct weir_error e = {0};
+    return report(p->sync_directory(p->self, path, &e), &e, error);
+}
+static weir_status io_exists(weir_ctx *cx, const char *path, int64_t *bytes, weir_io_error *error)
+{
+    const struct weir_platform *p = PLATFORM(cx);
+    struct weir_error e = {0};
+    return report(p->exists(p->self, path, bytes, &e), &e, error);
+}
+static weir_status io_truncate(weir_ctx *cx, const char *path, int64_t bytes, weir_io_error *error)
+{
+    const struct weir_platform *p = PLATFORM(cx);
+    struct weir_error e = {0};
+    return report(p->truncate(p->self, path, bytes, &e), &e, error);
+}
+
 const void *weir__host_io(void)
 {
     static const weir_io io = {.struct_size = sizeof io,
@@ -163,6 +182,9 @@ const void *weir__host_io(void)
                                .close_socket = io_close_socket,
                                .wall_ms = io_wall_ms,
                                .monotonic_ns = io_monotonic_ns,
-                               .random = io_random};
+                               .random = io_random,
+                               .sync_directory = io_sync_directory,
+                               .exists = io_exists,
+                               .truncate = io_truncate};
     return &io;
 }

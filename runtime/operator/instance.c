@@ -192,6 +192,8 @@ static void set_up_host(struct weir_instance *in)
                            .parallelism = env->parallelism,
                            .max_parallelism = env->max_parallelism,
                            .attempt = env->attempt,
+                           .flags = (env->checkpoints ? WEIR_JOB_CHECKPOINTS : 0) |
+                                    (env->restored ? WEIR_JOB_RESTORED : 0),
                            .job = env->job,
                            .node = env->node,
                            .base_dir = env->base_dir};

@@ -88,6 +88,8 @@ struct weir_op_env {
     size_t overflow_bytes;     /* outbox limit */
     int64_t auto_watermark_ms; /* 0: no periodic watermarks */
     bool every_record;         /* watermarks after every record */
+    bool checkpoints;          /* the job takes them, and a last one at its end */
+    int64_t restored;          /* checkpoint that the job goes on from; 0: none */
     uint64_t seed;             /* of this subtask: deterministic in tests */
     struct weir_op_told *told; /* shared by the subtasks of the node; NULL: nothing is said */
     void (*wake)(void *arg);   /* [any] step this subtask again */
@@ -118,6 +120,8 @@ struct weir_op_class {
     weir_status (*snapshot)(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
     weir_status (*restore)(struct weir_op *, const struct weir_snapshot *, uint32_t n);
     weir_status (*committed)(struct weir_op *, int64_t checkpoint);
+    /* [coordinator] Makes durable what a snapshot of it names, while its thread goes on. NULL: it names nothing. */
+    weir_status (*persist)(struct weir_op *, const struct weir_snapshot *, struct weir_error *);
     void (*interrupt)(struct weir_op *); /* [any] ends a wait inside a blocking component early; NULL: it never waits */
     bool (*waits)(const struct weir_op *); /* windows or timers wait for event time; NULL: never */
     void (*close)(struct weir_op *);     /* after open, also when it failed; before destroy; NULL: nothing to do */

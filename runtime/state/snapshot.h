@@ -106,6 +106,17 @@ WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const u
 WEIR_CHECKED weir_status weir_restore_splits(const struct weir_snapshot *, uint32_t n,
                                              weir_status (*fn)(void *arg, const struct weir_saved_split *), void *arg,
                                              bool *any, struct weir_error *);
+/* Every item that weir_snapshot_add_bytes put into the list `name`, of all snapshots in order of subtask, through fn, whose
+ * bytes are borrowed. */
+struct weir_saved_bytes {
+    uint32_t subtask;      /* that saved it */
+    uint32_t owner;        /* WEIR_DEAL_SPLIT: the subtask of `parallelism` that it goes to */
+    uint64_t index, total; /* of all items */
+    weir_str bytes;
+};
+WEIR_CHECKED weir_status weir_restore_bytes(const struct weir_snapshot *, uint32_t n, uint32_t parallelism, const char *name,
+                                            weir_status (*fn)(void *arg, const struct weir_saved_bytes *), void *arg,
+                                            struct weir_error *);
 /* All that keyed operators restore: from every snapshot, the key groups that this subtask owns. */
 WEIR_CHECKED weir_status weir_restore_keyed(const struct weir_snapshot *, uint32_t n, struct weir_state_set *,
                                             struct weir_timers *, const struct weir_state_layout *, uint32_t n_states,

@@ -644,3 +644,39 @@ weir_status weir_restore_splits(const struct weir_snapshot *from, uint32_t n,
     msgpack_unpacked_destroy(&tree);
     return s;
 }
+
+/* Semantics A6: contiguous runs, of which the first ones are longer by one; each keeps its own when nothing changed. */
+static uint32_t owner_of(const struct weir_saved_bytes *item, uint32_t n, uint32_t parallelism)
+{
+    if (n == parallelism) return item->subtask;
+    uint64_t each = item->total / parallelism, longer = item->total % parallelism, in_longer = longer * (each + 1);
+    return (uint32_t)(item->index < in_longer ? item->index / (each + 1) : longer + (item->index - in_longer) / each);
+}
+
+weir_status weir_restore_bytes(const struct weir_snapshot *from, uint32_t n, uint32_t parallelism, const char *name,
+                               weir_status (*fn)(void *arg, const struct weir_saved_bytes *), void *arg,
+                               struct weir_error *error)
+{
+    struct weir_saved_bytes item = {0};
+    msgpack_unpacked tree;
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct weir_snapshot_list *list = find_list(&from[i], name);
+        item.total += list ? list->n : 0;
+    }
+    msgpack_unpacked_init(&tree);
+    for (item.subtask = 0; s == WEIR_OK && item.subtask < n; item.subtask++) {
+        const struct weir_snapshot_list *list = find_list(&from[item.subtask], name);
+        for (size_t at = 0; s == WEIR_OK && list && at < list->bytes.n; item.index++) {
+            bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at) && as_text(&tree.data, &item.bytes);
+            if (!read || item.index >= item.total) {
+                s = not_ours(error, "an item of a list");
+                break;
+            }
+            item.owner = owner_of(&item, n, parallelism);
+            s = fn(arg, &item);
+        }
+    }
+    msgpack_unpacked_destroy(&tree);
+    return s;
+}

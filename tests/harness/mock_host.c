@@ -96,6 +96,16 @@ static int32_t choice_of(const weir_option *o, const char *text)
     return -1;
 }
 
+/* Of the input, which has all fields as they are. */
+static int32_t field_of(const struct mock_host *h, const char *name)
+{
+    const char *at = strstr(h->config.input, name);
+    int32_t column = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    for (const char *p = h->config.input; p < at; p++) column += *p == ',';
+    return column;
+}
+
 static void store(struct mock_host *h, struct mock_part *p, uint32_t i, const char *text)
 {
     const weir_option *o = option_at(p->component, i);
@@ -110,6 +120,7 @@ static void store(struct mock_host *h, struct mock_part *p, uint32_t i, const ch
     case WEIR_OPT_SIZE: s = weir_parse_size(text, at, &e); break;
     case WEIR_OPT_ENUM: *(int32_t *)at = choice_of(o, text); break;
     case WEIR_OPT_LIST: store_list(at, text); break;
+    case WEIR_OPT_FIELD: *(int32_t *)at = field_of(h, text); break;
     case WEIR_OPT_STRING:
     case WEIR_OPT_SECRET:
         free(*(char **)at);
@@ -153,6 +164,7 @@ static void set_defaults(struct mock_host *h, struct mock_part *p)
     for (uint32_t i = 0; i < p->component->n_options; i++) {
         const weir_option *o = option_at(p->component, i);
         if (!p->set[i] && o->def) store(h, p, i, o->def);
+        if (!p->set[i] && o->type == WEIR_OPT_FIELD) *(int32_t *)(void *)((char *)p->self + o->offset) = -1;
         if (!p->set[i] && !(o->flags & WEIR_OPTIONAL)) {
             fprintf(stderr, "\noption '%s' is required\n", o->name);
             CU_FAIL_FATAL("a required option is missing");
@@ -489,6 +501,7 @@ struct mock_host *mock_host_create(const struct mock_host_config *config)
     h->cx = (weir_ctx){.host = &services, .out = h->outs, .host_data = h};
     h->info = (weir_info){.struct_size = sizeof(weir_info), .subtask = config->subtask, .max_parallelism = 128,
                           .parallelism = config->parallelism ? config->parallelism : 1,
+                          .flags = config->checkpoints ? WEIR_JOB_CHECKPOINTS : 0,
                           .job = "job", .node = "node", .base_dir = "/base"};
     h->part = part_create(config->component);
     return h;
@@ -774,6 +787,63 @@ weir_status mock_finish(struct mock_host *h)
     weir_status s;
     do s = sink->finish ? sink->finish(mock_self(h), &h->cx) : WEIR_OK;
     while (s == WEIR_MORE);
+    mock_settle(h);
+    return s;
+}
+
+/* ---- checkpoints of sinks ----------------------------------------------------------------------------------- */
+
+static weir_status add_transaction(void *to, const void *bytes, size_t n)
+{
+    struct mock_saved *saved = to;
+    CU_ASSERT_FATAL(saved->n < MOCK_MOST_SAVED && n < sizeof saved->items[0]);
+    memcpy(saved->items[saved->n], bytes, n);
+    saved->items[saved->n][n] = 0;
+    saved->subtasks[saved->n++] = saved->subtask;
+    return WEIR_OK;
+}
+
+weir_status mock_snapshot(struct mock_host *h, int64_t checkpoint, struct mock_saved *to)
+{
+    const weir_sink *sink = mock_vtable(h);
+    weir_status s = mock_open(h);
+    to->subtask = h->info.subtask;
+    if (s == WEIR_OK) s = sink->snapshot(mock_self(h), &h->cx, checkpoint, add_transaction, to);
+    mock_settle(h);
+    return s;
+}
+
+weir_status mock_committed(struct mock_host *h, int64_t checkpoint)
+{
+    const weir_sink *sink = mock_vtable(h);
+    weir_status s = sink->committed(mock_self(h), &h->cx, checkpoint);
+    mock_settle(h);
+    return s;
+}
+
+weir_status mock_restore(struct mock_host *h, int64_t checkpoint, const struct mock_saved *saved,
+                         bool (*own)(uint32_t subtask, size_t item, uint32_t mine))
+{
+    const weir_sink *sink = mock_vtable(h);
+    h->info.flags |= WEIR_JOB_RESTORED;
+    weir_status s = mock_open(h);
+    for (size_t i = 0; s == WEIR_OK && i < saved->n; i++) {
+        bool mine = own ? own(saved->subtasks[i], i, h->info.subtask) : saved->subtasks[i] == h->info.subtask;
+        weir_transaction t = {.struct_size = sizeof t, .own = mine, .subtask = saved->subtasks[i], .checkpoint = checkpoint,
+                              .bytes = saved->items[i], .n = strlen(saved->items[i])};
+        s = sink->restore(mock_self(h), &h->cx, &t);
+        mock_settle(h);
+    }
+    return s;
+}
+
+weir_status mock_persist(struct mock_host *h, const struct mock_saved *saved)
+{
+    const weir_sink *sink = mock_vtable(h);
+    weir_str texts[MOCK_MOST_SAVED];
+    mock_start(h);
+    for (size_t i = 0; i < saved->n; i++) texts[i] = (weir_str){saved->items[i], strlen(saved->items[i])};
+    weir_status s = sink->persist(mock_self(h), &h->cx, texts, saved->n);
     mock_settle(h);
     return s;
 }

@@ -32,6 +32,7 @@ struct mock_host_config {
     uint32_t subtask, parallelism;      /* 0: 1 */
     int64_t batch_rows;                 /* 0: 1024 */
     weir_status on_reject;              /* what reject() answers: WEIR_OK (0) goes on */
+    bool checkpoints;                   /* the job takes them */
     bool no_metrics;                    /* a host without weir.metrics/1 */
 };
 
@@ -113,6 +114,19 @@ weir_status mock_write(struct mock_host *, const char *text); /* open first if n
 weir_status mock_flush(struct mock_host *);
 weir_status mock_finish(struct mock_host *);
 void mock_close(struct mock_host *); /* any kind */
+/* What sinks saved for one checkpoint: several may add to it. Zeroed is empty. */
+enum { MOCK_MOST_SAVED = 64 };
+struct mock_saved {
+    char items[MOCK_MOST_SAVED][200];
+    uint32_t subtasks[MOCK_MOST_SAVED], subtask;
+    size_t n;
+};
+weir_status mock_snapshot(struct mock_host *, int64_t checkpoint, struct mock_saved *); /* opens it if need be */
+weir_status mock_committed(struct mock_host *, int64_t checkpoint);
+/* Opens it. own: whose an item is; NULL: whoever saved it. */
+weir_status mock_restore(struct mock_host *, int64_t checkpoint, const struct mock_saved *,
+                         bool (*own)(uint32_t subtask, size_t item, uint32_t mine));
+weir_status mock_persist(struct mock_host *, const struct mock_saved *); /* does not open it */
 /* Encoders: begin, the rows, end. NUL-terminated; valid until the next call; NULL after a failure. */
 const char *mock_encode(struct mock_host *, const char *text);
 

@@ -11,7 +11,7 @@ struct mock_file {
     struct mock_file *next;
     char *path;
     char *bytes; /* NUL-terminated beyond n */
-    size_t n, capacity;
+    size_t n, capacity, synced;
     bool is_directory;
 };
 
@@ -30,6 +30,7 @@ struct mock_machine *mock_machine_create(void)
 {
     struct mock_machine *m = calloc(1, sizeof *m);
     m->wall_ms = 1700000000000;
+    m->crash_after = -1;
     return m;
 }
 
@@ -118,6 +119,23 @@ size_t mock_file_count(const struct mock_machine *m)
     return n;
 }
 
+const char *mock_file_path(const struct mock_machine *m, size_t i)
+{
+    for (struct mock_file *f = m->files; f; f = f->next) {
+        if (!f->is_directory && i-- == 0) return f->path;
+    }
+    return NULL;
+}
+
+void mock_lose_unsynced(struct mock_machine *m)
+{
+    for (struct mock_file *f = m->files; f; f = f->next) {
+        if (f->is_directory || f->synced >= f->n) continue;
+        f->n = f->synced;
+        f->bytes[f->n] = 0;
+    }
+}
+
 /* ---- failures ----------------------------------------------------------------------------------------------- */
 
 static weir_status io_fail(weir_io_error *e, weir_status status, const char *call, const char *path, const char *why)
@@ -128,8 +146,19 @@ static weir_status io_fail(weir_io_error *e, weir_status status, const char *cal
     return status;
 }
 
+static bool changes(const char *call)
+{
+    static const char *const calls[] = {"open", "write", "sync", "close", "rename", "remove", "make_directory",
+                                        "sync_directory", "truncate", NULL};
+    for (int i = 0; calls[i]; i++) {
+        if (strcmp(calls[i], call) == 0) return true;
+    }
+    return false;
+}
+
 static bool fails(struct mock_machine *m, const char *call)
 {
+    if (changes(call) && m->changes++ >= m->crash_after && m->crash_after >= 0) return true;
     return m->fail_call && strcmp(m->fail_call, call) == 0 && m->fail_after-- <= 0;
 }
 #define FAIL_IF_ASKED(m, call, path, e)                                                                               \
@@ -191,7 +220,10 @@ static weir_status io_write(weir_ctx *cx, weir_file *file, const void *buf, size
 
 static weir_status io_sync(weir_ctx *cx, weir_file *file, weir_io_error *e)
 {
-    FAIL_IF_ASKED(mock_machine_of(cx), "sync", file->path, e);
+    struct mock_machine *m = mock_machine_of(cx);
+    FAIL_IF_ASKED(m, "sync", file->path, e);
+    struct mock_file *f = find(m, file->path);
+    if (f) f->synced = f->n;
     return WEIR_OK;
 }
 
@@ -284,6 +316,33 @@ static weir_status io_list(weir_ctx *cx, const char *path, weir_list_file *add, 
     free(found);
     if (s != WEIR_OK) e->message[0] = 0;
     return s;
+}
+
+static weir_status io_sync_directory(weir_ctx *cx, const char *path, weir_io_error *e)
+{
+    FAIL_IF_ASKED(mock_machine_of(cx), "sync_directory", path, e);
+    return WEIR_OK;
+}
+
+static weir_status io_exists(weir_ctx *cx, const char *path, int64_t *bytes, weir_io_error *e)
+{
+    struct mock_machine *m = mock_machine_of(cx);
+    FAIL_IF_ASKED(m, "exists", path, e);
+    struct mock_file *f = find(m, path);
+    *bytes = f && !f->is_directory ? (int64_t)f->n : has_directory(m, path) ? 0 : -1;
+    return WEIR_OK;
+}
+
+static weir_status io_truncate(weir_ctx *cx, const char *path, int64_t bytes, weir_io_error *e)
+{
+    struct mock_machine *m = mock_machine_of(cx);
+    FAIL_IF_ASKED(m, "truncate", path, e);
+    struct mock_file *f = find(m, path);
+    if (!f || (int64_t)f->n < bytes) return io_fail(e, WEIR_E_IO, "truncate", path, "it is not there, or shorter");
+    f->n = (size_t)bytes;
+    f->bytes[bytes] = 0;
+    if (f->synced > f->n) f->synced = f->n;
+    return WEIR_OK;
 }
 
 static weir_status io_print(weir_ctx *cx, int stream, const void *buf, size_t n, weir_io_error *e)
@@ -385,4 +444,5 @@ const weir_io mock_io = {
     .rename = io_rename, .remove = io_remove, .make_directory = io_make_directory, .list = io_list, .print = io_print,
     .connect = io_connect, .receive = io_receive, .close_socket = io_close_socket,
     .wall_ms = io_wall_ms, .monotonic_ns = io_monotonic_ns, .random = io_random,
+    .sync_directory = io_sync_directory, .exists = io_exists, .truncate = io_truncate,
 };

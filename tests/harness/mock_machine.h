@@ -35,6 +35,9 @@ struct mock_machine {
     /* Makes the call of that name ("read", "rename", ...) fail once `fail_after` of them have worked. NULL: none fails. */
     const char *fail_call;
     int64_t fail_after;
+    /* A crash: every call that changes something fails from the first one on that `crash_after` of them came before; < 0:
+     * none does. `changes` counts them all. */
+    int64_t crash_after, changes;
     size_t read_limit; /* > 0: no file has more bytes than this for `read`: it was cut while being read */
 };
 
@@ -46,6 +49,9 @@ void mock_file_put_text(struct mock_machine *, const char *path, const char *tex
 /* NULL: no such file. NUL-terminated; valid until the file changes. n may be NULL. */
 const char *mock_file_get(struct mock_machine *, const char *path, size_t *n);
 size_t mock_file_count(const struct mock_machine *);
+const char *mock_file_path(const struct mock_machine *, size_t i); /* of the i-th file of mock_file_count */
+/* A loss of power: what no file was synced with is gone. */
+void mock_lose_unsynced(struct mock_machine *);
 
 /* The table; the contexts given to it must be those of mock hosts. */
 extern const weir_io mock_io;

@@ -32,11 +32,16 @@ typedef struct weir_cursor {
     uint64_t at, reserved;
 } weir_cursor;
 
+/* weir_info.flags. CHECKPOINTS: they are taken while the job runs, and a last one at its end. */
+#define WEIR_JOB_CHECKPOINTS (1u << 0)
+#define WEIR_JOB_RESTORED (1u << 1) /* the job goes on from a checkpoint or a savepoint */
+
 /* Who and where this instance is. Valid as long as the instance. */
 typedef struct weir_info {
     uint32_t struct_size;
     uint32_t subtask, parallelism, max_parallelism; /* subtask: 0 .. parallelism-1 */
-    uint32_t attempt, reserved;                     /* 0 at the first start of the job */
+    uint32_t attempt;                               /* 0 at the first start of the job */
+    uint32_t flags;                                 /* WEIR_JOB_... */
     const char *job, *node;                         /* manifest ids */
     const char *base_dir; /* absolute; paths of WEIR_PATH options were resolved against it already */
 } weir_info;

@@ -53,6 +53,13 @@ typedef struct weir_io {
     int64_t (*wall_ms)(weir_ctx *);      /* since the epoch */
     int64_t (*monotonic_ns)(weir_ctx *); /* from an arbitrary start */
     uint64_t (*random)(weir_ctx *);      /* seeded per job and subtask in tests */
+
+    /* What happens to names, for sinks that commit by renaming. sync_directory blocks: it makes the names in it durable.
+     * exists: a missing file is no failure (*bytes is -1 then); a directory has 0. truncate cuts a file that has at least
+     * that many bytes. */
+    weir_status (*sync_directory)(weir_ctx *, const char *path, weir_io_error *);
+    weir_status (*exists)(weir_ctx *, const char *path, int64_t *bytes, weir_io_error *);
+    weir_status (*truncate)(weir_ctx *, const char *path, int64_t bytes, weir_io_error *);
 } weir_io;
 
 static inline const weir_io *weir_io_of(weir_ctx *cx)

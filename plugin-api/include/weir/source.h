@@ -42,10 +42,11 @@ typedef struct weir_source {
      * weir.io/1 calls, which end early on wake(). */
     weir_progress (*poll)(void *self, weir_ctx *, int64_t max_rows);
 
-    /* [task] At barrier `checkpoint`: the position of a split in at most cap bytes; *n is set. Not called by 0.9 hosts. */
+    /* [task] At barrier `checkpoint`: the position of a split in at most cap bytes; *n is set, also when it is more:
+     * the host calls again with room for it. */
     weir_status (*position)(void *self, weir_ctx *, int64_t checkpoint, const weir_split *, void *buf, size_t cap,
                             size_t *n);
-    /* [task] Checkpoint complete: what lies before its positions will not be asked for again. Not called by 0.9 hosts. */
+    /* [task] Checkpoint complete: what lies before its positions will not be asked for again. */
     weir_status (*committed)(void *self, weir_ctx *, int64_t checkpoint);
 
     void (*close)(void *self, weir_ctx *); /* [task] last call, also after a failure */
