@@ -167,6 +167,8 @@ static weir_progress ask_all(struct weir_sim *s, struct all *a, uint32_t *left, 
 static weir_status wait_for_work(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
 {
     for (;;) {
+        const struct weir_error *failure = weir_run_failure(a->run); /* the checkpoints' */
+        if (failure) return weir_error_set(error, failure->status, "%s", failure->text);
         weir_progress p = ask_all(s, a, left, error);
         if (p == WEIR_FAILED) return error->status;
         if (p == WEIR_MADE || weir_sim_work_one(s)) return WEIR_OK;
