@@ -1,1 +1,3 @@
-list(APPEND sources "${CMAKE_CURRENT_LIST_DIR}/bucket.c" "${CMAKE_CURRENT_LIST_DIR}/part.c")
+foreach(file bucket leftovers part phases strings)
+  list(APPEND sources "${CMAKE_CURRENT_LIST_DIR}/${file}.c")
+endforeach()

@@ -79,11 +79,11 @@ typedef enum weir_kind {
 #define WEIR_PERIODIC (1u << 12)         /* assigner with WEIR_EVENT_WINDOWS: the windows repeat, as its `periodic` says */
 #define WEIR_END_OF_WINDOW (1u << 13)    /* trigger: fires as event_time does: at the end and for late rows */
 /* What a crash does to records, for `weir validate` and for the guarantee that a manifest asks for. A source that declares
- * nothing cannot give its records again; a sink that declares nothing writes again what it wrote after the last checkpoint. */
+ * nothing cannot give its records again; a sink that declares nothing writes again what came after the last checkpoint. */
 #define WEIR_REPLAYABLE (1u << 14)   /* source: has position and takes it in add_split: reads the same records again */
-#define WEIR_AT_MOST_ONCE (1u << 15) /* sink: what it holds at a crash is lost: it keeps records beyond a barrier in memory */
+#define WEIR_AT_MOST_ONCE (1u << 15) /* sink: keeps records beyond a barrier in memory: they are lost with it */
 #define WEIR_IDEMPOTENT (1u << 16)   /* sink: the same records written again change nothing, as rows under their keys do */
-#define WEIR_WRITE_AHEAD (1u << 17)  /* sink: saves records in its snapshot and writes them in committed, perhaps twice */
+#define WEIR_WRITE_AHEAD (1u << 17)  /* sink: saves records in its snapshot and writes them when committed */
 #define WEIR_TWO_PHASE (1u << 18)    /* sink: keeps to the contract of weir/sink.h: snapshot, committed, restore */
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */

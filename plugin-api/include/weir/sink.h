@@ -4,24 +4,25 @@
  * writes between two commits is a transaction (a file under a hidden name, rows of an open transaction of a database):
  *
  *   write ... write     into the open transaction, which nobody sees
- *   snapshot(n)         the barrier of checkpoint n: everything written so far is handed over (buffers are empty afterwards),
+ *   snapshot(n)         the barrier of checkpoint n: everything written so far is handed over (no buffer keeps any),
  *                       and what restore needs to commit it, or to go on with it, is saved as bytes
  *   write ...           behind the barrier: what belongs to checkpoint n + 1
  *   persist             elsewhere, meanwhile: what those bytes name is made durable; the checkpoint waits for it
  *   committed(n)        checkpoint n is complete, and so is every earlier one: commits all that was saved for n or before
  *
- * After a crash the job goes on from a complete checkpoint m: open, then restore with what was saved for it, then write. What
- * was saved as ready to be committed MUST be committed by restore: committed(m) may have come before the crash, or not, so
- * committing MUST be idempotent; everything begun after m MUST be undone, since those records are written again. A commit
+ * After a crash the job goes on from a complete checkpoint m: open, then restore with what was saved for it, then write.
+ * What was saved as ready to be committed MUST be committed by restore: committed(m) may have come before the crash, or not,
+ * so committing MUST be idempotent; everything begun after m MUST be undone, since those records are written again. A commit
  * that cannot succeed any more loses records: it fails, and says which; it is never passed over in silence.
  *
- * committed can be skipped (n, then n + 2), and come late: after the cut of n + 1 or when the input has ended. A checkpoint that
- * fails is not told: what was saved for it stays pending, and a later one covers it.
+ * committed can be skipped (n, then n + 2), and come late: after the cut of n + 1 or when the input has ended. A checkpoint
+ * that fails is not told: what was saved for it stays pending, and a later one covers it.
  *
- * finish is the end of the records. Where weir_about()->flags has WEIR_JOB_CHECKPOINTS, the host cuts a last checkpoint behind
- * it and calls committed for that: finish closes the open transaction and MUST NOT commit it. Otherwise nobody commits but
- * finish. close without finish (a cancel, a failure, a job that is suspended with a savepoint): an open transaction that was
- * never saved is undone; one that was saved MUST be left alone, since some checkpoint or savepoint may need it.
+ * finish is the end of the records. Where weir_about()->flags has WEIR_JOB_CHECKPOINTS, the host cuts a last checkpoint
+ * behind it and calls committed for that: finish closes the open transaction and MUST NOT commit it. Otherwise nobody
+ * commits but finish. close without finish (a cancel, a failure, a job that is suspended with a savepoint): an open
+ * transaction that was never saved is undone; one that was saved MUST be left alone, since some checkpoint or savepoint may
+ * need it.
  */
 #ifndef WEIR_SINK_H
 #define WEIR_SINK_H
@@ -53,16 +54,16 @@ typedef struct weir_sink {
     /* [task] Hand on what is buffered, so that a reader sees it. Called when the input pauses. May be NULL. */
     weir_status (*flush)(void *self, weir_ctx *);
 
-    /* [task] End of input, or an orderly stop: no more records. See above for what becomes visible. WEIR_MORE: call again. */
+    /* [task] End of input, or an orderly stop: no more records; see above. WEIR_MORE: call again. */
     weir_status (*finish)(void *self, weir_ctx *);
 
-    /* [task] The barrier of a checkpoint or a savepoint: saves through add(to, ...) every transaction that is not committed, the
-     * open one included, each in bytes of its own: after a rescaling they are dealt to other subtasks. Does not wait for the
-     * disk; see persist. A failure declines the checkpoint and the job may go on: what could not be handed over must not
+    /* [task] The barrier of a checkpoint or a savepoint: saves through add(to, ...) every transaction that is not committed,
+     * the open one included, each in bytes of its own: after a rescaling they are dealt to other subtasks. Does not wait for
+     * the disk; see persist. A failure declines the checkpoint and the job may go on: what could not be handed over must not
      * count as handed over the next time. */
     weir_status (*snapshot)(void *self, weir_ctx *, int64_t checkpoint, weir_add_transaction *add, void *to);
-    /* [task] See above. Called once per complete checkpoint at most, in ascending order. Tries all it has to commit before it
-     * fails. */
+    /* [task] See above. Called once per complete checkpoint at most, in ascending order. Tries all it has to commit before
+     * it fails. */
     weir_status (*committed)(void *self, weir_ctx *, int64_t checkpoint);
 
     void (*close)(void *self, weir_ctx *); /* [task] last call, also after a failure: finish was not called then */
@@ -73,9 +74,9 @@ typedef struct weir_sink {
      * else contiguous runs are dealt out. */
     weir_status (*restore)(void *self, weir_ctx *, const weir_transaction *);
 
-    /* [coordinator] Makes durable what the bytes of one snapshot name. May block. Runs on an instance of its own that has the
-     * options and is not opened, while the task goes on: it reads nothing but the bytes and the options, and finds that what
-     * they name may have been committed meanwhile. A failure fails the checkpoint; since a disk that lost a write may
+    /* [coordinator] Makes durable what the bytes of one snapshot name. May block. Runs on an instance of its own that has
+     * the options and is not opened, while the task goes on: it reads nothing but the bytes and the options, and finds that
+     * what they name may have been committed meanwhile. A failure fails the checkpoint; since a disk that lost a write may
      * report it only once, it MUST NOT succeed later for the same transaction. */
     weir_status (*persist)(void *self, weir_ctx *, const weir_str *transactions, size_t n);
 } weir_sink;

@@ -188,6 +188,65 @@ static const weir_option teller_options[] = {
 WEIR_COMPONENT(teller, WEIR_SINK, teller_vtable, .id = "teller", .doc = "prints every call", .in = "n:i64",
                WEIR_OPTIONS(teller_options));
 
+/* ---- a sink that tells of its transactions ---------------------------------------------------------------------- */
+
+typedef struct phased {
+    const char *persist; /* what persist says: an error, or nothing */
+    int64_t rows;
+} phased;
+static weir_status phased_open(void *self, weir_ctx *cx)
+{
+    (void)self;
+    return tell(cx, "open", -1);
+}
+static weir_status phased_write(void *self, weir_ctx *cx, const weir_batch *b, int64_t *row)
+{
+    (void)cx;
+    ((phased *)self)->rows += b->length - *row;
+    *row = b->length;
+    return WEIR_OK;
+}
+static weir_status phased_snapshot(void *self, weir_ctx *cx, int64_t checkpoint, weir_add_transaction *add, void *to)
+{
+    char text[40];
+    weir_status s = tell(cx, "snapshot", checkpoint);
+    int n = snprintf(text, sizeof text, "%d rows", (int)((phased *)self)->rows);
+    if (s == WEIR_OK) s = add(to, text, (size_t)n);
+    return s == WEIR_OK ? add(to, "", 0) : s;
+}
+static weir_status phased_committed(void *self, weir_ctx *cx, int64_t checkpoint)
+{
+    (void)self;
+    return tell(cx, "committed", checkpoint);
+}
+static weir_status phased_restore(void *self, weir_ctx *cx, const weir_transaction *t)
+{
+    char line[80];
+    (void)self;
+    snprintf(line, sizeof line, "restore '%.*s' of %u, %s, checkpoint", (int)t->n, (const char *)t->bytes, t->subtask,
+             t->own ? "own" : "another's");
+    return tell(cx, line, t->checkpoint);
+}
+static weir_status phased_persist(void *self, weir_ctx *cx, const weir_str *transactions, size_t n)
+{
+    const phased *me = self;
+    weir_status s = me->rows == 0 ? WEIR_OK : weir_fail(cx, WEIR_E_BUG, "persist runs on the task's instance");
+    for (size_t i = 0; s == WEIR_OK && i < n; i++) s = tell(cx, transactions[i].n ? "persist text" : "persist nothing", -1);
+    return s == WEIR_OK && me->persist[0] ? weir_fail(cx, WEIR_E_IO, "%s", me->persist) : s;
+}
+static const weir_sink phased_vtable = {.struct_size = sizeof(weir_sink),
+                                        .open = phased_open,
+                                        .write = phased_write,
+                                        .snapshot = phased_snapshot,
+                                        .committed = phased_committed,
+                                        .restore = phased_restore,
+                                        .persist = phased_persist};
+static const weir_option phased_options[] = {
+    WEIR_OPTION(phased, persist, .def = "", .doc = "what persist fails with"),
+};
+WEIR_COMPONENT(phased, WEIR_SINK, phased_vtable, .id = "phased", .doc = "prints its phases", .in = "n:i64",
+               .flags = WEIR_TWO_PHASE, WEIR_OPTIONS(phased_options));
+
 /* ---- the rest ------------------------------------------------------------------------------------------------- */
 
 /* A timestamp that ends in 0 is a punctuation: the watermark is that time. */
@@ -289,5 +348,5 @@ static const weir_aggregate wasteful_vtable = {
 WEIR_COMPONENT(wasteful, WEIR_AGGREGATE, wasteful_vtable, .id = "wasteful", .doc = "a sum that wastes scratch memory",
                .in = "n:i64", .out = "result:i64", WEIR_STATES(total_states));
 
-WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &punctuated_component,
-            &stuck_component, &by_n_component, &add_up_component, &wasteful_component);
+WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &phased_component,
+            &punctuated_component, &stuck_component, &by_n_component, &add_up_component, &wasteful_component);

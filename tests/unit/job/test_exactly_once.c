@@ -1,6 +1,6 @@
-/* Whole jobs that write files exactly once, under the seeded scheduler: broken off at random places, and at every call of the
- * checkpoint and sink paths that changes a file. What is committed, sorted, is what an uninterrupted run writes (semantics
- * A9). */
+/* Whole jobs that write files exactly once, under the seeded scheduler: broken off at random places, and at every call of
+ * the checkpoint and sink paths that changes a file. What is committed, sorted, is what an uninterrupted run writes
+ * (semantics A9). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

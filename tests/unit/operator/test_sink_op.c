@@ -73,9 +73,76 @@ static void a_write_that_fails_names_the_component(void)
     stage_end(&g);
 }
 
+/* ---- transactions ------------------------------------------------------------------------------------------------ */
+
+static void set_up_phased(struct stage *g, uint32_t subtask, uint32_t parallelism, const char *persist)
+{
+    stage_init(g, WEIR_NODE_SINK, "n: i64", NULL);
+    stage_component(g, WEIR_SINK, "phased");
+    if (persist) stage_option(g, "persist", persist);
+    g->s.env.subtask = subtask;
+    g->s.env.parallelism = parallelism;
+    g->s.env.restored = stage_restore ? 7 : 0;
+    stage_start(g);
+}
+
+static void a_sink_saves_persists_commits_and_is_restored(void)
+{
+    struct stage g, again;
+    struct weir_snapshot cut = {0};
+    struct weir_error error;
+    set_up_phased(&g, 0, 1, NULL);
+    stage_feed(&g, "1 | 5\n2 | 6");
+    CU_ASSERT_EQUAL(g.op->class->snapshot(g.op, 7, &cut), WEIR_OK);
+    stage_feed(&g, "3 | 7");
+    CU_ASSERT_EQUAL(g.op->class->persist(g.op, &cut, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(g.op->class->committed(g.op, 7), WEIR_OK);
+    stage_expect_text(&g.printed, "open\nsnapshot 7\npersist text\npersist nothing\ncommitted 7\n");
+    stage_restore = &cut;
+    set_up_phased(&again, 0, 1, NULL);
+    stage_restore = NULL;
+    stage_expect_text(&again.printed,
+                      "open\nrestore '2 rows' of 0, own, checkpoint 7\nrestore '' of 0, own, checkpoint 7\n");
+    stage_end(&again);
+    stage_end(&g);
+    weir_snapshot_finish(&cut);
+}
+
+static void what_cannot_be_persisted_is_told_with_the_node_and_leaves_the_sink_alone(void)
+{
+    struct stage g;
+    struct weir_snapshot cut = {0};
+    struct weir_error error;
+    set_up_phased(&g, 0, 1, "the disk is gone");
+    CU_ASSERT_EQUAL(g.op->class->snapshot(g.op, 7, &cut), WEIR_OK);
+    CU_ASSERT_EQUAL(g.op->class->persist(g.op, &cut, &error), WEIR_E_IO);
+    WEIR_ASSERT_CONTAINS(error.text, "the disk is gone");
+    WEIR_ASSERT_CONTAINS(error.text, "component: test.toy_ends/phased of ");
+    CU_ASSERT_EQUAL(g.op->error.status, WEIR_OK);
+    stage_feed(&g, "3 | 7");
+    stage_end(&g);
+    weir_snapshot_finish(&cut);
+}
+
+static void saved_transactions_need_a_sink_that_takes_them(void)
+{
+    struct stage g;
+    struct weir_snapshot cut = {0};
+    set_up(&g, NULL, NULL);
+    CU_ASSERT_EQUAL(weir_snapshot_add_bytes(weir_snapshot_list(&cut, "transactions", WEIR_DEAL_SPLIT), "x", 1), WEIR_OK);
+    CU_ASSERT_EQUAL(g.op->class->restore(g.op, &cut, 1), WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(g.op->error.text, "this sink takes part in no checkpoint");
+    stage_end(&g);
+    weir_snapshot_finish(&cut);
+}
+
 WEIR_SUITE(sink_op) = {
     {"a sink is opened, written, flushed, finished and closed", a_sink_is_opened_written_flushed_finished_and_closed},
     {"a sink takes what it has room for", a_sink_takes_what_it_has_room_for},
     {"a null it does not take is refused", a_null_it_does_not_take_is_refused},
     {"a write that fails names the component", a_write_that_fails_names_the_component},
+    {"a sink saves, persists, commits and is restored", a_sink_saves_persists_commits_and_is_restored},
+    {"what cannot be persisted is told with the node, and leaves the sink alone",
+     what_cannot_be_persisted_is_told_with_the_node_and_leaves_the_sink_alone},
+    {"saved transactions need a sink that takes them", saved_transactions_need_a_sink_that_takes_them},
     {NULL, NULL}};

@@ -392,7 +392,56 @@ static void a_key_keeps_its_types(void)
     finish(&g);
 }
 
-WEIR_SUITE(snapshot) = {{"the same history leaves the same bytes, whatever holds the state", the_holder_does_not_show},
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
+
+struct dealt {
+    uint32_t owners[32];
+    char text[128];
+};
+
+static weir_status note_item(void *arg, const struct weir_saved_bytes *item)
+{
+    struct dealt *d = arg;
+    d->owners[item->index] = item->owner;
+    strncat(d->text, item->bytes.p, item->bytes.n);
+    return WEIR_OK;
+}
+
+/* Semantics A6: all in the order of subtask, in contiguous runs, of which the first total % p have one more; each keeps its
+ * own where nothing changed. */
+static void lists_are_dealt_in_contiguous_runs(void)
+{
+    static const char *const items[4] = {"abc", "", "defg", "h"};
+    struct weir_snapshot parts[4] = {0};
+    struct weir_error error;
+    for (uint32_t i = 0; i < 4; i++) {
+        struct weir_snapshot_list *list = weir_snapshot_list(&parts[i], "things", WEIR_DEAL_SPLIT);
+        for (const char *c = items[i]; *c; c++) CU_ASSERT_EQUAL(weir_snapshot_add_bytes(list, c, 1), WEIR_OK);
+    }
+    static const struct {
+        uint32_t parallelism;
+        uint32_t owners[8];
+    } cases[] = {{1, {0}},
+                 {2, {0, 0, 0, 0, 1, 1, 1, 1}},
+                 {3, {0, 0, 0, 1, 1, 1, 2, 2}},
+                 {4, {0, 0, 0, 2, 2, 2, 2, 3}},
+                 {5, {0, 0, 1, 1, 2, 2, 3, 4}},
+                 {9, {0, 1, 2, 3, 4, 5, 6, 7}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dealt d = {{0}, ""};
+        CU_ASSERT_EQUAL(weir_restore_bytes(parts, 4, cases[i].parallelism, "things", note_item, &d, &error), WEIR_OK);
+        CU_ASSERT_STRING_EQUAL(d.text, "abcdefgh");
+        CU_ASSERT_EQUAL(memcmp(d.owners, cases[i].owners, sizeof cases[i].owners), 0);
+    }
+    struct dealt none = {{0}, ""};
+    CU_ASSERT_EQUAL(weir_restore_bytes(parts, 4, 2, "others", note_item, &none, &error), WEIR_OK);
+    parts[0].lists[0].bytes.n--; /* damaged */
+    CU_ASSERT_EQUAL(weir_restore_bytes(parts, 4, 2, "things", note_item, &none, &error), WEIR_E_DATA);
+    for (uint32_t i = 0; i < 4; i++) weir_snapshot_finish(&parts[i]);
+}
+
+WEIR_SUITE(snapshot) = {{"lists are dealt in contiguous runs", lists_are_dealt_in_contiguous_runs},
+                        {"the same history leaves the same bytes, whatever holds the state", the_holder_does_not_show},
                         {"what is restored is what was cut", what_is_restored_is_what_was_cut},
                         {"damage is told or harmless", damage_is_told_or_harmless},
                         {"members are found by name and widened", members_are_found_by_name_and_widened},
