@@ -59,6 +59,8 @@ WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir
 /* A list to add items to; names are unique. Valid until the next call. */
 struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char *name, enum weir_deal);
 WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n); /* a bin */
+WEIR_CHECKED weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *, const int64_t *, uint32_t n); /* an array */
+WEIR_CHECKED weir_status weir_snapshot_add_text(struct weir_snapshot_list *, const char *);                  /* a str */
 /* The entries of a map: [key members, value members] each. */
 WEIR_CHECKED weir_status weir_snapshot_add_map(struct weir_snapshot_list *, struct weir_state_set *, uint32_t state,
                                                const struct weir_key_ref *, struct weir_error *);
@@ -122,6 +124,12 @@ WEIR_CHECKED weir_status weir_restore_keyed(const struct weir_snapshot *, uint32
                                             struct weir_timers *, const struct weir_state_layout *, uint32_t n_states,
                                             const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                             struct weir_error *);
+/* Every item of the lists `name` of all snapshots, in order of subtask, through fn; until it does not return WEIR_OK. */
+WEIR_CHECKED weir_status weir_restore_numbers(const struct weir_snapshot *, uint32_t n, const char *name, uint32_t n_numbers,
+                                              weir_status (*fn)(void *arg, const int64_t *numbers), void *arg,
+                                              struct weir_error *);
+WEIR_CHECKED weir_status weir_restore_texts(const struct weir_snapshot *, uint32_t n, const char *name,
+                                            weir_status (*fn)(void *arg, weir_str text), void *arg, struct weir_error *);
 /* Maps that weir_snapshot_add_map wrote in the list `name`: of snapshot `subtask` modulo n. */
 WEIR_CHECKED weir_status weir_restore_map(const struct weir_snapshot *, uint32_t n, uint32_t subtask, const char *name,
                                           struct weir_state_set *, uint32_t state, const struct weir_key_ref *,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "operator/backend.h"
 
 /* ---- layout ------------------------------------------------------------------------------------------------------ */
 
@@ -33,7 +32,7 @@ static weir_status lay_out(struct weir_aggregates *a, bool arrival, struct weir_
         for (uint32_t f = 0; acc && f < acc->n_fields; f++) {
             fields[n] = acc->fields[f];
             fields[n].offset += a->slots[i].offset;
-            fields[n].name = names[n] = weir_format("%u.%s", i, acc->fields[f].name);
+            fields[n].name = names[n] = weir_format("%s.%s", a->slots[i].config->name, acc->fields[f].name);
             n++;
         }
     }
@@ -85,7 +84,6 @@ static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_sl
                                       .in = node->in,
                                       .args = slot->config->args,
                                       .n_args = slot->config->n_args,
-                                      .state = a->state,
                                       .builder = &a->results};
     weir_status s = weir_instance_create(&o, &slot->instance, error);
     if (s != WEIR_OK) return s;
@@ -102,13 +100,10 @@ static weir_status init(struct weir_aggregates *a, const struct weir_stream_node
     for (uint32_t i = 0; i < a->n; i++) a->slots[i].config = &w->aggregates[i];
     weir_status s = lay_out(a, arrival, error);
     if (s != WEIR_OK) return s;
-    uint32_t first, last;
-    weir_key_group_range(op->env->subtask, op->env->parallelism, op->env->max_parallelism, &first, &last);
     for (uint32_t i = 0; i < a->layout.n_fields; i++) {
         a->has_texts |= weir_type_is_variable((weir_type)a->layout.fields[i].type);
     }
-    s = weir_op_state_create(op->env, &a->layout, 1, first, last, &a->state, error);
-    if (s == WEIR_OK) s = make_results(a, node, error);
+    s = make_results(a, node, error);
     for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) s = make_slot(a, &a->slots[i], node, registry, error);
     return s;
 }
@@ -169,7 +164,6 @@ void weir_aggregates_close(struct weir_aggregates *a)
 void weir_aggregates_finish(struct weir_aggregates *a)
 {
     for (uint32_t i = 0; i < a->n; i++) weir_instance_destroy(a->slots[i].instance);
-    if (a->state) a->state->ops->destroy(a->state);
     weir_state_layout_finish(&a->layout);
     weir_builder_finish(&a->results);
     weir_free(a->accs);
@@ -330,8 +324,17 @@ void weir_aggregates_clear(struct weir_aggregates *a, struct weir_state_set *set
 void weir_aggregates_use(struct weir_aggregates *a, struct weir_state_set *set)
 {
     for (uint32_t i = 0; i < a->n; i++) {
-        if (a->slots[i].instance) a->slots[i].instance->state = set;
+        if (!a->slots[i].instance) continue;
+        a->slots[i].instance->state = set;
+        a->slots[i].instance->state_base = set == a->state ? a->at : 0;
     }
+}
+
+void weir_aggregates_keep_in(struct weir_aggregates *a, struct weir_state_set *set, uint32_t at)
+{
+    a->state = set;
+    a->at = at;
+    weir_aggregates_use(a, set);
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */

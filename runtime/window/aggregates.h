@@ -2,7 +2,8 @@
  *
  * Floor 6. Subtask's thread. The accumulators of the node's aggregate components lie side by side in one value of one state,
  * so a row costs one look-up however many aggregates there are. Layout: component i's struct at offset[i], 16-byte aligned;
- * its declared members, renamed "i.name", make up the state's layout.
+ * its declared members, renamed "result.member", make up the state's layout. So a savepoint is restored by the names of
+ * results, in whatever order a later job lists its aggregates.
  */
 #ifndef WEIR_WINDOW_AGGREGATES_H
 #define WEIR_WINDOW_AGGREGATES_H
@@ -25,7 +26,8 @@ struct weir_aggregates {
     struct weir_state_layout layout; /* of the accumulator */
     bool has_texts;                  /* some member of it is a weir_str */
     uint32_t arrival;                /* offset of a uint64_t for slices behind the accumulators; 0: there is none */
-    struct weir_state_set *state;    /* its only state */
+    struct weir_state_set *state;    /* the operator's; borrowed */
+    uint32_t at;                     /* which of its states */
     struct weir_builder results;     /* the columns behind the key's */
     void **accs;                     /* scratch: accumulators of one component, by row */
     size_t accs_capacity;
@@ -38,6 +40,8 @@ WEIR_CHECKED weir_status weir_aggregates_init_sliced(struct weir_aggregates *, c
                                                      struct weir_op *, struct weir_registry *, struct weir_error *);
 /* Merging the parts of the node's accumulators, in any order, is exactly adding all rows in order. */
 bool weir_aggregates_are_mergeable(const struct weir_stream_node *);
+/* Where accumulators are: the state `at` of the operator's set, of a->layout. Before anything else. */
+void weir_aggregates_keep_in(struct weir_aggregates *, struct weir_state_set *, uint32_t at);
 WEIR_CHECKED weir_status weir_aggregates_open(struct weir_aggregates *);
 void weir_aggregates_close(struct weir_aggregates *);
 void weir_aggregates_finish(struct weir_aggregates *);

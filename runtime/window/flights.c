@@ -37,9 +37,9 @@ static const weir_field row_members[] = {WEIR_MEMBER(struct weir__kept_row, time
                                          WEIR_MEMBER_OF(struct weir__kept_row, row, WEIR_BYTES)};
 static const weir_state states[WEIR__TRIGGER_STATES] = {
     [WEIR__FLIGHTS] = WEIR_MAP_STATE("windows", struct window_key, window_members, struct ids, ids_members),
-    [WEIR__FLIGHT_OF_ID] = WEIR_VALUE_STATE("window", struct by_id, by_id_members),
+    [WEIR__FLIGHT_OF_ID] = WEIR_VALUE_STATE("window_of_id", struct by_id, by_id_members),
     [WEIR__IDS] = WEIR_VALUE_STATE("ids", struct key_ids, key_ids_members),
-    [WEIR__FREE_ID] = WEIR_VALUE_STATE("free", struct free_id, free_id_members),
+    [WEIR__FREE_ID] = WEIR_VALUE_STATE("free_ids", struct free_id, free_id_members),
     [WEIR__ROWS] = WEIR_LIST_STATE("rows", struct weir__kept_row, row_members)};
 
 weir_status weir__flights_layouts(struct weir_state_layout own[WEIR__TRIGGER_STATES], struct weir_error *error)

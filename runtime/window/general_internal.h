@@ -7,6 +7,7 @@
  *   crossing.c     windows over two inputs: joins and groups
  *   matching.c     outer joins whose pairs must meet a condition
  *   triggers.c     the trigger with those inside it
+ *   general_state.c  the states of all of them in one set; cut and restored
  *
  * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
  * flight to its id and to the id that its content is kept under. An id is a positive number that is free again when its
@@ -103,11 +104,12 @@ struct weir__general {
     struct weir__crossing crossing;
     bool assigner_opened, trigger_opened, evictor_opened, function_opened;
 
-    struct weir_state_layout own[WEIR__TRIGGER_STATES], *layouts; /* layouts: own, then the triggers', whose they are */
-    uint32_t n_layouts;
-    struct weir_state_set *state;          /* of `layouts` */
-    struct weir_state_set *function_state; /* NULL: it has none */
-    uint32_t *function_keys;               /* fields of `aggregated`: the first ones */
+    struct weir_state_layout own[WEIR__TRIGGER_STATES];
+    struct weir_state_layout *layouts; /* own, the triggers', the accumulators', the function's: theirs, but for the names */
+    uint32_t n_layouts, n_trigger_states, function_base; /* function_base: where the function's begin */
+    struct weir_state_set *state;                        /* of `layouts` */
+    struct weir_schema *key_schema;
+    uint32_t *function_keys; /* fields of `aggregated`: the first ones */
     struct weir_timers *timers;
 
     struct weir_key_ref key;  /* current; the bytes are triggers[0]'s */
@@ -199,6 +201,14 @@ void weir__matching_finish(struct weir__general *);
 /* Of the rows that weir__crossing_take has taken; run: WEIR_MORE as weir__crossing_run. */
 WEIR_CHECKED weir_status weir__matching_begin(struct weir__general *);
 WEIR_CHECKED weir_status weir__matching_run(struct weir__general *, const struct weir__flight *);
+
+/* ---- general_state.c -------------------------------------------------------------------------------------------------- */
+
+/* When triggers and aggregates are made, and before the function is. */
+WEIR_CHECKED weir_status weir__general_lay_out(struct weir__general *, struct weir_error *);
+void weir__general_state_finish(struct weir__general *); /* before the aggregates are finished */
+weir_status weir__general_snapshot(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
+weir_status weir__general_restore(struct weir_op *, const struct weir_snapshot *, uint32_t n);
 
 /* ---- triggers.c ------------------------------------------------------------------------------------------------------- */
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "operator/backend.h"
 #include "window/general_internal.h"
 #include "window/time_windows.h"
 #include "window/window_op.h"
@@ -81,9 +80,8 @@ static weir_status call_clear(struct weir__general *g, const struct weir__flight
     if (s == WEIR_OK && g->process->clear) s = g->process->clear(in->part.self, &in->cx, &flight->window);
     if (s < 0) weir_instance_failed(in, s, "clear");
     weir_status ended = weir_instance_end_holding(in, false);
-    for (uint32_t i = 0; g->function_state && i < g->function_state->n_states; i++) {
-        if (g->function_state->layouts[i].flags & WEIR_PER_WINDOW)
-            g->function_state->ops->clear(g->function_state, i, &g->key, flight->id);
+    for (uint32_t i = g->function_base; i < g->n_layouts; i++) {
+        if (g->layouts[i].flags & WEIR_PER_WINDOW) g->state->ops->clear(g->state, i, &g->key, flight->id);
     }
     return s < 0 ? s : ended;
 }
@@ -245,7 +243,6 @@ static weir_status handle_row(struct weir__general *g, struct weir_rows *rows, i
 static void settle(struct weir__general *g)
 {
     g->state->ops->settle(g->state);
-    if (g->aggregates_made) g->aggregates.state->ops->settle(g->aggregates.state);
 }
 
 static weir_status begin_rows(struct weir__general *g, struct weir_rows *rows)
@@ -405,7 +402,7 @@ static void destroy_op(struct weir_op *op)
     weir__triggers_destroy(g);
     weir_rows_release(g->kept);
     weir_rows_release(g->given);
-    if (g->function_state) g->function_state->ops->destroy(g->function_state);
+    weir__general_state_finish(g);
     weir_free(g->function_keys);
     if (g->aggregates_made) weir_aggregates_finish(&g->aggregates);
     for (int i = 0; i < WEIR__TRIGGER_STATES; i++) weir_state_layout_finish(&g->own[i]);
@@ -423,6 +420,8 @@ static const struct weir_op_class general_class = {.name = "window",
                                                    .rows = window_rows,
                                                    .watermark = on_watermark,
                                                    .processing_time = on_processing_time,
+                                                   .snapshot = weir__general_snapshot,
+                                                   .restore = weir__general_restore,
                                                    .waits = waits,
                                                    .close = close_op,
                                                    .destroy = destroy_op};
@@ -447,15 +446,10 @@ static weir_status make_part(struct weir__general *g, struct weir_registry *regi
 static weir_status make_function(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
 {
     const struct weir_stream_node *node = g->node;
-    const struct weir_component_info *info = g->config->function->info;
     bool aggregated = g->config->aggregated != NULL;
     uint32_t n_outputs = node->n_outputs - g->config->late_output;
     struct weir_schema **outputs = weir_alloc_array(n_outputs + 1, sizeof *outputs);
     for (uint32_t i = 0; i < n_outputs; i++) outputs[i] = node->outputs[i].schema;
-    weir_status s = WEIR_OK;
-    if (info->n_states > 0)
-        s = weir_op_state_create(g->op.env, info->states, info->n_states, g->state->first_group, g->state->last_group,
-                                 &g->function_state, error);
     struct weir_instance_options o = {.op = &g->op,
                                       .registry = registry,
                                       .part = g->config->function,
@@ -466,8 +460,9 @@ static weir_status make_function(struct weir__general *g, struct weir_registry *
                                       .n_outputs = n_outputs,
                                       .key_fields = aggregated ? g->function_keys : node->key_fields,
                                       .n_key_fields = node->n_key_fields,
-                                      .state = g->function_state};
-    if (s == WEIR_OK) s = weir_instance_create(&o, &g->function, error);
+                                      .state = g->state,
+                                      .state_base = g->function_base};
+    weir_status s = weir_instance_create(&o, &g->function, error);
     weir_free(outputs);
     if (s == WEIR_OK) g->process = g->function->part.vtable;
     return s;
@@ -490,6 +485,7 @@ static weir_status make_parts(struct weir__general *g, struct weir_registry *reg
     if (s == WEIR_OK && c->evictor) g->evict = g->evictor->part.vtable;
     if (s == WEIR_OK) s = make_aggregates(g, registry, error);
     if (s == WEIR_OK && c->reducer) s = weir__reduction_init(g, registry, error);
+    if (s == WEIR_OK) s = weir__general_lay_out(g, error);
     if (s == WEIR_OK && c->function) s = make_function(g, registry, error);
     if (s == WEIR_OK && g->crosses) s = weir__crossing_init(g, registry, error);
     if (s != WEIR_OK) return s;

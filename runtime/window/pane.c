@@ -1,6 +1,6 @@
 /* pane.c - the content of a window of the general window operator, and what it gives when it fires. Subtask's thread.
  *
- * Content is an accumulator (aggregates.state, namespace = content id) or a list of packed rows (WEIR__ROWS), which is one
+ * Content is an accumulator (state aggregates.at, namespace = content id) or a list of packed rows (WEIR__ROWS), which is one
  * row long where the node reduces and has no evictor (reduction.c). With rows, firing takes them out of state (g->kept), has
  * the evictor drop some, and gives the others, or the one row that they are aggregated or reduced to, to the function
  * (g->given); what the evictor drops is dropped from state too (A5.4). An accumulator that is made for one firing is kept
@@ -45,9 +45,8 @@ weir_status weir__pane_keep(struct weir__general *g, int64_t content, const weir
 /* The accumulator; made when it is not there. */
 static weir_status edit(struct weir__general *g, int64_t content, void **value)
 {
-    struct weir_state_set *state = g->aggregates.state;
-    bool there = state->ops->value_get(state, 0, &g->key, content);
-    *value = state->ops->value_edit(state, 0, &g->key, content);
+    bool there = g->state->ops->value_get(g->state, g->aggregates.at, &g->key, content);
+    *value = g->state->ops->value_edit(g->state, g->aggregates.at, &g->key, content);
     if (!*value) return weir__no_window_memory(g);
     return there ? WEIR_OK : weir_aggregates_create(&g->aggregates, *value);
 }
@@ -64,7 +63,7 @@ weir_status weir__pane_add(struct weir__general *g, int64_t content, struct weir
 bool weir__pane_is_empty(struct weir__general *g, int64_t content)
 {
     if (g->keeps_rows) return g->state->ops->list_size(g->state, WEIR__ROWS, &g->key, content) == 0;
-    return !g->aggregates.state->ops->value_get(g->aggregates.state, 0, &g->key, content);
+    return !g->state->ops->value_get(g->state, g->aggregates.at, &g->key, content);
 }
 
 void weir__pane_clear(struct weir__general *g, int64_t content)
@@ -72,7 +71,7 @@ void weir__pane_clear(struct weir__general *g, int64_t content)
     if (g->keeps_rows)
         g->state->ops->clear(g->state, WEIR__ROWS, &g->key, content);
     else
-        g->aggregates.state->ops->clear(g->aggregates.state, 0, &g->key, content);
+        g->state->ops->clear(g->state, g->aggregates.at, &g->key, content);
 }
 
 /* A copy of kept row i whose bytes are in g->packed: the list may move while it is used. */
@@ -104,10 +103,9 @@ static weir_status merge_rows(struct weir__general *g, int64_t into, int64_t fro
 
 static weir_status merge_values(struct weir__general *g, int64_t into, int64_t from)
 {
-    struct weir_state_set *state = g->aggregates.state;
     void *value;
     weir_status s = edit(g, into, &value);
-    const void *other = state->ops->value_get(state, 0, &g->key, from);
+    const void *other = g->state->ops->value_get(g->state, g->aggregates.at, &g->key, from);
     return s == WEIR_OK ? weir_aggregates_merge(&g->aggregates, value, other) : s;
 }
 
@@ -249,7 +247,6 @@ static weir_status give_result(struct weir__general *g, const struct weir__fligh
 /* Adds up rows that were kept. */
 static weir_status reckon(struct weir__general *g, const struct weir__flight *flight, struct weir_rows *rows)
 {
-    struct weir_state_set *state = g->aggregates.state;
     void *value;
     weir_status s = edit(g, RECKONING, &value);
     if (s == WEIR_OK) s = weir_aggregates_begin(&g->aggregates, rows);
@@ -257,7 +254,7 @@ static weir_status reckon(struct weir__general *g, const struct weir__flight *fl
         s = weir_aggregates_add_row(&g->aggregates, value, false, i);
     if (s == WEIR_OK) s = give_result(g, flight, value);
     if (s == WEIR_OK) s = weir_aggregates_end(&g->aggregates);
-    state->ops->clear(state, 0, &g->key, RECKONING);
+    g->state->ops->clear(g->state, g->aggregates.at, &g->key, RECKONING);
     return s;
 }
 
@@ -331,6 +328,6 @@ weir_status weir__pane_fire(struct weir__general *g, const struct weir__flight *
     if (g->keeps_rows)
         s = give_rows(g, flight);
     else
-        s = give_result(g, flight, g->aggregates.state->ops->value_get(g->aggregates.state, 0, &g->key, flight->content));
+        s = give_result(g, flight, g->state->ops->value_get(g->state, g->aggregates.at, &g->key, flight->content));
     return s == WEIR_OK ? weir__pane_go_on(g, flight) : s;
 }

@@ -6,8 +6,12 @@
  * the keys of a window are put in the order in which whole windows have them. A slice is kept from its first row until its
  * latest window is gone.
  *
+ * Slices cannot tell what came before a cut from what came after it. So a window that was gone before the cut and gets rows
+ * again, as it may until the watermark is back (window_cut.c), has accumulators of its own: state 1, by start.
+ *
  * Invariants: (1) slices are sorted by start, and each holds something; (2) windows from next_start on have not fired, those
- * before it that hold something have; (3) a row that comes behind what is merged already is added there too.
+ * before it that hold something have, or fire key by key; (3) a row that comes behind what is merged already is added there
+ * too. All of it but the accumulators is made again from restored namespaces and the watermark at the cut.
  */
 #include <string.h>
 
@@ -25,7 +29,6 @@ struct sliced {
     struct weir__merged merged;
     uint64_t arrivals;  /* rows so far */
     int64_t next_start; /* of the first window that may still have to fire */
-    struct weir_key_bytes key;
     /* Where firing stopped. */
     bool is_firing, has_group;
     int64_t firing; /* start */
@@ -113,6 +116,7 @@ static weir_status add_run(struct weir__window *w, struct weir_rows *run, const 
 static weir_status take_row(struct weir__window *w, struct weir_rows *rows, int64_t row,
                             const struct weir_window_run *windows)
 {
+    if (weir__window_was_gone(w, windows->first, rows->keys.key_group[row])) return WEIR_OK; /* and so were all others */
     return add_to_slice(sliced_of(w), rows, row, windows);
 }
 
@@ -134,21 +138,33 @@ static weir_status merge_key(struct sliced *f, const struct weir_key_ref *key, i
     return s;
 }
 
+static weir_status value_of(struct weir__window *w, const struct weir_key_ref *key, int64_t start, const void **value)
+{
+    struct sliced *f = sliced_of(w);
+    if (weir__window_was_gone(w, start, key->group)) {
+        *value = w->state->ops->value_get(w->state, WEIR__COME_BACK, key, start);
+        return *value ? WEIR_OK : weir_op_fail(&w->op, WEIR_E_BUG, "a window fires that holds nothing");
+    }
+    weir_aggregates_use(&w->aggregates, f->merged.state);
+    weir_status s = merge_key(f, key, start);
+    weir_aggregates_use(&w->aggregates, w->state);
+    *value = f->merged.sum;
+    return s;
+}
+
 /* A late row within the allowed lateness: the window's slices are merged for its key alone. */
 static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64_t row, int64_t start)
 {
-    struct sliced *f = sliced_of(w);
-    if (!weir__window_has_fired(w, start)) return WEIR_OK;
-    f->key.n = 0;
-    weir_status s = weir_key_encode(&f->key, &rows->view, w->node->key_fields, w->node->n_key_fields, row);
-    if (s != WEIR_OK) return weir__window_no_memory(w);
-    const struct weir_key_ref key = {
-        .p = f->key.p, .n = f->key.n, .group = rows->keys.key_group[row], .hash = rows->keys.hash[row]};
-    weir_aggregates_use(&w->aggregates, f->merged.state);
-    s = merge_key(f, &key, start);
-    weir_aggregates_use(&w->aggregates, w->aggregates.state);
+    struct weir_key_ref key;
+    const void *value;
+    weir_status s = WEIR_OK;
+    if (weir__window_was_gone(w, start, rows->keys.key_group[row]))
+        s = add_to(sliced_of(w), w->state, WEIR__COME_BACK, rows, row, start);
+    if (s != WEIR_OK || !weir__window_has_fired(w, start)) return s;
+    s = weir__window_key_of(w, rows, row, &key);
+    if (s == WEIR_OK) s = value_of(w, &key, start, &value);
     if (s == WEIR_OK) s = weir__window_copy_key(w, rows, row);
-    return s == WEIR_OK ? weir__window_add_result(w, f->merged.sum, start) : s;
+    return s == WEIR_OK ? weir__window_add_result(w, value, start) : s;
 }
 
 /* ---- watermark --------------------------------------------------------------------------------------------------- */
@@ -198,7 +214,7 @@ static weir_status fire_window(struct sliced *f)
     for (; f->group <= f->w.last_group; f->group++, f->has_group = false) {
         weir_status s = f->has_group ? WEIR_OK : weir__merged_group(&f->merged, f->group);
         if (s != WEIR_OK) return s;
-        if (!f->has_group) f->at = 0;
+        if (!f->has_group) f->at = weir__window_had_fired(&f->w, f->firing, f->group) ? f->merged.n_due : 0;
         f->has_group = true;
         while (f->at < f->merged.n_due) {
             s = fire_key(f, &f->merged.due[f->at++]);
@@ -233,9 +249,21 @@ static weir_status fire(struct weir__window *w, int64_t watermark)
     return s;
 }
 
+static void drop_come_back(struct weir__window *w, int64_t watermark)
+{
+    const struct weir_state_ops *ops = w->state->ops;
+    int64_t start = 0;
+    for (uint32_t group = w->first_group; group <= w->last_group; group++) {
+        while (ops->next_namespace(w->state, WEIR__COME_BACK, group, true, 0, &start) &&
+               weir_window_cleanup_time(&w->times, start) <= watermark)
+            ops->drop_namespace(w->state, WEIR__COME_BACK, start);
+    }
+}
+
 static void drop(struct weir__window *w, int64_t watermark)
 {
     struct sliced *f = sliced_of(w);
+    if (w->cut_at) drop_come_back(w, watermark);
     size_t n = 0;
     for (; n < f->n && weir_window_cleanup_time(&w->times, f->slices[n].latest) <= watermark; n++)
         w->aggregates.state->ops->drop_namespace(w->aggregates.state, 0, f->slices[n].start);
@@ -248,14 +276,44 @@ static void drop(struct weir__window *w, int64_t watermark)
 static bool waits(const struct weir__window *w)
 {
     const struct sliced *f = (const struct sliced *)(const void *)w;
-    return f->n > 0 && !weir__window_has_fired(w, f->slices[f->n - 1].latest);
+    if (f->n == 0 || weir__window_has_fired(w, f->slices[f->n - 1].latest)) return false;
+    return weir_window_max_time(&w->times, f->slices[f->n - 1].latest) > w->latest_cut;
+}
+
+/* ---- after a cut ------------------------------------------------------------------------------------------------- */
+
+static void restore_slice(struct sliced *f, uint32_t group, int64_t start)
+{
+    const struct weir_window_run windows = weir_windows_of(&f->w.times, start);
+    struct weir_key_ref key;
+    weir_cursor cursor = {0};
+    void *value;
+    keep_slice(f, &windows);
+    while (f->w.state->ops->next_key(f->w.state, WEIR__CONTENT, group, start, &cursor, &key, &value)) {
+        uint64_t arrival = *weir_aggregates_arrival(&f->w.aggregates, value);
+        if (arrival > f->arrivals) f->arrivals = arrival;
+    }
+}
+
+/* Arrivals are compared within a key group, whose keys all come from one subtask. */
+static void restored(struct weir__window *w)
+{
+    const struct weir_state_ops *ops = w->state->ops;
+    struct sliced *f = sliced_of(w);
+    int64_t start = 0, first = INT64_MAX;
+    for (uint32_t group = w->first_group; group <= w->last_group; group++) {
+        for (bool more = ops->next_namespace(w->state, WEIR__CONTENT, group, true, 0, &start); more;
+             more = ops->next_namespace(w->state, WEIR__CONTENT, group, false, start, &start))
+            restore_slice(f, group, start);
+        if (w->cut_at && w->cut_at[group - w->first_group] < first) first = w->cut_at[group - w->first_group];
+    }
+    if (w->cut_at) f->next_start = start_behind(&w->times, first);
 }
 
 static void finish(struct weir__window *w)
 {
     struct sliced *f = sliced_of(w);
     weir__merged_finish(&f->merged);
-    weir_key_bytes_finish(&f->key);
     weir_free(f->slices);
 }
 
@@ -265,6 +323,8 @@ static const struct weir__window_way sliced_windows = {.add_run = add_run,
                                                        .fire = fire,
                                                        .drop = drop,
                                                        .waits = waits,
+                                                       .value = value_of,
+                                                       .restored = restored,
                                                        .finish = finish};
 
 struct weir__window *weir__sliced_windows_create(void)

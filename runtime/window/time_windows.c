@@ -45,11 +45,24 @@ int64_t weir_window_cleanup_time(const struct weir_time_windows *w, int64_t star
     return add(weir_window_max_time(w, start), w->lateness_ms);
 }
 
-/* New windows are mostly the latest: search from the end. */
+/* The index behind the windows that start at or before a time; mostly the end, since new windows are mostly the latest. */
+static size_t behind(const struct weir_open_windows *s, int64_t start)
+{
+    size_t low = 0, high = s->n;
+    if (high == 0 || s->windows[high - 1].start <= start) return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->windows[middle].start <= start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 struct weir_open_window *weir_open_windows_at(struct weir_open_windows *s, int64_t start)
 {
-    size_t at = s->n;
-    while (at > 0 && s->windows[at - 1].start > start) at--;
+    size_t at = behind(s, start);
     if (at > 0 && s->windows[at - 1].start == start) return &s->windows[at - 1];
     WEIR_GROW(s->windows, s->capacity, s->n + 1);
     memmove(&s->windows[at + 1], &s->windows[at], (s->n - at) * sizeof *s->windows);

@@ -5,7 +5,6 @@
  * id) are set on all of them before each call.
  */
 #include "base/alloc.h"
-#include "operator/backend.h"
 #include "window/general_internal.h"
 
 static const weir_trigger *vtable_of(const struct weir_instance *in)
@@ -77,31 +76,13 @@ static weir_status make_nested(struct weir__general *g, struct weir_registry *re
     return s;
 }
 
-/* The operator's states, then the triggers': the layouts of one set. */
-static weir_status lay_out(struct weir__general *g, struct weir_error *error)
-{
-    uint32_t n = WEIR__TRIGGER_STATES, first, last;
-    for (uint32_t t = 0; t < g->n_triggers; t++) n += g->triggers[t]->part.spec->info->n_states;
-    g->layouts = weir_alloc_array(n, sizeof *g->layouts);
-    for (; g->n_layouts < WEIR__TRIGGER_STATES; g->n_layouts++) g->layouts[g->n_layouts] = g->own[g->n_layouts];
-    for (uint32_t t = 0; t < g->n_triggers; t++) {
-        const struct weir_component_info *info = g->triggers[t]->part.spec->info;
-        g->triggers[t]->state_base = g->n_layouts;
-        for (uint32_t i = 0; i < info->n_states; i++) g->layouts[g->n_layouts++] = info->states[i];
-    }
-    weir_key_group_range(g->op.env->subtask, g->op.env->parallelism, g->op.env->max_parallelism, &first, &last);
-    weir_status s = weir_op_state_create(g->op.env, g->layouts, n, first, last, &g->state, error);
-    for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->state = g->state;
-    return s;
-}
-
 weir_status weir__triggers_create(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
 {
     weir_status s = make(g, registry, g->config->trigger, NULL, error);
     if (s == WEIR_OK) s = make_nested(g, registry, 0, error);
     if (s != WEIR_OK) return s;
     g->trigger = vtable_of(g->triggers[0]);
-    return lay_out(g, error);
+    return WEIR_OK;
 }
 
 /* Those inside others first: they lean on memory of the outer ones. */
@@ -109,8 +90,6 @@ void weir__triggers_destroy(struct weir__general *g)
 {
     while (g->n_triggers > 0) weir_instance_destroy(g->triggers[--g->n_triggers]);
     weir_free(g->triggers);
-    if (g->state) g->state->ops->destroy(g->state);
-    weir_free(g->layouts);
 }
 
 /* ---- rows and keys ----------------------------------------------------------------------------------------------- */
@@ -141,12 +120,13 @@ static weir_status spread_key(struct weir__general *g)
     return s;
 }
 
-/* Windows over all rows have one key: a byte. */
+/* Windows over all rows have one key: a byte, which a snapshot shows as a bool (general_state.c). */
 weir_status weir__triggers_use_row_key(struct weir__general *g, int64_t row)
 {
     static const uint8_t all = 0;
     if (g->node->n_key_fields == 0) {
-        const struct weir_key_ref key = {.p = &all, .n = 1, .group = g->state->first_group, .hash = 0};
+        const struct weir_key_ref key = {
+            .p = &all, .n = 1, .group = g->state->first_group, .hash = weir_key_hash64(&all, 1)};
         return weir__triggers_use_key(g, &key);
     }
     weir_status s = weir_instance_use_row_key(g->triggers[0], row);
@@ -229,6 +209,7 @@ weir_status weir__trigger_clear(struct weir__general *g, const struct weir__flig
     weir_status s = WEIR_OK;
     use_window(g, flight);
     if (g->trigger->clear) s = called(g, g->trigger->clear(in->part.self, &in->cx, &flight->window), "clear", WEIR_CONTINUE);
-    for (uint32_t i = WEIR__TRIGGER_STATES; i < g->n_layouts; i++) g->state->ops->clear(g->state, i, &g->key, flight->id);
+    for (uint32_t i = 0; i < g->n_trigger_states; i++)
+        g->state->ops->clear(g->state, WEIR__TRIGGER_STATES + i, &g->key, flight->id);
     return s;
 }

@@ -1,8 +1,8 @@
 /* whole_windows.c - windows that share nothing: every window has accumulators of its own.
  *
  * Subtask's thread. The accumulator of (key, window) is the value of state 0 under namespace = the window's start. A window
- * is kept in the set of open windows from its first row to its cleanup. This way is for windows that do not overlap, and for
- * aggregates that depend on the order of rows.
+ * is kept in the set of open windows from its first row to its cleanup; the set is made again from restored namespaces. This
+ * way is for windows that do not overlap, and for aggregates that depend on the order of rows.
  */
 #include "base/alloc.h"
 #include "window/window_internal.h"
@@ -75,6 +75,7 @@ static weir_status fire_window(struct whole *f, int64_t start)
     void *value;
     weir_status s = WEIR_OK;
     for (; f->group <= w->last_group; f->group++, f->cursor = (weir_cursor){0}) {
+        if (weir__window_had_fired(w, start, f->group)) continue; /* for keys that got rows since: fired again */
         while (state->ops->next_key(state, 0, f->group, start, &f->cursor, &key, &value)) {
             s = weir_key_decode(key.p, key.n, &w->keys);
             if (s != WEIR_OK) return weir__window_no_memory(w);
@@ -121,7 +122,26 @@ static void drop(struct weir__window *w, int64_t watermark)
 static bool waits(const struct weir__window *w)
 {
     const struct weir_open_windows *open = &((const struct whole *)(const void *)w)->open;
-    return open->n > 0 && !weir__window_has_fired(w, open->windows[open->n - 1].start);
+    if (open->n == 0 || weir__window_has_fired(w, open->windows[open->n - 1].start)) return false;
+    return weir_window_max_time(&w->times, open->windows[open->n - 1].start) > w->latest_cut;
+}
+
+static weir_status value_of(struct weir__window *w, const struct weir_key_ref *key, int64_t start, const void **value)
+{
+    *value = w->state->ops->value_get(w->state, WEIR__CONTENT, key, start);
+    return *value ? WEIR_OK : weir_op_fail(&w->op, WEIR_E_BUG, "a window fires that holds nothing");
+}
+
+static void restored(struct weir__window *w)
+{
+    struct weir_open_windows *open = &whole_of(w)->open;
+    const struct weir_state_ops *ops = w->state->ops;
+    int64_t start = 0;
+    for (uint32_t group = w->first_group; group <= w->last_group; group++) {
+        for (bool more = ops->next_namespace(w->state, WEIR__CONTENT, group, true, 0, &start); more;
+             more = ops->next_namespace(w->state, WEIR__CONTENT, group, false, start, &start))
+            weir_open_windows_at(open, start);
+    }
 }
 
 static void finish(struct weir__window *w)
@@ -129,8 +149,14 @@ static void finish(struct weir__window *w)
     weir_open_windows_finish(&whole_of(w)->open);
 }
 
-static const struct weir__window_way whole_windows = {
-    .add_run = add_run, .add_row = add_row, .fire = fire, .drop = drop, .waits = waits, .finish = finish};
+static const struct weir__window_way whole_windows = {.add_run = add_run,
+                                                      .add_row = add_row,
+                                                      .fire = fire,
+                                                      .drop = drop,
+                                                      .waits = waits,
+                                                      .value = value_of,
+                                                      .restored = restored,
+                                                      .finish = finish};
 
 struct weir__window *weir__whole_windows_create(void)
 {

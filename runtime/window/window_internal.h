@@ -5,6 +5,7 @@
  *   whole_windows.c   each window has accumulators of its own; a row is added to every window that holds it
  *   sliced_windows.c  overlapping windows share slices; a row is added to one slice (docs/design/005-slices.md)
  *   merged_slices.c   the slices of the window that fires, merged so that sliding on costs little
+ *   window_cut.c      cut and restored: what had fired before the cut
  *
  * Both ways give the same results in the same order, whatever the input and wherever batches were cut.
  */
@@ -26,8 +27,16 @@ struct weir__window_way {
     weir_status (*fire)(struct weir__window *, int64_t watermark);
     void (*drop)(struct weir__window *, int64_t watermark); /* what is past its cleanup time */
     bool (*waits)(const struct weir__window *);             /* some window that holds something is still to fire */
+    /* What a window holds for a key for which it holds something; valid until the next call. For windows that fire key by
+     * key. */
+    weir_status (*value)(struct weir__window *, const struct weir_key_ref *, int64_t start, const void **value);
+    void (*restored)(struct weir__window *); /* w->state is: makes what is derived from it */
     void (*finish)(struct weir__window *);
 };
+
+/* w->state: what the windows of rows hold, by start of window or of slice; and, with slices, the windows that come back
+ * (sliced_windows.c). */
+enum { WEIR__CONTENT, WEIR__COME_BACK };
 
 struct weir__window { /* first member of both ways */
     struct weir_op op;
@@ -36,10 +45,19 @@ struct weir__window { /* first member of both ways */
     const struct weir_window_config *config;
     struct weir_time_windows times;
     struct weir_aggregates aggregates;
+    struct weir_state_layout layouts[2]; /* the aggregates' under other names */
+    struct weir_state_set *state;
+    struct weir_schema *key;
     struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
     uint32_t first_group, last_group;
 
-    void **values; /* scratch, by row of a run */
+    /* Of an operator that was restored, until the watermark has come as far as before (window_cut.c): by key group, the
+     * watermark of the cut, INT64_MIN for none. NULL: as if there had been none. */
+    int64_t *cut_at, latest_cut; /* INT64_MIN: none */
+    struct weir_timers *timers;  /* windows that fire again, for a key */
+
+    struct weir_key_bytes key_bytes; /* scratch */
+    void **values;                   /* scratch, by row of a run */
     uint8_t *created;
     size_t scratch_rows;
 
@@ -61,6 +79,17 @@ static inline bool weir__window_has_fired(const struct weir__window *w, int64_t 
     return weir_window_max_time(&w->times, start) <= w->op.watermark;
 }
 
+/* Before the cut. The window may get rows again as long as the watermark is not back: it fires for their keys. */
+static inline bool weir__window_had_fired(const struct weir__window *w, int64_t start, uint32_t group)
+{
+    return w->cut_at && weir_window_max_time(&w->times, start) <= w->cut_at[group - w->first_group];
+}
+/* Before the cut. When it gets rows again, they are all it holds. */
+static inline bool weir__window_was_gone(const struct weir__window *w, int64_t start, uint32_t group)
+{
+    return w->cut_at && weir_window_cleanup_time(&w->times, start) <= w->cut_at[group - w->first_group];
+}
+
 /* Asks an instance of the node's assigner which windows it assigns. [coordinator] */
 WEIR_CHECKED weir_status weir__ask_periodic(const struct weir_stream_node *, const struct weir_op_env *,
                                             struct weir_registry *, const char *where, struct weir_time_windows *,
@@ -77,6 +106,8 @@ struct weir__window *weir__sliced_windows_create(void);
 void weir__sliced_windows_init(struct weir__window *);
 
 weir_status weir__window_no_memory(struct weir__window *);
+/* The key of a row, in memory of w. */
+WEIR_CHECKED weir_status weir__window_key_of(struct weir__window *, struct weir_rows *, int64_t row, struct weir_key_ref *);
 /* The entries of the keys of rows (picks NULL: the first n) into w->values and w->created, which have the room. */
 WEIR_CHECKED weir_status weir__window_edit(struct weir__window *, struct weir_state_set *, uint32_t state,
                                            struct weir_rows *, const uint32_t *picks, int64_t n, int64_t ns);
@@ -84,6 +115,15 @@ WEIR_CHECKED weir_status weir__window_edit(struct weir__window *, struct weir_st
 WEIR_CHECKED weir_status weir__window_copy_key(struct weir__window *, struct weir_rows *, int64_t row);
 WEIR_CHECKED weir_status weir__window_add_result(struct weir__window *, const void *value, int64_t start);
 WEIR_CHECKED weir_status weir__window_emit_results(struct weir__window *);
+
+/* ---- window_cut.c ------------------------------------------------------------------------------------------------ */
+
+weir_status weir__window_snapshot(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
+weir_status weir__window_restore(struct weir_op *, const struct weir_snapshot *, uint32_t n);
+/* The window had fired before the cut, and a row came: for the row's key it fires again when the watermark is back. */
+WEIR_CHECKED weir_status weir__window_fire_later(struct weir__window *, struct weir_rows *, int64_t row, int64_t start);
+WEIR_CHECKED weir_status weir__window_fire_again(struct weir__window *, int64_t watermark);
+void weir__window_forget_cut(struct weir__window *);
 
 /* ---- merged slices ----------------------------------------------------------------------------------------------- */
 

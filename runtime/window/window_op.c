@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "operator/backend.h"
 #include "window/general_internal.h"
 #include "window/window_internal.h"
 
@@ -135,6 +136,18 @@ weir_status weir__window_copy_key(struct weir__window *w, struct weir_rows *rows
     return WEIR_OK;
 }
 
+weir_status weir__window_key_of(struct weir__window *w, struct weir_rows *rows, int64_t row, struct weir_key_ref *key)
+{
+    w->key_bytes.n = 0;
+    weir_status s = weir_key_encode(&w->key_bytes, &rows->view, w->node->key_fields, w->node->n_key_fields, row);
+    if (s != WEIR_OK) return weir__window_no_memory(w);
+    *key = (struct weir_key_ref){.p = w->key_bytes.p,
+                                 .n = (uint32_t)w->key_bytes.n,
+                                 .group = rows->keys.key_group[row],
+                                 .hash = rows->keys.hash[row]};
+    return WEIR_OK;
+}
+
 /* The windows of one row that are left to do; stops when results fill a batch. */
 static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64_t row,
                            const struct weir_window_run *windows)
@@ -146,6 +159,8 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
         if (!w->row_accepted && w->way->take_row) s = w->way->take_row(w, rows, row, windows);
         w->row_accepted = true;
         if (s == WEIR_OK) s = w->way->add_row(w, rows, row, start);
+        bool again = !weir__window_has_fired(w, start) && weir__window_had_fired(w, start, rows->keys.key_group[row]);
+        if (s == WEIR_OK && again) s = weir__window_fire_later(w, rows, row, start);
     }
     if (s != WEIR_OK || w->window_at < windows->n) return s == WEIR_OK ? WEIR_MORE : s;
     weir_count(&w->op.counters.accepted, w->row_accepted);
@@ -186,13 +201,14 @@ static weir_status check_times(struct weir__window *w, const weir_batch *b)
     return WEIR_OK;
 }
 
-/* Some window of the run has fired and still takes late rows: each of them re-fires, row by row. */
+/* Some window of the run has fired, now or before a cut, and still takes late rows: each of them re-fires, row by row. */
 static bool touches_fired(const struct weir__window *w, const struct weir_window_run *windows)
 {
-    if (windows->n == 0 || weir_window_max_time(&w->times, windows->last) > w->op.watermark) return false;
+    int64_t fired = w->latest_cut > w->op.watermark ? w->latest_cut : w->op.watermark;
+    if (windows->n == 0 || weir_window_max_time(&w->times, windows->last) > fired) return false;
     for (uint32_t i = 0; i < windows->n; i++) {
         int64_t start = windows->first - (int64_t)i * w->times.slide_ms;
-        if (weir__window_has_fired(w, start) && !weir__window_is_gone(w, start)) return true;
+        if (weir_window_max_time(&w->times, start) <= fired && !weir__window_is_gone(w, start)) return true;
     }
     return false;
 }
@@ -241,10 +257,12 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct weir__window *w = weir__window_of(op);
-    weir_status s = w->way->fire(w, watermark);
+    weir_status s = w->cut_at ? weir__window_fire_again(w, watermark) : WEIR_OK;
+    if (s == WEIR_OK) s = w->way->fire(w, watermark);
     weir_status ended = weir_aggregates_end(&w->aggregates);
     if (s >= 0 && ended < 0) s = ended;
     if (s == WEIR_OK) w->way->drop(w, watermark);
+    if (s == WEIR_OK && w->cut_at && watermark >= w->latest_cut) weir__window_forget_cut(w);
     return s;
 }
 
@@ -258,7 +276,7 @@ static weir_status open_op(struct weir_op *op)
 static bool waits(const struct weir_op *op)
 {
     const struct weir__window *w = (const struct weir__window *)(const void *)op;
-    return w->way->waits(w);
+    return (w->timers && weir_timers_next(w->timers, WEIR_EVENT_TIME) != INT64_MAX) || w->way->waits(w);
 }
 
 static void close_op(struct weir_op *op)
@@ -270,8 +288,12 @@ static void destroy_op(struct weir_op *op)
 {
     struct weir__window *w = weir__window_of(op);
     w->way->finish(w);
+    if (w->state) w->state->ops->destroy(w->state);
+    weir__window_forget_cut(w);
     weir_aggregates_finish(&w->aggregates);
     weir_builder_finish(&w->keys);
+    weir_schema_release(w->key);
+    weir_key_bytes_finish(&w->key_bytes);
     weir_free(w->values);
     weir_free(w->created);
     weir_outbox_finish(&op->outbox);
@@ -282,6 +304,8 @@ static const struct weir_op_class window_class = {.name = "window",
                                                   .open = open_op,
                                                   .rows = window_rows,
                                                   .watermark = on_watermark,
+                                                  .snapshot = weir__window_snapshot,
+                                                  .restore = weir__window_restore,
                                                   .waits = waits,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
@@ -290,10 +314,28 @@ static weir_status make_keys(struct weir__window *w, struct weir_error *error)
 {
     uint32_t n = w->node->n_key_fields;
     uint32_t *written = weir_alloc_array(n, sizeof *written);
-    for (uint32_t i = 0; i < n; i++) written[i] = i;
+    struct weir_schema_builder fields = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        const weir_schema_field *f = weir_schema_field_at(w->node->in, w->node->key_fields[i]);
+        weir_schema_builder_add(&fields, f->name, (weir_type)f->type, false);
+        written[i] = i;
+    }
+    w->key = weir_schema_build(&fields);
     weir_status s = weir_builder_init(&w->keys, w->op.env->pool, w->node->outputs[0].schema, written, n,
                                       w->op.env->batch_rows, true, false, error);
     weir_free(written);
+    return s;
+}
+
+static weir_status make_state(struct weir__window *w, bool sliced, struct weir_error *error)
+{
+    static char slices[] = "slices", windows[] = "windows";
+    w->layouts[WEIR__CONTENT] = w->layouts[WEIR__COME_BACK] = w->aggregates.layout;
+    w->layouts[WEIR__CONTENT].name = sliced ? slices : windows;
+    w->layouts[WEIR__COME_BACK].name = windows;
+    weir_status s =
+        weir_op_state_create(w->op.env, w->layouts, sliced ? 2 : 1, w->first_group, w->last_group, &w->state, error);
+    if (s == WEIR_OK) weir_aggregates_keep_in(&w->aggregates, w->state, WEIR__CONTENT);
     return s;
 }
 
@@ -312,10 +354,12 @@ struct weir_op *weir__window_op_create(const struct weir_stream_node *node, cons
     w->node = node;
     w->config = &node->window;
     w->times = *times;
+    w->latest_cut = INT64_MIN;
     weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &w->first_group, &w->last_group);
     weir_status s = make_keys(w, error);
     if (s == WEIR_OK && sliced) s = weir_aggregates_init_sliced(&w->aggregates, node, &w->op, registry, error);
     if (s == WEIR_OK && !sliced) s = weir_aggregates_init(&w->aggregates, node, &w->op, registry, error);
+    if (s == WEIR_OK) s = make_state(w, sliced, error);
     if (s == WEIR_OK && sliced) weir__sliced_windows_init(w);
     if (s == WEIR_OK) return &w->op;
     destroy_op(&w->op);

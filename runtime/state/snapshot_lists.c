@@ -1,0 +1,114 @@
+/* snapshot_lists.c - lists of small facts that belong to no key: rows of numbers, and texts. Any one thread. */
+#include <msgpack.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "state/snapshot.h"
+
+static int append(void *to, const char *bytes, size_t n)
+{
+    return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
+}
+
+weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *list, const int64_t *numbers, uint32_t n)
+{
+    msgpack_packer pk;
+    msgpack_packer_init(&pk, &list->bytes, append);
+    int failed = msgpack_pack_array(&pk, n);
+    for (uint32_t i = 0; i < n; i++) failed |= msgpack_pack_int64(&pk, numbers[i]);
+    list->n++;
+    return failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
+weir_status weir_snapshot_add_text(struct weir_snapshot_list *list, const char *text)
+{
+    msgpack_packer pk;
+    size_t n = strlen(text);
+    msgpack_packer_init(&pk, &list->bytes, append);
+    int failed = msgpack_pack_str(&pk, n);
+    failed |= msgpack_pack_str_body(&pk, text, n);
+    list->n++;
+    return failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
+/* ---- restoring --------------------------------------------------------------------------------------------------- */
+
+struct item {
+    const msgpack_object *object;
+    int64_t *numbers; /* room */
+    uint32_t n;
+    weir_status (*numbers_fn)(void *arg, const int64_t *);
+    weir_status (*text_fn)(void *arg, weir_str);
+    void *arg;
+};
+
+/* False: it is something else. */
+static bool read_numbers(const struct item *item)
+{
+    const msgpack_object *o = item->object;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != item->n) return false;
+    for (uint32_t i = 0; i < item->n; i++) {
+        const msgpack_object *at = &o->via.array.ptr[i];
+        bool positive = at->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+        if (!positive && at->type != MSGPACK_OBJECT_NEGATIVE_INTEGER) return false;
+        if (positive && at->via.u64 > INT64_MAX) return false;
+        item->numbers[i] = at->via.i64;
+    }
+    return true;
+}
+
+static weir_status restore_item(const struct item *item, const char *name, struct weir_error *error)
+{
+    const msgpack_object *o = item->object;
+    if (item->numbers_fn && read_numbers(item)) return item->numbers_fn(item->arg, item->numbers);
+    if (item->text_fn && o->type == MSGPACK_OBJECT_STR)
+        return item->text_fn(item->arg, (weir_str){o->via.str.ptr, o->via.str.size});
+    return weir_error_set(error, WEIR_E_DATA, "list '%s': expected %s, found something else; the file is damaged, or not "
+                                              "one of weir's",
+                          name, item->text_fn ? "a text" : "an array of numbers");
+}
+
+static weir_status restore_list(const struct weir_snapshot_list *list, struct item *item, struct weir_error *error)
+{
+    msgpack_unpacked tree;
+    weir_status s = WEIR_OK;
+    size_t at = 0;
+    msgpack_unpacked_init(&tree);
+    while (s == WEIR_OK && at < list->bytes.n) {
+        static const msgpack_object nothing = {.type = MSGPACK_OBJECT_NIL};
+        bool read = msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS;
+        item->object = read ? &tree.data : &nothing;
+        s = restore_item(item, list->name, error);
+    }
+    msgpack_unpacked_destroy(&tree);
+    return s;
+}
+
+static weir_status restore_lists(const struct weir_snapshot *from, uint32_t n, const char *name, struct item *item,
+                                 struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; i < n; i++) {
+        for (size_t l = 0; s == WEIR_OK && l < from[i].n_lists; l++) {
+            if (strcmp(from[i].lists[l].name, name) == 0) s = restore_list(&from[i].lists[l], item, error);
+        }
+    }
+    return s;
+}
+
+weir_status weir_restore_numbers(const struct weir_snapshot *from, uint32_t n, const char *name, uint32_t n_numbers,
+                                 weir_status (*fn)(void *arg, const int64_t *numbers), void *arg, struct weir_error *error)
+{
+    struct item item = {.n = n_numbers, .numbers_fn = fn, .arg = arg};
+    item.numbers = weir_alloc_array(n_numbers, sizeof *item.numbers);
+    weir_status s = restore_lists(from, n, name, &item, error);
+    weir_free(item.numbers);
+    return s;
+}
+
+weir_status weir_restore_texts(const struct weir_snapshot *from, uint32_t n, const char *name,
+                               weir_status (*fn)(void *arg, weir_str text), void *arg, struct weir_error *error)
+{
+    struct item item = {.text_fn = fn, .arg = arg};
+    return restore_lists(from, n, name, &item, error);
+}

@@ -1,0 +1,138 @@
+/* general_state.c - the states of the general window operator, all of them in one set: its own, the triggers', the
+ * accumulators, the window function's; and the operator cut and restored. Subtask's thread.
+ *
+ * A snapshot finds states by name. The operator's own have plain ones; those of components are behind a word and a dot, so
+ * that none is taken for another: trigger.count.count, function.seen. Everything is keyed, timers too, so nothing has to be
+ * derived after a restore (semantics A5.5, A5.6, A7). Rows are kept packed, without names or types: their schema goes along,
+ * and rows of another one are refused.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "data/schema.h"
+#include "operator/backend.h"
+#include "window/general_internal.h"
+
+#define ROW_SCHEMA "row schema" /* [text] */
+
+/* ---- one set ----------------------------------------------------------------------------------------------------- */
+
+static bool is_taken(const struct weir__general *g, const char *name)
+{
+    for (uint32_t i = 0; i < g->n_layouts; i++) {
+        if (strcmp(g->layouts[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
+static void add_states(struct weir__general *g, const char *prefix, const struct weir_state_layout *states, uint32_t n)
+{
+    g->layouts = weir_realloc_array(g->layouts, g->n_layouts, g->n_layouts + n, sizeof *g->layouts);
+    for (uint32_t i = 0; i < n; i++) {
+        char *name = weir_format("%s%s", prefix, states[i].name);
+        for (uint32_t twin = 2; is_taken(g, name); twin++) { /* a trigger within another of its kind */
+            weir_free(name);
+            name = weir_format("%s%s.%u", prefix, states[i].name, twin);
+        }
+        g->layouts[g->n_layouts] = states[i];
+        g->layouts[g->n_layouts++].name = name;
+    }
+}
+
+static void add_trigger_states(struct weir__general *g)
+{
+    for (uint32_t t = 0; t < g->n_triggers; t++) {
+        const struct weir_component_info *info = g->triggers[t]->part.spec->info;
+        char *prefix = weir_format("trigger.%s.", info->id);
+        g->triggers[t]->state_base = g->n_layouts;
+        add_states(g, prefix, info->states, info->n_states);
+        g->n_trigger_states += info->n_states;
+        weir_free(prefix);
+    }
+}
+
+static struct weir_schema *key_schema(const struct weir_stream_node *node)
+{
+    struct weir_schema_builder fields = {0};
+    for (uint32_t i = 0; i < node->n_key_fields; i++) {
+        const weir_schema_field *f = weir_schema_field_at(node->in, node->key_fields[i]);
+        weir_schema_builder_add(&fields, f->name, (weir_type)f->type, false);
+    }
+    if (node->n_key_fields == 0) weir_schema_builder_add(&fields, "all", WEIR_BOOL, false);
+    return weir_schema_build(&fields);
+}
+
+weir_status weir__general_lay_out(struct weir__general *g, struct weir_error *error)
+{
+    uint32_t first, last;
+    add_states(g, "", g->own, WEIR__TRIGGER_STATES);
+    add_trigger_states(g);
+    uint32_t accumulators = g->n_layouts;
+    if (g->aggregates_made) add_states(g, "", &g->aggregates.layout, 1);
+    g->function_base = g->n_layouts;
+    if (g->config->function) add_states(g, "function.", g->config->function->info->states, g->config->function->info->n_states);
+    weir_key_group_range(g->op.env->subtask, g->op.env->parallelism, g->op.env->max_parallelism, &first, &last);
+    g->key_schema = key_schema(g->node);
+    weir_status s = weir_op_state_create(g->op.env, g->layouts, g->n_layouts, first, last, &g->state, error);
+    if (s != WEIR_OK) return s;
+    for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->state = g->state;
+    if (g->aggregates_made) weir_aggregates_keep_in(&g->aggregates, g->state, accumulators);
+    return WEIR_OK;
+}
+
+void weir__general_state_finish(struct weir__general *g)
+{
+    if (g->state) g->state->ops->destroy(g->state);
+    for (uint32_t i = 0; i < g->n_layouts; i++) weir_free(g->layouts[i].name);
+    weir_free(g->layouts);
+    weir_schema_release(g->key_schema);
+}
+
+/* ---- cut and restored -------------------------------------------------------------------------------------------- */
+
+static weir_status cut_row_schema(struct weir__general *g, struct weir_snapshot *to)
+{
+    struct weir_text text = {0};
+    weir_text_add_schema(&text, g->node->in);
+    weir_status s = weir_snapshot_add_text(weir_snapshot_list(to, ROW_SCHEMA, WEIR_DEAL_UNION), weir_text_get(&text));
+    weir_text_finish(&text);
+    return s == WEIR_OK ? s : weir__no_window_memory(g);
+}
+
+weir_status weir__general_snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
+{
+    struct weir__general *g = (struct weir__general *)(void *)op;
+    (void)checkpoint;
+    weir_status s = weir_snapshot_keyed(to, g->state, g->timers, g->key_schema, g->state->first_group, g->state->last_group,
+                                        &op->error);
+    if (s != WEIR_OK || g->state->ops->entries(g->state, WEIR__ROWS) == 0) return s;
+    return cut_row_schema(g, to);
+}
+
+static weir_status check_row_schema(void *arg, weir_str saved)
+{
+    struct weir__general *g = arg;
+    struct weir_text text = {0};
+    weir_text_add_schema(&text, g->node->in);
+    const char *own = weir_text_get(&text);
+    bool same = strlen(own) == saved.n && memcmp(own, saved.p, saved.n) == 0;
+    weir_status s = same ? WEIR_OK
+                         : weir_op_fail(&g->op, WEIR_E_CONFIG,
+                                        "the saved windows keep rows of (%.*s), and rows are (%s) now; keep the schema, or "
+                                        "restore without the state of this node",
+                                        (int)saved.n, saved.p, own);
+    weir_text_finish(&text);
+    return s;
+}
+
+weir_status weir__general_restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
+{
+    struct weir__general *g = (struct weir__general *)(void *)op;
+    weir_status s = weir_restore_texts(from, n, ROW_SCHEMA, check_row_schema, g, &op->error);
+    if (s == WEIR_OK)
+        s = weir_restore_keyed(from, n, g->state, g->timers, g->layouts, g->n_layouts, g->key_schema, g->state->first_group,
+                               g->state->last_group, &op->error);
+    /* Processing timers that came due meanwhile fire at the first step. */
+    return s == WEIR_OK ? weir__triggers_end(g, false) : s;
+}
