@@ -206,8 +206,12 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
 static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m)
 {
     weir_status s = m->op->class->mark ? run_mark(m) : WEIR_OK;
-    if (s == WEIR_OK) cut_member(c, m, m->current.value);
-    return s == WEIR_OK ? weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value) : s;
+    if (s != WEIR_OK) return s;
+    m->written = false;
+    s = m->op->class->flush ? m->op->class->flush(m->op) : WEIR_OK; /* a sink is not given this again */
+    if (s < 0) return s;
+    cut_member(c, m, m->current.value);
+    return weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value);
 }
 
 static weir_status run_idle(struct weir_chain_member *m)

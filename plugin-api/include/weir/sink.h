@@ -51,7 +51,8 @@ typedef struct weir_sink {
      * now; call again with the same batch, after wake() or 1 ms. */
     weir_status (*write)(void *self, weir_ctx *, const weir_batch *, int64_t *row);
 
-    /* [task] Hand on what is buffered, so that a reader sees it. Called when the input pauses. May be NULL. */
+    /* [task] Hand on what is buffered, so that a reader sees it. Called when the input pauses, and at each barrier:
+     * what came before it is not written again when the job goes on from there. May be NULL. */
     weir_status (*flush)(void *self, weir_ctx *);
 
     /* [task] End of input, or an orderly stop: no more records; see above. WEIR_MORE: call again. */
