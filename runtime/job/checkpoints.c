@@ -17,7 +17,6 @@ struct weir_checkpoints {
     const struct weir_checkpoint_config *config;
     struct weir_cuts cuts;
     struct weir_orders orders;
-    struct weir_error unsupported;          /* status not OK: what cannot be cut; no savepoint can be had */
     _Atomic(struct weir_saving *) requests; /* newest first; `closed`: the job is over */
     _Atomic uint32_t stop;
     struct weir_parker parker;
@@ -146,10 +145,6 @@ weir_status weir_checkpoints_savepoint(struct weir_checkpoints *c, const char *d
     const struct weir_checkpoint_config *config = c->config;
     if (!directory) directory = config->savepoints ? config->savepoints : config->directory;
     *to = NULL;
-    if (c->unsupported.status != WEIR_OK) {
-        *error = c->unsupported;
-        return error->status;
-    }
     if (!directory)
         return weir_error_set(error, WEIR_E_CONFIG,
                               "where is the savepoint to go? name a directory, or give the job `checkpoint: {savepoints: "
@@ -451,22 +446,6 @@ static void join_in(struct weir_checkpoints *c)
     }
 }
 
-/* What has state that cannot be cut yet must not take part silently. */
-static weir_status check_kinds(const struct weir_run *run, struct weir_error *error)
-{
-    for (uint32_t i = 0; i < run->n_ops; i++) {
-        const struct weir_stream_node *node = run->graph->nodes[run->ops[i].node];
-        bool stateless = node->kind == WEIR_NODE_SELECT || node->kind == WEIR_NODE_EXPR || node->kind == WEIR_NODE_CALL ||
-                         node->kind == WEIR_NODE_TIME || node->kind == WEIR_NODE_SINK ||
-                         node->kind == WEIR_NODE_ASYNC; /* whose barrier waits until nothing is in flight */
-        if (stateless || run->ops[i].op->class->snapshot) continue;
-        return weir_error_set(error, WEIR_E_CONFIG,
-                              "%s: checkpoints of %s are not supported by this version yet; leave `checkpoint:` out",
-                              run->where[node->index], run->ops[i].op->class->name);
-    }
-    return WEIR_OK;
-}
-
 /* Checkpoints of earlier lives are the job's, and go as new ones come. What it goes on from is, if it is claimed. */
 static void adopt(struct weir_checkpoints *c, const struct weir_deploy_options *o)
 {
@@ -530,10 +509,6 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     c->ended_ns = c->triggered_ns - config->min_pause_ms * NS_PER_MS;
     weir__cuts_init(&c->cuts, run);
     *to = c; /* the run's from now on */
-    if (check_kinds(run, &c->unsupported) != WEIR_OK && config->directory) {
-        *error = c->unsupported;
-        return error->status;
-    }
     if (o->restore) atomic_store(&c->orders.newest, o->restore->checkpoint);
     weir_status s = config->directory ? look_around(c, o, error) : WEIR_OK;
     if (s == WEIR_OK) join_in(c);

@@ -14,7 +14,7 @@
 #include "operator/backend.h"
 #include "window/general_internal.h"
 
-#define ROW_SCHEMA "row schema" /* [text] */
+#define ROW_SCHEMA "row schema" /* a text for each input */
 
 /* ---- one set ----------------------------------------------------------------------------------------------------- */
 
@@ -71,7 +71,8 @@ weir_status weir__general_lay_out(struct weir__general *g, struct weir_error *er
     uint32_t accumulators = g->n_layouts;
     if (g->aggregates_made) add_states(g, "", &g->aggregates.layout, 1);
     g->function_base = g->n_layouts;
-    if (g->config->function) add_states(g, "function.", g->config->function->info->states, g->config->function->info->n_states);
+    if (g->config->function)
+        add_states(g, "function.", g->config->function->info->states, g->config->function->info->n_states);
     weir_key_group_range(g->op.env->subtask, g->op.env->parallelism, g->op.env->max_parallelism, &first, &last);
     g->key_schema = key_schema(g->node);
     weir_status s = weir_op_state_create(g->op.env, g->layouts, g->n_layouts, first, last, &g->state, error);
@@ -91,12 +92,21 @@ void weir__general_state_finish(struct weir__general *g)
 
 /* ---- cut and restored -------------------------------------------------------------------------------------------- */
 
-static weir_status cut_row_schema(struct weir__general *g, struct weir_snapshot *to)
+static const struct weir_schema *row_schema(const struct weir__general *g, uint32_t input)
 {
-    struct weir_text text = {0};
-    weir_text_add_schema(&text, g->node->in);
-    weir_status s = weir_snapshot_add_text(weir_snapshot_list(to, ROW_SCHEMA, WEIR_DEAL_UNION), weir_text_get(&text));
-    weir_text_finish(&text);
+    return input == 0 ? g->node->in : g->node->second->in;
+}
+
+static weir_status cut_row_schemas(struct weir__general *g, struct weir_snapshot *to)
+{
+    struct weir_snapshot_list *list = weir_snapshot_list(to, ROW_SCHEMA, WEIR_DEAL_UNION);
+    weir_status s = WEIR_OK;
+    for (uint32_t input = 0; s == WEIR_OK && input < 1u + g->crosses; input++) {
+        struct weir_text text = {0};
+        weir_text_add_schema(&text, row_schema(g, input));
+        s = weir_snapshot_add_text(list, weir_text_get(&text));
+        weir_text_finish(&text);
+    }
     return s == WEIR_OK ? s : weir__no_window_memory(g);
 }
 
@@ -104,23 +114,28 @@ weir_status weir__general_snapshot(struct weir_op *op, int64_t checkpoint, struc
 {
     struct weir__general *g = (struct weir__general *)(void *)op;
     (void)checkpoint;
-    weir_status s = weir_snapshot_keyed(to, g->state, g->timers, g->key_schema, g->state->first_group, g->state->last_group,
-                                        &op->error);
+    weir_status s =
+        weir_snapshot_keyed(to, g->state, g->timers, g->key_schema, g->state->first_group, g->state->last_group, &op->error);
     if (s != WEIR_OK || g->state->ops->entries(g->state, WEIR__ROWS) == 0) return s;
-    return cut_row_schema(g, to);
+    return cut_row_schemas(g, to);
 }
+
+struct schema_check {
+    struct weir__general *g;
+    uint32_t seen; /* texts so far, of all subtasks */
+};
 
 static weir_status check_row_schema(void *arg, weir_str saved)
 {
-    struct weir__general *g = arg;
+    struct schema_check *check = arg;
     struct weir_text text = {0};
-    weir_text_add_schema(&text, g->node->in);
+    weir_text_add_schema(&text, row_schema(check->g, check->seen++ % (1u + check->g->crosses)));
     const char *own = weir_text_get(&text);
     bool same = strlen(own) == saved.n && memcmp(own, saved.p, saved.n) == 0;
     weir_status s = same ? WEIR_OK
-                         : weir_op_fail(&g->op, WEIR_E_CONFIG,
-                                        "the saved windows keep rows of (%.*s), and rows are (%s) now; keep the schema, or "
-                                        "restore without the state of this node",
+                         : weir_op_fail(&check->g->op, WEIR_E_CONFIG,
+                                        "the saved windows keep rows of (%.*s), and rows are (%s) now; keep them, or give "
+                                        "the node another id and drop its state with --allow-non-restored",
                                         (int)saved.n, saved.p, own);
     weir_text_finish(&text);
     return s;
@@ -129,7 +144,8 @@ static weir_status check_row_schema(void *arg, weir_str saved)
 weir_status weir__general_restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
 {
     struct weir__general *g = (struct weir__general *)(void *)op;
-    weir_status s = weir_restore_texts(from, n, ROW_SCHEMA, check_row_schema, g, &op->error);
+    struct schema_check check = {.g = g};
+    weir_status s = weir_restore_texts(from, n, ROW_SCHEMA, check_row_schema, &check, &op->error);
     if (s == WEIR_OK)
         s = weir_restore_keyed(from, n, g->state, g->timers, g->layouts, g->n_layouts, g->key_schema, g->state->first_group,
                                g->state->last_group, &op->error);

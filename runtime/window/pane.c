@@ -1,8 +1,8 @@
 /* pane.c - the content of a window of the general window operator, and what it gives when it fires. Subtask's thread.
  *
- * Content is an accumulator (state aggregates.at, namespace = content id) or a list of packed rows (WEIR__ROWS), which is one
- * row long where the node reduces and has no evictor (reduction.c). With rows, firing takes them out of state (g->kept), has
- * the evictor drop some, and gives the others, or the one row that they are aggregated or reduced to, to the function
+ * Content is an accumulator (state aggregates.at, namespace = content id) or a list of packed rows (WEIR__ROWS), which is
+ * one row long where the node reduces and has no evictor (reduction.c). With rows, firing takes them out of state (g->kept),
+ * has the evictor drop some, and gives the others, or the one row that they are aggregated or reduced to, to the function
  * (g->given); what the evictor drops is dropped from state too (A5.4). An accumulator that is made for one firing is kept
  * under RECKONING.
  */

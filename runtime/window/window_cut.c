@@ -16,6 +16,7 @@
 
 #define SHAPE      "shape"      /* [size ms, slide ms, offset ms, 1: kept as slices] */
 #define WATERMARKS "watermarks" /* [first key group, last key group, watermark at the cut] */
+#define INSTEAD    "keep them, or give the node another id and drop its state with --allow-non-restored"
 enum { SIZE, SLIDE, OFFSET, SLICED, SHAPE_NUMBERS };
 
 /* ---- the cut ----------------------------------------------------------------------------------------------------- */
@@ -74,18 +75,17 @@ static weir_status check_shape(void *arg, const int64_t *saved)
     struct weir__window *w = arg;
     int64_t own[SHAPE_NUMBERS];
     shape_of(w, own);
-    if (saved[SLICED] != own[SLICED])
-        return weir_op_fail(
-            &w->op, WEIR_E_CONFIG,
-            "the saved windows %s, and with these aggregates they %s; restore without the state of this node",
-            saved[SLICED] ? "share slices" : "are kept apart", own[SLICED] ? "share slices" : "are kept apart");
     if (memcmp(saved, own, sizeof own) == 0) return WEIR_OK;
-    return weir_op_fail(
-        &w->op, WEIR_E_CONFIG,
-        "the saved windows have a size of %lld ms, a slide of %lld ms and an offset of %lld ms, and these have "
-        "%lld, %lld and %lld ms; keep them, or restore without the state of this node",
-        (long long)saved[SIZE], (long long)saved[SLIDE], (long long)saved[OFFSET], (long long)own[SIZE],
-        (long long)own[SLIDE], (long long)own[OFFSET]);
+    if (saved[SLICED] != own[SLICED]) {
+        static const char *const ways[] = {"are kept apart", "share slices"};
+        return weir_op_fail(&w->op, WEIR_E_CONFIG, "the saved windows %s, and with these aggregates they %s; " INSTEAD,
+                            ways[saved[SLICED] != 0], ways[own[SLICED]]);
+    }
+    return weir_op_fail(&w->op, WEIR_E_CONFIG,
+                        "the saved windows have a size of %lld ms, a slide of %lld ms and an offset of %lld ms, and these "
+                        "have %lld, %lld and %lld ms; " INSTEAD,
+                        (long long)saved[SIZE], (long long)saved[SLIDE], (long long)saved[OFFSET], (long long)own[SIZE],
+                        (long long)own[SLIDE], (long long)own[OFFSET]);
 }
 
 static weir_status restore_watermark(void *arg, const int64_t *saved)
@@ -138,6 +138,7 @@ weir_status weir__window_fire_again(struct weir__window *w, int64_t watermark)
         if (weir_key_decode(due.key.p, due.key.n, &w->keys) != WEIR_OK) return weir__window_no_memory(w);
         weir_status s = w->way->value(w, &due.key, (int64_t)due.ns, &value);
         if (s == WEIR_OK) s = weir__window_add_result(w, value, (int64_t)due.ns);
+        w->state->ops->settle(w->state);
         if (s != WEIR_OK) return s;
     }
     return w->op.outbox.n > 0 ? WEIR_MORE : weir__window_emit_results(w);

@@ -184,6 +184,192 @@ static void a_job_goes_on_from_its_newest_checkpoint(void)
     weir_registry_destroy(g.registry);
 }
 
+/* ---- windows ----------------------------------------------------------------------------------------------------- */
+
+#define HEAD                                                        \
+    "job: windows\n"                                                \
+    "checkpoint: {every: 1ms, directory: " DIRECTORY "}\n"          \
+    "defaults: {max_parallelism: 16}\n"                             \
+    "nodes:\n"                                                      \
+    "  - {id: in, source: {sequence: {to: 300}}, parallelism: 1}\n" \
+    "  - {id: rows, from: in, parallelism: 1, set: {k: value % 5, at: \"cast(value + value * 7 % 10 as timestamp)\"}}\n"
+/* From 0 to 9 ms out of order: nothing is late, or much is and nothing is dropped. */
+#define IN_TIME \
+    HEAD "  - {id: timed, from: rows, parallelism: 1, time: {field: at, out_of_orderness: 10ms, emit: every_record}}\n"
+#define LATE \
+    HEAD "  - {id: timed, from: rows, parallelism: 1, time: {field: at, out_of_orderness: 0ms, emit: every_record}}\n"
+#define OUT "  - {id: out, from: w, sink: print}\n"
+
+/* A window is known by the first `n_id` fields of its line, the second one divided by `bucket`; the last line of a window
+ * has it whole. n_id 0: each line is a result for itself. */
+static const struct window_job {
+    const char *name, *yaml;
+    int n_id;
+    int64_t bucket;
+} window_jobs[] = {
+    {"tumbling", /* kept whole, for the sake of `last` */
+     IN_TIME "  - {id: w, from: timed, key_by: k, window: {tumbling: 25ms},"
+             " aggregate: {start: window_start, n: count, sum: sum(value), last: last(value)}}\n" OUT,
+     2, 1},
+    {"sliding", /* in slices */
+     IN_TIME "  - {id: w, from: timed, key_by: k, window: {sliding: {size: 40ms, slide: 15ms}},"
+             " aggregate: {start: window_start, n: count, sum: sum(value)}}\n" OUT,
+     2, 1},
+    {"sliding, late",
+     LATE "  - {id: w, from: timed, key_by: k, window: {sliding: {size: 40ms, slide: 15ms}, lateness: 20ms},"
+          " aggregate: {start: window_start, n: count, sum: sum(value)}}\n" OUT,
+     2, 1},
+    {"session, late", /* bursts, of which some records come after the first ones of the next */
+     HEAD "  - {id: bursts, from: rows, parallelism: 1, set: {u: value - value * 7 % 10}}\n"
+          "  - {id: timed, from: bursts, parallelism: 1, set: {at: \"cast((u - u % 50) * 20 + u % 50 as timestamp)\"}}\n"
+          "  - {id: again, from: timed, parallelism: 1, time: {field: at, out_of_orderness: 0ms, emit: every_record}}\n"
+          "  - {id: w, from: again, key_by: k, window: {session: 20ms, lateness: 2s},"
+          " aggregate: {start: window_start, n: count, sum: sum(value)}}\n" OUT,
+     2, 1000},
+    {"count",
+     IN_TIME "  - {id: w, from: timed, key_by: k, window: {count: 4},"
+             " aggregate: {first: first(value), n: count, sum: sum(value)}}\n" OUT,
+     2, 1},
+    {"function with states of window and key",
+     IN_TIME "  - {id: w, from: timed, key_by: k, window: {tumbling: 25ms, trigger: {count: 2}, evictor: {count: 3},"
+             " function: {talkative: {copies: 2, args: {n: value}}}}}\n"
+             "  - {id: ended, from: w.ended, sink: print}\n" OUT,
+     0, 1},
+    {"join",
+     IN_TIME
+     "  - {id: in2, source: {sequence: {to: 300}}, parallelism: 1}\n"
+     "  - {id: rows2, from: in2, parallelism: 1, set: {k: value % 5, at: \"cast(value + value * 3 % 10 as timestamp)\"}}\n"
+     "  - {id: timed2, from: rows2, parallelism: 1, time: {field: at, out_of_orderness: 10ms, emit: every_record}}\n"
+     "  - {id: w, from: {a: timed, b: timed2}, key_by: k, window: {tumbling: 12ms}, join: full,"
+     " select: {x: a.value, y: b.value}}\n" OUT,
+     0, 1},
+    {"reduction of all rows", IN_TIME "  - {id: w, from: timed, window: {all: true, tumbling: 12ms}, sum: value}\n" OUT, 0,
+     1}};
+
+struct results {
+    struct {
+        char *id, *line;
+    } * all;
+    size_t n, capacity;
+    size_t repeated;
+};
+
+static char *id_of(const struct window_job *job, const char *line)
+{
+    int64_t key, second;
+    if (job->n_id == 0) return weir_strdup(line);
+    CU_ASSERT_EQUAL_FATAL(sscanf(line, "%" SCNd64 ",%" SCNd64, &key, &second), 2);
+    return weir_format("%" PRId64 ",%" PRId64, key, second / job->bucket);
+}
+
+/* A later line about a window takes the place of earlier ones. */
+static void take_line(struct results *to, const struct window_job *job, const char *line, size_t length)
+{
+    const char *prefix = memchr(line, '>', length); /* "2> " where there are several subtasks */
+    if (prefix) length -= (size_t)(prefix + 2 - line), line = prefix + 2;
+    char *copy = weir_strndup(line, length), *id = id_of(job, copy);
+    size_t i = 0;
+    while (i < to->n && strcmp(to->all[i].id, id) != 0) i++;
+    to->repeated += i < to->n;
+    if (i == to->n) {
+        WEIR_GROW(to->all, to->capacity, to->n + 1);
+        to->all[to->n].id = id;
+        to->all[to->n++].line = copy;
+        return;
+    }
+    weir_free(id);
+    weir_free(to->all[i].line);
+    to->all[i].line = copy;
+}
+static void take_lines(struct results *to, const struct window_job *job, struct stage *g)
+{
+    for (const char *line = weir_text_get(&g->printed); *line;) {
+        size_t length = strcspn(line, "\n");
+        take_line(to, job, line, length);
+        line += length + 1;
+    }
+}
+static void free_results(struct results *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        weir_free(r->all[i].id);
+        weir_free(r->all[i].line);
+    }
+    weir_free(r->all);
+    *r = (struct results){0};
+}
+
+static const char *line_of(const struct results *r, const char *id)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (strcmp(r->all[i].id, id) == 0) return r->all[i].line;
+    }
+    return "nothing";
+}
+static bool are_same(const struct results *expected, const struct results *found)
+{
+    for (size_t i = 0; i < expected->n; i++) {
+        const char *line = line_of(found, expected->all[i].id);
+        if (strcmp(expected->all[i].line, line) == 0) continue;
+        fprintf(stderr, "\nexpected: %s\nfound: %s\n", expected->all[i].line, line);
+        return false;
+    }
+    for (size_t i = 0; i < found->n; i++) {
+        if (strcmp(line_of(expected, found->all[i].id), "nothing") != 0) continue;
+        fprintf(stderr, "\nnot expected: %s\n", found->all[i].line);
+        return false;
+    }
+    return true;
+}
+
+/* Returns how many lines the last life did not have to print. */
+static size_t break_off_and_go_on(struct stage *g, const struct window_job *job, uint64_t seed,
+                                  const struct results *expected)
+{
+    static const uint32_t parallelisms[] = {1, 2, 4}, batches[] = {1, 7, 1024};
+    struct weir_random r = {seed};
+    struct results found = {0}, last = {0};
+    g->seed = seed * 100;
+    remove_all();
+    for (uint32_t crashes = 1 + weir_random_below(&r, 3); crashes-- > 0;) {
+        live(g, job->yaml, parallelisms[weir_random_below(&r, 3)], batches[weir_random_below(&r, 2)],
+             1 + (int64_t)weir_random_below(&r, 3));
+        take_lines(&found, job, g);
+    }
+    live(g, job->yaml, parallelisms[weir_random_below(&r, 3)], batches[weir_random_below(&r, 3)], 0);
+    take_lines(&found, job, g);
+    take_lines(&last, job, g);
+    bool same = are_same(expected, &found);
+    CU_ASSERT(same);
+    if (!same) fprintf(stderr, "%s, seed %" PRIu64 "\n", job->name, seed);
+    size_t spared = expected->n - last.n;
+    free_results(&found);
+    free_results(&last);
+    return spared;
+}
+
+static void windows_go_on_from_a_checkpoint(void)
+{
+    for (size_t i = 0; i < WEIR_LEN(window_jobs); i++) {
+        const struct window_job *job = &window_jobs[i];
+        struct results expected = {0};
+        struct stage g;
+        size_t spared = 0;
+        init(&g);
+        remove_all();
+        live(&g, job->yaml, 1, 7, 0);
+        take_lines(&expected, job, &g);
+        CU_ASSERT(expected.n >= 20);
+        CU_ASSERT_EQUAL(expected.repeated > 0, strstr(job->name, "late") || strstr(job->name, "function"));
+        for (uint64_t seed = 1; seed <= 12; seed++) spared += break_off_and_go_on(&g, job, seed, &expected);
+        CU_ASSERT(spared > 20); /* the lives before did count for something */
+        free_results(&expected);
+        remove_all();
+        weir_text_finish(&g.printed);
+        weir_registry_destroy(g.registry);
+    }
+}
+
 /* ---- retention --------------------------------------------------------------------------------------------------- */
 
 static int64_t newest(void)
@@ -314,6 +500,7 @@ static void open_numbers_of_key_groups_are_those_of_the_state(void)
 
 WEIR_SUITE(checkpoints) = {
     {"a job goes on from its newest checkpoint", a_job_goes_on_from_its_newest_checkpoint},
+    {"windows go on from a checkpoint", windows_go_on_from_a_checkpoint},
     {"old checkpoints go, and a finished job leaves none", old_checkpoints_go_and_a_finished_job_leaves_none},
     {"state is not lost silently", state_is_not_lost_silently},
     {"open numbers of key groups are those of the state", open_numbers_of_key_groups_are_those_of_the_state},

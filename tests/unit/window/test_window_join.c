@@ -361,6 +361,20 @@ static char *sorted(struct weir_text *text)
     return weir_text_take(&to);
 }
 
+/* Another operator goes on from what this one held, with other batches. */
+static void break_off(struct stage *g, uint32_t batch_rows)
+{
+    struct weir_snapshot all = {0};
+    CU_ASSERT_EQUAL_FATAL(g->op->class->snapshot(g->op, 1, &all), WEIR_OK);
+    g->op->class->close(g->op);
+    g->op->class->destroy(g->op);
+    g->s.env.batch_rows = batch_rows;
+    stage_restore = &all;
+    start_window(g);
+    stage_restore = NULL;
+    weir_snapshot_finish(&all);
+}
+
 static void play(const struct row *rows, size_t n, int64_t size, int64_t slide, enum weir_join_type type, int modulus,
                  uint32_t cut, struct weir_random *r, struct weir_text *out)
 {
@@ -387,6 +401,7 @@ static void play(const struct row *rows, size_t n, int64_t size, int64_t slide, 
             for (size_t k = i; k < n; k++) least = rows[k].time < least ? rows[k].time : least;
             if (least - 1 > g.op->watermark) stage_watermark(&g, least - 1);
         }
+        if (weir_random_next(r) % 16 == 0) break_off(&g, 1 + weir_random_next(r) % 9);
     }
     stage_watermark(&g, INT64_MAX);
     *out = g.text;
