@@ -13,6 +13,7 @@ static const char help[] = "weir validate - check a job manifest; nothing of it 
                            "  Checks keys, components, options, fields, types and the graph, from the plugins'\n"
                            "  manifests: no plugin code runs. All problems are printed in one go, each with\n"
                            "  file, line and column, the line itself, and what to do.\n"
+                           "  For a job that is right: what a crash does to the records of each sink.\n"
                            "\n"
                            "OPTIONS\n" WEIR_JOB_ARGS_HELP "  --help                  this text\n"
                            "\n" WEIR_JOB_PLACES_HELP "\n"
@@ -26,7 +27,19 @@ static const char help[] = "weir validate - check a job manifest; nothing of it 
 
 static int say_valid(struct weir_job *job, const struct weir_job_args *args)
 {
-    printf(args->json ? "[]\n" : "%s: job '%s' is valid\n", args->manifest, weir_job_name(job));
+    struct weir_error_text error;
+    char *guarantees;
+    if (args->json) {
+        printf("[]\n");
+        return WEIR_EXIT_OK;
+    }
+    printf("%s: job '%s' is valid\n", args->manifest, weir_job_name(job));
+    if (weir_job_guarantees(job, &guarantees, &error) != WEIR_OK) {
+        fprintf(stderr, "weir validate: %s\n", error.text);
+        return weir_exit_code_of(error.status);
+    }
+    printf("%s", guarantees);
+    weir_text_free(guarantees);
     return WEIR_EXIT_OK;
 }
 

@@ -150,7 +150,7 @@ static void read_retain(struct weir__job *job, const struct weir_value *value, s
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
 {
     static const char *const keys[] = {"every",     "directory", "savepoints",     "mode",   "keep", "timeout",
-                                       "min_pause", "tolerable", "max_concurrent", "retain", NULL};
+                                       "min_pause", "tolerable", "max_concurrent", "retain", "guarantee", NULL};
     static const char *const later[] = {"unaligned", "incremental", "storage", NULL};
     static const char *const modes[] = {"exactly_once", "at_least_once", NULL};
     struct weir_checkpoint_config *to = &job->graph->checkpoint;
@@ -179,11 +179,12 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     if (most) (void)weir__read_count(job, most, "max_concurrent", 1, 100, &to->max_concurrent);
 }
 
-static void build(struct weir__job *job, const struct weir_state_config *state)
+static void build(struct weir__job *job, const struct weir_state_config *state, const struct weir_value *checkpoint)
 {
     weir__read_nodes(job);
     for (size_t i = 0; i < job->n_order; i++) weir__build_node(job, &job->nodes[job->order[i]]);
     for (size_t i = 0; i < job->n_nodes; i++) weir__apply_state(job, state, &job->nodes[i]);
+    weir__check_guarantees(job, checkpoint);
     weir__free_nodes(job);
 }
 
@@ -203,7 +204,7 @@ static void compile(struct weir__job *job)
     read_plugins(job, weir_value_get(root, "plugins"));
     read_checkpoint(job, weir_value_get(root, "checkpoint"));
     weir__read_restart(job, weir_value_get(weir_value_get(root, "defaults"), "restart")); /* after `checkpoint` */
-    build(job, weir__read_job_state(job, root));
+    build(job, weir__read_job_state(job, root), weir_value_get(root, "checkpoint"));
 }
 
 weir_status weir_job_compile(const struct weir_document *document, const struct weir_job_settings *settings,

@@ -11,7 +11,7 @@
  *   job_call.c     plain C functions: map and filter
  *   job_expr.c     expressions: filter, set, select, key_by, arguments of aggregates
  *   job_async.c    the keys beside `async:`
- *   job_state.c    `state:`
+ *   job_state.c    `state:`; job_guarantee.c: `guarantee:`
  *   job_time.c     `time:`; job_window.c, job_window_parts.c, job_window_reduce.c: `window:` and what is made of it
  *
  * Everything goes on after a problem. What a problem leaves unknown is NULL (a schema, a part), and nothing is said about
@@ -79,6 +79,11 @@ struct weir__job_node {
     bool built;
     struct weir_map input_names; /* of its components: what `args` may bind */
 };
+
+/* ---- job_guarantee.c ------------------------------------------------------------------------------------------------ */
+
+/* Once the graph is whole, with all its nodes. checkpoint: of the manifest; NULL: there is none. */
+void weir__check_guarantees(struct weir__job *, const struct weir_value *checkpoint);
 
 /* ---- job_read.c ----------------------------------------------------------------------------------------------------- */
 

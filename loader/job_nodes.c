@@ -8,17 +8,16 @@
 #include "loader/job_internal.h"
 
 static const char *const node_keys[] = {
-    "id",      "source",  "sink",    "from",      "schema",      "malformed",       "time",
-    "filter",  "set",     "errors",  "map",       "flat_map",    "process",         "key_by",
-    "reduce",  "sum",     "min",     "max",       "min_by",      "max_by",          "count",
-    "window",  "join",    "cogroup", "aggregate", "async",       "order",           "capacity",
-    "timeout", "threads", "select",  "args",      "parallelism", "max_parallelism", "slot_group",
-    "chain",   "state",   NULL};
-static const char *const later_node_keys[] = {"trigger",    "evictor", "connect",    "co_process",
-                                              "broadcast", "checkpoint", "iterate", "window_all", "guarantee",
-                                              "ttl",       "slots",      "restart", NULL};
+    "id",      "source",  "sink",      "from",      "schema",      "malformed",       "time",
+    "filter",  "set",     "errors",    "map",       "flat_map",    "process",         "key_by",
+    "reduce",  "sum",     "min",       "max",       "min_by",      "max_by",          "count",
+    "window",  "join",    "cogroup",   "aggregate", "async",       "order",           "capacity",
+    "timeout", "threads", "select",    "args",      "parallelism", "max_parallelism", "slot_group",
+    "chain",   "state",   "guarantee", NULL};
+static const char *const later_node_keys[] = {"trigger", "evictor",    "connect", "co_process", "broadcast", "checkpoint",
+                                              "iterate", "window_all", "ttl",     "slots",      "restart",   NULL};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
-static const char *const sink_keys[] = {"sink", "from", "args", NULL};
+static const char *const sink_keys[] = {"sink", "from", "args", "guarantee", NULL};
 static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};
 
 static bool is_in(const char *name, const char *const *list)

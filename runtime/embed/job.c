@@ -10,6 +10,7 @@
 #include "graph/print.h"
 #include "job/checkpoints.h"
 #include "job/restore.h"
+#include "loader/guarantee.h"
 #include "loader/job.h"
 
 /* ---- checking ---------------------------------------------------------------------------------------------------- */
@@ -141,6 +142,25 @@ weir_status weir_job_plan(struct weir_job *job, const char *graph, const char *f
     if (s == WEIR_OK) *to = weir_text_take(&text);
     weir_text_finish(&text);
     return weir__report(s, &e, error);
+}
+
+weir_status weir_job_guarantees(struct weir_job *job, char **to, struct weir_error_text *error)
+{
+    *to = NULL;
+    weir_status s = weir_job_check(job, error);
+    if (s != WEIR_OK) return s;
+    struct weir_text text = {0};
+    for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
+        static const char *const words[] = {"at most once", "at least once", "exactly once"};
+        const struct weir_stream_node *node = job->graph->nodes[i];
+        enum weir_guarantee is;
+        char *why;
+        if (node->kind != WEIR_NODE_SINK || !weir_guarantee_of(job->graph, node, &is, &why)) continue;
+        weir_text_add(&text, "  %-16s %-14s %s\n", node->id, words[is], why);
+        weir_free(why);
+    }
+    *to = weir_text_take(&text);
+    return WEIR_OK;
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */

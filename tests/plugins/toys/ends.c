@@ -247,6 +247,18 @@ static const weir_option phased_options[] = {
 WEIR_COMPONENT(phased, WEIR_SINK, phased_vtable, .id = "phased", .doc = "prints its phases", .in = "n:i64",
                .flags = WEIR_TWO_PHASE, WEIR_OPTIONS(phased_options));
 
+/* ---- sinks that declare what a crash does ------------------------------------------------------------------------ */
+
+typedef teller lossy;
+typedef teller upsert;
+typedef teller logged;
+WEIR_COMPONENT(lossy, WEIR_SINK, teller_vtable, .id = "lossy", .doc = "may lose records", .in = "n:i64",
+               .flags = WEIR_AT_MOST_ONCE, WEIR_OPTIONS(teller_options));
+WEIR_COMPONENT(upsert, WEIR_SINK, teller_vtable, .id = "upsert", .doc = "replaces what it wrote", .in = "n:i64",
+               .flags = WEIR_IDEMPOTENT, WEIR_OPTIONS(teller_options));
+WEIR_COMPONENT(logged, WEIR_SINK, teller_vtable, .id = "logged", .doc = "writes ahead", .in = "n:i64",
+               .flags = WEIR_WRITE_AHEAD, WEIR_OPTIONS(teller_options));
+
 /* ---- the rest ------------------------------------------------------------------------------------------------- */
 
 /* A timestamp that ends in 0 is a punctuation: the watermark is that time. */
@@ -348,5 +360,5 @@ static const weir_aggregate wasteful_vtable = {
 WEIR_COMPONENT(wasteful, WEIR_AGGREGATE, wasteful_vtable, .id = "wasteful", .doc = "a sum that wastes scratch memory",
                .in = "n:i64", .out = "result:i64", WEIR_STATES(total_states));
 
-WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &phased_component,
+WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &phased_component, &lossy_component, &upsert_component, &logged_component,
             &punctuated_component, &stuck_component, &by_n_component, &add_up_component, &wasteful_component);
