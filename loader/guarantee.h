@@ -5,11 +5,10 @@
  *                                  a source cannot be replayed   all can; at_least_once   all can; exactly_once
  *   sink WEIR_AT_MOST_ONCE         at most once                  at most once             at most once
  *   a plain one, WEIR_WRITE_AHEAD  at most once                  at least once            at least once
- *   WEIR_IDEMPOTENT                at most once                  at least once            exactly once, in the end; at least
- *                                                                                         once behind what is not deterministic
+ *   WEIR_IDEMPOTENT                at most once                  at least once            exactly once, in the end (1)
  *   WEIR_TWO_PHASE                 at most once                  at least once            exactly once
  *
- * Without checkpoints: at most once.
+ * (1) at least once behind a component that is not deterministic. Without checkpoints: at most once.
  */
 #ifndef WEIR_LOADER_GUARANTEE_H
 #define WEIR_LOADER_GUARANTEE_H

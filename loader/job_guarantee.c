@@ -9,9 +9,9 @@
 static const char *help_for(const struct weir_stream_graph *graph)
 {
     if (!graph->checkpoint.directory) return "checkpoint: {every: 10s, directory: ./checkpoints}";
-    return graph->checkpoint.at_least_once
-               ? "mode: exactly_once, or leave `mode` out"
-               : "`weir list sink` and `weir list source` say which are replayable and two-phase";
+    return graph->checkpoint.at_least_once ? "mode: exactly_once, or leave `mode` out"
+                                           : "exactly once takes sources that are replayable and a sink that is two-phase; "
+                                             "`weir inspect` says which are";
 }
 
 static void check(struct weir__job *job, const struct weir_stream_node *sink, const struct weir_value *at, int wanted)

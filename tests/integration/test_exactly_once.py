@@ -137,7 +137,7 @@ class Guarantees(WeirTest):
         with_checkpoints = "checkpoint: {every: 1s, directory: c}"
         self.validate(with_checkpoints, sinks % "at_least_once")
         refused = self.validate(with_checkpoints, sinks % "exactly_once", code=2).err
-        self.assertRegex(refused, r"job.yaml:8:\d+: error: 'a' cannot be exactly_once, it is at_least_once: sink teller writes")
+        self.assertRegex(refused, r"job.yaml:8:\d+: error: 'a' cannot be exactly_once, it is at_least_once: sink teller")
         self.assertRegex(self.validate("", sinks % "at_least_once", code=2).err,
                          r"'a' cannot be at_least_once, it is at_most_once: the job takes no checkpoints")
         self.assertRegex(self.validate(with_checkpoints, sinks % "exactly", code=2).err, r"job.yaml:8:\d+: error: .*exactly")

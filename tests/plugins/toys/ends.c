@@ -360,5 +360,6 @@ static const weir_aggregate wasteful_vtable = {
 WEIR_COMPONENT(wasteful, WEIR_AGGREGATE, wasteful_vtable, .id = "wasteful", .doc = "a sum that wastes scratch memory",
                .in = "n:i64", .out = "result:i64", WEIR_STATES(total_states));
 
-WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component, &phased_component, &lossy_component, &upsert_component, &logged_component,
+WEIR_PLUGIN("test.toy_ends", "1.0.0", &script_component, &endless_component, &teller_component,
+            &phased_component, &lossy_component, &upsert_component, &logged_component,
             &punctuated_component, &stuck_component, &by_n_component, &add_up_component, &wasteful_component);
