@@ -37,7 +37,7 @@ static bool within_rate(struct weir_restart *r, int64_t now_ms)
 static int64_t jittered(int64_t backoff_ms, double jitter, uint64_t random)
 {
     int64_t most = (int64_t)((double)backoff_ms * jitter);
-    return backoff_ms + (int64_t)(random % (2 * (uint64_t)most + 1)) - most;
+    return backoff_ms - most + (int64_t)(random % (2 * (uint64_t)most + 1));
 }
 
 static int64_t backoff(const struct weir_restart *r, uint64_t random)

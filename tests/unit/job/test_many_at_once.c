@@ -181,7 +181,7 @@ static void many_windows_of_a_function(void)
     struct slot g;
     prepare(&g, WEIR_NODE_WINDOW, "user: string, n: i64", "user: string, rows: i64, first: i64, last: i64");
     use_sessions(&g);
-    g.many = MANY / 50; /* a step is a window here: what a function says leaves at once */
+    g.many = MANY / 20;
     g.node->window.function = weir_op_stage_part(&g.fires.s, WEIR_WINDOW_FUNCTION, "ends");
     g.node->window.function_args = weir_alloc_array(1, sizeof *g.node->window.function_args);
     g.node->window.function_args[0] = 1;

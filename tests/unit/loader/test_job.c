@@ -524,7 +524,7 @@ static struct weir_restart_config restart_of(const char *top)
     struct weir_stream_graph *g = compile(text, NULL);
     struct weir_restart_config config = g->restart;
     CU_ASSERT_EQUAL(g->watchdog_ms, strstr(top, "watchdog") ? 0 : 60000);
-    weir_stream_graph_destroy(g, weir_part_spec_destroy);
+    done(g);
     return config;
 }
 
