@@ -61,6 +61,8 @@ struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char
 WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n); /* a bin */
 WEIR_CHECKED weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *, const int64_t *, uint32_t n); /* an array */
 WEIR_CHECKED weir_status weir_snapshot_add_text(struct weir_snapshot_list *, const char *);                  /* a str */
+/* The fields of rows that are kept packed, without names and types: one schema for each input, before anything is kept. */
+WEIR_CHECKED weir_status weir_snapshot_row_schemas(struct weir_snapshot *, struct weir_schema *const *, uint32_t n);
 /* The entries of a map: [key members, value members] each. */
 WEIR_CHECKED weir_status weir_snapshot_add_map(struct weir_snapshot_list *, struct weir_state_set *, uint32_t state,
                                                const struct weir_key_ref *, struct weir_error *);
@@ -130,6 +132,9 @@ WEIR_CHECKED weir_status weir_restore_numbers(const struct weir_snapshot *, uint
                                               struct weir_error *);
 WEIR_CHECKED weir_status weir_restore_texts(const struct weir_snapshot *, uint32_t n, const char *name,
                                             weir_status (*fn)(void *arg, weir_str text), void *arg, struct weir_error *);
+/* Refuses packed rows of other fields than these. */
+WEIR_CHECKED weir_status weir_restore_row_schemas(const struct weir_snapshot *, uint32_t n, struct weir_schema *const *,
+                                                  uint32_t n_schemas, struct weir_error *);
 /* Maps that weir_snapshot_add_map wrote in the list `name`: of snapshot `subtask` modulo n. */
 WEIR_CHECKED weir_status weir_restore_map(const struct weir_snapshot *, uint32_t n, uint32_t subtask, const char *name,
                                           struct weir_state_set *, uint32_t state, const struct weir_key_ref *,

@@ -1,8 +1,10 @@
-/* snapshot_lists.c - lists of small facts that belong to no key: rows of numbers, and texts. Any one thread. */
+/* snapshot_lists.c - lists of small facts that belong to no key: rows of numbers, texts, the schemas of packed rows. Any one
+ * thread. */
 #include <msgpack.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "state/snapshot.h"
 
 static int append(void *to, const char *bytes, size_t n)
@@ -29,6 +31,21 @@ weir_status weir_snapshot_add_text(struct weir_snapshot_list *list, const char *
     failed |= msgpack_pack_str_body(&pk, text, n);
     list->n++;
     return failed ? WEIR_E_MEMORY : WEIR_OK;
+}
+
+#define ROW_SCHEMA "row schema" /* a text for each input */
+
+weir_status weir_snapshot_row_schemas(struct weir_snapshot *s, struct weir_schema *const *schemas, uint32_t n)
+{
+    struct weir_snapshot_list *list = weir_snapshot_list(s, ROW_SCHEMA, WEIR_DEAL_UNION);
+    weir_status status = WEIR_OK;
+    for (uint32_t i = 0; status == WEIR_OK && i < n; i++) {
+        struct weir_text text = {0};
+        weir_text_add_schema(&text, schemas[i]);
+        status = weir_snapshot_add_text(list, weir_text_get(&text));
+        weir_text_finish(&text);
+    }
+    return status;
 }
 
 /* ---- restoring --------------------------------------------------------------------------------------------------- */
@@ -111,4 +128,33 @@ weir_status weir_restore_texts(const struct weir_snapshot *from, uint32_t n, con
 {
     struct item item = {.text_fn = fn, .arg = arg};
     return restore_lists(from, n, name, &item, error);
+}
+
+struct row_schemas {
+    struct weir_schema *const *own;
+    uint32_t n, seen; /* seen: texts so far, of all subtasks */
+    struct weir_error *error;
+};
+
+static weir_status check_row_schema(void *arg, weir_str saved)
+{
+    struct row_schemas *c = arg;
+    struct weir_text text = {0};
+    weir_text_add_schema(&text, c->own[c->seen++ % c->n]);
+    const char *own = weir_text_get(&text);
+    bool same = strlen(own) == saved.n && memcmp(own, saved.p, saved.n) == 0;
+    weir_status s = same ? WEIR_OK
+                         : weir_error_set(c->error, WEIR_E_CONFIG,
+                                          "the saved state keeps rows of (%.*s), and rows are (%s) now; keep them, or give "
+                                          "the node another id and drop its state with --allow-non-restored",
+                                          (int)saved.n, saved.p, own);
+    weir_text_finish(&text);
+    return s;
+}
+
+weir_status weir_restore_row_schemas(const struct weir_snapshot *from, uint32_t n, struct weir_schema *const *schemas,
+                                     uint32_t n_schemas, struct weir_error *error)
+{
+    struct row_schemas c = {.own = schemas, .n = n_schemas, .error = error};
+    return weir_restore_texts(from, n, ROW_SCHEMA, check_row_schema, &c, error);
 }

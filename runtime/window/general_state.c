@@ -14,8 +14,6 @@
 #include "operator/backend.h"
 #include "window/general_internal.h"
 
-#define ROW_SCHEMA "row schema" /* a text for each input */
-
 /* ---- one set ----------------------------------------------------------------------------------------------------- */
 
 static bool is_taken(const struct weir__general *g, const char *name)
@@ -92,60 +90,31 @@ void weir__general_state_finish(struct weir__general *g)
 
 /* ---- cut and restored -------------------------------------------------------------------------------------------- */
 
-static const struct weir_schema *row_schema(const struct weir__general *g, uint32_t input)
+static void row_schemas(const struct weir__general *g, struct weir_schema *schemas[2])
 {
-    return input == 0 ? g->node->in : g->node->second->in;
-}
-
-static weir_status cut_row_schemas(struct weir__general *g, struct weir_snapshot *to)
-{
-    struct weir_snapshot_list *list = weir_snapshot_list(to, ROW_SCHEMA, WEIR_DEAL_UNION);
-    weir_status s = WEIR_OK;
-    for (uint32_t input = 0; s == WEIR_OK && input < 1u + g->crosses; input++) {
-        struct weir_text text = {0};
-        weir_text_add_schema(&text, row_schema(g, input));
-        s = weir_snapshot_add_text(list, weir_text_get(&text));
-        weir_text_finish(&text);
-    }
-    return s == WEIR_OK ? s : weir__no_window_memory(g);
+    schemas[0] = g->node->in;
+    schemas[1] = g->crosses ? g->node->second->in : NULL;
 }
 
 weir_status weir__general_snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct weir__general *g = (struct weir__general *)(void *)op;
+    struct weir_schema *schemas[2];
     (void)checkpoint;
     weir_status s =
         weir_snapshot_keyed(to, g->state, g->timers, g->key_schema, g->state->first_group, g->state->last_group, &op->error);
     if (s != WEIR_OK || g->state->ops->entries(g->state, WEIR__ROWS) == 0) return s;
-    return cut_row_schemas(g, to);
-}
-
-struct schema_check {
-    struct weir__general *g;
-    uint32_t seen; /* texts so far, of all subtasks */
-};
-
-static weir_status check_row_schema(void *arg, weir_str saved)
-{
-    struct schema_check *check = arg;
-    struct weir_text text = {0};
-    weir_text_add_schema(&text, row_schema(check->g, check->seen++ % (1u + check->g->crosses)));
-    const char *own = weir_text_get(&text);
-    bool same = strlen(own) == saved.n && memcmp(own, saved.p, saved.n) == 0;
-    weir_status s = same ? WEIR_OK
-                         : weir_op_fail(&check->g->op, WEIR_E_CONFIG,
-                                        "the saved windows keep rows of (%.*s), and rows are (%s) now; keep them, or give "
-                                        "the node another id and drop its state with --allow-non-restored",
-                                        (int)saved.n, saved.p, own);
-    weir_text_finish(&text);
-    return s;
+    row_schemas(g, schemas);
+    s = weir_snapshot_row_schemas(to, schemas, 1u + g->crosses);
+    return s == WEIR_OK ? s : weir__no_window_memory(g);
 }
 
 weir_status weir__general_restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
 {
     struct weir__general *g = (struct weir__general *)(void *)op;
-    struct schema_check check = {.g = g};
-    weir_status s = weir_restore_texts(from, n, ROW_SCHEMA, check_row_schema, &check, &op->error);
+    struct weir_schema *schemas[2];
+    row_schemas(g, schemas);
+    weir_status s = weir_restore_row_schemas(from, n, schemas, 1u + g->crosses, &op->error);
     if (s == WEIR_OK)
         s = weir_restore_keyed(from, n, g->state, g->timers, g->layouts, g->n_layouts, g->key_schema, g->state->first_group,
                                g->state->last_group, &op->error);

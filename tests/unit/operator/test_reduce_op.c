@@ -56,9 +56,32 @@ static void a_failure_names_component_and_record(void)
     stage_end(&g);
 }
 
+static void records_of_other_fields_are_not_restored(void)
+{
+    struct stage g, same, other;
+    struct weir_snapshot saved = {0};
+    set_up_two(&g, 1024);
+    stage_feed(&g, "1 | to, 1\n2 | be, 4");
+    stage_expect(&g, "1 | to, 1\n2 | be, 4\n");
+    CU_ASSERT_EQUAL_FATAL(g.op->class->snapshot(g.op, 1, &saved), WEIR_OK);
+    set_up(&other, 1024);
+    CU_ASSERT_EQUAL(other.op->class->restore(other.op, &saved, 1), WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(other.op->error.text,
+                         "rows of (word: string, n: i64), and rows are (word: string, n: i64, user: string?)");
+    set_up_two(&same, 1024);
+    CU_ASSERT_EQUAL(same.op->class->restore(same.op, &saved, 1), WEIR_OK);
+    stage_feed(&same, "3 | to, 2");
+    stage_expect(&same, "3 | to, 3\n");
+    weir_snapshot_finish(&saved);
+    stage_end(&g);
+    stage_end(&other);
+    stage_end(&same);
+}
+
 WEIR_SUITE(reduce_op) = {{"the first record goes on unchanged, and each next one is reduced",
                           the_first_record_goes_on_unchanged_and_each_next_one_is_reduced},
                          {"the first record keeps its nulls, and an unwritten column is refused",
                           the_first_record_keeps_its_nulls_and_an_unwritten_column_is_refused},
                          {"a failure names component and record", a_failure_names_component_and_record},
+                         {"records of other fields are not restored", records_of_other_fields_are_not_restored},
                          {NULL, NULL}};

@@ -155,6 +155,28 @@ static void what_waits_goes_on_after_a_restore(void)
     stage_end(&second);
 }
 
+static void rows_of_other_fields_are_refused(void)
+{
+    struct stage g, second;
+    struct weir_snapshot all = {0};
+    join_init(&g, -5, 10, 7);
+    stage_feed(&g, "10 | 1, 1, a");
+    CU_ASSERT_EQUAL_FATAL(g.op->class->snapshot(g.op, 1, &all), WEIR_OK);
+    stage_init(&second, WEIR_NODE_JOIN, "k: i64, a: f64, note: string?",
+               "k: i64, a: f64, note: string?, right_k: i64, b: i64");
+    stage_second(&second, RIGHT);
+    weir_op_stage_key(second.node, "k");
+    stage_second_key(&second, "k");
+    second.node->join = (struct weir_join_config){.lower_ms = -5, .upper_ms = 10};
+    join_start(&second);
+    CU_ASSERT_EQUAL(second.op->class->restore(second.op, &all, 1), WEIR_E_CONFIG);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(second.op->error.text, "rows of (k: i64, a: i64, note: string?), and rows are (k: i64, a: f64,"));
+    weir_snapshot_finish(&all);
+    stage_end(&g);
+    stage_end(&second);
+}
+
 /* ---- the function ---------------------------------------------------------------------------------------------------- */
 
 static void set_up_function(struct stage *g, uint32_t batch_rows)
@@ -233,6 +255,7 @@ WEIR_SUITE(interval_join) = {
     {"rows out of order, and rows that are gone make room", rows_out_of_order_and_gone_rows_make_room},
     {"a row that matches many is joined in steps", a_row_that_matches_many_is_joined_in_steps},
     {"what waits goes on after a restore", what_waits_goes_on_after_a_restore},
+    {"rows of other fields are refused", rows_of_other_fields_are_refused},
     {"a function makes what it likes of a pair", a_function_makes_what_it_likes_of_a_pair},
     {"a function that emits much stops between pairs", a_function_that_emits_much_stops_between_pairs},
     {"a function that fails is named", a_function_that_fails_is_named},
