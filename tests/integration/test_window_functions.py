@@ -123,6 +123,21 @@ class WindowFunctions(WeirTest):
                 self.assertGreater(len(expected), 5)
                 self.check(declared, expected, ((1, 1024), (dice.randint(1, 3), dice.choice((1, 7)))), head)
 
+    def test_what_the_fast_path_asks_for(self):
+        """A key, aggregates, a period and a trigger that fires at the end; no evictor and no function."""
+        count = "aggregate: {c: count}"
+        for periodic, keyed, window, makes in (
+                ("true", True, "tumbling: 10ms", count), ("true", True, "assigner: repeating", count),
+                ("true", True, "assigner: repeating, trigger: event_time", count),
+                ("false", False, "assigner: repeating, all: true", count), ("false", True, "assigner: repeating", "sum: n"),
+                ("false", True, "assigner: repeating_by_row", count), ("false", True, "session: 10ms", count),
+                ("false", True, "assigner: repeating, trigger: {count: 3}", count),
+                ("false", True, "assigner: repeating, evictor: {count: 3}", count),
+                ("false", True, "assigner: repeating, function: changes", "aggregate: {total: sum(n)}")):
+            with self.subTest(window=window, makes=makes, keyed=keyed):
+                node = f"  - {{id: w, from: in, {'key_by: user, ' * keyed}window: {{{window}}}, {makes}}}\n"
+                self.assertIn(f'"periodic": {periodic}', self.weir("plan", self.job(HEAD + node + OUT), *STREAM).out)
+
     def test_an_impossible_period_is_told(self):
         rule = "size and slide must be more than 0, and the offset less than the slide, either way"
         gave = "periodic gave a size of %d ms, a slide of %d ms and an offset of %d ms; " + rule
