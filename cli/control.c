@@ -187,6 +187,18 @@ static json_t *save(struct weir_control *c, const json_t *request)
     return answer;
 }
 
+static json_t *checkpoint(struct weir_job *job)
+{
+    struct weir_error_text error;
+    int64_t number;
+    char *path;
+    if (weir_job_checkpoint(job, &number, &path, &error) != WEIR_OK) return refusal(error.text);
+    path = absolute(path);
+    json_t *answer = json_pack("{s:b, s:I, s:s}", "ok", 1, "number", (json_int_t)number, "path", path);
+    weir_free(path);
+    return answer;
+}
+
 static json_t *answer_to(struct weir_control *c, const json_t *request)
 {
     struct weir_job *job = c->job;
@@ -196,6 +208,7 @@ static json_t *answer_to(struct weir_control *c, const json_t *request)
     if (strcmp(what, "time") == 0) return explain(job);
     if (strcmp(what, "stop") == 0) return weir_job_stop(job), done();
     if (strcmp(what, "cancel") == 0) return weir_job_cancel(job), done();
+    if (strcmp(what, "checkpoint") == 0) return checkpoint(job);
     return strcmp(what, "savepoint") == 0 ? save(c, request) : refusal("\"do\": not known to this version of weir");
 }
 

@@ -9,6 +9,7 @@
  *   time                                              "text": as `weir run --explain-time`
  *   stop                                              sources stop, what is in flight arrives, sinks finish
  *   cancel                                            at once
+ *   checkpoint                                        "number", "path"; answered once it is complete, or has failed
  *   savepoint   "after": "go_on"|"suspend"|"drain",   "path"; answered once it is complete, or has failed
  *               "directory" (may be left out)
  *

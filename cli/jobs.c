@@ -1,5 +1,5 @@
 /* jobs.c - the commands that look at jobs of this machine, and tell them what to do: list, status, logs, stop, cancel,
- * savepoint. */
+ * checkpoint, savepoint. */
 #include "cli/jobs.h"
 
 #include <getopt.h>
@@ -272,7 +272,7 @@ int weir_logs_main(int argc, char **argv)
     return code >= 0 ? code : with_home("logs", &w, show_logs);
 }
 
-/* ---- stop, cancel, savepoint ------------------------------------------------------------------------------------- */
+/* ---- stop, cancel, checkpoint, savepoint --------------------------------------------------------------------------- */
 
 static weir_status ask(struct weir_job_home *home, json_t *request, const struct words *w, struct weir_error *error)
 {
@@ -285,10 +285,40 @@ static weir_status ask(struct weir_job_home *home, json_t *request, const struct
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');
     } else if (path) {
+        const json_t *number = json_object_get(answer, "number");
+        if (number) printf("%lld ", (long long)json_integer_value(number));
         puts(path);
     }
     json_decref(answer);
     return s;
+}
+
+static const char checkpoint_help[] =
+    "weir checkpoint - make a checkpoint of a running job now\n"
+    "\n"
+    "USAGE\n"
+    "  weir checkpoint [--output text|json] JOB\n"
+    "\n"
+    "DESCRIPTION\n"
+    "  Asks for a checkpoint at once, whatever `checkpoint: {every: ...}` says, waits until\n"
+    "  it is complete, and prints its number and its directory. What sinks hold back for\n"
+    "  a checkpoint is committed with it. It is the job's like its others, and is removed\n"
+    "  once newer ones take its place; `weir savepoint` makes one that is yours. A job\n"
+    "  without `checkpoint:` in its manifest takes none.\n"
+    "\n" OPTIONS_HELP HOME_HELP "\n"
+    "EXIT CODES\n"
+    "  0 complete   1 it failed, or the job takes none   2 the job does not run\n";
+
+static weir_status checkpoint(struct weir_job_home *home, const struct words *w, struct weir_error *error)
+{
+    return ask(home, json_pack("{s:s}", "do", "checkpoint"), w, error);
+}
+
+int weir_checkpoint_main(int argc, char **argv)
+{
+    struct words w;
+    int code = parse(&w, argc, argv, checkpoint_help, false, false);
+    return code >= 0 ? code : with_home("checkpoint", &w, checkpoint);
 }
 
 static char *absolute(const char *directory)

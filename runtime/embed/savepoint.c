@@ -1,4 +1,4 @@
-/* savepoint.c - savepoints of a running job, asked for from any thread. */
+/* savepoint.c - savepoints and checkpoints of a running job, asked for from any thread. */
 #include "base/alloc.h"
 #include "embed/embed_internal.h"
 
@@ -10,6 +10,12 @@ static_assert((int)WEIR_AFTER_GO_ON == WEIR_THEN_GO_ON && (int)WEIR_AFTER_SUSPEN
                   (int)WEIR_AFTER_DRAIN == WEIR_THEN_DRAIN,
               "the same words inside and outside");
 
+static weir_status no_run(const struct weir_job *job, const char *what, struct weir_error *error)
+{
+    return weir_error_set(error, WEIR_E_CONFIG, "there is no %s: the job %s", what,
+                          job->started_ns ? "failed, and has not started again yet" : "was not started");
+}
+
 static weir_status begin(struct weir_job *job, const struct weir_savepoint_options *o, struct weir_savepoint **to,
                          struct weir_error *error)
 {
@@ -18,9 +24,7 @@ static weir_status begin(struct weir_job *job, const struct weir_savepoint_optio
         return weir_error_set(error, WEIR_E_CONFIG, "weir_savepoint_options.after is %u, and there is no such thing",
                               o->after);
     struct weir_run *run = weir__job_look(job);
-    if (!run)
-        return weir_error_set(error, WEIR_E_CONFIG, "there is no savepoint: the job %s",
-                              job->started_ns ? "failed, and has not started again yet" : "was not started");
+    if (!run) return no_run(job, "savepoint", error);
     weir_status s = weir_run_savepoint(run, o->directory, (enum weir_saving_then)o->after, &saving, error);
     weir__job_looked(job);
     if (s != WEIR_OK) return s;
@@ -84,6 +88,31 @@ weir_status weir_job_stop_with_savepoint(struct weir_job *job, const char *direc
                                          struct weir_error_text *error)
 {
     return save(job, directory, drain ? WEIR_AFTER_DRAIN : WEIR_AFTER_SUSPEND, path, error);
+}
+
+static weir_status checkpoint(struct weir_job *job, struct weir_saving **saving, struct weir_error *error)
+{
+    struct weir_run *run = weir__job_look(job);
+    if (!run) return no_run(job, "checkpoint", error);
+    weir_status s = weir_run_checkpoint(run, saving, error);
+    weir__job_looked(job);
+    return s;
+}
+
+weir_status weir_job_checkpoint(struct weir_job *job, int64_t *number, char **path, struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    struct weir_saving *saving = NULL;
+    const char *is_at = NULL;
+    weir_status s = checkpoint(job, &saving, &e);
+    if (s == WEIR_OK) {
+        weir_saving_wait(saving, -1);
+        s = weir_saving_result(saving, &is_at, &e);
+    }
+    if (number) *number = s == WEIR_OK ? weir_saving_number(saving) : 0;
+    if (path) *path = weir_strdup(is_at);
+    weir_saving_release(saving);
+    return weir__report(s, &e, error);
 }
 
 bool weir_job_keeps_savepoints(const struct weir_job *job)

@@ -173,6 +173,9 @@ WEIR_API void weir_savepoint_free(struct weir_savepoint *); /* at any time; NULL
 WEIR_API weir_status weir_job_savepoint(struct weir_job *, const char *directory, char **path, struct weir_error_text *);
 WEIR_API weir_status weir_job_stop_with_savepoint(struct weir_job *, const char *directory, bool drain, char **path,
                                                   struct weir_error_text *);
+/* Asks for a checkpoint now, whatever the manifest's `every`, and waits until it, or a newer one, is complete: its number,
+ * and its directory, which the job removes once newer ones take its place. Any thread; number and path may be NULL. */
+WEIR_API weir_status weir_job_checkpoint(struct weir_job *, int64_t *number, char **path, struct weir_error_text *);
 /* Whether weir_savepoint_begin has a directory without being given one. */
 WEIR_API bool weir_job_keeps_savepoints(const struct weir_job *);
 

@@ -11,8 +11,9 @@
 struct weir_attempt {
     int64_t number, triggered_ns;
     struct weir_saving *savepoint; /* that it answers; NULL: a checkpoint */
-    struct weir_snapshot **cuts;   /* by subtask: parts by member of its chain */
-    struct weir_error *declined;   /* by some subtask; NULL: by none */
+    struct weir_saving *asked;   /* a checkpoint that somebody asked for: who waits for it; answered before it is removed */
+    struct weir_snapshot **cuts; /* by subtask: parts by member of its chain */
+    struct weir_error *declined; /* by some subtask; NULL: by none */
 };
 
 struct weir_cut_note { /* of one subtask, from its thread to the coordinator's */

@@ -25,6 +25,7 @@ struct weir_checkpoints {
     int64_t triggered_ns, ended_ns;         /* of the newest checkpoint; of the one that ended last */
     uint32_t failures;                      /* of checkpoints, in a row */
     struct weir_saving *stopping;           /* a suspend or a drain that is under way */
+    struct weir_saving *asked;              /* who wait for a checkpoint that is not triggered yet */
     bool over, stopped, drained, suspended; /* suspended: the directory says so, of an earlier life */
     bool given_up;
     struct weir_kept_list kept;
@@ -67,7 +68,11 @@ static void trigger(struct weir_checkpoints *c, struct weir_saving *savepoint, i
 {
     int64_t number = atomic_load_explicit(&c->orders.newest, memory_order_relaxed) + 1;
     if (!savepoint) c->triggered_ns = now;
-    weir__attempt_add(&c->cuts, number, now, savepoint);
+    struct weir_attempt *a = weir__attempt_add(&c->cuts, number, now, savepoint);
+    if (!savepoint) {
+        a->asked = c->asked;
+        c->asked = NULL;
+    }
     note_oldest(c);
     if (savepoint && savepoint->then == WEIR_THEN_SUSPEND)
         atomic_store_explicit(&c->orders.hold, number, memory_order_release);
@@ -87,6 +92,7 @@ static int64_t next_trigger(const struct weir_checkpoints *c)
 {
     if (!c->config->directory || c->stopping || c->stopped || weir__cuts_all_over(&c->cuts)) return INT64_MAX;
     if (checkpoints_under_way(c) >= c->config->max_concurrent) return INT64_MAX;
+    if (c->asked) return INT64_MIN;
     int64_t every = c->triggered_ns + c->config->every_ms * NS_PER_MS;
     int64_t pause = c->ended_ns + c->config->min_pause_ms * NS_PER_MS;
     return every > pause ? every : pause;
@@ -99,14 +105,25 @@ static const char lost[] = "a part of the job has ended, and its state was not k
 static void refuse(struct weir_saving *s, const char *why)
 {
     struct weir_error error;
-    weir_error_set(&error, WEIR_E_CONFIG, "there is no savepoint: %s", why);
-    weir__saving_answer(s, NULL, &error);
+    weir_error_set(&error, WEIR_E_CONFIG, "there is no %s: %s", s->directory ? "savepoint" : "checkpoint", why);
+    weir__saving_answer(s, 0, NULL, &error);
 }
 
-static void begin_savepoint(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
+static void refuse_all(struct weir_saving *s, const char *why)
+{
+    for (struct weir_saving *next; s; s = next) {
+        next = s->next;
+        refuse(s, why);
+    }
+}
+
+static void begin(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
 {
     if (c->stopping || c->stopped) {
-        refuse(s, "the job is being stopped with another one");
+        refuse(s, s->directory ? "the job is being stopped with another one" : "the job is being stopped with a savepoint");
+    } else if (!s->directory) {
+        s->next = c->asked;
+        c->asked = s;
     } else if (c->cuts.n_lost > 0) {
         refuse(s, lost);
     } else if (s->then == WEIR_THEN_DRAIN) {
@@ -135,8 +152,26 @@ static void read_requests(struct weir_checkpoints *c, int64_t now)
 {
     for (struct weir_saving *next, *s = take_requests(c, NULL); s; s = next) {
         next = s->next;
-        begin_savepoint(c, s, now);
+        begin(c, s, now);
     }
+}
+
+/* Any thread. Takes the ticket. */
+static weir_status request(struct weir_checkpoints *c, struct weir_saving *s, struct weir_saving **to,
+                           struct weir_error *error)
+{
+    s->next = atomic_load_explicit(&c->requests, memory_order_acquire);
+    do {
+        if (s->next != &closed) continue;
+        weir_error_set(error, WEIR_E_CONFIG, "there is no %s: the job has ended", s->directory ? "savepoint" : "checkpoint");
+        weir_saving_release(s);
+        weir_saving_release(s);
+        return WEIR_E_CONFIG;
+    } while (s->next == &closed ||
+             !atomic_compare_exchange_weak_explicit(&c->requests, &s->next, s, memory_order_acq_rel, memory_order_acquire));
+    *to = s;
+    weir_checkpoints_wake(c);
+    return WEIR_OK;
 }
 
 weir_status weir_checkpoints_savepoint(struct weir_checkpoints *c, const char *directory, enum weir_saving_then then,
@@ -149,18 +184,17 @@ weir_status weir_checkpoints_savepoint(struct weir_checkpoints *c, const char *d
         return weir_error_set(error, WEIR_E_CONFIG,
                               "where is the savepoint to go? name a directory, or give the job `checkpoint: {savepoints: "
                               "DIRECTORY}`");
-    struct weir_saving *s = weir__saving_create(c->run->platform, directory, then);
-    s->next = atomic_load_explicit(&c->requests, memory_order_acquire);
-    do {
-        if (s->next != &closed) continue;
-        weir_saving_release(s);
-        weir_saving_release(s);
-        return weir_error_set(error, WEIR_E_CONFIG, "there is no savepoint: the job has ended");
-    } while (s->next == &closed ||
-             !atomic_compare_exchange_weak_explicit(&c->requests, &s->next, s, memory_order_acq_rel, memory_order_acquire));
-    *to = s;
-    weir_checkpoints_wake(c);
-    return WEIR_OK;
+    return request(c, weir__saving_create(c->run->platform, directory, then), to, error);
+}
+
+weir_status weir_checkpoints_checkpoint(struct weir_checkpoints *c, struct weir_saving **to, struct weir_error *error)
+{
+    *to = NULL;
+    if (!c->config->directory)
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "there is no checkpoint: the job takes none, since its manifest has no `checkpoint:`; a "
+                              "savepoint can be had of it all the same");
+    return request(c, weir__saving_create(c->run->platform, NULL, WEIR_THEN_GO_ON), to, error);
 }
 
 /* ---- ending badly ------------------------------------------------------------------------------------------------ */
@@ -174,7 +208,7 @@ static void fail_savepoint(struct weir_checkpoints *c, struct weir_saving *s, st
         if (s->then == WEIR_THEN_DRAIN) weir__run_fail(c->run, why);
         wake_subtasks(c);
     }
-    weir__saving_answer(s, NULL, why);
+    weir__saving_answer(s, 0, NULL, why);
 }
 
 static void fail_checkpoint(struct weir_checkpoints *c, int64_t number, struct weir_error *why)
@@ -189,7 +223,7 @@ static void fail_checkpoint(struct weir_checkpoints *c, int64_t number, struct w
 
 static void abandon(struct weir_checkpoints *c, size_t at, const struct weir_error *why)
 {
-    struct weir_saving *savepoint = c->cuts.attempts[at].savepoint;
+    struct weir_saving *savepoint = c->cuts.attempts[at].savepoint, *asked = c->cuts.attempts[at].asked;
     int64_t number = c->cuts.attempts[at].number;
     struct weir_error error = *why;
     weir__attempt_remove(&c->cuts, at);
@@ -200,6 +234,8 @@ static void abandon(struct weir_checkpoints *c, size_t at, const struct weir_err
     }
     c->ended_ns = now_of(c);
     fail_checkpoint(c, number, &error);
+    weir_error_set(&error, why->status, "there is no checkpoint: %s", why->text);
+    weir__saving_answer_all(asked, 0, NULL, &error);
 }
 
 static int64_t timeout_of(const struct weir_checkpoints *c, const struct weir_attempt *a)
@@ -244,11 +280,14 @@ static void tell_complete(struct weir_checkpoints *c, int64_t number)
     wake_subtasks(c);
 }
 
-/* Older ones that are still under way are worth nothing any more; that is no failure. */
+/* Older ones that are still under way are worth nothing any more; that is no failure, and who waits for them has this. */
 static void complete_checkpoint(struct weir_checkpoints *c, int64_t number, char *path)
 {
     for (size_t i = c->cuts.n; i-- > 0;) {
-        if (c->cuts.attempts[i].number < number && !c->cuts.attempts[i].savepoint) weir__attempt_remove(&c->cuts, i);
+        struct weir_attempt *a = &c->cuts.attempts[i];
+        if (a->number >= number || a->savepoint) continue;
+        weir__saving_answer_all(a->asked, number, path, NULL);
+        weir__attempt_remove(&c->cuts, i);
     }
     note_oldest(c);
     c->failures = 0;
@@ -277,7 +316,7 @@ static void complete_savepoint(struct weir_checkpoints *c, struct weir_saving *s
     weir_log(WEIR_DEBUG, "checkpoint", "savepoint %" PRId64 " of job '%s' is complete: %s", number, c->run->graph->job,
              path);
     if (s == c->stopping) stop_there(c, s, number);
-    weir__saving_answer(s, path, NULL);
+    weir__saving_answer(s, number, path, NULL);
 }
 
 static weir_status write_attempt(struct weir_checkpoints *c, const struct weir_attempt *a, const char *path,
@@ -306,10 +345,12 @@ static bool finish_one(struct weir_checkpoints *c)
         }
         weir__attempt_remove(&c->cuts, i);
         note_oldest(c);
-        if (a.savepoint)
+        if (a.savepoint) {
             complete_savepoint(c, a.savepoint, a.number, path);
-        else
+        } else {
             complete_checkpoint(c, a.number, path);
+            weir__saving_answer_all(a.asked, a.number, path, NULL);
+        }
         return true;
     }
     return false;
@@ -333,7 +374,15 @@ static void make_last(struct weir_checkpoints *c, int64_t now)
 {
     bool drains = c->stopping && c->stopping->then == WEIR_THEN_DRAIN;
     for (size_t i = c->cuts.n; i-- > 0;) {
-        if (!c->cuts.attempts[i].savepoint) weir__attempt_remove(&c->cuts, i);
+        struct weir_attempt *a = &c->cuts.attempts[i];
+        if (a->savepoint) continue;
+        while (a->asked) { /* the last one will do for them */
+            struct weir_saving *s = a->asked;
+            a->asked = s->next;
+            s->next = c->asked;
+            c->asked = s;
+        }
+        weir__attempt_remove(&c->cuts, i);
     }
     trigger(c, drains ? c->stopping : NULL, now);
 }
@@ -348,14 +397,14 @@ static void end(struct weir_checkpoints *c)
 {
     enum weir_run_state state = weir_run_state(c->run);
     c->over = true;
-    for (struct weir_saving *next, *s = take_requests(c, &closed); s; s = next) {
-        next = s->next;
-        refuse(s, "the job has ended");
-    }
+    refuse_all(take_requests(c, &closed), "the job has ended");
+    refuse_all(c->asked, "the job has ended");
+    c->asked = NULL;
     for (size_t i = 0; i < c->cuts.n; i++) {
         if (c->cuts.attempts[i].savepoint == c->stopping) c->stopping = NULL;
         if (c->cuts.attempts[i].savepoint) refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
-        c->cuts.attempts[i].savepoint = NULL;
+        refuse_all(c->cuts.attempts[i].asked, "the job ended before it was complete");
+        c->cuts.attempts[i].savepoint = c->cuts.attempts[i].asked = NULL;
     }
     if (c->stopping) /* a drain that was not even triggered */
         refuse(c->stopping, "the job ended before it was drained");

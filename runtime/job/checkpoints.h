@@ -6,6 +6,7 @@
  * An attempt is a checkpoint or a savepoint that is under way; they share one count, and several may be under way:
  *
  *   --every, min_pause after the last end, less than max_concurrent under way--> TRIGGERED: sources inject its barrier
+ *   --a checkpoint is asked for, less than max_concurrent under way------------> TRIGGERED
  *   --a savepoint is asked for: at once---------------------------------------> TRIGGERED
  *   TRIGGERED --all subtasks cut, or over--> written, synced --> COMPLETE; of a checkpoint: older ones under way are
  *                                                                dropped, subtasks are told `committed`, old ones go
@@ -44,6 +45,8 @@ int64_t weir_checkpoints_last(const struct weir_checkpoints *); /* any thread: n
 /* See weir_run_savepoint. */
 WEIR_CHECKED weir_status weir_checkpoints_savepoint(struct weir_checkpoints *, const char *directory, enum weir_saving_then,
                                                     struct weir_saving **, struct weir_error *);
+/* See weir_run_checkpoint. */
+WEIR_CHECKED weir_status weir_checkpoints_checkpoint(struct weir_checkpoints *, struct weir_saving **, struct weir_error *);
 /* See weir_run_give_up. */
 void weir_checkpoints_give_up(struct weir_checkpoints *);
 

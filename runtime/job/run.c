@@ -118,6 +118,11 @@ weir_status weir_run_savepoint(struct weir_run *run, const char *directory, enum
     return weir_checkpoints_savepoint(run->checkpoints, directory, then, to, error);
 }
 
+weir_status weir_run_checkpoint(struct weir_run *run, struct weir_saving **to, struct weir_error *error)
+{
+    return weir_checkpoints_checkpoint(run->checkpoints, to, error);
+}
+
 void weir_run_give_up(struct weir_run *run)
 {
     weir_checkpoints_give_up(run->checkpoints);

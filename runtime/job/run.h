@@ -48,6 +48,9 @@ void weir_run_stop(struct weir_run *); /* sources stop, what is in flight arrive
  * ticket: weir_saving_wait, then weir_saving_result, then weir_saving_release. */
 WEIR_CHECKED weir_status weir_run_savepoint(struct weir_run *, const char *directory, enum weir_saving_then,
                                             struct weir_saving **, struct weir_error *);
+/* A checkpoint, now: as soon as fewer are under way than may be. A newer one that is complete before it answers it too. Any
+ * thread, and answered as a savepoint is. */
+WEIR_CHECKED weir_status weir_run_checkpoint(struct weir_run *, struct weir_saving **, struct weir_error *);
 /* Nobody will start the job again after it failed: its checkpoints go, if the configuration says so. */
 void weir_run_give_up(struct weir_run *);
 void weir_run_cancel(struct weir_run *); /* at once; sinks do not finish */

@@ -22,13 +22,22 @@ void weir_saving_release(struct weir_saving *s)
     weir_free(s);
 }
 
-void weir__saving_answer(struct weir_saving *s, char *path, const struct weir_error *error)
+void weir__saving_answer(struct weir_saving *s, int64_t number, char *path, const struct weir_error *error)
 {
     s->path = path;
+    s->number = number;
     if (!path) s->error = *error;
     atomic_store_explicit(&s->answered, 1, memory_order_release);
     s->platform->unpark(s->platform->self, &s->waiter);
     weir_saving_release(s);
+}
+
+void weir__saving_answer_all(struct weir_saving *s, int64_t number, const char *path, const struct weir_error *error)
+{
+    for (struct weir_saving *next; s; s = next) {
+        next = s->next;
+        weir__saving_answer(s, number, weir_strdup(path), error);
+    }
 }
 
 bool weir_saving_wait(struct weir_saving *s, int64_t timeout_ms)
@@ -48,4 +57,9 @@ weir_status weir_saving_result(const struct weir_saving *s, const char **path, s
     if (s->path) return WEIR_OK;
     *error = s->error;
     return error->status;
+}
+
+int64_t weir_saving_number(const struct weir_saving *s)
+{
+    return s->number;
 }

@@ -46,7 +46,7 @@ class Home(WeirTest):
     def test_a_home_without_jobs(self):
         self.assertIn("no jobs in", self.weir("list").out)
         self.assertEqual(self.jobs(), {})
-        for command in ("status", "logs", "stop", "cancel", "savepoint"):
+        for command in ("status", "logs", "stop", "cancel", "checkpoint", "savepoint"):
             self.assertIn("there is no job 'ticks' here", self.weir(command, "ticks", code=2).err)
             self.assertIn("which job?", self.weir(command, code=2).err)
             self.assertIn("expected the name of a job", self.weir(command, "../ticks", code=2).err)
@@ -108,6 +108,20 @@ class Home(WeirTest):
         process = self.begin(ENDLESS, "--resume")
         self.weir("stop", "ticks", "--drain")
         self.assertEqual(process.wait(), 130)
+
+    def test_a_checkpoint_now(self):
+        process = self.begin()  # one that takes none within the hour
+        number, path = self.weir("checkpoint", "ticks").out.split()
+        self.assertEqual((number, path), ("1", str(self.folder.resolve() / "checkpoints" / "chk-1")))
+        self.assertTrue(os.path.exists(os.path.join(path, "_metadata")))
+        self.assertEqual(json.loads(self.weir("checkpoint", "ticks", "--output", "json").out)["number"], 2)
+        self.weir("cancel", "ticks")
+        process.wait()
+        self.assertIn("is not running", self.weir("checkpoint", "ticks", code=2).err)
+        process = self.begin(ENDLESS.replace("checkpoint: ", "# "))
+        self.assertIn("has no `checkpoint:`", self.weir("checkpoint", "ticks", code=1).err)
+        self.weir("cancel", "ticks")
+        process.wait()
 
     def test_a_job_that_died(self):
         process = self.begin()
