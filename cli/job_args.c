@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/home.h"
 
 enum {
     OPT_SET = 256,
@@ -213,7 +214,11 @@ int weir_job_args_open(const struct weir_job_args *a, struct weir_runtime **runt
                                            .overrides = a->overrides,
                                            .n_overrides = a->n_overrides,
                                            .json = a->json};
+    struct weir_home home;
+    struct weir_error ignored;
+    if (weir_home_find(&home, &ignored) == WEIR_OK) job_options.home = home.jobs;
     s = weir_job_load(*runtime, a->manifest, &job_options, job, &error);
+    weir_home_finish(&home);
     if (s == WEIR_OK) return 0;
     weir_runtime_destroy(*runtime);
     *runtime = NULL;

@@ -136,6 +136,16 @@ static void read_directory(struct weir__job *job, const struct weir_value *value
     *directory = value->from_here ? weir_strdup(path) : weir_path_join(weir_document_base_dir(job->document), path);
 }
 
+/* Without a directory of their own they are in the job's home. */
+static void house_checkpoints(const struct weir__job *job, struct weir_checkpoint_config *to)
+{
+    if (!job->settings || !job->settings->home || !job->graph->job) return;
+    char *home = weir_path_join(job->settings->home, job->graph->job);
+    to->directory = weir_path_join(home, "checkpoints");
+    if (!to->savepoints) to->savepoints = weir_path_join(home, "savepoints");
+    weir_free(home);
+}
+
 /* What becomes of the checkpoints when the job ends without having finished. */
 static void read_retain(struct weir__job *job, const struct weir_value *value, struct weir_checkpoint_config *to)
 {
@@ -149,7 +159,7 @@ static void read_retain(struct weir__job *job, const struct weir_value *value, s
 
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
 {
-    static const char *const keys[] = {"every",     "directory", "savepoints",     "mode",   "keep", "timeout",
+    static const char *const keys[] = {"every",     "directory", "savepoints",     "mode",   "keep",      "timeout",
                                        "min_pause", "tolerable", "max_concurrent", "retain", "guarantee", NULL};
     static const char *const later[] = {"unaligned", "incremental", "storage", NULL};
     static const char *const modes[] = {"exactly_once", "at_least_once", NULL};
@@ -162,13 +172,15 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     const struct weir_value *pause = weir_value_get(value, "min_pause"), *tolerable = weir_value_get(value, "tolerable");
     const struct weir_value *savepoints = weir_value_get(value, "savepoints"), *mode = weir_value_get(value, "mode");
     const struct weir_value *most = weir_value_get(value, "max_concurrent"), *retain = weir_value_get(value, "retain");
-    if (!every || !directory)
+    bool housed = job->settings && job->settings->home;
+    if (!every || (!directory && !housed))
         weir__say(job, value, weir_strdup("checkpoint: {every: 10s, directory: ./checkpoints}"), "checkpoints need '%s'",
                   every ? "directory" : "every");
     if (every && weir__read_duration(job, every, "every", &to->every_ms) && to->every_ms <= 0)
         weir__say(job, every, NULL, "every must be more than nothing");
     if (directory) read_directory(job, directory, "directory", &to->directory);
     if (savepoints) read_directory(job, savepoints, "savepoints", &to->savepoints);
+    if (!directory) house_checkpoints(job, to);
     if (mode) to->at_least_once = weir__read_choice(job, mode, "mode", modes) == 1;
     if (retain) read_retain(job, retain, to);
     if (keep) (void)weir__read_count(job, keep, "keep", 1, 1000, &to->keep);

@@ -18,6 +18,7 @@
 struct weir_job_settings {
     uint32_t parallelism;         /* -p; 0: not given */
     uint32_t default_parallelism; /* configuration file; 0: not given */
+    const char *home; /* the folder that jobs have theirs in: NAME/checkpoints, NAME/savepoints; NULL: there is none */
 };
 
 /* Checks and builds; settings may be NULL. What is in `problems` already (from reading the document) counts. Problems go to

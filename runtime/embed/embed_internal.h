@@ -48,6 +48,7 @@ struct weir_job {
     struct weir_runtime *runtime;
     struct weir_document *document;
     uint32_t parallelism; /* -p; 0: not given */
+    char *home;           /* as in weir_job_options; NULL: none */
     bool json;
     struct weir_stream_graph *graph; /* NULL: not checked, or changed since */
     struct weir_lock lock;           /* run, users, and what of `recovery` says so */

@@ -28,7 +28,8 @@ static void make_base_dir_absolute(struct weir_stream_graph *graph)
 static weir_status compile(struct weir_job *job, struct weir_problems *problems)
 {
     const struct weir_job_settings settings = {.parallelism = job->parallelism,
-                                               .default_parallelism = job->runtime->config.parallelism};
+                                               .default_parallelism = job->runtime->config.parallelism,
+                                               .home = job->home};
     weir_status s = weir_job_compile(job->document, &settings, job->runtime->registry, &job->graph, problems);
     if (s == WEIR_OK) make_base_dir_absolute(job->graph);
     return s;
@@ -67,6 +68,7 @@ static weir_status load(struct weir_runtime *runtime, const char *path, const st
     job->runtime = runtime;
     job->parallelism = o->parallelism;
     job->json = o->json;
+    job->home = weir_strdup(o->home);
     job->document = weir_document_read(runtime->platform, path, sets, o->n_sets, overrides, o->n_overrides, &problems);
     weir_free(sets);
     weir_free(overrides);
@@ -403,6 +405,7 @@ void weir_job_destroy(struct weir_job *job)
     if (!job) return;
     if (job->run) weir_run_give_up(job->run);
     weir_run_destroy(job->run);
+    weir_free(job->home);
     weir_free(job->from);
     weir_stream_graph_destroy(job->graph, weir_part_spec_destroy);
     while (job->node_list) {

@@ -80,6 +80,9 @@ struct weir_job_options { /* struct_size = sizeof; the rest may be zero */
     const struct weir_setting *overrides; /* as -D: path.to.key = value, the value in YAML */
     size_t n_overrides;
     bool json; /* problems as JSON */
+    /* Absolute: the folder that jobs have theirs in. `checkpoint:` without a directory goes to HOME/NAME/checkpoints,
+     * savepoints to HOME/NAME/savepoints, which are made when they are needed. NULL: `checkpoint:` needs a directory. */
+    const char *home;
 };
 /* Reads and checks. Problems: WEIR_E_CONFIG, all of them in error->text with file, line, column and a caret. */
 WEIR_API weir_status weir_job_load(struct weir_runtime *, const char *path, const struct weir_job_options *,

@@ -75,6 +75,24 @@ class Home(WeirTest):
         self.assertEqual(self.state("crashing"), "failed")
         self.assertIn("open_crashes", self.jobs()["crashing"]["reason"])
 
+    def test_checkpoints_are_at_home(self):
+        job = self.job(ENDLESS.replace("{every: 1h, directory: ./checkpoints}", "{every: 10ms}"))
+        home = self.home / "jobs" / "ticks"
+        process = self.begin(ENDLESS.replace("{every: 1h, directory: ./checkpoints}", "{every: 10ms}"))
+        while not any(name.startswith("chk-") for name in self.names(home / "checkpoints")):
+            self.assertIsNone(process.poll(), "it ended")
+        self.weir("stop", "ticks")
+        process.communicate()
+        self.assertEqual([name[:15] for name in self.names(home / "savepoints")], ["ticks-savepoint"])
+        self.assertIn("go on from it with --resume", self.weir("run", job, code=2).err)
+        self.assertEqual(self.names(self.folder), ["home", "job.yaml"])
+        validated = self.weir("validate", job, WEIR_HOME="elsewhere", HOME="", code=2, XDG_STATE_HOME="")
+        self.assertIn("checkpoints need 'directory'", validated.err)
+
+    @staticmethod
+    def names(folder):
+        return sorted(os.listdir(folder)) if folder.exists() else []
+
     def test_two_of_one_name(self):
         process = self.begin()
         said = self.weir("run", self.job(ENDLESS, "other.yaml"), code=2).err

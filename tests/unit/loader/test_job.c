@@ -449,7 +449,11 @@ static void precedence_of_parallelism(void)
         const char *text;
         struct weir_job_settings settings;
         uint32_t expected;
-    } cases[] = {{bare, {0, 0}, 1}, {bare, {0, 3}, 3}, {with, {0, 3}, 5}, {with, {2, 3}, 2}, {bare, {2, 0}, 2}};
+    } cases[] = {{bare, {.parallelism = 0}, 1},
+                 {bare, {.default_parallelism = 3}, 3},
+                 {with, {.default_parallelism = 3}, 5},
+                 {with, {.parallelism = 2, .default_parallelism = 3}, 2},
+                 {bare, {.parallelism = 2}, 2}};
     for (size_t i = 0; i < WEIR_LEN(cases); i++) {
         struct weir_stream_graph *g = compile(cases[i].text, &cases[i].settings);
         CU_ASSERT_EQUAL(node(g, "a")->parallelism, cases[i].expected);
