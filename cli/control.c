@@ -286,11 +286,10 @@ static weir_status listen_at(const char *path, int *listener, struct weir_error 
     weir_status s = address_of(path, &at, error);
     if (s != WEIR_OK) return s;
     *listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    mode_t mask = umask(0177); /* before other threads make files: the job has not started */
     unlink(path);
-    if (*listener < 0 || bind(*listener, (struct sockaddr *)&at.un, sizeof at.un) != 0 || listen(*listener, 8) != 0)
+    if (*listener < 0 || fchmod(*listener, 0600) != 0 || /* the file that bind makes has the socket's mode */
+        bind(*listener, (struct sockaddr *)&at.un, sizeof at.un) != 0 || listen(*listener, 8) != 0)
         s = failed(error, path, "cannot be listened at");
-    umask(mask);
     close(at.folder);
     return s;
 }

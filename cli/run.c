@@ -234,13 +234,13 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
                                          .fresh = args->fresh,
                                          .from = args->from};
     weir_status started = weir_job_start_with(job, &o, &error);
+    if (started == WEIR_OK) weir_life_open(life, job); /* its thread, as the job's, is not to be interrupted */
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
         weir_life_end(life, "failed", error.text, NULL);
         return weir_exit_code_of(error.status);
     }
-    weir_life_open(life, job);
     weir_progress_init(&w.view, args->quiet);
     while (!wait_a_little(job)) {
         heed_interrupts(job, &w);

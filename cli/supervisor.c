@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static struct report *map_report(int fd)
 
 /* ---- child ------------------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupts, terminations, questions;
+static atomic_int interrupts, terminations, questions; /* any thread may be the one that is interrupted */
 static struct report *report;
 
 static void on_interrupt(int signal)
