@@ -84,20 +84,27 @@ class ExactlyOnce(WeirTest):
             self.weir("run", job, "-p", "2", "--resume", "--quiet")
         self.assertEqual(self.rows("out"), self.rows("plain"))
 
+    def checkpoints(self):
+        folder = self.folder / "checkpoints"
+        return {name for name in os.listdir(folder) if name.startswith("chk-")} if folder.exists() else set()
+
     def test_a_stopped_job_goes_on_with_its_file(self):
         job = self.job(JOB)
         self.weir("run", job, "--set", "output=plain/", "--quiet", "-D", "checkpoint.directory=elsewhere")
         arguments = ["--set", "output=all.csv", "-D", "nodes.out.parallelism=1", "--quiet"]
         for signal_number in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen(self.command("run", job, "--set", "rate=60000", *arguments), cwd=self.folder,
+            before = self.checkpoints()
+            process = subprocess.Popen(self.command("run", job, "--set", "rate=4000", *arguments), cwd=self.folder,
                                        env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             self.addCleanup(process.kill)
             end = time.monotonic() + TIMEOUT_S
-            while not (self.folder / "checkpoints").exists() or not os.listdir(self.folder / "checkpoints"):
+            while self.checkpoints() <= before:
                 self.assertLess(time.monotonic(), end)
+                self.assertIsNone(process.poll(), "it ended")
                 time.sleep(0.002)  # between two looks, not to be ready
             process.send_signal(signal_number)
             process.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(process.returncode, 130)
             if "--resume" not in arguments:
                 arguments.append("--resume")
         self.weir("run", job, *arguments)
