@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/savepoint.h"
 
 #define OPTIONS_HELP                                                \
     "OPTIONS\n"                                                     \
@@ -343,21 +344,29 @@ static weir_status take_savepoint(struct weir_job_home *home, const struct words
     return save(home, "go_on", w, error);
 }
 
-static const char savepoint_help[] = "weir savepoint - save the state of a running job\n"
+static const char savepoint_help[] = "weir savepoint - save the state of a running job; look at what was saved\n"
                                      "\n"
                                      "USAGE\n"
                                      "  weir savepoint [--output text|json] JOB [DIRECTORY]\n"
+                                     "  weir savepoint ls|verify|rm ...\n"
                                      "\n"
                                      "DESCRIPTION\n"
                                      "  Writes the state of all nodes and the positions of all sources, as of one point of\n"
                                      "  the input, to a directory of its own in DIRECTORY, and prints its name. The job\n"
                                      "  goes on. Savepoints are yours: no job removes one. `weir run JOB.yaml --from` goes\n"
                                      "  on from one, also of a changed job and at another parallelism.\n"
+                                     "\n"
+                                     "  Of what is on disk, checkpoints and savepoints alike:\n"
+                                     "  ls [DIRECTORY|JOB]      which there are\n"
+                                     "  verify DIRECTORY        is every byte of it as it was written?\n"
+                                     "  rm DIRECTORY...         remove it\n"
+                                     "  `weir savepoint ls --help` and so on say more. A job with such a name:\n"
+                                     "  `weir savepoint -- ls`.\n"
                                      "\n" OPTIONS_HELP HOME_HELP "\n"
                                      "EXIT CODES\n"
                                      "  0 complete   1 it failed, the job goes on   2 the job does not run\n";
 
-int weir_savepoint_main(int argc, char **argv)
+int weir_savepoint_take(int argc, char **argv)
 {
     struct words w;
     int code = parse(&w, argc, argv, savepoint_help, false, true);

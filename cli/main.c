@@ -20,7 +20,7 @@ const struct weir_command weir_commands[] = {
     {"status", "say how a job is doing", weir_status_main},
     {"logs", "print what weir said while a job ran", weir_logs_main},
     {"checkpoint", "make a checkpoint of a running job now", weir_checkpoint_main},
-    {"savepoint", "save the state of a running job", weir_savepoint_main},
+    {"savepoint", "save the state of a running job; look at what was saved", weir_savepoint_main},
     {"stop", "end a running job so that it can go on later", weir_stop_main},
     {"cancel", "end a running job at once", weir_cancel_main},
     {"inspect", "describe a plugin file", weir_inspect_main},

@@ -182,6 +182,51 @@ WEIR_API weir_status weir_job_checkpoint(struct weir_job *, int64_t *number, cha
 /* Whether weir_savepoint_begin has a directory without being given one. */
 WEIR_API bool weir_job_keeps_savepoints(const struct weir_job *);
 
+/* ---- checkpoints and savepoints on disk -------------------------------------------------------------------------- */
+
+enum weir_savepoint_state {
+    WEIR_SAVEPOINT_COMPLETE = 0, /* its metadata is whole, and every file as long as that says; see weir_savepoint_verify */
+    WEIR_SAVEPOINT_HALF = 1,     /* what a crash left, or what a job is writing just now */
+    WEIR_SAVEPOINT_DAMAGED = 2
+};
+struct weir_savepoint_info { /* given by reference: later versions append */
+    uint32_t struct_size;
+    uint32_t state; /* enum weir_savepoint_state */
+    const char *path;
+    const char *kind; /* "checkpoint", "savepoint", or "drained": a savepoint of a job whose windows had fired */
+    const char *job;  /* NULL: not known, as its metadata cannot be read; what follows is then 0, but the name's number */
+    int64_t number, taken_ms; /* wall clock */
+    uint64_t bytes;           /* of its files */
+    uint32_t n_nodes;         /* nodes that may have state */
+    uint32_t newest;          /* 1: the newest complete checkpoint of its folder, that a job goes on from */
+    const char *why;          /* what is damaged; NULL: nothing is */
+};
+typedef void weir_savepoint_info_visit(void *arg, const struct weir_savepoint_info *);
+/* The directory, if it is a checkpoint or savepoint; else those in it and in its folders, four levels deep: by folder, then
+ * by number. Reads no state. */
+WEIR_API weir_status weir_savepoint_list(struct weir_runtime *, const char *directory, weir_savepoint_info_visit *,
+                                         void *arg, struct weir_error_text *);
+
+struct weir_savepoint_file { /* given by reference: later versions append */
+    uint32_t struct_size, subtask;
+    const char *file, *node; /* node: whose state it holds, that of subtask `subtask`; NULL: the metadata, or foreign */
+    uint64_t bytes, blocks;  /* read; of them, with a checksum each */
+    uint64_t entries, n_groups, n_lists, items; /* keyed entries and their key groups; lists and their items */
+    uint32_t foreign, reserved;                 /* foreign 1: it is no part of the savepoint, and was not read */
+    const char *damage;                         /* in words, with the file and where in it; NULL: all is well */
+};
+typedef void weir_savepoint_file_visit(void *arg, const struct weir_savepoint_file *);
+/* Reads everything, with all checksums, and tells of every file. WEIR_OK: it is whole. Else error is the first damage. */
+WEIR_API weir_status weir_savepoint_verify(struct weir_runtime *, const char *directory, weir_savepoint_file_visit *,
+                                           void *arg, struct weir_error_text *);
+/* Removes one. WEIR_E_CONFIG, and nothing is removed: it is none, or something else lies in it; and unless forced: it is
+ * damaged or half written, or the newest checkpoint of its folder. Whether a job runs on it the caller knows. */
+WEIR_API weir_status weir_savepoint_remove(struct weir_runtime *, const char *directory, bool force,
+                                           struct weir_error_text *);
+/* Where the job keeps checkpoints and savepoints; NULL: nowhere. Valid as long as the job is not changed. */
+WEIR_API const char *weir_job_checkpoint_directory(const struct weir_job *);
+WEIR_API const char *weir_job_savepoint_directory(const struct weir_job *);
+
 /* ---- failing and going on ---------------------------------------------------------------------------------------- */
 
 /* What becomes of a job that failed. Given by reference: later versions append. */

@@ -1,0 +1,98 @@
+/* saved_verify.c - every byte of a checkpoint or savepoint against its checksums, and what it is made of. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/path.h"
+#include "checkpoint/saved_internal.h"
+#include "checkpoint/saved_look.h"
+
+struct verification {
+    const struct weir_platform *platform;
+    const char *directory;
+    const struct weir_saved_index *index;
+    void (*tell)(void *arg, const struct weir_saved_check *);
+    void *arg;
+    struct weir_error *error; /* the first damage */
+};
+
+static void tell(struct verification *v, struct weir_saved_check *check, const struct weir_error *damage)
+{
+    if (damage && v->error->status == WEIR_OK) *v->error = *damage;
+    if (damage) check->damage = damage->text;
+    v->tell(v->arg, check);
+}
+
+/* An entry begins with its key group: an array of five, then the number. */
+static weir_status check_entry(void *arg, uint32_t group, const uint8_t *bytes, size_t n, struct weir_error *error)
+{
+    struct weir_saved_check *check = arg;
+    uint32_t found = UINT32_MAX;
+    check->entries++;
+    if (n > 1 && bytes[1] < 0x80) found = bytes[1];
+    if (n > 2 && bytes[1] == 0xcc) found = bytes[2];
+    if (n > 3 && bytes[1] == 0xcd) found = (uint32_t)bytes[2] << 8 | bytes[3];
+    if (bytes[0] == 0x95 && found == group) return WEIR_OK;
+    return weir_error_set(error, WEIR_E_DATA, "expected an entry of key group %u, found something else", group);
+}
+
+static weir_status count_item(void *arg, const struct weir_saved_list *list, const uint8_t *bytes, size_t n,
+                              struct weir_error *error)
+{
+    struct weir_saved_check *check = arg;
+    (void)list, (void)bytes, (void)n, (void)error;
+    check->items++;
+    return WEIR_OK;
+}
+
+static void verify_part(struct verification *v, const struct weir_saved_node *node, const struct weir_saved_part *part)
+{
+    static const struct weir_saved_visitor visitor = {.entry = check_entry, .item = count_item};
+    struct weir_saved_check check = {.file = part->file,
+                                     .node = node->id,
+                                     .subtask = part->subtask,
+                                     .bytes = part->length,
+                                     .blocks = part->n_hashes,
+                                     .n_groups = part->n_groups,
+                                     .n_lists = part->n_lists};
+    struct weir_error damage = {0};
+    weir_status status = weir_saved_scan(v->platform, v->directory, part, &visitor, &check, &damage);
+    tell(v, &check, status == WEIR_OK ? NULL : &damage);
+}
+
+static bool is_part_of(const struct weir_saved_index *index, const char *name)
+{
+    bool found = strcmp(name, WEIR__METADATA) == 0;
+    for (size_t i = 0; i < index->n; i++) {
+        for (size_t k = 0; k < index->nodes[i].n; k++) found |= strcmp(index->nodes[i].parts[k].file, name) == 0;
+    }
+    return found;
+}
+
+static weir_status look_for_foreign(void *to, const char *path, bool is_directory, int64_t size)
+{
+    struct verification *v = to;
+    const char *name = weir_path_basename(path);
+    if (is_directory || !is_part_of(v->index, name))
+        tell(v, &(struct weir_saved_check){.file = name, .foreign = true, .bytes = (uint64_t)size}, NULL);
+    return WEIR_OK;
+}
+
+weir_status weir_saved_verify(const struct weir_platform *p, const char *directory,
+                              void (*told)(void *arg, const struct weir_saved_check *), void *arg, struct weir_error *error)
+{
+    struct weir_saved_index index = {0};
+    struct verification v = {p, directory, &index, told, arg, error};
+    struct weir_error damage = {0};
+    *error = (struct weir_error){0};
+    weir_status status = weir_saved_index_read(p, directory, &index, &damage);
+    struct weir_saved_check metadata = {.file = WEIR__METADATA, .bytes = index.length, .blocks = 1};
+    tell(&v, &metadata, status == WEIR_OK ? NULL : &damage);
+    if (status != WEIR_OK) return error->status;
+    for (size_t i = 0; i < index.n; i++) {
+        for (size_t k = 0; k < index.nodes[i].n; k++) verify_part(&v, &index.nodes[i], &index.nodes[i].parts[k]);
+    }
+    status = p->list(p->self, directory, look_for_foreign, &v, &damage);
+    if (status != WEIR_OK && error->status == WEIR_OK) *error = damage;
+    weir_saved_index_finish(&index);
+    return error->status;
+}

@@ -1,0 +1,83 @@
+/* saved.c - checkpoints and savepoints on disk, for whoever looks at them. Any one thread. */
+#include "checkpoint/saved_look.h"
+#include "embed/embed_internal.h"
+
+static_assert((int)WEIR_SAVEPOINT_COMPLETE == WEIR_SAVED_COMPLETE && (int)WEIR_SAVEPOINT_HALF == WEIR_SAVED_HALF &&
+                  (int)WEIR_SAVEPOINT_DAMAGED == WEIR_SAVED_DAMAGED,
+              "the same words inside and outside");
+
+weir_status weir_savepoint_list(struct weir_runtime *runtime, const char *directory, weir_savepoint_info_visit *visit,
+                                void *arg, struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    struct weir_saved_looks looks = {0};
+    weir_status s = weir_saved_find_all(runtime->platform, directory, &looks, &e);
+    for (size_t i = 0; s == WEIR_OK && i < looks.n; i++) {
+        const struct weir_saved_look *look = &looks.all[i];
+        const struct weir_savepoint_info info = {.struct_size = sizeof info,
+                                                 .state = look->state,
+                                                 .path = look->path,
+                                                 .kind = weir_saved_kind_name(look->kind),
+                                                 .job = look->job,
+                                                 .number = look->number,
+                                                 .taken_ms = look->taken_ms,
+                                                 .bytes = look->bytes,
+                                                 .n_nodes = (uint32_t)look->n_nodes,
+                                                 .newest = look->newest,
+                                                 .why = look->why};
+        visit(arg, &info);
+    }
+    weir_saved_looks_finish(&looks);
+    return weir__report(s, &e, error);
+}
+
+struct file_visit {
+    weir_savepoint_file_visit *visit;
+    void *arg;
+};
+
+static void tell_file(void *arg, const struct weir_saved_check *c)
+{
+    const struct file_visit *to = arg;
+    const struct weir_savepoint_file file = {.struct_size = sizeof file,
+                                             .subtask = c->subtask,
+                                             .file = c->file,
+                                             .node = c->node,
+                                             .bytes = c->bytes,
+                                             .blocks = c->blocks,
+                                             .entries = c->entries,
+                                             .n_groups = c->n_groups,
+                                             .n_lists = c->n_lists,
+                                             .items = c->items,
+                                             .foreign = c->foreign,
+                                             .damage = c->damage};
+    to->visit(to->arg, &file);
+}
+
+weir_status weir_savepoint_verify(struct weir_runtime *runtime, const char *directory, weir_savepoint_file_visit *visit,
+                                  void *arg, struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    struct file_visit to = {visit, arg};
+    weir_status s = weir_saved_verify(runtime->platform, directory, tell_file, &to, &e);
+    return weir__report(s, &e, error);
+}
+
+weir_status weir_savepoint_remove(struct weir_runtime *runtime, const char *directory, bool force,
+                                  struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    weir_status s = weir_saved_discard(runtime->platform, directory, force, &e);
+    return weir__report(s, &e, error);
+}
+
+const char *weir_job_checkpoint_directory(const struct weir_job *job)
+{
+    return job->graph ? job->graph->checkpoint.directory : NULL;
+}
+
+const char *weir_job_savepoint_directory(const struct weir_job *job)
+{
+    return job->graph && job->graph->checkpoint.savepoints ? job->graph->checkpoint.savepoints
+                                                           : weir_job_checkpoint_directory(job);
+}
