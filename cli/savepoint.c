@@ -21,6 +21,7 @@ static const struct {
 } subcommands[] = {
     {"ls", "savepoint ls", weir_savepoint_ls},
     {"verify", "savepoint verify", weir_savepoint_verify_main},
+    {"dump", "savepoint dump", weir_savepoint_dump_main},
     {"rm", "savepoint rm", weir_savepoint_rm},
 };
 

@@ -7,6 +7,7 @@
 /* argv[0] is "savepoint ls" and so on; each returns enum weir_exit. */
 int weir_savepoint_ls(int argc, char **argv);
 int weir_savepoint_verify_main(int argc, char **argv);
+int weir_savepoint_dump_main(int argc, char **argv);
 int weir_savepoint_rm(int argc, char **argv);
 int weir_savepoint_take(int argc, char **argv); /* of a running job: jobs.c */
 

@@ -43,7 +43,7 @@ static weir_status read_block(struct scan *s)
 /* At least n bytes more of the file; there are so many. */
 static weir_status need(struct scan *s, size_t n)
 {
-    memmove(s->window, s->window + s->first, s->end - s->first);
+    if (s->end > s->first) memmove(s->window, s->window + s->first, s->end - s->first);
     s->end -= s->first;
     s->first = 0;
     if (n + WEIR__SAVED_BLOCK > s->capacity) {

@@ -1,4 +1,5 @@
 /* saved.c - checkpoints and savepoints on disk, for whoever looks at them. Any one thread. */
+#include "checkpoint/saved_dump.h"
 #include "checkpoint/saved_look.h"
 #include "embed/embed_internal.h"
 
@@ -60,6 +61,25 @@ weir_status weir_savepoint_verify(struct weir_runtime *runtime, const char *dire
     struct weir_error e = {0};
     struct file_visit to = {visit, arg};
     weir_status s = weir_saved_verify(runtime->platform, directory, tell_file, &to, &e);
+    return weir__report(s, &e, error);
+}
+
+weir_status weir_savepoint_dump(struct weir_runtime *runtime, const char *directory,
+                                const struct weir_savepoint_dump_options *o, struct weir_error_text *error)
+{
+    static const struct weir__options_shape shape = {"weir_savepoint_dump_options", sizeof *o, sizeof *o};
+    struct weir_savepoint_dump_options own;
+    struct weir_error e = {0};
+    weir_status s = weir__options_read(&own, &shape, o, &e);
+    if (s == WEIR_OK && !own.write)
+        s = weir_error_set(&e, WEIR_E_CONFIG, "weir_savepoint_dump_options.write is NULL; a dump goes somewhere");
+    struct weir_saved_dump_options inner = {.node = own.node,
+                                            .state = own.state,
+                                            .csv = own.csv,
+                                            .memory = (size_t)own.memory_bytes,
+                                            .write = own.write,
+                                            .arg = own.arg};
+    if (s == WEIR_OK) s = weir_saved_dump(runtime->platform, directory, &inner, &e);
     return weir__report(s, &e, error);
 }
 

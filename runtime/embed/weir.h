@@ -219,6 +219,18 @@ typedef void weir_savepoint_file_visit(void *arg, const struct weir_savepoint_fi
 /* Reads everything, with all checksums, and tells of every file. WEIR_OK: it is whole. Else error is the first damage. */
 WEIR_API weir_status weir_savepoint_verify(struct weir_runtime *, const char *directory, weir_savepoint_file_visit *,
                                            void *arg, struct weir_error_text *);
+struct weir_savepoint_dump_options { /* struct_size = sizeof; the rest, but for write, may be zero */
+    uint32_t struct_size;
+    uint32_t csv;             /* 1: rows of CSV; 0: lines of JSON */
+    const char *node, *state; /* these alone; state: one's name, a list's, "event timers" or "processing timers" */
+    uint64_t memory_bytes;    /* to sort in, 256 MiB when 0; state of N bytes is read about 2 N / memory_bytes times */
+    weir_status (*write)(void *arg, const char *text, size_t n); /* whole lines; not WEIR_OK: the dump ends */
+    void *arg;
+};
+/* The state as text, a line for each entry, docs/guide/savepoints.md: the same for the same state, whatever parallelism and
+ * backend it was saved with. On failure what was written is right, but not all. */
+WEIR_API weir_status weir_savepoint_dump(struct weir_runtime *, const char *directory,
+                                         const struct weir_savepoint_dump_options *, struct weir_error_text *);
 /* Removes one. WEIR_E_CONFIG, and nothing is removed: it is none, or something else lies in it; and unless forced: it is
  * damaged or half written, or the newest checkpoint of its folder. Whether a job runs on it the caller knows. */
 WEIR_API weir_status weir_savepoint_remove(struct weir_runtime *, const char *directory, bool force,
