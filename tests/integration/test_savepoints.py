@@ -147,5 +147,5 @@ class Savepoints(WeirTest):
         self.job(JOB.replace("job: counting", "job: ls"))
         self.assertIn("there is no job 'ls' here", self.weir("savepoint", "--", "ls", code=2).err)
         self.assertIn("no checkpoints or savepoints here", self.weir("savepoint", "ls").out)
-        for word in ("ls", "verify", "rm"):
+        for word in ("ls", "verify", "dump", "rm"):
             self.assertIn(f"weir savepoint {word} - ", self.weir("savepoint", word, "--help").out)
