@@ -15,11 +15,12 @@
 
 #include "base/alloc.h"
 #include "checkpoint/dump_internal.h"
-#include "state/snapshot_internal.h"
 
-#define DEFAULT_MEMORY ((size_t)256 << 20)
-#define MOST_TEXT      65536
-#define WATERMARKS     "watermarks" /* of windows: runs of key groups, cut where subtasks meet */
+#define DEFAULT_MEMORY   ((size_t)256 << 20)
+#define MOST_TEXT        65536
+#define EVENT_TIMER      (-1) /* where an entry has the place of its state; docs/formats/savepoint.md */
+#define PROCESSING_TIMER (-2)
+#define WATERMARKS       "watermarks" /* of windows: runs of key groups, cut where subtasks meet */
 
 static const char *const timer_names[] = {
     [WEIR__DUMP_EVENT_TIMER] = "event timers", [WEIR__DUMP_PROCESSING_TIMER] = "processing timers"};
@@ -160,11 +161,9 @@ static bool is_entry(const msgpack_object *o)
 
 static bool name_entry(const struct weir_saved_header *header, int64_t state, struct line *line, const char **name)
 {
-    bool is_timer = state == WEIR__EVENT_TIMER || state == WEIR__PROCESSING_TIMER;
+    bool is_timer = state == EVENT_TIMER || state == PROCESSING_TIMER;
     if (!is_timer && (state < 0 || (uint64_t)state >= header->n)) return false;
-    line->class = !is_timer                    ? WEIR__DUMP_STATE
-                  : state == WEIR__EVENT_TIMER ? WEIR__DUMP_EVENT_TIMER
-                                               : WEIR__DUMP_PROCESSING_TIMER;
+    line->class = !is_timer ? WEIR__DUMP_STATE : state == EVENT_TIMER ? WEIR__DUMP_EVENT_TIMER : WEIR__DUMP_PROCESSING_TIMER;
     line->state = is_timer ? 0 : (uint32_t)state;
     *name = is_timer ? timer_names[line->class] : header->states[state].name;
     return true;
