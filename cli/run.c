@@ -204,6 +204,7 @@ static void tell_restart(void *arg, struct weir_job *job, const struct weir_rest
     weir_progress_clear(&w->view);
     fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), info->failure);
     weir_say_restart(info);
+    weir_supervised_tell(job);
 }
 
 /* A job that starts again starts its threads in here. */
@@ -233,7 +234,9 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
                                          .allow_non_restored = args->non_restored,
                                          .fresh = args->fresh,
                                          .from = args->from};
-    weir_status started = weir_job_start_with(job, &o, &error);
+    weir_status started = weir_supervised_recover(job, &error);
+    weir_supervised_tell(job);
+    if (started == WEIR_OK) started = weir_job_start_with(job, &o, &error);
     if (started == WEIR_OK) weir_life_open(life, job); /* its thread, as the job's, is not to be interrupted */
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
@@ -283,5 +286,8 @@ static int supervise(int argc, char **argv)
 
 int weir_run_main(int argc, char **argv)
 {
-    return weir_supervised_child() ? weir_with_job(argc, argv, "mqtr", help, run) : supervise(argc, argv);
+    if (!weir_supervised_child()) return supervise(argc, argv);
+    int code = weir_with_job(argc, argv, "mqtr", help, run);
+    weir_supervised_end();
+    return code;
 }

@@ -2,7 +2,9 @@
  *
  * The child dies with the supervisor. It has a process group of its own, so that Ctrl-C reaches the supervisor alone, which
  * passes it on once. Both map a page of memory, in which the child leaves word: where the job's home is, and, when a signal
- * kills it, what the crashing thread was running. Then the supervisor writes down in the home what became of the job.
+ * kills it, what the crashing thread was running, with a backtrace; before that, how the job starts again (struct
+ * weir_recovery). When the child dies, the supervisor says so, and starts another one as the restart strategy has it, or
+ * writes down in the home what became of the job. A child that ends by itself has judged its failures itself.
  */
 #ifndef WEIR_CLI_SUPERVISOR_H
 #define WEIR_CLI_SUPERVISOR_H
@@ -16,7 +18,11 @@ int weir_supervise(int argc, char **argv);
 
 /* Child: is this process one? Then the signals are set up: crash handlers, and the counter below. */
 bool weir_supervised_child(void);
-void weir_supervised_in(const char *home); /* where the job's record is (cli/home.h); NULL: nowhere */
+/* Before the job is started: it goes on where a process that died has left it, if there was one. */
+weir_status weir_supervised_recover(struct weir_job *, struct weir_error_text *);
+void weir_supervised_tell(struct weir_job *); /* its recovery: before it starts, and when it is to start again by itself */
+void weir_supervised_end(void);               /* what the child exits with from now on is the job's end */
+void weir_supervised_in(const char *home);    /* where the job's record is (cli/home.h); NULL: nowhere */
 /* Held while threads are started, so that they never take an interrupt and the main thread does. */
 void weir_hold_interrupts(bool held);
 /* "restarting in 10s from checkpoint 41, attempt 2 of 3", on standard error. */

@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/process.h"
 
-#define CRASH_STACK 16384 /* beyond what the kernel itself puts there */
+#define CRASH_STACK 65536 /* beyond what the kernel itself puts there; a backtrace needs some */
 
 struct weir_thread {
     pthread_t id;
@@ -84,6 +85,11 @@ void weir__os_join_thread(void *self, struct weir_thread *thread)
     if (!thread) return;
     pthread_join(thread->id, NULL);
     weir_free(thread);
+}
+
+void weir_thread_abort(struct weir_thread *thread)
+{
+    pthread_kill(thread->id, SIGABRT);
 }
 
 enum { EMPTY = 0, NOTIFIED = 1, SLEEPING = 2 };

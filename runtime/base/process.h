@@ -39,6 +39,9 @@ uint32_t weir_process_user(void);    /* the effective user */
 void weir_process_die_with_parent(
     void); /* this process is killed when the thread that started it ends; first thing in main */
 
+struct weir_thread;
+void weir_thread_abort(struct weir_thread *); /* SIGABRT, on that thread; it runs */
+
 /* What this process writes to standard output from now on goes to standard error; what is given to weir_process_say goes to
  * the standard output there was. For a helper that runs foreign code. Once, before threads. */
 WEIR_CHECKED weir_status weir_process_reserve_output(int *output, struct weir_error *);

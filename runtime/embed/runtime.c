@@ -25,7 +25,22 @@ void weir_text_free(char *text)
 
 const char *weir_running_now(void)
 {
-    return weir_running;
+    const struct weir_running_place *place = atomic_load_explicit(&weir_running_here()->place, memory_order_relaxed);
+    return place ? place->where : NULL;
+}
+
+void weir_running_what(struct weir_running_call *to)
+{
+    const struct weir_running_place *place = atomic_load_explicit(&weir_running_here()->place, memory_order_relaxed);
+    *to = (struct weir_running_call){.struct_size = sizeof *to, .why = atomic_load(&weir_running_why)};
+    if (!place) return;
+    to->where = place->where;
+    to->subtask = place->subtask;
+    for (; to->n_parts < place->n_parts; to->n_parts++) {
+        const struct weir_running_component *from = &place->parts[to->n_parts];
+        to->parts[to->n_parts] = (struct weir_running_part){from->plugin, from->component, from->path};
+    }
+    if (place->row && *place->row != UINT32_MAX) to->record = (int64_t)(place->before + *place->row) + 1;
 }
 
 weir_status weir__report(weir_status status, const struct weir_error *error, struct weir_error_text *to)

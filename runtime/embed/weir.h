@@ -355,6 +355,20 @@ WEIR_API uint64_t weir_job_metric_quantile(const struct weir_job_metric *, doubl
 /* What the calling thread runs: "node 'scores' (process top_n)", or NULL. For crash handlers: async-signal-safe. */
 WEIR_API const char *weir_running_now(void);
 
+/* More about that. Given by reference: later versions append. The strings stay valid. */
+struct weir_running_part {
+    const char *plugin, *component, *path; /* "acme.scores", "top_n", "/usr/lib/weir/libacme.so" */
+};
+struct weir_running_call {
+    uint32_t struct_size, subtask;
+    const char *where;                 /* as weir_running_now; NULL: no component */
+    struct weir_running_part parts[4]; /* the components that the node is made of, the first ones; mostly there is one */
+    uint32_t n_parts, reserved;
+    int64_t record;  /* at or after which of the records that the subtask was given, from 1 on; 0: there is no telling */
+    const char *why; /* why weir ends this process; NULL: it does not */
+};
+WEIR_API void weir_running_what(struct weir_running_call *); /* async-signal-safe */
+
 #ifdef __cplusplus
 }
 #endif

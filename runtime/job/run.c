@@ -98,7 +98,10 @@ weir_status weir_run_start(struct weir_run *run, struct weir_error *error)
         for (uint32_t j = i; j < run->n_workers; j++) weir__worker_ended(run); /* those that never ran have ended too */
         return s;
     }
-    return WEIR_OK;
+    weir_status watched =
+        weir_watchdog_start(p, run->worker_list, run->n_workers, run->graph->watchdog_ms, &run->watchdog, error);
+    if (watched != WEIR_OK) weir__run_fail(run, error);
+    return watched;
 }
 
 void weir__run_stop(struct weir_run *run, enum weir_stop how)
@@ -182,6 +185,7 @@ static void join_workers(struct weir_run *run)
         weir_run_cancel(run);
         weir_run_wait(run, -1);
     }
+    weir_watchdog_stop(run->watchdog);
     for (uint32_t i = 0; i < run->n_workers; i++) {
         if (run->workers[i].thread) run->platform->join_thread(run->platform->self, run->workers[i].thread);
     }

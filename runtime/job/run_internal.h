@@ -4,6 +4,7 @@
 
 #include "channel/ring.h"
 #include "job/run.h"
+#include "job/watchdog.h"
 #include "operator/backend.h"
 #include "operator/custom_partition.h"
 
@@ -46,6 +47,7 @@ struct weir_run {
     _Atomic uint32_t live;   /* workers whose thread has not ended */
     _Atomic uint32_t failed; /* 0 none, 1 being written, 2 written */
     struct weir_error failure;
+    struct weir_watchdog *watchdog;       /* NULL: nobody watches */
     struct weir_checkpoints *checkpoints; /* NULL: it was not deployed as far as that */
     struct weir_parker waiter;
     int64_t started_ns, ended_ns;

@@ -51,9 +51,9 @@ static void host_complete(weir_ctx *cx, uint64_t request, weir_status status, co
 static void run_work(void *arg, void *piece)
 {
     struct async_op *a = arg;
-    weir_running = a->op.where;
+    weir_running_begin(&a->op.place);
     weir_async_queue_run(&a->queue, piece);
-    weir_running = NULL;
+    weir_running_end();
 }
 
 static weir_status host_work(weir_ctx *cx, uint64_t request, weir_work *fn, void *arg)

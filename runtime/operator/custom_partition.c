@@ -44,24 +44,24 @@ weir_status weir_custom_partition_open(void *arg, struct weir_error *error)
 {
     struct weir_custom_partition *c = arg;
     struct weir_instance *in = c->instance;
-    weir_running = c->op.where;
+    weir_running_begin(&c->op.place);
     c->opened = true;
     weir_status s = c->vtable->open ? c->vtable->open(in->part.self, &in->cx) : WEIR_OK;
     if (s < 0)
         weir_instance_failed(in, s, "open");
     else
         s = weir_instance_end(in, false);
-    weir_running = NULL;
+    weir_running_end();
     return s < 0 ? weir_error_set(error, s, "%s: %s", c->op.where, c->op.error.text) : s;
 }
 
 void weir_custom_partition_close(void *arg)
 {
     struct weir_custom_partition *c = arg;
-    weir_running = c->op.where;
+    weir_running_begin(&c->op.place);
     if (c->opened && c->vtable->close) c->vtable->close(c->instance->part.self, &c->instance->cx);
     c->opened = false;
-    weir_running = NULL;
+    weir_running_end();
 }
 
 static weir_status call(struct weir_custom_partition *c, struct weir_rows *rows, uint32_t n_targets, uint32_t *targets)
@@ -79,9 +79,8 @@ weir_status weir_custom_partition_targets(void *arg, struct weir_rows *rows, uin
                                           struct weir_error *error)
 {
     struct weir_custom_partition *c = arg;
-    const char *before = weir_running;
-    weir_running = c->op.where;
+    const struct weir_running_place *before = weir_running_begin(&c->op.place);
     weir_status s = call(c, rows, n_targets, targets);
-    weir_running = before;
+    weir_running_begin(before);
     return s < 0 ? weir_error_set(error, s, "%s: %s", c->op.where, c->op.error.text) : s;
 }

@@ -48,6 +48,7 @@ static weir_status io_read(weir_ctx *cx, weir_file *file, int64_t offset, void *
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
     weir_status s = p->read(p->self, file_of(file), offset, buf, n, got, &e);
+    weir_running_waits(false);
     if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, *got);
     return report(s, &e, error);
 }
@@ -100,7 +101,9 @@ static weir_status io_print(weir_ctx *cx, int stream, const void *buf, size_t n,
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
+    weir_running_waits(true); /* somebody may read slowly */
     weir_status s = p->print(p->self, stream, buf, n, &e);
+    weir_running_waits(false);
     if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, n);
     return report(s, &e, error);
 }
@@ -109,16 +112,20 @@ static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
-    return report(p->connect(p->self, host, port, wait_ms, &weir_instance_of(cx)->woken,
-                             (struct weir_platform_socket **)(void *)to, &e),
-                  &e, error);
+    weir_running_waits(true);
+    weir_status s = p->connect(p->self, host, port, wait_ms, &weir_instance_of(cx)->woken,
+                               (struct weir_platform_socket **)(void *)to, &e);
+    weir_running_waits(false);
+    return report(s, &e, error);
 }
 static weir_status io_receive(weir_ctx *cx, weir_socket *from, void *buf, size_t n, int64_t wait_ms, size_t *got,
                               weir_io_error *error)
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
+    weir_running_waits(true);
     weir_status s = p->receive(p->self, socket_of(from), buf, n, wait_ms, &weir_instance_of(cx)->woken, got, &e);
+    weir_running_waits(false);
     if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, *got);
     return report(s, &e, error);
 }

@@ -202,6 +202,20 @@ static void set_up_host(struct weir_instance *in)
     in->cx.host_data = in;
 }
 
+/* For messages after a crash. Which of several components runs, nobody can tell then, nor at which record. */
+static void add_to_place(struct weir_instance *in)
+{
+    struct weir_running_place *place = &in->op->place;
+    const struct weir_component_info *info = in->part.spec->info;
+    place->row = place->n_parts == 0 ? &in->cx.row : NULL;
+    for (uint32_t i = 0; i < place->n_parts; i++) {
+        if (place->parts[i].component == info->id) return;
+    }
+    if (place->n_parts == WEIR_RUNNING_PARTS) return;
+    place->parts[place->n_parts++] =
+        (struct weir_running_component){.plugin = info->plugin->id, .component = info->id, .path = info->plugin->path};
+}
+
 weir_status weir_instance_create(const struct weir_instance_options *o, struct weir_instance **instance,
                                  struct weir_error *error)
 {
@@ -228,6 +242,7 @@ weir_status weir_instance_create(const struct weir_instance_options *o, struct w
         return s;
     }
     set_up_host(in);
+    add_to_place(in);
     *instance = in;
     return WEIR_OK;
 }
@@ -353,6 +368,9 @@ weir_status weir_instance_begin_input(struct weir_instance *in, uint32_t port, s
     in->input = input;
     in->rows = weir_rows_retain(rows);
     in->cx.row = 0;
+    uint64_t given = atomic_load_explicit(&in->op->counters.rows_in, memory_order_relaxed),
+             n = (uint64_t)rows->view.selected;
+    in->op->place.before = given > n ? given - n : 0;
     for (uint32_t i = 0; i < input->n_args; i++) input->view_columns[i] = rows->columns[input->args[i]];
     in->view = rows->view;
     in->view.struct_size = sizeof in->view;

@@ -50,6 +50,7 @@ void weir_outbox_finish(struct weir_outbox *o)
 void weir_op_init(struct weir_op *op, const struct weir_op_class *class, const struct weir_op_env *env, const char *where)
 {
     *op = (struct weir_op){.class = class, .env = env, .where = where, .next_due_ms = INT64_MAX, .watermark = INT64_MIN};
+    op->place = (struct weir_running_place){.where = where, .subtask = env->subtask};
     op->outbox.limit_bytes = env->overflow_bytes;
     atomic_init(&op->counters.watermark, INT64_MIN);
     atomic_init(&op->time.grew_ms, INT64_MIN);

@@ -32,6 +32,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/running.h"
 #include "data/element.h"
 #include "data/pool.h"
 #include "data/rows.h"
@@ -144,6 +145,7 @@ struct weir_op {
     int64_t watermark;        /* current; INT64_MIN before the first; set by the chain before class->watermark */
     int64_t backpressured_ms; /* total time the outbox could not be emptied; kept by the chain */
     const char *where;        /* "node 'pages' (window tumbling)", for messages; outlives op */
+    struct weir_running_place place; /* the same for crash messages, with its components */
     struct weir_error error;
 };
 

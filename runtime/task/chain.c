@@ -32,14 +32,14 @@ weir_status weir_chain_open(struct weir_chain *c)
     for (uint32_t i = c->n_members; i-- > 0;) {
         struct weir_chain_member *m = &c->members[i];
         m->opened = true;
-        weir_running = m->op->where;
+        weir_running_begin(&m->op->place);
         weir_status s = m->op->class->open ? m->op->class->open(m->op) : WEIR_OK;
         if (s < 0) {
             fail(c, m, s);
             return c->error->status;
         }
     }
-    weir_running = NULL;
+    weir_running_end();
     for (uint32_t i = 0; i < c->n_writers; i++) {
         weir_status s = weir_writer_open(c->writers[i], c->error);
         if (s < 0) return s;
@@ -53,11 +53,11 @@ void weir_chain_close(struct weir_chain *c)
         struct weir_chain_member *m = &c->members[i];
         if (m->current.kind == WEIR_ELEMENT_ROWS) weir_rows_release(m->current.rows);
         m->current.kind = WEIR_ELEMENT_NONE;
-        weir_running = m->op->where;
+        weir_running_begin(&m->op->place);
         if (m->opened && m->op->class->close) m->op->class->close(m->op);
         m->opened = false;
     }
-    weir_running = NULL;
+    weir_running_end();
     for (uint32_t i = 0; i < c->n_writers; i++) weir_writer_close(c->writers[i]);
     for (uint32_t i = 0; i < c->n_cuts; i++) weir_chain_drop_cut(c, &c->cuts[i]);
     weir_free(c->cuts);
@@ -233,7 +233,7 @@ static weir_status run_end(struct weir_chain_member *m)
 static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     weir_status s = WEIR_OK;
-    weir_running = m->op->where;
+    weir_running_begin(&m->op->place);
     switch ((enum weir_element_kind)m->current.kind) {
     case WEIR_ELEMENT_NONE: return WEIR_NONE;
     case WEIR_ELEMENT_ROWS: s = run_rows(c, m, now_ms); break;
@@ -242,7 +242,7 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     case WEIR_ELEMENT_BARRIER: s = run_barrier(c, m); break;
     case WEIR_ELEMENT_END: s = run_end(m); break;
     }
-    weir_running = NULL;
+    weir_running_end();
     s = checked(m, s);
     if (s < 0) return fail(c, m, s);
     if (s == WEIR_OK) m->current.kind = WEIR_ELEMENT_NONE;
@@ -270,9 +270,9 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
         if (m->ended || !member_wants(m) || !is_due(c, m, now_ms)) return WEIR_NONE;
         m->firing_ms = now_ms;
     }
-    weir_running = m->op->where;
+    weir_running_begin(&m->op->place);
     weir_status s = checked(m, m->op->class->processing_time(m->op, m->firing_ms));
-    weir_running = NULL;
+    weir_running_end();
     m->firing = s == WEIR_MORE;
     return s < 0 ? fail(c, m, s) : WEIR_MADE;
 }
@@ -354,10 +354,10 @@ static weir_status check_silent(struct weir_chain *c)
 weir_status weir_chain_cut_last(struct weir_chain *c, int64_t checkpoint)
 {
     for (uint32_t i = 0; i < c->n_members; i++) {
-        weir_running = c->members[i].op->where;
+        weir_running_begin(&c->members[i].op->place);
         cut_member(c, &c->members[i], checkpoint);
     }
-    weir_running = NULL;
+    weir_running_end();
     return check_silent(c);
 }
 
@@ -366,9 +366,9 @@ weir_status weir_chain_committed(struct weir_chain *c, int64_t checkpoint)
     for (uint32_t i = 0; i < c->n_members; i++) {
         struct weir_chain_member *m = &c->members[i];
         if (!m->op->class->committed || !m->opened) continue;
-        weir_running = m->op->where;
+        weir_running_begin(&m->op->place);
         weir_status s = m->op->class->committed(m->op, checkpoint);
-        weir_running = NULL;
+        weir_running_end();
         if (s < 0) {
             fail(c, m, s);
             return c->error->status;
@@ -401,9 +401,9 @@ static weir_status flush_member(struct weir_chain *c, struct weir_chain_member *
     if (m->current.kind != WEIR_ELEMENT_NONE) return WEIR_OK; /* in the middle of a batch: nothing may come between */
     m->written = false;
     if (!m->op->class->flush || m->ended) return WEIR_OK;
-    weir_running = m->op->where;
+    weir_running_begin(&m->op->place);
     weir_status s = m->op->class->flush(m->op);
-    weir_running = NULL;
+    weir_running_end();
     if (s >= 0) return WEIR_OK;
     fail(c, m, s);
     return c->error->status;

@@ -70,9 +70,9 @@ static weir_progress poll_source(struct weir_subtask *t)
         t->nothing_polled = false; /* it will be woken */
         return WEIR_NONE;
     }
-    weir_running = head->op->where;
+    weir_running_begin(&head->op->place);
     weir_progress p = head->op->class->poll(head->op, t->poll_rows);
-    weir_running = NULL;
+    weir_running_end();
     if (p == WEIR_FAILED) {
         weir_error_set(&t->error, head->op->error.status, "%s: %s", head->op->where, head->op->error.text);
         return p;

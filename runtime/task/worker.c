@@ -128,9 +128,11 @@ static void run_until_over(struct weir_worker *w)
 void weir_worker_run(void *arg)
 {
     struct weir_worker *w = arg;
+    weir_running_lend(&w->running);
     weir_log(WEIR_DEBUG, "task", "worker %s starts with %u subtasks", w->name, w->n_subtasks);
     if (open_all(w)) run_until_over(w);
     for (uint32_t i = 0; i < w->n_subtasks; i++) weir_subtask_close(w->subtasks[i]);
+    weir_running_lend(NULL);
     weir_log(WEIR_DEBUG, "task", "worker %s ends", w->name);
     if (w->ended) w->ended(w->ended_arg);
 }

@@ -11,6 +11,7 @@
 #ifndef WEIR_TASK_WORKER_H
 #define WEIR_TASK_WORKER_H
 
+#include "base/running.h"
 #include "task/subtask.h"
 
 struct weir_worker {
@@ -21,6 +22,7 @@ struct weir_worker {
     uint32_t n_subtasks;
     bool blocking;                  /* its component waits inside its own calls */
     const _Atomic uint32_t *cancel; /* of the job: not zero = leave at once */
+    struct weir_running running;    /* what its thread runs, for others to see */
     struct weir_parker parker;
     _Atomic uint32_t sleeping; /* written by the worker */
     /* Called on the worker's thread when a subtask failed, once per subtask. */

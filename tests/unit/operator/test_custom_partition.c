@@ -52,10 +52,10 @@ static void a_failure_names_node_component_and_record(void)
     uint32_t targets[4];
     set_up(&e);
     struct weir_rows *rows = weir_test_rows(e.g.s.env.pool, e.g.in, "1 | a, 0\n1 | b, -13");
-    weir_running = "the chain";
+    static const struct weir_running_place chain = {.where = "the chain"};
+    weir_running_begin(&chain);
     CU_ASSERT_EQUAL(weir_custom_partition_targets(e.partition, rows, 3, targets, &e.g.error), WEIR_E_DATA);
-    CU_ASSERT_STRING_EQUAL(weir_running, "the chain");
-    weir_running = NULL;
+    CU_ASSERT_PTR_EQUAL(weir_running_begin(NULL), &chain);
     WEIR_ASSERT_CONTAINS(e.g.error.text, "node 'x': nobody wants -13");
     WEIR_ASSERT_CONTAINS(e.g.error.text, "component: test.toy_ends/by_n of ");
     WEIR_ASSERT_CONTAINS(e.g.error.text, "record: {n: -13}");
