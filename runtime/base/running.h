@@ -24,8 +24,8 @@ struct weir_running_place {
     const char *where; /* "node 'scores' (process top_n)" */
     uint32_t subtask, n_parts;
     struct weir_running_component parts[WEIR_RUNNING_PARTS]; /* the first ones of its components */
-    /* The record at hand is the one of number `before` + *row, from 0 on, of those that the subtask was given. Written by its
-     * thread. NULL: there is no telling. */
+    /* The record at hand is number `before` + *row, from 0 on, of those that the subtask was given. Written by its thread.
+     * NULL: there is no telling. */
     const uint32_t *row;
     uint64_t before;
 };
