@@ -154,9 +154,9 @@ static weir_status persist_op(struct weir_op *op, const struct weir_snapshot *cu
     k->aside.error.status = WEIR_OK;
     weir_status s = weir_restore_bytes(cut, 1, 1, TRANSACTIONS, take_item, &items, error);
     if (s != WEIR_OK) return s;
-    weir_running = op->where;
+    weir_running_begin(&k->aside.place);
     s = k->vtable->persist(k->persister->part.self, &k->persister->cx, items.all, items.n);
-    weir_running = NULL;
+    weir_running_end();
     s = s < 0 ? weir_instance_failed(k->persister, s, "persist") : weir_instance_end(k->persister, false);
     if (s < 0) weir_error_set(error, s, "%s: %s", op->where, k->aside.error.text);
     weir_free(items.all);
