@@ -106,22 +106,23 @@ static bool may_mend(const struct weir_error *error, bool launching)
 }
 
 /* Why the job does not start again; NULL: it does, at *due_ms. */
-static const char *judge(struct weir_job *job, const struct weir_error *error, bool launching, int64_t *due_ms)
+static const char *judge(struct weir_job *job, const struct weir_error *error, bool launching, int64_t now_ms,
+                         int64_t *due_ms)
 {
     const struct weir_platform *p = job->runtime->platform;
     struct weir__recovery *r = &job->recovery;
     if (r->strategy.config.kind == WEIR_RESTART_NONE) return "";
     if (atomic_load(&job->asked)) return "it was asked to end";
     if (!may_mend(error, launching)) return "that would not mend this";
-    if (weir_restart_failed(&r->strategy, now_ns(job) / NS_PER_MS, p->random(p->self), due_ms)) return NULL;
+    if (weir_restart_failed(&r->strategy, now_ms, p->random(p->self), due_ms)) return NULL;
     weir_restart_why(&r->strategy, r->why, sizeof r->why);
     return r->why;
 }
 
-static void tell(struct weir_job *job)
+static void tell(struct weir_job *job, int64_t delay_ms)
 {
     struct weir__recovery *r = &job->recovery;
-    int64_t checkpoint, left = r->due_ns - now_ns(job);
+    int64_t checkpoint;
     struct weir_error ignored;
     char *path;
     if (!r->visit || weir__recovery_newest(job, &path, &checkpoint, &ignored) != WEIR_OK) checkpoint = 0, path = NULL;
@@ -130,7 +131,7 @@ static void tell(struct weir_job *job)
                                            .again = 1,
                                            .attempt = r->attempt,
                                            .most = weir_restart_most(&r->strategy),
-                                           .delay_ms = left > 0 ? (left + NS_PER_MS - 1) / NS_PER_MS : 0,
+                                           .delay_ms = delay_ms,
                                            .checkpoint = checkpoint,
                                            .failure = r->failure.text,
                                            .why = ""};
@@ -140,8 +141,8 @@ static void tell(struct weir_job *job)
 bool weir__recovery_failed(struct weir_job *job, const struct weir_error *error, bool launching)
 {
     struct weir__recovery *r = &job->recovery;
-    int64_t due_ms = 0;
-    const char *why = judge(job, error, launching, &due_ms);
+    int64_t now_ms = now_ns(job) / NS_PER_MS, due_ms = now_ms;
+    const char *why = judge(job, error, launching, now_ms, &due_ms);
     if (why != r->why) snprintf(r->why, sizeof r->why, "%s", why ? why : "");
     r->failure = *error; /* a copy: the run goes */
     weir_lock_take(&job->lock);
@@ -152,7 +153,7 @@ bool weir__recovery_failed(struct weir_job *job, const struct weir_error *error,
     if (why) return false;
     r->due_ns = due_ms > INT64_MAX / NS_PER_MS ? INT64_MAX : due_ms * NS_PER_MS;
     weir__job_drop_run(job);
-    tell(job);
+    tell(job, due_ms - now_ms);
     return true;
 }
 
