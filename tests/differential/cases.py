@@ -43,6 +43,14 @@ blank() makes the smallest one, problem(case) says why a case is illegal (None w
   "function"  {"aggregate": names out of count, sum, min, max}: count counts every row, the others skip null values
                 and give null when there is no other
               {"process": "collect"}: the list of the values of the pane, in its order, with window start and end
+  "crashes"   of the job, in turn; [] in what generate() makes, see crashed():
+              {"clock": ms, "wait": steps   a checkpoint is asked for at that time, so many steps of the scheduler later
+               "then": steps                after it is complete the job crashes, and goes on from there: the clock is set
+                                            back to when the checkpoint was asked for, sources go on behind the last row
+                                            that was before it
+               "parallelism", "batch_rows"  of what comes then}
+              Where it was cut the runtime says. With idleness "wait" is 0, and no row comes at the instant of a probe,
+              which are 200, 400, ... ms from there.
   "parallelism", "batch_rows", "channel_batches", "schedule_seed"
               for the real runtime only (parallelism is that of the window operator when keyed); they must not change
               any result
@@ -75,6 +83,7 @@ def blank():
         "lateness": 0,
         "late_output": False,
         "function": {"process": "collect"},
+        "crashes": [],
         "parallelism": 1,
         "batch_rows": 1,
         "channel_batches": 1,
@@ -174,6 +183,22 @@ def problem(case):
             return "idleness with processing time timers: their order at one instant is not specified"
         if any(row["clock"] % PROBE_INTERVAL == 0 for row in rows):
             return "a row at the instant of an idleness probe"
+    return problem_of_crashes(case)
+
+
+def problem_of_crashes(case):
+    idle = any(source["idle_after"] for source in case["sources"])
+    last = 0
+    for crash in case["crashes"]:
+        if crash["clock"] < last:
+            return "crashes must be in their order"
+        if idle and crash["wait"]:
+            return "a checkpoint at no certain time, with idleness"
+        if idle and last != crash["clock"] and (crash["clock"] - last) % PROBE_INTERVAL == 0:
+            return "a checkpoint at the instant of an idleness probe"
+        last = crash["clock"]
+        if idle and any(row["clock"] > last and (row["clock"] - last) % PROBE_INTERVAL == 0 for row in case["rows"]):
+            return "a row at the instant of an idleness probe after a crash"
     return None
 
 
@@ -199,6 +224,7 @@ def features(case):
     if any(row["ts"] < 0 for row in case["rows"]):
         words.add("negative_ts")
     words.update(case["function"])
+    words.update(["crash"] if case["crashes"] else [])
     return words
 
 
@@ -235,6 +261,27 @@ def generate(seed, idleness=True):
     case["schedule_seed"] = rng.randrange(1 << 31)
     assert problem(case) is None, problem(case)
     return case
+
+
+def crashed(case, rng, most=1):
+    """The case with 1 to `most` crashes, or None where none was found that is legal. Late rows go to a side output, since
+    how many were dropped is a metric of each life."""
+    for _ in range(20):
+        crashes = [generate_crash(rng, case) for _ in range(rng.randint(1, most))]
+        made = dict(case, crashes=sorted(crashes, key=lambda crash: crash["clock"]), late_output=True)
+        if problem(made) is None:
+            return made
+    return None
+
+
+def generate_crash(rng, case):
+    """At the time of a row, or about it."""
+    clock = rng.choice(case["rows"])["clock"] if case["rows"] else 0
+    idle = any(source["idle_after"] for source in case["sources"])
+    return {"clock": max(0, clock + rng.choice([0, 0, 0, 1, -1, rng.randint(-20, 20)])),
+            "wait": 0 if idle else rng.choice([0, 0, rng.randrange(10), rng.randrange(50)]),
+            "then": rng.choice([0, rng.randrange(10), rng.randrange(30), rng.randrange(500)]),
+            "parallelism": rng.choice([1, 2, 4, 3]), "batch_rows": rng.choice([1, 7, 1024])}
 
 
 def generate_assigner(rng):
@@ -458,6 +505,7 @@ def simpler_cases(case):
     """Each is one step simpler than `case`; the boldest steps first."""
     yield from with_fewer_rows(case)
     yield from with_fewer_sources(case)
+    yield from with_fewer_crashes(case)
     plain = blank()
     for name in ("parallelism", "batch_rows", "channel_batches", "schedule_seed", "trigger", "evictor", "lateness",
                  "late_output", "keyed"):
@@ -501,6 +549,17 @@ def with_fewer_rows(case):
         length //= 2
 
 
+def with_fewer_crashes(case):
+    """Without one, or one that comes sooner."""
+    crashes = case["crashes"]
+    for index, crash in enumerate(crashes):
+        yield changed(case, ["crashes"], crashes[:index] + crashes[index + 1:])
+        for name, least in (("wait", 0), ("then", 0), ("parallelism", 1), ("batch_rows", 1)):
+            if crash[name] != least:
+                yield changed(case, ["crashes", index, name], least)
+                yield changed(case, ["crashes", index, name], crash[name] // 2 or least)
+
+
 def with_fewer_sources(case):
     """Without one source, whose rows come from the first of the others."""
     if len(case["sources"]) == 1:
@@ -533,4 +592,6 @@ def with_simpler_times(case):
     counted = copy.deepcopy(case)
     for index, row in enumerate(counted["rows"]):
         row["clock"] = MIN_CLOCK + index
+    for crash in counted["crashes"]:  # as many rows before it as there were
+        crash["clock"] = sum(row["clock"] <= crash["clock"] for row in case["rows"])
     yield counted

@@ -16,6 +16,8 @@ What is compared, and how: difference(case, expected, actual) is the only judge.
   * "values" of a pane is a list in arrival order, except with merging windows: there the state that survives
     a merge is "that of any one", so the order is unspecified and the lists are compared sorted.
   * "late" is a sequence per key, "dropped" a number.
+
+A job that crashes and goes on from a checkpoint is simulate(case, cuts); restore() says all there is to it.
 """
 
 from collections import namedtuple
@@ -670,6 +672,10 @@ class WindowOperator:
         else:
             self.delete_processing_timer(ts, window)
 
+    def restore(self):
+        """All of this is saved in a checkpoint but the watermark (A7)."""
+        self.wm = MIN
+
     # Inputs.
 
     def on_clock(self, now):
@@ -806,25 +812,58 @@ def merge_set_of(new, in_flight):
 # The whole case
 
 
-def simulate(case):
+class Stream:
+    """The sources and the valve in front of the operator, from their start to their end or to a crash."""
+
+    def __init__(self, case, operator, now):
+        valve = Valve(len(case["sources"]), operator.on_watermark)
+        self.operator = operator
+        self.channels = valve.channels
+        self.sources = [Source(spec["delay"], spec["idle_after"], channel)
+                        for spec, channel in zip(case["sources"], valve.channels)]
+        self.probing = any(spec["idle_after"] for spec in case["sources"])
+        self.next_probe = now + PROBE_INTERVAL
+
+    def on_clock(self, now):
+        while self.probing and self.next_probe <= now:
+            self.operator.on_clock(self.next_probe)
+            for source in self.sources:
+                source.probe(self.next_probe)
+            self.next_probe += PROBE_INTERVAL
+        self.operator.on_clock(now)
+
+    def on_row(self, row):
+        self.on_clock(row["clock"])
+        self.operator.on_record(row)
+        self.sources[row["source"]].on_event(row["ts"])
+        self.operator.on_clock(row["clock"])  # timers registered for the past fire at once
+
+    def on_end(self):
+        for channel in self.channels:
+            channel.on_finished()
+
+
+def restore(case, operator, now):
+    """What a crash and the return to a checkpoint that was cut at `now` leave: the operator with its state and timers, but
+    no watermark, and sources that start anew, at the row they had come to: they know of no event, no watermark, no
+    idleness, and are probed 200, 400, ... ms from now. What came out after the cut comes out again, and counts once."""
+    operator.restore()
+    return Stream(case, operator, now)
+
+
+def simulate(case, cuts=()):
+    """cuts: {"rows": how many of the case's rows came before it, "clock": when it was}, in their order, of the checkpoints
+    that the job went on from; the clock was set back to that of the cut."""
     operator = WindowOperator(case)
-    valve = Valve(len(case["sources"]), operator.on_watermark)
-    sources = [Source(spec["delay"], spec["idle_after"], channel)
-               for spec, channel in zip(case["sources"], valve.channels)]
-    probing = any(spec["idle_after"] for spec in case["sources"])
-    next_probe = PROBE_INTERVAL
-    for row in case["rows"]:
-        while probing and next_probe <= row["clock"]:
-            operator.on_clock(next_probe)
-            for source in sources:
-                source.probe(next_probe)
-            next_probe += PROBE_INTERVAL
-        operator.on_clock(row["clock"])
-        operator.on_record(row)
-        sources[row["source"]].on_event(row["ts"])
-        operator.on_clock(row["clock"])  # timers registered for the past fire at once
-    for channel in valve.channels:
-        channel.on_finished()
+    stream = Stream(case, operator, 0)
+    for index in range(len(case["rows"]) + 1):
+        for cut in cuts:
+            if cut["rows"] == index:
+                stream.on_clock(cut["clock"])
+                stream = restore(case, operator, cut["clock"])
+        if index < len(case["rows"]):
+            stream.on_row(case["rows"][index])
+    stream.on_end()
     return {"out": operator.out, "late": operator.late, "dropped": operator.dropped}
 
 

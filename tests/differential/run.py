@@ -10,6 +10,8 @@ time moves only when everything has settled. What comes out is compared by refer
 says. Where arrival times do not matter (one source, nothing by the clock) all rows are given at once as well, so that they
 travel in batches.
 
+Each case is played once more with crashes: the job has checkpoints, is destroyed after one of them, and goes on from it.
+
 A case that differs is printed with its seed, made smaller, and left in a file under BUILD/tests/differential/failed.
 """
 import argparse
@@ -118,7 +120,6 @@ def window_node(case):
     node = {"id": "w", "from": ["s%d" % i for i in range(len(case["sources"]))], "window": window}
     if case["keyed"]:
         node["key_by"] = "key"
-        node["parallelism"] = case["parallelism"]
     else:
         window["all"] = True
         node["parallelism"] = 1
@@ -131,16 +132,34 @@ def window_node(case):
     return node
 
 
-def manifest(case):
-    parallelism = case["parallelism"] if case["keyed"] else 1
+def sink_node(case, name, port):
+    node = {"id": name, "from": port, "sink": {"ledger": {"name": name}}}
+    return node if case["keyed"] else dict(node, parallelism=1)
+
+
+def manifest(case, checkpoints):
+    """checkpoints: a directory for them."""
     nodes = [source_node(case, index) for index in range(len(case["sources"]))]
     nodes.append(window_node(case))
-    nodes.append({"id": "out", "from": "w", "parallelism": parallelism, "sink": {"ledger": {"name": "out"}}})
+    nodes.append(sink_node(case, "out", "w"))
     if case["late_output"] and ends_by_event_time(case):
-        nodes.append({"id": "late", "from": "w.late", "parallelism": parallelism, "sink": {"ledger": {"name": "late"}}})
+        nodes.append(sink_node(case, "late", "w.late"))
     defaults = {"batch_rows": case["batch_rows"], "channel_batches": case["channel_batches"],
                 "chaining": case["schedule_seed"] % 4 != 0}
-    return json.dumps({"job": "case", "defaults": defaults, "nodes": nodes}, indent=1)  # JSON is YAML
+    job = {"job": "case", "defaults": defaults, "nodes": nodes}
+    if case["crashes"]:
+        job["checkpoint"] = {"every": "1000h", "directory": checkpoints}  # they are asked for
+    return json.dumps(job, indent=1)  # JSON is YAML
+
+
+def words(case):
+    """What sim_run is told of a case beside its manifest."""
+    told = ["--seed", case["schedule_seed"], "-p", case["parallelism"]]
+    for crash in case["crashes"]:
+        clock = 0 if case.get("rush") else crash["clock"]
+        numbers = [clock, crash["wait"], crash["then"], crash["parallelism"], crash["batch_rows"]]
+        told += ["--crash", ",".join(map(str, numbers))]
+    return " ".join(map(str, told))
 
 
 def can_rush(case):
@@ -173,11 +192,57 @@ def read_out(case, cells):
     return out
 
 
-def read_result(case, lines):
-    """The result as reference.py describes it."""
-    actual = {"out": [], "late": [], "dropped": 0}
-    counted = None
+def read_cut(case, clock, positions):
+    """A cut as reference.simulate takes it. positions: how many rows of its own a source had given; one that is not there
+    was at its end. Time stands still until everything has settled, so they are the first rows of all."""
+    sources = [row["source"] for row in case["rows"]]
+    n = [positions.get("s%d" % source, sources.count(source)) for source in range(len(case["sources"]))]
+    if any(sources[:sum(n)].count(source) != n[source] for source in range(len(n))):
+        raise ValueError("the sources were not cut at one place: after %s rows" % n)
+    if case.get("rush"):  # all clocks are 0 there
+        clock = case["rows"][sum(n) - 1]["clock"] if sum(n) else 0
+    return {"rows": sum(n), "clock": clock}
+
+
+def read_cuts(case, lines):
+    """Takes the lines that tell of crashes out."""
+    told, rest = [], []
     for line in lines:
+        word, *more = line.split(" ")
+        if word == "crash":
+            told.append((int(more[0]), {}))
+        elif word == "again":
+            told[-1][1][more[0]] = int(more[1])
+        else:
+            rest.append(line)
+    return [read_cut(case, clock, positions) for clock, positions in told], rest
+
+
+def read_parts(lines):
+    """Lines that sinks committed, without the names of the parts they came in. A part may be committed again, and counts
+    once, as a file does."""
+    parts, rest, at = {}, [], 0
+    while at < len(lines):
+        if not lines[at].startswith("part "):
+            rest.append(lines[at])
+            at += 1
+            continue
+        name, end = lines[at], at + 1 + int(lines[at].split(" ")[4])
+        part = lines[at + 1:end]
+        if parts.setdefault(name, part) is part:
+            rest += part
+        elif parts[name] != part:
+            raise ValueError("%s was committed twice, and not the same" % name)
+        at = end
+    return rest
+
+
+def read_result(case, lines):
+    """The result as reference.py describes it, and "cuts" as it takes them."""
+    cuts, lines = read_cuts(case, lines)
+    actual = {"out": [], "late": [], "dropped": 0, "cuts": cuts}
+    counted = None
+    for line in read_parts(lines):
         name, *cells = line.split("|")
         if name == "out":
             actual["out"].append(read_out(case, cells))
@@ -189,7 +254,7 @@ def read_result(case, lines):
             raise ValueError("unexpected line: " + line)
     if not case["late_output"] or not ends_by_event_time(case):
         actual["dropped"] = counted
-    elif counted != len(actual["late"]):
+    elif counted != len(actual["late"]) and not case["crashes"]:  # each life counts from 0
         raise ValueError("%d rows came out late, but %s were counted" % (len(actual["late"]), counted))
     return actual
 
@@ -226,13 +291,13 @@ class Runtime:
         """(result, None), or (None, what went wrong)."""
         path = os.path.join(self.directory, "case.yaml")
         with open(path, "w") as f:
-            f.write(manifest(case))
+            f.write(manifest(case, os.path.join(self.directory, "checkpoints")))
         if not self.process:
             self.start()
         watchdog = threading.Timer(MOST_SECONDS, self.process.kill)
         watchdog.start()
         try:
-            self.process.stdin.write("%s --seed %d\n" % (path, case["schedule_seed"]))
+            self.process.stdin.write("%s %s\n" % (path, words(case)))
             self.process.stdin.flush()
             return self.read(case)
         except BrokenPipeError:
@@ -259,7 +324,7 @@ class Runtime:
         """None, or what is wrong with the runtime's result."""
         try:
             actual, trouble = self.play(case)
-            return trouble or reference.difference(case, reference.simulate(case), actual)
+            return trouble or reference.difference(case, reference.simulate(case, actual["cuts"]), actual)
         except ValueError as e:
             return str(e)
 
@@ -282,8 +347,8 @@ def plain(case, rng):
     return dict(case, trigger=None, evictor=None, function={"aggregate": names})
 
 
-def variants(seed, long):
-    """The case of a seed, and others made of it."""
+def whole_variants(seed, long):
+    """The case of a seed, and others made of it, without crashes."""
     case = cases.generate(seed)
     rng = random.Random(seed)
     for made in (case, plain(case, rng)):
@@ -294,6 +359,16 @@ def variants(seed, long):
             yield with_settings(made, rng, rush=True)
         for _ in range(2 if long else 0):
             yield with_settings(made, rng, rush=can_rush(made))
+
+
+def variants(seed, long):
+    """Each with and without crashes."""
+    rng = random.Random(seed)
+    for case in whole_variants(seed, long):
+        yield case
+        broken = cases.crashed(case, rng, most=3 if long else 1)
+        if broken:
+            yield broken
 
 
 def enough_of_each(seeds, each):
@@ -384,12 +459,13 @@ def outputs(result):
 
 def show(runtime, case):
     print("  %s" % runtime.wrong(case))
-    print("    expected:\n%s" % outputs(reference.simulate(case)))
-    actual = None
+    actual, trouble = None, None
     try:
         actual, trouble = runtime.play(case)
     except ValueError as e:
         trouble = str(e)
+    cuts = actual["cuts"] if actual else ()
+    print("    expected%s:\n%s" % (" with cuts at %s" % cuts if cuts else "", outputs(reference.simulate(case, cuts))))
     print("    the runtime's:\n%s" % (outputs(actual) if actual else "      " + trouble))
 
 
@@ -397,15 +473,14 @@ def report(runtime, case, small, wrong, path):
     with open(path, "w") as f:
         json.dump(small, f, indent=1)
     with open(path.replace(".json", ".yaml"), "w") as f:
-        f.write(manifest(small))
+        f.write(manifest(small, path.replace(".json", ".checkpoints")))
     settings = ", ".join("%s %s" % (name, case[name]) for name in SETTINGS)
     print("seed %s (%s%s): %s" % (case["seed"], settings, ", rushed" if case.get("rush") else "", wrong))
     print("  made smaller: %s" % json.dumps(small))
     if wrong != HANGS:
         show(runtime, small)
     print("  to see it again: tests/differential/run.py --build %s --case %s" % (runtime.build, path))
-    print("  the job alone:   %s %s --seed %d" % (" ".join(runtime.command), path.replace(".json", ".yaml"),
-                                                  small["schedule_seed"]))
+    print("  the job alone:   %s %s %s" % (" ".join(runtime.command), path.replace(".json", ".yaml"), words(small)))
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import sys
 import unittest
 
@@ -29,12 +30,12 @@ def clocks(*times):
     return [row(clock, clock, clock) for clock in times]
 
 
-def run(rows, **changes):
+def run(rows, cuts=(), **changes):
     case = cases.blank()
     case["rows"] = rows
     case.update(changes)
     assert cases.problem(case) is None, cases.problem(case)
-    return simulate(case)
+    return simulate(case, cuts)
 
 
 def panes(result):
@@ -527,6 +528,48 @@ class MergingTest(unittest.TestCase):
         self.assertEqual(reference.merge_set_of(Window(11, 19), in_flight), [(11, 19)])
 
 
+def cut(rows, clock):
+    return {"rows": rows, "clock": clock}
+
+
+class CrashTest(unittest.TestCase):
+    def test_state_and_timers_stay(self):
+        whole = run(at(1, 5, 12, 30))
+        for n in range(5):
+            self.assertEqual(panes(run(at(1, 5, 12, 30), cuts=[cut(n, n)])), panes(whole))
+        self.assertEqual(panes(run(clocks(1, 5, 12), cuts=[cut(1, 1), cut(2, 7)], assigner=tumbling(10, "processing"))),
+                         panes(run(clocks(1, 5, 12), assigner=tumbling(10, "processing"))))
+
+    def test_the_watermark_is_not_restored(self):
+        self.assertEqual(panes(run(at(1, 25, 3))), [(0, 10, [1]), (20, 30, [25])])
+        self.assertEqual(panes(run(at(1, 25, 3), cuts=[cut(2, 2)])), [(0, 10, [1]), (0, 10, [3]), (20, 30, [25])])
+
+    def test_a_window_that_fired_fires_again_when_the_watermark_is_back(self):
+        rows = at(1, 12, 3, 13)
+        self.assertEqual(panes(run(rows, lateness=9))[:2], [(0, 10, [1]), (0, 10, [1, 3])])  # [1, 3] at once
+        result = run(rows, cuts=[cut(2, 2)], lateness=9)
+        self.assertEqual(panes(result)[:2], [(0, 10, [1]), (0, 10, [1, 3])])
+        self.assertEqual(panes(run(rows[:3], cuts=[cut(2, 2), cut(3, 3)], lateness=9)),
+                         [(0, 10, [1]), (0, 10, [1, 3]), (10, 20, [12])])  # at the end
+
+    def test_every_source_must_have_told_its_watermark_again(self):
+        rows = [row(1, 5, 5), row(2, 40, 40, source=1), row(3, 25, 25), row(4, 7, 7)]
+        self.assertEqual(panes(run(rows, sources=sources(0, 0)))[0], (0, 10, [5]))  # 7 is late
+        self.assertEqual(panes(run(rows, sources=sources(0, 0), cuts=[cut(2, 2)]))[0], (0, 10, [5, 7]))
+        self.assertEqual(panes(run(rows, sources=sources(0, 0), cuts=[cut(1, 1)]))[0], (0, 10, [5]))
+
+    def test_idleness_begins_anew(self):
+        idle = [{"delay": 0, "idle_after": 0}, {"delay": 0, "idle_after": 100}]
+        rows = [row(1, 5, 5), row(401, 15, 15), row(701, 25, 25), row(702, 12, 12)]
+        late, counted = [(0, 10, [5]), (10, 20, [15]), (20, 30, [25])], [(0, 10, [5]), (10, 20, [15, 12]), (20, 30, [25])]
+        self.assertEqual(panes(run(rows, sources=idle)), late)  # as the other source is idle
+        self.assertEqual(panes(run(rows, sources=idle, cuts=[cut(2, 550)])), counted)  # it is not yet, at 750
+        rows[3]["clock"] = 949
+        self.assertEqual(panes(run(rows, sources=idle, cuts=[cut(2, 550)])), counted)
+        rows[3]["clock"] = 951
+        self.assertEqual(panes(run(rows, sources=idle, cuts=[cut(2, 550)])), late)
+
+
 class DifferenceTest(unittest.TestCase):
     def result(self, *outputs, **others):
         made = {"out": [{"key": "a", "start": s, "end": s + 10, "ts": s + 9, "values": v, "step": step}
@@ -565,6 +608,15 @@ class CasesTest(unittest.TestCase):
             self.assertEqual(case, json.loads(json.dumps(case)))
             result = simulate(case)
             self.assertIsNone(difference(case, result, result))
+
+    def test_crashed_cases_are_legal_and_survive_json(self):
+        found = 0
+        for seed in range(300):
+            case = cases.crashed(cases.generate(seed), random.Random(seed), most=3)
+            found += case is not None
+            self.assertTrue(case is None or cases.problem(case) is None, seed)
+            self.assertEqual(case, json.loads(json.dumps(case)))
+        self.assertGreater(found, 290)
 
     def test_idleness_can_be_left_out(self):
         self.assertFalse(any("idle" in cases.features(cases.generate(seed, idleness=False)) for seed in range(300)))

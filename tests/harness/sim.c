@@ -106,6 +106,7 @@ static int64_t instant_of(const struct weir_sim *s, int64_t wall_ms)
 static bool move_time(struct weir_sim *s, const struct all *a)
 {
     int64_t due = weir_run_step_checkpoints(a->run);
+    if (due <= s->now_ns) return true; /* it did something */
     for (uint32_t i = 0; i < a->n; i++) {
         const struct weir_subtask *t = a->subtasks[i];
         if (is_over(t)) continue;
@@ -166,7 +167,7 @@ static weir_progress ask_all(struct weir_sim *s, struct all *a, uint32_t *left, 
 /* Moves time on until something comes of it. */
 static weir_status wait_for_work(struct weir_sim *s, struct all *a, uint32_t *left, struct weir_error *error)
 {
-    for (;;) {
+    while (!(s->enough && s->enough(s, a->run))) {
         const struct weir_error *failure = weir_run_failure(a->run); /* the checkpoints' */
         if (failure) return weir_error_set(error, failure->status, "%s", failure->text);
         weir_progress p = ask_all(s, a, left, error);
@@ -176,6 +177,7 @@ static weir_status wait_for_work(struct weir_sim *s, struct all *a, uint32_t *le
             return weir_error_set(error, WEIR_E_BUG, "deadlock: %u subtasks are left, none can move, nothing is due", *left);
         if (s->steps > MOST_STEPS) return weir_error_set(error, WEIR_E_BUG, "no end after %" PRIu64 " steps", s->steps);
     }
+    return WEIR_OK;
 }
 
 static weir_status run_all(struct weir_sim *s, struct all *a, struct weir_error *error)

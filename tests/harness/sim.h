@@ -23,7 +23,8 @@ struct weir_sim {
     uint64_t steps;
     struct weir_sim_work *works; /* what a thread of a pool would run, not run yet */
     size_t n_works, works_capacity;
-    bool (*enough)(struct weir_sim *, struct weir_run *); /* ends the run early, as a crash would; NULL: never */
+    /* Ends the run early, as a crash would; asked before each step and each time the clock moves; NULL: never. */
+    bool (*enough)(struct weir_sim *, struct weir_run *);
 };
 void weir_sim_init(struct weir_sim *, uint64_t seed); /* the clock may be set afterwards */
 

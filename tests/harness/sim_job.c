@@ -1,8 +1,16 @@
 /* sim_job.c - see the header. */
 #include "harness/sim_job.h"
 
+#include <inttypes.h>
+
+#include "base/alloc.h"
+#include "checkpoint/saved.h"
+#include "job/checkpoints.h"
+#include "job/restore.h"
 #include "loader/job.h"
 #include "loader/part.h"
+
+#define NS_PER_MS 1000000
 
 static weir_status print(void *self, int stream, const void *bytes, size_t n, struct weir_error *error)
 {
@@ -25,13 +33,14 @@ void weir_sim_stage_finish(struct weir_sim_stage *g)
     weir_text_finish(&g->printed);
 }
 
-static struct weir_stream_graph *compile(struct weir_sim_stage *g, const struct weir_sim_job *job, struct weir_text *trouble)
+static struct weir_stream_graph *compile(struct weir_sim_stage *g, const struct weir_sim_job *job, uint32_t parallelism,
+                                         struct weir_text *trouble)
 {
     struct weir_problems problems = {0};
     struct weir_stream_graph *graph = NULL;
     struct weir_document *d = weir_document_read(weir_platform_os(), job->manifest, job->sets, job->n_sets, job->overrides,
                                                  job->n_overrides, &problems);
-    struct weir_job_settings settings = {.parallelism = job->parallelism};
+    struct weir_job_settings settings = {.parallelism = parallelism};
     weir_status s = d ? weir_job_compile(d, &settings, g->registry, &graph, &problems) : WEIR_E_CONFIG;
     if (s != WEIR_OK) weir_problems_print(&problems, trouble);
     weir_problems_finish(&problems);
@@ -39,22 +48,135 @@ static struct weir_stream_graph *compile(struct weir_sim_stage *g, const struct 
     return s == WEIR_OK ? graph : NULL;
 }
 
-weir_status weir_sim_job_run(struct weir_sim_stage *g, const struct weir_sim_job *job, struct weir_text *trouble)
+/* ---- crashes ------------------------------------------------------------------------------------------------------- */
+
+static void ask(struct weir_sim_stage *g, struct weir_run *run)
 {
-    struct weir_run *run = NULL;
-    struct weir_error error = {0};
-    weir_text_finish(&g->printed);
-    struct weir_stream_graph *graph = compile(g, job, trouble);
-    if (!graph) return WEIR_E_CONFIG;
-    weir_sim_init(&g->sim, job->seed);
+    struct weir_error error;
+    g->newest = weir_run_last_checkpoint(run);
+    g->asked_ns = g->sim.now_ns;
+    g->steps = 0;
+    g->complete = false;
+    if (weir_run_checkpoint(run, &g->asked, &error) != WEIR_OK)
+        g->crash = NULL; /* the job is over */
+    else
+        weir_run_step_checkpoints(run);
+}
+
+/* What is newer than the checkpoint that was asked for is the last one, of the end of the job. */
+static void note_newest(struct weir_sim_stage *g, struct weir_run *run)
+{
+    if (g->complete) g->asked_ns = g->sim.now_ns;
+    g->complete = true;
+    g->newest = weir_run_last_checkpoint(run);
+}
+
+/* True: now it crashes. */
+static bool crash(struct weir_sim *s, struct weir_run *run)
+{
+    struct weir_sim_stage *g = (struct weir_sim_stage *)(void *)s;
+    if (!g->crash) return false;
+    if (g->asked) {
+        if (weir_run_last_checkpoint(run) != g->newest) note_newest(g, run);
+        return g->complete && g->steps++ >= g->crash->then;
+    }
+    if (s->now_ns >= g->crash->at_ms * NS_PER_MS && g->steps++ >= g->crash->wait) ask(g, run);
+    return false;
+}
+
+/* What jobs before have left. */
+static weir_status clear(const char *directory, struct weir_error *error)
+{
+    const struct weir_platform *p = weir_platform_os();
+    weir_status s;
+    char *path;
+    int64_t number;
+    bool own;
+    do {
+        s = weir_checkpoints_newest(p, directory, &path, &number, &own, error);
+        if (s != WEIR_OK || !path) return s;
+        s = weir_saved_remove(p, path, error);
+        weir_free(path);
+    } while (s == WEIR_OK);
+    return s;
+}
+
+/* What the job goes on from: the newest checkpoint, unless it begins. */
+static weir_status read_newest(const struct weir_stream_graph *graph, bool begins, struct weir_saved *to, char **path,
+                               struct weir_error *error)
+{
+    const struct weir_platform *p = weir_platform_os();
+    int64_t number;
+    bool own;
+    *path = NULL;
+    if (!graph->checkpoint.directory) return WEIR_OK;
+    if (begins) return clear(graph->checkpoint.directory, error);
+    weir_status s = weir_checkpoints_newest(p, graph->checkpoint.directory, path, &number, &own, error);
+    if (s == WEIR_OK && *path) s = weir_saved_read(p, *path, to, error);
+    return s;
+}
+
+/* ---- lives --------------------------------------------------------------------------------------------------------- */
+
+/* From the clock as it stands. */
+static void set_up(struct weir_sim_stage *g, const struct weir_sim_job *job, size_t life)
+{
+    int64_t now_ns = life > 0 ? g->asked_ns : 0;
+    weir_sim_init(&g->sim, job->seed + life);
+    g->sim.now_ns = now_ns;
     if (job->clock) g->sim.clock = *job->clock;
     g->sim.platform.print = print;
+    g->sim.enough = crash;
+    g->crash = life < job->n_crashes ? &job->crashes[life] : NULL;
+    g->steps = 0;
+}
+
+static weir_status live(struct weir_sim_stage *g, const struct weir_sim_job *job, struct weir_stream_graph *graph,
+                        const struct weir_saved *saved, const char *path, struct weir_error *error)
+{
+    struct weir_run *run = NULL;
     struct weir_deploy_options o = {.platform = &g->sim.platform, .registry = g->registry, .graph = graph};
-    weir_status s = weir_run_deploy(&o, &run, &error);
-    if (s == WEIR_OK) s = weir_sim_run(&g->sim, run, &error);
+    if (saved->job) {
+        o.restore = saved;
+        o.restored_from = path;
+        o.claim = true;
+        weir_restore_adopt(saved, graph);
+    }
+    weir_status s = weir_run_deploy(&o, &run, error);
+    if (s == WEIR_OK) s = weir_sim_run(&g->sim, run, error);
     if (s == WEIR_OK && job->look) job->look(job->look_arg, run);
     weir_run_destroy(run);
-    weir_stream_graph_destroy(graph, weir_part_spec_destroy);
-    if (s != WEIR_OK) weir_text_add(trouble, "%s\n", error.text);
+    weir_saving_release(g->asked);
+    g->asked = NULL;
     return s;
+}
+
+static weir_status one_life(struct weir_sim_stage *g, const struct weir_sim_job *job, size_t life, struct weir_text *trouble)
+{
+    const struct weir_sim_crash *last = life > 0 ? &job->crashes[life - 1] : NULL;
+    struct weir_saved saved = {0};
+    struct weir_error error = {0};
+    char *path = NULL;
+    struct weir_stream_graph *graph =
+        compile(g, job, last && last->parallelism ? last->parallelism : job->parallelism, trouble);
+    if (!graph) return WEIR_E_CONFIG;
+    if (last && last->batch_rows) graph->batch_rows = last->batch_rows;
+    set_up(g, job, life);
+    weir_status s = read_newest(graph, life == 0, &saved, &path, &error);
+    if (s == WEIR_OK) s = live(g, job, graph, &saved, path, &error);
+    weir_saved_finish(&saved);
+    weir_free(path);
+    weir_stream_graph_destroy(graph, weir_part_spec_destroy);
+    if (s < 0) weir_text_add(trouble, "%s\n", error.text);
+    return s;
+}
+
+weir_status weir_sim_job_run(struct weir_sim_stage *g, const struct weir_sim_job *job, struct weir_text *trouble)
+{
+    weir_text_finish(&g->printed);
+    for (size_t life = 0;; life++) {
+        weir_status s = one_life(g, job, life, trouble);
+        if (s != WEIR_MORE) return s;
+        weir_text_add(&g->printed, "crash %" PRId64 "\n", g->asked_ns / NS_PER_MS);
+    }
 }

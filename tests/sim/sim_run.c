@@ -4,6 +4,8 @@
  *   sim_run [--plugins DIR]... [--exact] [--late] --list                 a job per line of standard input, in those words
  *
  *   --seed N, -p N, --set NAME=VALUE, -D PATH=VALUE                      of each job
+ *   --crash AT,WAIT,THEN,PARALLELISM,ROWS                                of each job, any number (struct weir_sim_crash); it
+ *               has checkpoints, in a directory of its own
  *   --exact     the clock starts at 0 and stands still while anything can move; sources are polled every half millisecond
  *   --late      prints "late NODE COUNT" for every node that windows
  *
@@ -22,6 +24,7 @@
 #define MOST_PLUGINS     8
 #define MOST_ARGUMENTS   64
 #define MOST_ASSIGNMENTS 16
+#define MOST_CRASHES     16
 
 struct tool {
     struct weir_sim_stage stage;
@@ -34,7 +37,7 @@ struct tool {
 static int usage(void)
 {
     fprintf(stderr, "usage: sim_run [--plugins DIR]... [--exact] [--late] (MANIFEST [--seed N] [-p N] [--set NAME=VALUE] "
-                    "[-D PATH=VALUE]... | --list)\n");
+                    "[-D PATH=VALUE] [--crash AT,WAIT,THEN,PARALLELISM,ROWS]... | --list)\n");
     return 2;
 }
 
@@ -48,6 +51,7 @@ static bool is(const char *word, const char *option)
 struct request {
     struct weir_sim_job job;
     struct weir_assignment sets[MOST_ASSIGNMENTS], overrides[MOST_ASSIGNMENTS];
+    struct weir_sim_crash crashes[MOST_CRASHES];
 };
 
 /* "a=b", which is cut in two. */
@@ -58,6 +62,14 @@ static bool add_assignment(struct weir_assignment *to, size_t *n, char *text)
     *equals = '\0';
     to[(*n)++] = (struct weir_assignment){text, equals + 1};
     return true;
+}
+
+static bool add_crash(struct request *r, const char *text)
+{
+    if (r->job.n_crashes == MOST_CRASHES) return false;
+    struct weir_sim_crash *c = &r->crashes[r->job.n_crashes++];
+    return sscanf(text, "%" SCNd64 ",%" SCNu64 ",%" SCNu64 ",%" SCNu32 ",%" SCNu32, &c->at_ms, &c->wait, &c->then,
+                  &c->parallelism, &c->batch_rows) == 5;
 }
 
 static bool read_request(struct request *r, char **words, int n)
@@ -74,11 +86,14 @@ static bool read_request(struct request *r, char **words, int n)
             r->job.parallelism = (uint32_t)strtoul(value, NULL, 10);
         else if (is(words[i], "--set"))
             ok = add_assignment(r->sets, &r->job.n_sets, value);
+        else if (is(words[i], "--crash"))
+            ok = add_crash(r, value);
         else
             ok = is(words[i], "-D") && add_assignment(r->overrides, &r->job.n_overrides, value);
     }
     r->job.sets = r->sets;
     r->job.overrides = r->overrides;
+    r->job.crashes = r->crashes;
     return ok;
 }
 

@@ -16,7 +16,9 @@ typedef struct nothing {
 
 /* rows: "clock,at,key,value,gap", value empty for null; clock in ms since the source opened, ascending. It ends half a
  * millisecond after `until`: what the last row of all sources caused has settled then, and no timer of a later
- * millisecond is due. */
+ * millisecond is due.
+ *
+ * Where it goes on from a checkpoint it prints "again NODE ROWS", the rows that it does not read again; its time goes on. */
 typedef struct paced {
     weir_strings rows;
     int64_t until;
@@ -44,12 +46,40 @@ static weir_status paced_open(void *self, weir_ctx *cx)
     return WEIR_OK;
 }
 
+typedef struct paced_position {
+    uint64_t next;
+    int64_t began_ns;
+} paced_position;
+
+static weir_status print(weir_ctx *cx, const weir_io *io, const char *text, size_t n)
+{
+    weir_io_error e = {0};
+    weir_status s = io->print(cx, WEIR_STDOUT, text, n, &e);
+    return s == WEIR_OK ? WEIR_OK : weir_fail(cx, s, "cannot print: %s", e.message);
+}
+
 static weir_status paced_add_split(void *self, weir_ctx *cx, const weir_split *split, const void *position, size_t n)
 {
-    (void)cx;
-    (void)position;
-    (void)n;
-    ((paced *)self)->split = split->id;
+    paced *me = self;
+    paced_position at;
+    char line[128];
+    me->split = split->id;
+    if (n == 0) return WEIR_OK;
+    if (n != sizeof at) return weir_fail(cx, WEIR_E_DATA, "%zu bytes are no position", n);
+    memcpy(&at, position, sizeof at);
+    me->next = at.next;
+    me->began_ns = at.began_ns;
+    return print(cx, me->io, line, (size_t)snprintf(line, sizeof line, "again %.64s %zu\n", weir_about(cx)->node, me->next));
+}
+
+static weir_status paced_where(void *self, weir_ctx *cx, int64_t checkpoint, const weir_split *split, void *to, size_t cap,
+                               size_t *n)
+{
+    const paced *me = self;
+    const paced_position at = {me->next, me->began_ns};
+    (void)cx, (void)checkpoint, (void)split;
+    *n = sizeof at;
+    if (cap >= sizeof at) memcpy(to, &at, sizeof at);
     return WEIR_OK;
 }
 
@@ -97,6 +127,7 @@ static const weir_source paced_vtable = {.struct_size = sizeof(weir_source),
                                          .discover = paced_discover,
                                          .open = paced_open,
                                          .add_split = paced_add_split,
+                                         .position = paced_where,
                                          .poll = paced_poll};
 static const weir_option paced_options[] = {
     WEIR_OPTION(paced, rows, .def = "[]", .doc = "clock,at,key,value,gap"),
@@ -134,15 +165,33 @@ WEIR_COMPONENT(collect, WEIR_WINDOW_FUNCTION, collect_vtable, .id = "collect", .
 
 /* ---- rows with their timestamps ---------------------------------------------------------------------------------- */
 
+/* Prints "name|timestamp|cell|..." a row, null as "-". In a job with checkpoints what was written between two of them is a
+ * transaction, which is printed once it is committed: "part NAME CHECKPOINT SUBTASK LINES", and its lines. A part that is
+ * committed again is printed again, under the same name, as a file would be renamed again: whoever reads them counts it
+ * once. */
+typedef struct part {
+    int64_t checkpoint;
+    weir_blob bytes;
+} part;
+
 typedef struct ledger {
     const char *name;
+
     const weir_io *io;
+    weir_blob open;
+    uint64_t n_lines;
+    part *parts; /* not committed, oldest first */
+    size_t n_parts;
+    uint32_t subtask;
+    bool commits;
 } ledger;
 
 static weir_status ledger_open(void *self, weir_ctx *cx)
 {
     ledger *me = self;
     me->io = weir_io_of(cx);
+    me->subtask = weir_about(cx)->subtask;
+    me->commits = weir_about(cx)->flags & WEIR_JOB_CHECKPOINTS;
     return me->io ? WEIR_OK : weir_fail(cx, WEIR_E_PLUGIN, "this host has no " WEIR_IO);
 }
 
@@ -154,27 +203,88 @@ static int write_cell(char *to, size_t room, weir_row row, uint32_t c, uint32_t 
     return snprintf(to, room, "|%.*s", (int)text.n, text.p);
 }
 
-/* "name|timestamp|cell|...", null as "-" */
-static weir_status ledger_write(void *self, weir_ctx *cx, const weir_batch *batch, int64_t *row)
+static weir_status write_line(ledger *me, weir_ctx *cx, weir_row row)
 {
-    const ledger *me = self;
     const weir_schema_view *schema = cx->host->input_schema(cx, 0);
-    weir_io_error e = {0};
-    for (; *row < batch->length; ++*row) {
-        char line[4096];
-        weir_row r = {batch, *row};
-        size_t n = (size_t)snprintf(line, sizeof line, "%.30s|%lld", me->name, (long long)weir_time(r));
-        for (uint32_t c = 0; c < schema->n_fields && n < sizeof line; c++)
-            n += (size_t)write_cell(line + n, sizeof line - n, r, c, weir_schema_at(schema, c)->type);
-        if (n + 1 >= sizeof line) return weir_fail(cx, WEIR_E_DATA, "the row is too long for the ledger");
-        line[n++] = '\n';
-        weir_status s = me->io->print(cx, WEIR_STDOUT, line, n, &e);
-        if (s != WEIR_OK) return weir_fail(cx, s, "cannot print: %s", e.message);
-    }
-    return WEIR_OK;
+    char line[4096];
+    size_t n = (size_t)snprintf(line, sizeof line, "%.30s|%lld", me->name, (long long)weir_time(row));
+    for (uint32_t c = 0; c < schema->n_fields && n < sizeof line; c++)
+        n += (size_t)write_cell(line + n, sizeof line - n, row, c, weir_schema_at(schema, c)->type);
+    if (n + 1 >= sizeof line) return weir_fail(cx, WEIR_E_DATA, "the row is too long for the ledger");
+    line[n++] = '\n';
+    if (!me->commits) return print(cx, me->io, line, n);
+    me->n_lines++;
+    return weir_blob_add(cx, &me->open, line, n);
 }
 
-static const weir_sink ledger_vtable = {.struct_size = sizeof(weir_sink), .open = ledger_open, .write = ledger_write};
+static weir_status ledger_write(void *self, weir_ctx *cx, const weir_batch *batch, int64_t *row)
+{
+    weir_status s = WEIR_OK;
+    for (; s == WEIR_OK && *row < batch->length; ++*row) s = write_line(self, cx, (weir_row){batch, *row});
+    return s;
+}
+
+/* The open transaction becomes a part. */
+static weir_status end_part(ledger *me, weir_ctx *cx, int64_t checkpoint)
+{
+    char head[128];
+    if (me->n_lines == 0) return WEIR_OK;
+    part *more = cx->host->resize(cx, me->parts, (me->n_parts + 1) * sizeof *more);
+    if (!more) return WEIR_E_MEMORY;
+    me->parts = more;
+    int n = snprintf(head, sizeof head, "part %.30s %lld %u %llu\n", me->name, (long long)checkpoint, me->subtask,
+                     (unsigned long long)me->n_lines);
+    part p = {.checkpoint = checkpoint};
+    weir_status s = weir_blob_add(cx, &p.bytes, head, (size_t)n);
+    if (s == WEIR_OK) s = weir_blob_add(cx, &p.bytes, me->open.data, me->open.length);
+    me->parts[me->n_parts++] = p;
+    me->open.length = 0;
+    me->n_lines = 0;
+    return s;
+}
+
+static weir_status ledger_snapshot(void *self, weir_ctx *cx, int64_t checkpoint, weir_add_transaction *add, void *to)
+{
+    ledger *me = self;
+    weir_status s = end_part(me, cx, checkpoint);
+    for (size_t i = 0; s == WEIR_OK && i < me->n_parts; i++) s = add(to, me->parts[i].bytes.data, me->parts[i].bytes.length);
+    return s;
+}
+
+static weir_status ledger_committed(void *self, weir_ctx *cx, int64_t checkpoint)
+{
+    ledger *me = self;
+    weir_status s = WEIR_OK;
+    size_t n = 0;
+    for (; s == WEIR_OK && n < me->n_parts && me->parts[n].checkpoint <= checkpoint; n++) {
+        s = print(cx, me->io, (const char *)me->parts[n].bytes.data, me->parts[n].bytes.length);
+        cx->host->release(cx, me->parts[n].bytes.data);
+    }
+    me->n_parts -= n;
+    if (n > 0) memmove(me->parts, me->parts + n, me->n_parts * sizeof *me->parts);
+    return s;
+}
+
+static weir_status ledger_restore(void *self, weir_ctx *cx, const weir_transaction *t)
+{
+    return t->own ? print(cx, ((ledger *)self)->io, t->bytes, t->n) : WEIR_OK;
+}
+
+static void ledger_close(void *self, weir_ctx *cx)
+{
+    ledger *me = self;
+    for (size_t i = 0; i < me->n_parts; i++) cx->host->release(cx, me->parts[i].bytes.data);
+    cx->host->release(cx, me->parts);
+    cx->host->release(cx, me->open.data);
+}
+
+static const weir_sink ledger_vtable = {.struct_size = sizeof(weir_sink),
+                                        .open = ledger_open,
+                                        .write = ledger_write,
+                                        .snapshot = ledger_snapshot,
+                                        .committed = ledger_committed,
+                                        .close = ledger_close,
+                                        .restore = ledger_restore};
 static const weir_option ledger_options[] = {WEIR_OPTION(ledger, name, .doc = "begins each line")};
 WEIR_COMPONENT(ledger, WEIR_SINK, ledger_vtable, .id = "ledger", .doc = "prints rows with their timestamps", .in = "*",
                WEIR_OPTIONS(ledger_options));
