@@ -27,6 +27,7 @@ int weir_logs_main(int argc, char **argv);
 int weir_stop_main(int argc, char **argv);
 int weir_cancel_main(int argc, char **argv);
 int weir_checkpoint_main(int argc, char **argv);
+int weir_state_backend_main(int argc, char **argv);
 int weir_savepoint_main(int argc, char **argv);
 
 #endif

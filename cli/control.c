@@ -199,6 +199,28 @@ static json_t *checkpoint(struct weir_job *job)
     return answer;
 }
 
+static void add_swapped(void *arg, const struct weir_swapped *m)
+{
+    json_array_append_new(arg, json_pack("{s:s, s:I, s:b, s:I, s:f, s:f}", "node", m->node, "subtask",
+                                         (json_int_t)m->subtask, "moved", (int)m->moved, "entries", (json_int_t)m->entries,
+                                         "pause_ms", (double)m->pause_ns / 1e6, "copied_ms", (double)m->copied_ns / 1e6));
+}
+
+static json_t *swap_state(struct weir_job *job, const json_t *request)
+{
+    const struct weir_swap_options o = {.struct_size = sizeof o,
+                                        .node = json_string_value(json_object_get(request, "node")),
+                                        .backend = json_string_value(json_object_get(request, "backend")),
+                                        .cache = json_string_value(json_object_get(request, "cache")),
+                                        .directory = json_string_value(json_object_get(request, "directory"))};
+    struct weir_error_text error;
+    json_t *moved = json_array();
+    weir_status s = weir_job_swap_state(job, &o, add_swapped, moved, &error);
+    if (s == WEIR_OK) return json_pack("{s:b, s:o}", "ok", 1, "moved", moved);
+    json_decref(moved);
+    return refusal(error.text);
+}
+
 static json_t *answer_to(struct weir_control *c, const json_t *request)
 {
     struct weir_job *job = c->job;
@@ -208,6 +230,7 @@ static json_t *answer_to(struct weir_control *c, const json_t *request)
     if (strcmp(what, "time") == 0) return explain(job);
     if (strcmp(what, "stop") == 0) return weir_job_stop(job), done();
     if (strcmp(what, "cancel") == 0) return weir_job_cancel(job), done();
+    if (strcmp(what, "state-backend") == 0) return swap_state(job, request);
     if (strcmp(what, "checkpoint") == 0) return checkpoint(job);
     return strcmp(what, "savepoint") == 0 ? save(c, request) : refusal("\"do\": not known to this version of weir");
 }

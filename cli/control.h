@@ -10,6 +10,9 @@
  *   stop                                              sources stop, what is in flight arrives, sinks finish
  *   cancel                                            at once
  *   checkpoint                                        "number", "path"; answered once it is complete, or has failed
+ *   state-backend  "backend", "node", "cache",        "moved": what became of each subtask; answered once all are done
+ *               "directory" (the last three may be
+ *               left out)
  *   savepoint   "after": "go_on"|"suspend"|"drain",   "path"; answered once it is complete, or has failed
  *               "directory" (may be left out)
  *

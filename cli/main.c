@@ -23,6 +23,7 @@ const struct weir_command weir_commands[] = {
     {"savepoint", "save the state of a running job; look at what was saved", weir_savepoint_main},
     {"stop", "end a running job so that it can go on later", weir_stop_main},
     {"cancel", "end a running job at once", weir_cancel_main},
+    {"state-backend", "move the keyed state of a running job to another backend", weir_state_backend_main},
     {"inspect", "describe a plugin file", weir_inspect_main},
     {"version", "print the version", version},
     {"help", "print this, or the help of a command", help},
@@ -48,7 +49,7 @@ static const char *nearest(const char *name)
 static int usage(FILE *to)
 {
     fprintf(to, "usage: weir COMMAND [OPTION...]\n\ncommands:\n");
-    for (const struct weir_command *c = weir_commands; c->name; c++) fprintf(to, "  %-10s %s\n", c->name, c->summary);
+    for (const struct weir_command *c = weir_commands; c->name; c++) fprintf(to, "  %-13s %s\n", c->name, c->summary);
     fprintf(to, "\n`weir COMMAND --help` says more.\n");
     return to == stdout ? WEIR_EXIT_OK : WEIR_EXIT_USAGE;
 }

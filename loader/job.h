@@ -28,5 +28,9 @@ struct weir_job_settings {
 WEIR_CHECKED weir_status weir_job_compile(const struct weir_document *, const struct weir_job_settings *,
                                           struct weir_registry *, struct weir_stream_graph **graph,
                                           struct weir_problems *problems);
+/* `state:` of a manifest by itself, {backend, cache, directory}: what it leaves out is as in `base`, whose options stay
+ * where it names the same backend without any. NULL: `problems` say why. The caller destroys it, before `base`. */
+struct weir_state_config *weir_state_config_compile(const struct weir_document *, const struct weir_state_config *base,
+                                                    struct weir_registry *, struct weir_problems *problems);
 
 #endif

@@ -60,14 +60,20 @@ static void read_directory(struct weir__job *job, const struct weir_value *value
     *directory = value->from_here ? weir_strdup(path) : weir_path_join(weir_document_base_dir(job->document), path);
 }
 
-static struct weir_state_config *add_config(struct weir__job *job, const struct weir_state_config *base)
+static struct weir_state_config *copy_config(const struct weir_state_config *base)
 {
-    struct weir_stream_graph *g = job->graph;
     struct weir_state_config *config = weir_alloc(sizeof *config);
     *config = *base;
     config->owns_backend = false;
     config->name = weir_strdup(base->name);
     config->directory = weir_strdup(base->directory);
+    return config;
+}
+
+static struct weir_state_config *add_config(struct weir__job *job, const struct weir_state_config *base)
+{
+    struct weir_stream_graph *g = job->graph;
+    struct weir_state_config *config = copy_config(base);
     g->states = weir_realloc_array(g->states, g->n_states, g->n_states + 1, sizeof *g->states);
     return g->states[g->n_states++] = config;
 }
@@ -102,6 +108,29 @@ const struct weir_state_config *weir__read_job_state(struct weir__job *job, cons
     if (backend) read_backend(job, backend, config);
     read_config(job, weir_value_get(root, "state"), config);
     return config;
+}
+
+static bool is_name_of(const struct weir_value *value, const struct weir_state_config *config)
+{
+    return value->kind == WEIR_VALUE_SCALAR && config->name && strcmp(value->text, config->name) == 0;
+}
+
+struct weir_state_config *weir_state_config_compile(const struct weir_document *document,
+                                                    const struct weir_state_config *base, struct weir_registry *registry,
+                                                    struct weir_problems *problems)
+{
+    static const char *const keys[] = {"backend", "cache", "directory", NULL};
+    struct weir__job job = {.document = document, .registry = registry, .problems = problems};
+    const struct weir_value *root = weir_document_root(document), *backend = weir_value_get(root, "backend"),
+                            *cache = weir_value_get(root, "cache"), *directory = weir_value_get(root, "directory");
+    struct weir_state_config *config = copy_config(base);
+    weir__check_keys(&job, root, keys, NULL);
+    if (backend && !is_name_of(backend, base)) read_backend(&job, backend, config);
+    if (cache) read_cache(&job, cache, &config->cache_bytes);
+    if (directory) read_directory(&job, directory, &config->directory);
+    if (problems->n == 0) return config;
+    weir_state_config_destroy(config, weir_part_spec_destroy);
+    return NULL;
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */

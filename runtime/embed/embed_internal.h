@@ -42,6 +42,14 @@ struct weir__recovery {
     void *arg;
 };
 
+/* Where somebody wanted keyed state, in order; `counts`: it is there. */
+struct weir__chosen {
+    struct weir__chosen *next;
+    char *node; /* NULL: all */
+    struct weir_state_config *config;
+    bool counts;
+};
+
 enum { WEIR__ASKED_STOP = 1, WEIR__ASKED_CANCEL = 2 };
 
 struct weir_job {
@@ -53,6 +61,7 @@ struct weir_job {
     struct weir_stream_graph *graph; /* NULL: not checked, or changed since */
     struct weir_lock lock;           /* run, users, and what of `recovery` says so */
     struct weir_run *run;            /* NULL: not started, or between two attempts; replaced by the job's thread alone */
+    struct weir__chosen *chosen;     /* under the lock; swap.c */
     uint32_t users;                  /* who look at the run just now */
     bool started;
     char *from;                      /* what it began from; "": the newest checkpoint; NULL: the start */
@@ -83,6 +92,10 @@ WEIR_CHECKED weir_status weir__recovery_newest(const struct weir_job *, char **p
 bool weir__recovery_failed(struct weir_job *, const struct weir_error *, bool launching);
 /* Waits, and launches. False: until_ns came first. */
 bool weir__recovery_wait(struct weir_job *, int64_t until_ns);
+
+/* swap.c: what an attempt has to know of it; the caller frees the array. */
+struct weir_state_choice *weir__job_choices(struct weir_job *, size_t *n);
+void weir__job_choices_finish(struct weir_job *);
 
 /* A struct of options, whose first member is its size. */
 struct weir__options_shape {

@@ -223,7 +223,7 @@ static weir_status find_origin(const struct weir_job *job, char **path, bool *ow
     return job->from && !*path ? find_newest(job, path, own, error) : WEIR_OK;
 }
 
-static weir_status deploy(const struct weir_job *job, struct weir_run **run, struct weir_error *error)
+static weir_status deploy(struct weir_job *job, struct weir_run **run, struct weir_error *error)
 {
     struct weir_saved saved = {0};
     char *path;
@@ -239,8 +239,11 @@ static weir_status deploy(const struct weir_job *job, struct weir_run **run, str
                                     .claim = own || job->begin.claim,
                                     .allow_non_restored = job->begin.allow_non_restored,
                                     .fresh = job->begin.fresh};
+    struct weir_state_choice *choices = weir__job_choices(job, &o.n_states);
+    o.states = choices;
     if (s == WEIR_OK) s = weir_run_deploy(&o, run, error);
     weir_saved_finish(&saved);
+    weir_free(choices);
     weir_free(path);
     return s;
 }
@@ -407,6 +410,7 @@ void weir_job_destroy(struct weir_job *job)
     weir_run_destroy(job->run);
     weir_free(job->home);
     weir_free(job->from);
+    weir__job_choices_finish(job);
     weir_stream_graph_destroy(job->graph, weir_part_spec_destroy);
     while (job->node_list) {
         struct weir_node *next = job->node_list->next;

@@ -13,7 +13,7 @@
  *   weir_job_destroy(job); weir_runtime_destroy(runtime);
  *
  * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state,
- * weir_job_status, weir_job_metrics, savepoints and what looks at event time are for any thread.
+ * weir_job_status, weir_job_metrics, savepoints, weir_job_swap_state and what looks at event time are for any thread.
  * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are
  * relative to the process unless said otherwise.
  */
@@ -238,6 +238,34 @@ WEIR_API weir_status weir_savepoint_remove(struct weir_runtime *, const char *di
 /* Where the job keeps checkpoints and savepoints; NULL: nowhere. Valid as long as the job is not changed. */
 WEIR_API const char *weir_job_checkpoint_directory(const struct weir_job *);
 WEIR_API const char *weir_job_savepoint_directory(const struct weir_job *);
+
+/* ---- where keyed state lives, while the job runs ----------------------------------------------------------------- */
+
+struct weir_swap_options { /* struct_size = sizeof; the rest may be zero, but for the backend */
+    uint32_t struct_size, reserved;
+    const char *node;    /* NULL: all nodes that keep keyed state */
+    const char *backend; /* as in a manifest's `state: {backend: ...}`: "heap", "leveldb", "{leveldb: {bloom_bits: 0}}" */
+    const char *cache, *directory; /* likewise: "256MiB"; NULL: as the manifest has them */
+};
+/* What came of the state of one subtask. Given by reference: later versions append. */
+struct weir_swapped {
+    uint32_t struct_size;
+    uint32_t subtask;
+    const char *node; /* valid as long as the job */
+    uint32_t moved;   /* 1: it is in the other backend; 0: it is where it was */
+    uint32_t reserved;
+    uint64_t entries;  /* copied */
+    int64_t pause_ns;  /* how long the subtask took no input, from the barrier on */
+    int64_t copied_ns; /* of that, the copying itself; the rest went to other subtasks of its slot */
+};
+typedef void weir_swapped_visit(void *arg, const struct weir_swapped *);
+/* Moves keyed state to another backend at a barrier, without a restart and without a record lost or repeated, waits until
+ * that is done, and tells what came of it, subtask by subtask (visit may be NULL). Only the nodes it concerns pause. Where
+ * some subtask fails to copy, its state stays where it was, whole, and so does the job. Nodes that are there already stay;
+ * if all are, that is an error. One at a time. Later attempts of the job begin with its state there too. Before the job is
+ * started, and between two attempts: it begins there. Any thread. */
+WEIR_API weir_status weir_job_swap_state(struct weir_job *, const struct weir_swap_options *, weir_swapped_visit *,
+                                         void *arg, struct weir_error_text *);
 
 /* ---- failing and going on ---------------------------------------------------------------------------------------- */
 

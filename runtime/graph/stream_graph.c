@@ -138,8 +138,9 @@ static void free_edge(struct weir_stream_edge *edge, void (*destroy_part)(struct
     weir_free(edge);
 }
 
-static void free_state(struct weir_state_config *state, void (*destroy_part)(struct weir_part_spec *))
+void weir_state_config_destroy(struct weir_state_config *state, void (*destroy_part)(struct weir_part_spec *))
 {
+    if (!state) return;
     if (state->owns_backend) free_part(state->backend, destroy_part);
     weir_free(state->name);
     weir_free(state->directory);
@@ -151,7 +152,7 @@ void weir_stream_graph_destroy(struct weir_stream_graph *graph, void (*destroy_p
     if (!graph) return;
     for (uint32_t i = 0; i < graph->n_edges; i++) free_edge(graph->edges[i], destroy_part);
     for (uint32_t i = 0; i < graph->n_nodes; i++) free_node(graph->nodes[i], destroy_part);
-    for (uint32_t i = 0; i < graph->n_states; i++) free_state(graph->states[i], destroy_part);
+    for (uint32_t i = 0; i < graph->n_states; i++) weir_state_config_destroy(graph->states[i], destroy_part);
     weir_free(graph->states);
     weir_free(graph->edges);
     weir_free(graph->nodes);

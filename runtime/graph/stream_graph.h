@@ -111,6 +111,8 @@ struct weir_state_config {
     size_t cache_bytes;             /* of decoded entries in memory: of the node, shared by its subtasks */
 };
 
+void weir_state_config_destroy(struct weir_state_config *, void (*destroy_part)(struct weir_part_spec *)); /* NULL is fine */
+
 /* One field that comes out of an EXPR node: a field of the input, or an expression over them. */
 struct weir_computed_field {
     int32_t field;    /* -1: computed */

@@ -16,7 +16,9 @@ static void free_parts(const struct weir_cuts *c, uint32_t subtask, struct weir_
 
 void weir__cuts_init(struct weir_cuts *c, const struct weir_run *run)
 {
-    *c = (struct weir_cuts){.run = run, .last = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->last)};
+    *c = (struct weir_cuts){.run = run,
+                            .last = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->last),
+                            .over = weir_alloc_array(run->plan->n_subtasks + 1, sizeof *c->over)};
 }
 
 void weir__cuts_finish(struct weir_cuts *c)
@@ -25,6 +27,7 @@ void weir__cuts_finish(struct weir_cuts *c)
     while (c->n > 0) weir__attempt_remove(c, c->n - 1);
     for (uint32_t i = 0; c->last && i < c->run->plan->n_subtasks; i++) free_parts(c, i, c->last[i].parts);
     weir_free(c->last);
+    weir_free(c->over);
     weir_free(c->attempts);
 }
 
@@ -40,6 +43,7 @@ void weir__cuts_hand_over(struct weir_cuts *c, const struct weir_subtask *t, str
 
 static void take_last(struct weir_cuts *c, uint32_t subtask, const struct weir_chain_cut *cut)
 {
+    c->over[subtask] = true;
     if (!cut->parts) {
         c->n_lost++;
         return;
@@ -85,11 +89,11 @@ bool weir__cuts_all_over(const struct weir_cuts *c)
 
 /* ---- attempts ---------------------------------------------------------------------------------------------------- */
 
-struct weir_attempt *weir__attempt_add(struct weir_cuts *c, int64_t number, int64_t now_ns, struct weir_saving *savepoint)
+struct weir_attempt *weir__attempt_add(struct weir_cuts *c, int64_t number, int64_t now_ns)
 {
     WEIR_GROW(c->attempts, c->capacity, c->n + 1);
     struct weir_attempt *a = &c->attempts[c->n++];
-    *a = (struct weir_attempt){.number = number, .triggered_ns = now_ns, .savepoint = savepoint};
+    *a = (struct weir_attempt){.number = number, .triggered_ns = now_ns};
     a->cuts = weir_alloc_array(c->run->plan->n_subtasks + 1, sizeof *a->cuts);
     return a;
 }
@@ -114,6 +118,14 @@ bool weir__attempt_is_cut(const struct weir_cuts *c, const struct weir_attempt *
 {
     for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
         if (!parts_of(c, a, i)) return false;
+    }
+    return true;
+}
+
+bool weir__attempt_has_passed(const struct weir_cuts *c, const struct weir_attempt *a)
+{
+    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
+        if (!a->cuts[i] && !c->over[i]) return false;
     }
     return true;
 }

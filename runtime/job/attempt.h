@@ -10,7 +10,8 @@
 
 struct weir_attempt {
     int64_t number, triggered_ns;
-    struct weir_saving *savepoint; /* that it answers; NULL: a checkpoint */
+    struct weir_saving *savepoint; /* that it answers; NULL: a checkpoint, or */
+    struct weir_swap *swap;        /* no state is cut, but some moved; NULL: it is not */
     struct weir_saving *asked;   /* a checkpoint that somebody asked for: who waits for it; answered before it is removed */
     struct weir_snapshot **cuts; /* by subtask: parts by member of its chain */
     struct weir_error *declined; /* by some subtask; NULL: by none */
@@ -29,6 +30,7 @@ struct weir_cuts {
     struct weir_attempt *attempts;         /* oldest first */
     size_t n, capacity;
     struct weir_chain_cut *last; /* by subtask that is over */
+    bool *over;                  /* by subtask */
     uint32_t n_over;             /* subtasks that handed over their last cut, */
     uint32_t n_lost;             /* or are over without one */
     int64_t newest_last;         /* greatest number of a last cut: a checkpoint that holds all of them is not older */
@@ -40,9 +42,10 @@ void weir__cuts_hand_over(struct weir_cuts *, const struct weir_subtask *, struc
 void weir__cuts_read(struct weir_cuts *); /* the inbox into the attempts */
 bool weir__cuts_all_over(const struct weir_cuts *);
 
-struct weir_attempt *weir__attempt_add(struct weir_cuts *, int64_t number, int64_t now_ns, struct weir_saving *);
+struct weir_attempt *weir__attempt_add(struct weir_cuts *, int64_t number, int64_t now_ns);
 void weir__attempt_remove(struct weir_cuts *, size_t at);
-bool weir__attempt_is_cut(const struct weir_cuts *, const struct weir_attempt *); /* by all subtasks */
+bool weir__attempt_is_cut(const struct weir_cuts *, const struct weir_attempt *);     /* by all subtasks */
+bool weir__attempt_has_passed(const struct weir_cuts *, const struct weir_attempt *); /* the same, or they are over */
 WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, const char *path,
                                              struct weir_error *);
 

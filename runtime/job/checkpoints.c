@@ -9,6 +9,7 @@
 #include "job/attempt.h"
 #include "job/checkpoint_files.h"
 #include "job/saving.h"
+#include "job/swap.h"
 
 #define NS_PER_MS 1000000
 
@@ -25,6 +26,8 @@ struct weir_checkpoints {
     int64_t triggered_ns, ended_ns;         /* of the newest checkpoint; of the one that ended last */
     uint32_t failures;                      /* of checkpoints, in a row */
     struct weir_saving *stopping;           /* a suspend or a drain that is under way */
+    struct weir_saving *swapping;           /* a change of backend that is not answered yet */
+    struct weir_saving *swapped;            /* answered; to be closed when no older attempt is under way */
     struct weir_saving *asked;              /* who wait for a checkpoint that is not triggered yet */
     bool over, stopped, drained, suspended; /* suspended: the directory says so, of an earlier life */
     bool given_up;
@@ -64,26 +67,42 @@ static void note_oldest(struct weir_checkpoints *c)
     atomic_store_explicit(&c->orders.oldest, c->cuts.n > 0 ? c->cuts.attempts[0].number : newest + 1, memory_order_relaxed);
 }
 
+static int64_t next_number(const struct weir_checkpoints *c)
+{
+    return atomic_load_explicit(&c->orders.newest, memory_order_relaxed) + 1;
+}
+
+static void send_barrier(struct weir_checkpoints *c, int64_t number)
+{
+    note_oldest(c);
+    atomic_store_explicit(&c->orders.newest, number, memory_order_release);
+    wake_subtasks(c);
+}
+
 static void trigger(struct weir_checkpoints *c, struct weir_saving *savepoint, int64_t now)
 {
-    int64_t number = atomic_load_explicit(&c->orders.newest, memory_order_relaxed) + 1;
+    int64_t number = next_number(c);
     if (!savepoint) c->triggered_ns = now;
-    struct weir_attempt *a = weir__attempt_add(&c->cuts, number, now, savepoint);
+    struct weir_attempt *a = weir__attempt_add(&c->cuts, number, now);
+    a->savepoint = savepoint;
     if (!savepoint) {
         a->asked = c->asked;
         c->asked = NULL;
     }
-    note_oldest(c);
     if (savepoint && savepoint->then == WEIR_THEN_SUSPEND)
         atomic_store_explicit(&c->orders.hold, number, memory_order_release);
-    atomic_store_explicit(&c->orders.newest, number, memory_order_release);
-    wake_subtasks(c);
+    send_barrier(c, number);
+}
+
+static bool is_checkpoint(const struct weir_attempt *a)
+{
+    return !a->savepoint && !a->swap;
 }
 
 static size_t checkpoints_under_way(const struct weir_checkpoints *c)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->cuts.n; i++) n += !c->cuts.attempts[i].savepoint;
+    for (size_t i = 0; i < c->cuts.n; i++) n += is_checkpoint(&c->cuts.attempts[i]);
     return n;
 }
 
@@ -91,6 +110,7 @@ static size_t checkpoints_under_way(const struct weir_checkpoints *c)
 static int64_t next_trigger(const struct weir_checkpoints *c)
 {
     if (!c->config->directory || c->stopping || c->stopped || weir__cuts_all_over(&c->cuts)) return INT64_MAX;
+    if (c->swapping) return INT64_MAX;
     if (checkpoints_under_way(c) >= c->config->max_concurrent) return INT64_MAX;
     if (c->asked) return INT64_MIN;
     int64_t every = c->triggered_ns + c->config->every_ms * NS_PER_MS;
@@ -102,10 +122,16 @@ static const char lost[] = "a part of the job has ended, and its state was not k
 
 /* ---- savepoints -------------------------------------------------------------------------------------------------- */
 
+static const char *fails_as(const struct weir_saving *s)
+{
+    if (s->swap) return "keyed state stays where it is";
+    return s->directory ? "there is no savepoint" : "there is no checkpoint";
+}
+
 static void refuse(struct weir_saving *s, const char *why)
 {
     struct weir_error error;
-    weir_error_set(&error, WEIR_E_CONFIG, "there is no %s: %s", s->directory ? "savepoint" : "checkpoint", why);
+    weir_error_set(&error, WEIR_E_CONFIG, "%s: %s", fails_as(s), why);
     weir__saving_answer(s, 0, NULL, &error);
 }
 
@@ -117,10 +143,35 @@ static void refuse_all(struct weir_saving *s, const char *why)
     }
 }
 
+/* Stores are opened before anybody waits for them. */
+static void begin_swap(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
+{
+    struct weir_error error;
+    if (c->swapping) {
+        refuse(s, "another change of backends is under way");
+        return;
+    }
+    if (weir__swap_open(s->swap, &error) != WEIR_OK) {
+        weir_error_prefix(&error, "%s: ", fails_as(s));
+        weir__saving_answer(s, 0, NULL, &error);
+        return;
+    }
+    int64_t number = next_number(c);
+    weir__saving_retain(s); /* until it is closed */
+    c->swapping = s;
+    s->number = number;
+    weir__attempt_add(&c->cuts, number, now)->swap = s->swap;
+    weir__swap_order(s->swap, number);
+    atomic_store_explicit(&c->orders.uncut, number, memory_order_relaxed); /* published with the barrier */
+    send_barrier(c, number);
+}
+
 static void begin(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
 {
     if (c->stopping || c->stopped) {
         refuse(s, s->directory ? "the job is being stopped with another one" : "the job is being stopped with a savepoint");
+    } else if (s->swap) {
+        begin_swap(c, s, now);
     } else if (!s->directory) {
         s->next = c->asked;
         c->asked = s;
@@ -163,7 +214,7 @@ static weir_status request(struct weir_checkpoints *c, struct weir_saving *s, st
     s->next = atomic_load_explicit(&c->requests, memory_order_acquire);
     do {
         if (s->next != &closed) continue;
-        weir_error_set(error, WEIR_E_CONFIG, "there is no %s: the job has ended", s->directory ? "savepoint" : "checkpoint");
+        weir_error_set(error, WEIR_E_CONFIG, "%s: the job has ended", fails_as(s));
         weir_saving_release(s);
         weir_saving_release(s);
         return WEIR_E_CONFIG;
@@ -195,6 +246,97 @@ weir_status weir_checkpoints_checkpoint(struct weir_checkpoints *c, struct weir_
                               "there is no checkpoint: the job takes none, since its manifest has no `checkpoint:`; a "
                               "savepoint can be had of it all the same");
     return request(c, weir__saving_create(c->run->platform, NULL, WEIR_THEN_GO_ON), to, error);
+}
+
+weir_status weir_checkpoints_swap(struct weir_checkpoints *c, const char *node, const struct weir_state_config *config,
+                                  struct weir_saving **to, struct weir_error *error)
+{
+    struct weir_saving *s = weir__saving_create(c->run->platform, NULL, WEIR_THEN_GO_ON);
+    s->swap = weir__swap_create(c->run, node, config);
+    *to = NULL;
+    return request(c, s, to, error);
+}
+
+/* ---- changes of backend ------------------------------------------------------------------------------------------ */
+
+/* Time in which a subtask copies is nobody's delay. */
+static int64_t deadline_of(const struct weir_checkpoints *c, const struct weir_attempt *a)
+{
+    int64_t from = a->triggered_ns;
+    if (a->swap && a->swap->answered) return INT64_MAX;
+    if (c->swapping) {
+        if (weir__swap_is_copying(c->swapping->swap)) return INT64_MAX;
+        int64_t ended = weir__swap_ended_ns(c->swapping->swap);
+        if (ended > from) from = ended;
+    }
+    return from + c->config->timeout_ms * NS_PER_MS;
+}
+
+static void answer_swap(struct weir_checkpoints *c, bool late)
+{
+    struct weir_error error;
+    struct weir_saving *s = c->swapping;
+    weir_status status = weir__swap_end(s->swap, late, c->config->timeout_ms, &error);
+    c->swapping = NULL;
+    s->next = c->swapped;
+    c->swapped = s;
+    weir__saving_answer(s, s->number, NULL, status == WEIR_OK ? NULL : &error);
+}
+
+/* True: something has changed. */
+static bool attend_swap(struct weir_checkpoints *c, size_t at, int64_t now)
+{
+    struct weir_attempt *a = &c->cuts.attempts[at];
+    bool has_passed = weir__attempt_has_passed(&c->cuts, a), changed = false;
+    if (c->swapping && c->swapping->swap == a->swap) {
+        bool late = now >= deadline_of(c, a);
+        if (has_passed || late) weir__swap_withdraw(a->swap);
+        changed = weir__swap_is_decided(a->swap);
+        if (changed) answer_swap(c, late && !has_passed);
+    }
+    if (!has_passed || !a->swap->answered) return changed;
+    weir__attempt_remove(&c->cuts, at);
+    note_oldest(c);
+    return true;
+}
+
+/* Those whose barrier is through, and before which nobody is still cut. */
+static void close_swapped(struct weir_checkpoints *c)
+{
+    for (struct weir_saving **at = &c->swapped; *at;) {
+        struct weir_saving *s = *at;
+        bool is_used = c->cuts.n > 0 && c->cuts.attempts[0].number <= s->number;
+        if (is_used) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        weir__swap_close(s->swap);
+        weir_saving_release(s);
+    }
+}
+
+static bool attend_swaps(struct weir_checkpoints *c, int64_t now)
+{
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        if (c->cuts.attempts[i].swap && attend_swap(c, i, now)) return true;
+    }
+    close_swapped(c);
+    return false;
+}
+
+/* The job is over: no subtask does anything any more. */
+static void end_swaps(struct weir_checkpoints *c)
+{
+    for (size_t i = c->cuts.n; i-- > 0;) {
+        if (c->cuts.attempts[i].swap) weir__attempt_remove(&c->cuts, i);
+    }
+    if (c->swapping) {
+        refuse(c->swapping, "the job ended before all of it was copied");
+        c->swapping->next = c->swapped;
+        c->swapped = c->swapping;
+        c->swapping = NULL;
+    }
 }
 
 /* ---- ending badly ------------------------------------------------------------------------------------------------ */
@@ -238,11 +380,6 @@ static void abandon(struct weir_checkpoints *c, size_t at, const struct weir_err
     weir__saving_answer_all(asked, 0, NULL, &error);
 }
 
-static int64_t timeout_of(const struct weir_checkpoints *c, const struct weir_attempt *a)
-{
-    return a->triggered_ns + c->config->timeout_ms * NS_PER_MS;
-}
-
 /* Parts of a job without `checkpoint:` end without a last cut. */
 static bool is_hopeless(const struct weir_checkpoints *c, const struct weir_attempt *a)
 {
@@ -255,11 +392,12 @@ static bool abandon_one(struct weir_checkpoints *c, int64_t now)
     struct weir_error error;
     for (size_t i = 0; i < c->cuts.n; i++) {
         const struct weir_attempt *a = &c->cuts.attempts[i];
+        if (a->swap) continue;
         if (a->declined) {
             error = *a->declined;
         } else if (is_hopeless(c, a)) {
             weir_error_set(&error, WEIR_E_CONFIG, "%s", lost);
-        } else if (now >= timeout_of(c, a) && !weir__attempt_is_cut(&c->cuts, a)) {
+        } else if (now >= deadline_of(c, a) && !weir__attempt_is_cut(&c->cuts, a)) {
             weir_error_set(&error, WEIR_E_IO,
                            "not every subtask had cut its state within %" PRId64 " ms (checkpoint.timeout)",
                            c->config->timeout_ms);
@@ -285,7 +423,7 @@ static void complete_checkpoint(struct weir_checkpoints *c, int64_t number, char
 {
     for (size_t i = c->cuts.n; i-- > 0;) {
         struct weir_attempt *a = &c->cuts.attempts[i];
-        if (a->number >= number || a->savepoint) continue;
+        if (a->number >= number || !is_checkpoint(a)) continue;
         weir__saving_answer_all(a->asked, number, path, NULL);
         weir__attempt_remove(&c->cuts, i);
     }
@@ -335,7 +473,7 @@ static bool finish_one(struct weir_checkpoints *c)
     for (size_t i = 0; i < c->cuts.n; i++) {
         struct weir_attempt a = c->cuts.attempts[i];
         struct weir_error error;
-        if (a.declined || !weir__attempt_is_cut(&c->cuts, &a)) continue;
+        if (a.swap || a.declined || !weir__attempt_is_cut(&c->cuts, &a)) continue;
         char *path = a.savepoint ? weir__savepoint_path(p, a.savepoint->directory, c->run->graph->job, a.number)
                                  : weir__checkpoint_path(c->config->directory, a.number);
         if (write_attempt(c, &a, path, &error) != WEIR_OK) {
@@ -365,7 +503,8 @@ static int64_t next_last(const struct weir_checkpoints *c)
     bool waited = c->cuts.newest_last > atomic_load_explicit(&c->orders.complete, memory_order_relaxed);
     if (!weir__cuts_all_over(&c->cuts) || !waited) return INT64_MAX;
     for (size_t i = 0; i < c->cuts.n; i++) {
-        if (c->cuts.attempts[i].number >= c->cuts.newest_last) return INT64_MAX; /* it will do */
+        if (!c->cuts.attempts[i].swap && c->cuts.attempts[i].number >= c->cuts.newest_last)
+            return INT64_MAX; /* it will do */
     }
     return c->failures == 0 ? INT64_MIN : c->ended_ns + c->config->every_ms * NS_PER_MS;
 }
@@ -375,7 +514,7 @@ static void make_last(struct weir_checkpoints *c, int64_t now)
     bool drains = c->stopping && c->stopping->then == WEIR_THEN_DRAIN;
     for (size_t i = c->cuts.n; i-- > 0;) {
         struct weir_attempt *a = &c->cuts.attempts[i];
-        if (a->savepoint) continue;
+        if (!is_checkpoint(a)) continue;
         while (a->asked) { /* the last one will do for them */
             struct weir_saving *s = a->asked;
             a->asked = s->next;
@@ -400,6 +539,7 @@ static void end(struct weir_checkpoints *c)
     refuse_all(take_requests(c, &closed), "the job has ended");
     refuse_all(c->asked, "the job has ended");
     c->asked = NULL;
+    end_swaps(c);
     for (size_t i = 0; i < c->cuts.n; i++) {
         if (c->cuts.attempts[i].savepoint == c->stopping) c->stopping = NULL;
         if (c->cuts.attempts[i].savepoint) refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
@@ -425,7 +565,7 @@ static bool step_once(struct weir_checkpoints *c, int64_t now)
         fail_savepoint(c, c->stopping, &error);
         return true;
     }
-    if (abandon_one(c, now) || finish_one(c)) return true;
+    if (attend_swaps(c, now) || abandon_one(c, now) || finish_one(c)) return true;
     if (atomic_load(&c->run->cancel)) return false; /* it is about to end */
     if (now >= next_last(c)) {
         make_last(c, now);
@@ -446,7 +586,7 @@ int64_t weir_checkpoints_step(struct weir_checkpoints *c)
     int64_t next = next_trigger(c), last = next_last(c);
     if (last < next) next = last;
     for (size_t i = 0; i < c->cuts.n; i++) {
-        int64_t timeout = timeout_of(c, &c->cuts.attempts[i]);
+        int64_t timeout = deadline_of(c, &c->cuts.attempts[i]);
         if (timeout < next) next = timeout;
     }
     return next;
@@ -488,6 +628,7 @@ static void join_in(struct weir_checkpoints *c)
         struct weir_subtask *t = &c->run->subtasks[i];
         t->orders = &c->orders;
         t->chain.hold = &c->orders.hold;
+        t->chain.uncut = &c->orders.uncut;
         t->alignment.at_least_once = c->config->at_least_once;
         t->injected = t->passed = atomic_load(&c->orders.newest);
         t->cut = hand_over;
@@ -579,6 +720,7 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(c->run->platform, &c->kept, 0);
     if (!c->over) end(c); /* deployed, and never run */
     weir__cuts_finish(&c->cuts);
+    close_swapped(c);
     weir__kept_finish(&c->kept);
     weir_free(c);
 }

@@ -13,6 +13,9 @@
  *   TRIGGERED --timeout, a cut declined, a file cannot be written--> ABANDONED; checkpoints beyond `tolerable` in a row
  *                                                                fail the job; a savepoint is answered with the error
  *
+ *   --state is to go to another backend, none does so yet, its stores can be opened----> TRIGGERED, cuts nothing (swap.h);
+ *                                                                                        no checkpoint until it is answered
+ *
  * Subtasks hand their cuts over without a lock. One that is over hands over a last cut, which stands for it in every later
  * attempt, and waits (COMMITTING, task/subtask.h). Once all are over, a last checkpoint is made of those at once.
  *
@@ -47,6 +50,9 @@ WEIR_CHECKED weir_status weir_checkpoints_savepoint(struct weir_checkpoints *, c
                                                     struct weir_saving **, struct weir_error *);
 /* See weir_run_checkpoint. */
 WEIR_CHECKED weir_status weir_checkpoints_checkpoint(struct weir_checkpoints *, struct weir_saving **, struct weir_error *);
+/* See weir_run_swap_state. */
+WEIR_CHECKED weir_status weir_checkpoints_swap(struct weir_checkpoints *, const char *node, const struct weir_state_config *,
+                                               struct weir_saving **, struct weir_error *);
 /* See weir_run_give_up. */
 void weir_checkpoints_give_up(struct weir_checkpoints *);
 

@@ -149,6 +149,17 @@ static struct weir_op_env env_of(struct weir_run *run, const struct weir_stream_
                                 .wake_arg = worker};
 }
 
+const struct weir_state_config *weir_state_chosen(const struct weir_state_choice *choices, size_t n,
+                                                  const struct weir_stream_node *node)
+{
+    const struct weir_state_config *config = node->state;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = choices[i].node;
+        if (!name || strcmp(name, node->id) == 0 || strcmp(name, node->uid) == 0) config = choices[i].config;
+    }
+    return config;
+}
+
 static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint32_t node, struct weir_error *error)
 {
     struct weir_run_op *to = &run->ops[run->n_ops];
@@ -157,8 +168,9 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
     to->node = node;
     to->subtask = subtask;
     to->env = env_of(run, n, run->plan->subtasks[subtask].subtask, &run->workers[worker], run->pools[worker]);
-    to->backend = (struct weir_op_backend){.config = n->state, .registry = run->registry};
-    if (n->state) to->env.backend = &to->backend;
+    to->backend =
+        (struct weir_op_backend){.config = weir_state_chosen(run->states, run->n_states, n), .registry = run->registry};
+    to->env.backend = &to->backend;
     to->env.metrics = weir_metric_registry_add(run->metrics, node, to->env.subtask);
     to->op = create_op(run, n, &to->env, error);
     if (!to->op) {
@@ -433,6 +445,8 @@ weir_status weir_run_deploy(const struct weir_deploy_options *o, struct weir_run
     run->attempt = o->attempt;
     run->restore = o->restore;
     run->drop_state = o->allow_non_restored;
+    run->states = o->states;
+    run->n_states = o->n_states;
     run->deployed_ms = o->platform->wall_ms(o->platform->self);
     run->metrics = weir_metric_registry_create();
     run->seed = o->graph->seed ? o->graph->seed : o->platform->random(o->platform->self);

@@ -126,6 +126,12 @@ weir_status weir_run_checkpoint(struct weir_run *run, struct weir_saving **to, s
     return weir_checkpoints_checkpoint(run->checkpoints, to, error);
 }
 
+weir_status weir_run_swap_state(struct weir_run *run, const char *node, const struct weir_state_config *config,
+                                struct weir_saving **to, struct weir_error *error)
+{
+    return weir_checkpoints_swap(run->checkpoints, node, config, to, error);
+}
+
 void weir_run_give_up(struct weir_run *run)
 {
     weir_checkpoints_give_up(run->checkpoints);

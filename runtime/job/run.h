@@ -36,9 +36,30 @@ struct weir_deploy_options {
     const struct weir_saved *restore; /* to go on from; only read; NULL: from the start */
     const char *restored_from;        /* its directory; NULL: nobody knows */
     bool claim; /* that directory is the job's, and goes once newer checkpoints take its place; else it is left alone */
-    bool allow_non_restored; /* state that no node takes is dropped; else it is an error */
-    bool fresh;              /* from the start although the job's directory holds checkpoints, which go as new ones come */
+    bool allow_non_restored;                /* state that no node takes is dropped; else it is an error */
+    const struct weir_state_choice *states; /* the newest last; the configurations outlive the run */
+    size_t n_states;
+    bool fresh; /* from the start although the job's directory holds checkpoints, which go as new ones come */
 };
+/* What came of the keyed state of one subtask that was to go to another backend. */
+struct weir_moved {
+    const char *node; /* its id, of the graph */
+    uint32_t subtask;
+    bool has_moved; /* else it is where it was: it could not be copied, or the subtask was over */
+    uint64_t entries;
+    int64_t pause_ns; /* from the barrier on, until it went on */
+    int64_t copy_ns;  /* of that, in steps of the copy; in others the rest of its slot had its turn */
+};
+/* Of an answered ticket of weir_run_swap_state, valid as long as it; NULL: none was begun. */
+const struct weir_moved *weir_saving_moved(const struct weir_saving *, uint32_t *n);
+
+/* What the manifest says of a node's `state:`, unless somebody has said otherwise since. */
+struct weir_state_choice {
+    char *node; /* its id, or its uid; NULL: all nodes */
+    const struct weir_state_config *config;
+};
+const struct weir_state_config *weir_state_chosen(const struct weir_state_choice *, size_t n,
+                                                  const struct weir_stream_node *);
 /* Opens the plugins, finds the splits, makes operators, channels, slots. No thread is started. */
 WEIR_CHECKED weir_status weir_run_deploy(const struct weir_deploy_options *, struct weir_run **, struct weir_error *);
 /* one thread per slot and blocking subtask */
@@ -51,6 +72,10 @@ WEIR_CHECKED weir_status weir_run_savepoint(struct weir_run *, const char *direc
 /* A checkpoint, now: as soon as fewer are under way than may be. A newer one that is complete before it answers it too. Any
  * thread, and answered as a savepoint is. */
 WEIR_CHECKED weir_status weir_run_checkpoint(struct weir_run *, struct weir_saving **, struct weir_error *);
+/* The keyed state of a node (NULL: of all that keep some) goes to another backend, at a barrier; the others go on. config
+ * outlives the run. Any thread, and answered as a savepoint is; then weir_saving_moved says what came of it. */
+WEIR_CHECKED weir_status weir_run_swap_state(struct weir_run *, const char *node, const struct weir_state_config *,
+                                             struct weir_saving **, struct weir_error *);
 /* Nobody will start the job again after it failed: its checkpoints go, if the configuration says so. */
 void weir_run_give_up(struct weir_run *);
 void weir_run_cancel(struct weir_run *); /* at once; sinks do not finish */

@@ -24,7 +24,9 @@ struct weir_run {
     struct weir_execution_graph *plan;
     uint32_t attempt;
     const struct weir_saved *restore; /* during deployment; NULL: from the start */
-    bool drop_state;                  /* that no node takes; else it is an error */
+    const struct weir_state_choice *states;
+    size_t n_states;
+    bool drop_state; /* that no node takes; else it is an error */
     uint64_t seed;
 
     char **where;                /* by stream node */

@@ -2,6 +2,7 @@
 #include "job/saving.h"
 
 #include "base/alloc.h"
+#include "job/swap.h"
 
 struct weir_saving *weir__saving_create(const struct weir_platform *platform, const char *directory,
                                         enum weir_saving_then then)
@@ -14,11 +15,17 @@ struct weir_saving *weir__saving_create(const struct weir_platform *platform, co
     return s;
 }
 
+void weir__saving_retain(struct weir_saving *s)
+{
+    atomic_fetch_add(&s->references, 1);
+}
+
 void weir_saving_release(struct weir_saving *s)
 {
     if (!s || atomic_fetch_sub(&s->references, 1) > 1) return;
     weir_free(s->directory);
     weir_free(s->path);
+    weir__swap_destroy(s->swap);
     weir_free(s);
 }
 
@@ -26,7 +33,7 @@ void weir__saving_answer(struct weir_saving *s, int64_t number, char *path, cons
 {
     s->path = path;
     s->number = number;
-    if (!path) s->error = *error;
+    if (error) s->error = *error;
     atomic_store_explicit(&s->answered, 1, memory_order_release);
     s->platform->unpark(s->platform->self, &s->waiter);
     weir_saving_release(s);
@@ -54,12 +61,17 @@ bool weir_saving_wait(struct weir_saving *s, int64_t timeout_ms)
 weir_status weir_saving_result(const struct weir_saving *s, const char **path, struct weir_error *error)
 {
     *path = s->path;
-    if (s->path) return WEIR_OK;
-    *error = s->error;
-    return error->status;
+    if (s->error.status != WEIR_OK) *error = s->error;
+    return s->error.status;
 }
 
 int64_t weir_saving_number(const struct weir_saving *s)
 {
     return s->number;
+}
+
+const struct weir_moved *weir_saving_moved(const struct weir_saving *s, uint32_t *n)
+{
+    *n = s->swap ? s->swap->n_moved : 0;
+    return s->swap ? s->swap->moved : NULL;
 }

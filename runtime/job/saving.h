@@ -1,7 +1,7 @@
-/* job/saving.h - the ticket of a savepoint or checkpoint that somebody asked for.
+/* job/saving.h - the ticket of a savepoint, a checkpoint or a change of backend that somebody asked for.
  *
- * Floor 8. Made by weir_run_savepoint and weir_run_checkpoint (run.h), answered by the coordinator of the checkpoints,
- * looked at by any thread; one waiter at a time. Both hold a reference, so that neither outlives it.
+ * Floor 8. Made by weir_run_savepoint and its like (run.h), answered by the coordinator of the checkpoints, looked at by any
+ * thread; one waiter at a time. Both hold a reference, so that neither outlives it.
  */
 #ifndef WEIR_JOB_SAVING_H
 #define WEIR_JOB_SAVING_H
@@ -16,9 +16,11 @@ enum weir_saving_then {
 };
 
 struct weir_saving;
+struct weir_swap; /* job/swap.h */
 
 bool weir_saving_wait(struct weir_saving *, int64_t timeout_ms); /* true: it is answered; < 0: no limit */
-/* Once it is answered. path: its directory, valid as long as the reference; NULL unless WEIR_OK. */
+/* Once it is answered. path: its directory, valid as long as the reference; NULL unless WEIR_OK, and for a change of
+ * backend. */
 weir_status weir_saving_result(const struct weir_saving *, const char **path, struct weir_error *);
 int64_t
 weir_saving_number(const struct weir_saving *); /* of the checkpoint or savepoint, once it is answered with WEIR_OK */
@@ -30,15 +32,17 @@ struct weir_saving {
     const struct weir_platform *platform;
     struct weir_saving *next; /* in the coordinator's inbox, or among others who wait for the same checkpoint */
     enum weir_saving_then then;
-    char *directory; /* that the savepoint goes into; owned; NULL: a checkpoint */
-    char *path;      /* its own; NULL until it is complete */
+    char *directory;        /* that the savepoint goes into; owned; NULL: a checkpoint, or */
+    struct weir_swap *swap; /* a change of backend; owned; NULL: none */
+    char *path;             /* its own; NULL until it is complete */
     int64_t number;
     struct weir_error error;
     _Atomic uint32_t references, answered;
     struct weir_parker waiter;
 };
 struct weir_saving *weir__saving_create(const struct weir_platform *, const char *directory, enum weir_saving_then);
-/* Takes the path (NULL: it failed, as `error` says), and gives up the coordinator's reference. */
+void weir__saving_retain(struct weir_saving *);
+/* Takes the path; error NULL: all is well. Gives up the coordinator's reference. */
 void weir__saving_answer(struct weir_saving *, int64_t number, char *path, const struct weir_error *error);
 /* The same for a list of them, each with a copy of the path. */
 void weir__saving_answer_all(struct weir_saving *, int64_t number, const char *path, const struct weir_error *error);

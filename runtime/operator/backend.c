@@ -1,4 +1,4 @@
-/* backend.c - see the header. Coordinator's thread.
+/* backend.c - see the header. Coordinator's thread, but for sets.
  *
  * The directory of a store is DIRECTORY/JOB/NODE-SUBTASK. It holds nothing that outlives the operator: the backend removes
  * what an earlier store left there when it opens, and its own when it closes.
@@ -8,23 +8,27 @@
 #include "base/alloc.h"
 #include "base/path.h"
 
-static char *directory_of(const struct weir_op_env *env)
+static char *directory_of(const struct weir_op_env *env, const struct weir_state_config *config)
 {
     char *name = weir_format("%s/%s-%u", env->job, env->node, env->subtask);
-    char *directory = weir_path_join(env->backend->config->directory, name);
+    char *directory = weir_path_join(config->directory, name);
     weir_free(name);
     return directory;
 }
 
 /* The node's cache is shared out to its subtasks. */
-static weir_status open_store(const struct weir_op_env *env, struct weir_error *error)
+weir_status weir_op_backend_open(struct weir_op_backend *b, const struct weir_op_env *env, struct weir_error *error)
 {
-    struct weir_op_backend *b = env->backend;
+    if (weir_op_backend_is_heap(b)) return WEIR_OK;
     weir_status s = weir_part_instantiate(b->registry, b->config->backend, &b->instance, error);
     if (s != WEIR_OK) return s;
-    b->directory = directory_of(env);
-    s = env->platform->make_directory(env->platform->self, b->directory, error);
-    if (s != WEIR_OK) return weir_error_prefix(error, "no directory for state: ");
+    char *directory = directory_of(env, b->config);
+    s = env->platform->make_directory(env->platform->self, directory, error);
+    if (s != WEIR_OK) {
+        weir_free(directory);
+        return weir_error_prefix(error, "no directory for state: ");
+    }
+    b->directory = directory;
     struct weir_state_store_options o = {.backend = b->instance.vtable,
                                          .self = b->instance.self,
                                          .directory = b->directory,
@@ -32,18 +36,21 @@ static weir_status open_store(const struct weir_op_env *env, struct weir_error *
     return weir_state_store_create(&o, &b->store, error);
 }
 
+struct weir_state_set *weir_op_backend_set(struct weir_op_backend *b, const struct weir_state_layout *layouts,
+                                           uint32_t n_states, uint32_t first_group, uint32_t last_group)
+{
+    return b->store ? weir_stored_state_create(b->store, layouts, n_states, first_group, last_group)
+                    : weir_heap_state_create(layouts, n_states, first_group, last_group);
+}
+
 weir_status weir_op_state_create(const struct weir_op_env *env, const struct weir_state_layout *layouts, uint32_t n_states,
                                  uint32_t first_group, uint32_t last_group, struct weir_state_set **set,
                                  struct weir_error *error)
 {
-    struct weir_op_backend *b = env->backend;
+    struct weir_op_backend on_heap = {0}, *b = env->backend ? env->backend : &on_heap;
     *set = NULL;
-    if (!b || !b->config) {
-        *set = weir_heap_state_create(layouts, n_states, first_group, last_group);
-        return WEIR_OK;
-    }
-    weir_status s = b->store ? WEIR_OK : open_store(env, error);
-    if (s == WEIR_OK) *set = weir_stored_state_create(b->store, layouts, n_states, first_group, last_group);
+    weir_status s = b->store ? WEIR_OK : weir_op_backend_open(b, env, error);
+    if (s == WEIR_OK) *set = weir_op_backend_set(b, layouts, n_states, first_group, last_group);
     return s;
 }
 

@@ -79,6 +79,7 @@ struct weir_op_told {
 
 struct weir_metric_set;
 struct weir_op_backend; /* operator/backend.h */
+struct weir_op_move;    /* operator/move.h */
 /* Where an operator runs; given at creation, outlives it. */
 struct weir_op_env {
     const struct weir_platform *platform;
@@ -121,6 +122,9 @@ struct weir_op_class {
     weir_status (*snapshot)(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
     weir_status (*restore)(struct weir_op *, const struct weir_snapshot *, uint32_t n);
     weir_status (*committed)(struct weir_op *, int64_t checkpoint);
+    /* The set that its keyed state is in. `to` not NULL: it goes on with that one, of the same layouts, and gives up the one
+     * it returns; between two calls that have nothing left to do. NULL, or it gives NULL: it keeps none. */
+    struct weir_state_set *(*exchange_state)(struct weir_op *, struct weir_state_set *to);
     /* [coordinator] Makes durable what a snapshot of it names, while its thread goes on. NULL: it names nothing. */
     weir_status (*persist)(struct weir_op *, const struct weir_snapshot *, struct weir_error *);
     void (*interrupt)(struct weir_op *); /* [any] ends a wait inside a blocking component early; NULL: it never waits */
@@ -144,6 +148,7 @@ struct weir_op {
     bool will_wake;           /* see struct weir_op_class */
     int64_t watermark;        /* current; INT64_MIN before the first; set by the chain before class->watermark */
     int64_t backpressured_ms; /* total time the outbox could not be emptied; kept by the chain */
+    _Atomic(struct weir_op_move *) move; /* its keyed state is to go to another backend; NULL: it stays where it is */
     const char *where;        /* "node 'pages' (window tumbling)", for messages; outlives op */
     struct weir_running_place place; /* the same for crash messages, with its components */
     struct weir_error error;

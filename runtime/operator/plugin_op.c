@@ -205,6 +205,14 @@ static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *fr
     return s == WEIR_OK ? weir_instance_end(p->instance, false) : s;
 }
 
+static struct weir_state_set *exchange_state(struct weir_op *op, struct weir_state_set *to)
+{
+    struct plugin_op *p = plugin_of(op);
+    struct weir_state_set *had = p->state;
+    if (to) p->state = p->instance->state = to;
+    return had;
+}
+
 static weir_status committed_op(struct weir_op *op, int64_t checkpoint)
 {
     struct plugin_op *p = plugin_of(op);
@@ -258,6 +266,7 @@ static const struct weir_op_class plugin_class = {.name = "operator",
                                                   .finish = finish_op,
                                                   .snapshot = snapshot_op,
                                                   .restore = restore_op,
+                                                  .exchange_state = exchange_state,
                                                   .committed = committed_op,
                                                   .waits = waits,
                                                   .close = close_op,

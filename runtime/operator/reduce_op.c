@@ -178,11 +178,20 @@ static weir_status restore(struct weir_op *op, const struct weir_snapshot *from,
                               r->last_group, &op->error);
 }
 
+static struct weir_state_set *exchange_state(struct weir_op *op, struct weir_state_set *to)
+{
+    struct reduce_op *r = reduce_of(op);
+    struct weir_state_set *had = r->state;
+    if (to) r->state = to;
+    return had;
+}
+
 static const struct weir_op_class reduce_class = {.name = "reduce",
                                                   .open = open_op,
                                                   .rows = reduce_rows,
                                                   .snapshot = snapshot,
                                                   .restore = restore,
+                                                  .exchange_state = exchange_state,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
 

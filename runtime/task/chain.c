@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/running.h"
-#include "operator/backend.h"
+#include "operator/move.h"
 
 /* The operator's error becomes the subtask's, with the node's name before it. */
 static weir_progress fail(struct weir_chain *c, struct weir_chain_member *m, weir_status status)
@@ -193,7 +193,9 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     struct weir_chain_cut *cut = cut_of(c, checkpoint);
     cut->n++;
     m->cut = checkpoint;
-    weir_status s = op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;
+    bool is_wanted = !c->uncut || atomic_load_explicit(c->uncut, memory_order_relaxed) != checkpoint;
+    weir_status s =
+        is_wanted && op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;
     s = checked(m, s);
     if (s >= 0) return;
     if (!cut->declined) {
@@ -203,13 +205,22 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     op->error.status = WEIR_OK;
 }
 
-static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m)
+static weir_status end_before_barrier(struct weir_chain_member *m)
 {
     weir_status s = m->op->class->mark ? run_mark(m) : WEIR_OK;
     if (s != WEIR_OK) return s;
     m->written = false;
     s = m->op->class->flush ? m->op->class->flush(m->op) : WEIR_OK; /* a sink is not given this again */
-    if (s < 0) return s;
+    return s < 0 ? s : WEIR_OK;
+}
+
+static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m)
+{
+    weir_status s = m->moving ? WEIR_OK : end_before_barrier(m);
+    if (s != WEIR_OK) return s;
+    s = weir_op_move_at(m->op, m->current.value);
+    m->moving = s == WEIR_MORE;
+    if (s != WEIR_OK) return s;
     cut_member(c, m, m->current.value);
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_BARRIER, m->current.value);
 }

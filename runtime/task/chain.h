@@ -38,6 +38,7 @@ struct weir_chain_member {
     bool waiting;                /* the same, but it will be woken */
     bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
     int64_t firing_ms;
+    bool moving;      /* at a barrier, its keyed state goes to another backend (operator/move.h) */
     int64_t cut;      /* the newest checkpoint it was cut for */
     bool waits;       /* its windows waited for event time when they were last looked at (subtask.h) */
     int64_t waits_ms; /* since when */
@@ -62,6 +63,7 @@ struct weir_chain {
     /* Of the job: members that were cut for this checkpoint are at rest, so that nothing of theirs comes behind its barrier
      * before it is decided whether the job ends there; 0: none. NULL: none ever. */
     const _Atomic int64_t *hold;
+    const _Atomic int64_t *uncut; /* of the job: no checkpoint's barrier, so nothing is cut; NULL: there are no such ones */
     struct weir_error *error; /* of the subtask; set when a call returns WEIR_FAILED */
 };
 

@@ -208,6 +208,7 @@ WEIR_CHECKED weir_status weir__matching_run(struct weir__general *, const struct
 WEIR_CHECKED weir_status weir__general_lay_out(struct weir__general *, struct weir_error *);
 void weir__general_state_finish(struct weir__general *); /* before the aggregates are finished */
 weir_status weir__general_snapshot(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
+struct weir_state_set *weir__general_exchange_state(struct weir_op *, struct weir_state_set *to);
 weir_status weir__general_restore(struct weir_op *, const struct weir_snapshot *, uint32_t n);
 
 /* ---- triggers.c ------------------------------------------------------------------------------------------------------- */

@@ -422,6 +422,7 @@ static const struct weir_op_class general_class = {.name = "window",
                                                    .processing_time = on_processing_time,
                                                    .snapshot = weir__general_snapshot,
                                                    .restore = weir__general_restore,
+                                                   .exchange_state = weir__general_exchange_state,
                                                    .waits = waits,
                                                    .close = close_op,
                                                    .destroy = destroy_op};

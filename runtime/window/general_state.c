@@ -61,6 +61,14 @@ static struct weir_schema *key_schema(const struct weir_stream_node *node)
     return weir_schema_build(&fields);
 }
 
+/* The components that keep theirs in the set; the function is made later, and given it then. */
+static void use_state(struct weir__general *g)
+{
+    for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->state = g->state;
+    if (g->aggregates_made) weir_aggregates_keep_in(&g->aggregates, g->state, g->aggregates.at);
+    if (g->function) g->function->state = g->state;
+}
+
 weir_status weir__general_lay_out(struct weir__general *g, struct weir_error *error)
 {
     uint32_t first, last;
@@ -75,9 +83,19 @@ weir_status weir__general_lay_out(struct weir__general *g, struct weir_error *er
     g->key_schema = key_schema(g->node);
     weir_status s = weir_op_state_create(g->op.env, g->layouts, g->n_layouts, first, last, &g->state, error);
     if (s != WEIR_OK) return s;
-    for (uint32_t t = 0; t < g->n_triggers; t++) g->triggers[t]->state = g->state;
-    if (g->aggregates_made) weir_aggregates_keep_in(&g->aggregates, g->state, accumulators);
+    g->aggregates.at = accumulators;
+    use_state(g);
     return WEIR_OK;
+}
+
+struct weir_state_set *weir__general_exchange_state(struct weir_op *op, struct weir_state_set *to)
+{
+    struct weir__general *g = (struct weir__general *)(void *)op;
+    struct weir_state_set *had = g->state;
+    if (!to) return had;
+    g->state = to;
+    use_state(g);
+    return had;
 }
 
 void weir__general_state_finish(struct weir__general *g)

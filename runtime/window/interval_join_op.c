@@ -387,12 +387,21 @@ static bool waits(const struct weir_op *op)
     return weir_timers_next(((const struct join_op *)(const void *)op)->timers, WEIR_EVENT_TIME) != INT64_MAX;
 }
 
+static struct weir_state_set *exchange_state(struct weir_op *op, struct weir_state_set *to)
+{
+    struct join_op *j = join_of(op);
+    struct weir_state_set *had = j->state;
+    if (to) j->state = to;
+    return had;
+}
+
 static const struct weir_op_class join_class = {.name = "join",
                                                 .open = open_op,
                                                 .rows = join_rows,
                                                 .watermark = on_watermark,
                                                 .snapshot = snapshot,
                                                 .restore = restore,
+                                                .exchange_state = exchange_state,
                                                 .waits = waits,
                                                 .close = close_op,
                                                 .destroy = destroy_op};

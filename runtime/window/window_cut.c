@@ -152,3 +152,15 @@ void weir__window_forget_cut(struct weir__window *w)
     w->cut_at = NULL;
     w->latest_cut = INT64_MIN;
 }
+
+/* ---- another backend --------------------------------------------------------------------------------------------- */
+
+struct weir_state_set *weir__window_exchange_state(struct weir_op *op, struct weir_state_set *to)
+{
+    struct weir__window *w = weir__window_of(op);
+    struct weir_state_set *had = w->state;
+    if (!to) return had;
+    w->state = to;
+    weir_aggregates_keep_in(&w->aggregates, to, WEIR__CONTENT);
+    return had;
+}

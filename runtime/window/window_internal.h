@@ -120,6 +120,7 @@ WEIR_CHECKED weir_status weir__window_emit_results(struct weir__window *);
 
 weir_status weir__window_snapshot(struct weir_op *, int64_t checkpoint, struct weir_snapshot *);
 weir_status weir__window_restore(struct weir_op *, const struct weir_snapshot *, uint32_t n);
+struct weir_state_set *weir__window_exchange_state(struct weir_op *, struct weir_state_set *to);
 /* The window had fired before the cut, and a row came: for the row's key it fires again when the watermark is back. */
 WEIR_CHECKED weir_status weir__window_fire_later(struct weir__window *, struct weir_rows *, int64_t row, int64_t start);
 WEIR_CHECKED weir_status weir__window_fire_again(struct weir__window *, int64_t watermark);

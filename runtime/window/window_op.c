@@ -306,6 +306,7 @@ static const struct weir_op_class window_class = {.name = "window",
                                                   .watermark = on_watermark,
                                                   .snapshot = weir__window_snapshot,
                                                   .restore = weir__window_restore,
+                                                  .exchange_state = weir__window_exchange_state,
                                                   .waits = waits,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
