@@ -72,8 +72,8 @@ class Swap(WeirTest):
 
     def play(self, parallelism, moves):
         """Feeds the job in pieces, with a call behind each; what it wrote, and what it held at the end of its input."""
-        whole = list(lines(6000))
-        pieces = [whole[i:i + 1000] for i in range(0, len(whole), 1000)]
+        whole = list(lines(3000))
+        pieces = [whole[i:i + 500] for i in range(0, len(whole), 500)]
         with socket.create_server(("127.0.0.1", 0)) as listener:
             process = self.start("run", self.job(JOB), "--quiet", "-p", parallelism, "--set",
                                  f"port={listener.getsockname()[1]}")
