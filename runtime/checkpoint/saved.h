@@ -38,6 +38,7 @@ struct weir_saved_operator *weir_saved_add(struct weir_saved *, const char *id, 
                                            uint32_t max_parallelism);
 const struct weir_saved_operator *weir_saved_find(const struct weir_saved *, const char *id); /* NULL: there is none */
 
+/* What failed has no name that it could be taken for whole by; it is never synced again, but written anew. */
 WEIR_CHECKED weir_status weir_saved_write(const struct weir_platform *, const char *directory, const struct weir_saved *,
                                           struct weir_error *);
 /* Into a zeroed struct; on failure it is empty. The message names the file, and what was expected and found. */

@@ -222,14 +222,17 @@ weir_status weir_saved_write(const struct weir_platform *p, const char *director
                              struct weir_error *error)
 {
     char *temporary = weir_format("%s.tmp", directory), *above = weir_path_dirname(directory);
-    struct weir_file_info info;
-    struct weir_error ignored;
-    weir_status status = WEIR_OK;
-    if (p->info(p->self, temporary, &info, &ignored) == WEIR_OK) status = weir_saved_remove(p, temporary, error);
+    int64_t left;
+    weir_status status = p->exists(p->self, temporary, &left, error);
+    if (status == WEIR_OK && left >= 0) status = weir_saved_remove(p, temporary, error);
     if (status == WEIR_OK) status = p->make_directory(p->self, temporary, error);
     if (status == WEIR_OK) status = save_all(p, temporary, s, error);
     if (status == WEIR_OK) status = p->rename(p->self, temporary, directory, error);
-    if (status == WEIR_OK) status = p->sync_directory(p->self, above, error);
+    if (status == WEIR_OK) {
+        struct weir_error ignored; /* told is why it is not wanted */
+        status = p->sync_directory(p->self, above, error);
+        if (status != WEIR_OK) (void)!weir_saved_remove(p, directory, &ignored);
+    }
     weir_free(above);
     weir_free(temporary);
     return status;
@@ -268,11 +271,10 @@ static weir_status remove_all(const struct weir_platform *p, const char *directo
 weir_status weir_saved_remove(const struct weir_platform *p, const char *directory, struct weir_error *error)
 {
     if (weir_path_has_suffix(directory, ".tmp")) return remove_all(p, directory, error);
-    struct weir_file_info info;
-    struct weir_error ignored;
+    int64_t left;
     char *temporary = weir_format("%s.tmp", directory);
-    weir_status status = WEIR_OK;
-    if (p->info(p->self, temporary, &info, &ignored) == WEIR_OK) status = remove_all(p, temporary, error);
+    weir_status status = p->exists(p->self, temporary, &left, error);
+    if (status == WEIR_OK && left >= 0) status = remove_all(p, temporary, error);
     if (status == WEIR_OK) status = p->rename(p->self, directory, temporary, error);
     if (status == WEIR_OK) status = remove_all(p, temporary, error);
     weir_free(temporary);

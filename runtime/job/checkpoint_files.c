@@ -79,11 +79,13 @@ void weir__kept_trim(const struct weir_platform *p, struct weir_kept_list *list,
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */
 
-static bool exists(const struct weir_platform *p, const char *path)
+/* What cannot be looked for is not taken for missing: a job would begin again, or go on from an older checkpoint. */
+static weir_status exists(const struct weir_platform *p, const char *path, bool *there, struct weir_error *error)
 {
-    struct weir_file_info info;
-    struct weir_error ignored;
-    return p->info(p->self, path, &info, &ignored) == WEIR_OK;
+    int64_t bytes;
+    weir_status s = p->exists(p->self, path, &bytes, error);
+    *there = s == WEIR_OK && bytes >= 0;
+    return s;
 }
 
 static weir_status look(void *to, const char *path, bool is_directory, int64_t size)
@@ -104,7 +106,9 @@ static weir_status look(void *to, const char *path, bool is_directory, int64_t s
 weir_status weir__kept_find(const struct weir_platform *p, const char *directory, struct weir_kept_list *list,
                             struct weir_error *error)
 {
-    return exists(p, directory) ? p->list(p->self, directory, look, list, error) : WEIR_OK;
+    bool there;
+    weir_status s = exists(p, directory, &there, error);
+    return there ? p->list(p->self, directory, look, list, error) : s;
 }
 
 char *weir__checkpoint_path(const char *directory, int64_t number)
@@ -117,7 +121,9 @@ char *weir__checkpoint_path(const char *directory, int64_t number)
 char *weir__savepoint_path(const struct weir_platform *p, const char *directory, const char *job, int64_t number)
 {
     char *name = weir_format("%s" SAVEPOINT "%" PRId64, job, number), *path = weir_path_join(directory, name);
-    for (int again = 2; exists(p, path); again++) {
+    struct weir_error ignored; /* a directory that is there all the same is not written over */
+    bool there;
+    for (int again = 2; exists(p, path, &there, &ignored) == WEIR_OK && there; again++) {
         char *other = weir_format("%s-%d", name, again);
         weir_free(path);
         path = weir_path_join(directory, other);
@@ -148,8 +154,10 @@ void weir__checkpoints_sweep(const struct weir_platform *p, const char *director
 {
     struct weir_error error;
     struct sweep s = {.savepoints = weir_format("%s" SAVEPOINT, job)};
-    if (exists(p, directory) && p->list(p->self, directory, look_for_rest, &s, &error) != WEIR_OK)
-        weir_log(WEIR_WARN, "checkpoint", "%s is not swept: %s", directory, error.text);
+    bool there;
+    weir_status status = exists(p, directory, &there, &error);
+    if (there) status = p->list(p->self, directory, look_for_rest, &s, &error);
+    if (status != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s is not swept: %s", directory, error.text);
     weir__kept_trim(p, &s.found, 0);
     weir__kept_finish(&s.found);
     weir_free(s.savepoints);
@@ -162,9 +170,11 @@ weir_status weir__suspended_read(const struct weir_platform *p, const char *dire
 {
     char *file = weir_path_join(directory, SUSPENDED), *bytes = NULL, *rest;
     size_t n = 0;
+    bool there;
     *path = NULL;
     *number = 0;
-    weir_status s = exists(p, file) ? weir_read_file(p, file, MOST_SUSPENDED, &bytes, &n, error) : WEIR_OK;
+    weir_status s = exists(p, file, &there, error);
+    if (there) s = weir_read_file(p, file, MOST_SUSPENDED, &bytes, &n, error);
     if (s == WEIR_OK && bytes) {
         *number = strtoll(bytes, &rest, 10);
         if (*number > 0 && *rest == '\n' && rest[1] && bytes[n - 1] == '\n')
@@ -196,7 +206,9 @@ void weir__suspended_remove(const struct weir_platform *p, const char *directory
 {
     struct weir_error error;
     char *file = weir_path_join(directory, SUSPENDED);
-    if (exists(p, file) && p->remove(p->self, file, &error) != WEIR_OK)
-        weir_log(WEIR_WARN, "checkpoint", "%s stays: %s", file, error.text);
+    bool there;
+    weir_status s = exists(p, file, &there, &error);
+    if (there) s = p->remove(p->self, file, &error);
+    if (s != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s stays: %s", file, error.text);
     weir_free(file);
 }

@@ -353,10 +353,15 @@ static void fail_savepoint(struct weir_checkpoints *c, struct weir_saving *s, st
     weir__saving_answer(s, 0, NULL, why);
 }
 
-static void fail_checkpoint(struct weir_checkpoints *c, int64_t number, struct weir_error *why)
+static void tell_abandoned(const struct weir_checkpoints *c, int64_t number, const struct weir_error *why)
 {
     weir_log(WEIR_WARN, "checkpoint", "checkpoint %" PRId64 " of job '%s' is abandoned: %s", number, c->run->graph->job,
              why->text);
+}
+
+static void fail_checkpoint(struct weir_checkpoints *c, int64_t number, struct weir_error *why)
+{
+    tell_abandoned(c, number, why);
     if (++c->failures <= c->config->tolerable_failures) return;
     weir_error_prefix(why, "checkpoint %" PRId64 " failed, and %u in a row are tolerated (checkpoint.tolerable): ", number,
                       c->config->tolerable_failures);
@@ -536,11 +541,13 @@ static void end(struct weir_checkpoints *c)
 {
     enum weir_run_state state = weir_run_state(c->run);
     c->over = true;
+    weir__cuts_read(&c->cuts); /* what failed in a cut may be why the job did right after it */
     refuse_all(take_requests(c, &closed), "the job has ended");
     refuse_all(c->asked, "the job has ended");
     c->asked = NULL;
     end_swaps(c);
     for (size_t i = 0; i < c->cuts.n; i++) {
+        if (c->cuts.attempts[i].declined) tell_abandoned(c, c->cuts.attempts[i].number, c->cuts.attempts[i].declined);
         if (c->cuts.attempts[i].savepoint == c->stopping) c->stopping = NULL;
         if (c->cuts.attempts[i].savepoint) refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
         refuse_all(c->cuts.attempts[i].asked, "the job ended before it was complete");
@@ -674,7 +681,8 @@ static weir_status look_around(struct weir_checkpoints *c, const struct weir_dep
     weir_status s = p->make_directory(p->self, directory, error);
     if (s == WEIR_OK) s = weir__kept_find(p, directory, &c->kept, error);
     if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &path, error);
-    if (s != WEIR_OK && !o->restore) return weir_error_prefix(error, "checkpoint.directory: ");
+    if (s == WEIR_E_DATA && (o->restore || o->fresh)) s = WEIR_OK; /* where to begin was said: what it says is not asked */
+    if (s != WEIR_OK) return weir_error_prefix(error, "checkpoint.directory: ");
     int64_t newest = c->kept.n ? c->kept.all[c->kept.n - 1].number : 0, first = o->restore ? o->restore->checkpoint : 0;
     if (first < newest) first = newest;
     atomic_store(&c->orders.newest, first > suspended ? first : suspended);

@@ -1,0 +1,361 @@
+/* Whole jobs on a disk whose calls fail in turn, each in every way it can (harness/faulty_disk.h), under the seeded scheduler:
+ * the checkpoint is abandoned and that is told, the job goes on, older checkpoints can be read, the next one is complete; of
+ * exactly-once files nothing is lost and nothing is there twice, even when the power goes right after. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "checkpoint/saved.h"
+#include "harness/faulty_disk.h"
+#include "harness/suite.h"
+#include "job/checkpoints.h"
+#include "loader/document.h"
+#include "loader/job.h"
+#include "loader/part.h"
+
+#define FOLDER      WEIR_BUILD_DIR "/tests/faulty_disk"
+#define CHECKPOINTS FOLDER "/checkpoints"
+
+struct stage {
+    struct weir_faulty_disk disk; /* first: the platform's self */
+    struct weir_registry *registry;
+    struct weir_text printed, told;
+    int64_t until;      /* checkpoint after which it is enough; 0: to the end */
+    int64_t deployed;   /* calls that deploying made */
+    uint64_t abandoned; /* checkpoints */
+    uint64_t went_on;   /* lives in which a call failed, and that went on nevertheless */
+    uint64_t lives;     /* in which a call failed */
+    uint64_t faulted;   /* calls */
+};
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+struct lines {
+    char **all;
+    size_t n, capacity, hidden;
+};
+
+static void add_lines(struct lines *l, char *text)
+{
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        WEIR_GROW(l->all, l->capacity, l->n + 1);
+        l->all[l->n++] = weir_strdup(line);
+    }
+}
+
+static weir_status remove_entry(void *to, const char *path, bool is_directory, int64_t size)
+{
+    struct weir_error error;
+    (void)size;
+    if (is_directory) CU_ASSERT_EQUAL(weir_platform_os()->list(NULL, path, remove_entry, to, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_platform_os()->remove(NULL, path, &error), WEIR_OK);
+    return WEIR_OK;
+}
+
+static void start_over(struct stage *g)
+{
+    struct weir_error ignored;
+    (void)weir_platform_os()->list(NULL, FOLDER, remove_entry, NULL, &ignored); /* it need not be there */
+    weir_faulty_disk_forget(&g->disk);
+    weir_text_finish(&g->printed);
+}
+
+static weir_status read_entry(void *to, const char *path, bool is_directory, int64_t size)
+{
+    struct lines *l = to;
+    struct weir_error error;
+    char *bytes;
+    size_t n;
+    (void)size;
+    if (is_directory) return weir_platform_os()->list(NULL, path, read_entry, to, &error);
+    l->hidden += strstr(path, ".inprogress") != NULL;
+    if (!weir_path_has_suffix(path, ".csv")) return WEIR_OK;
+    CU_ASSERT_EQUAL_FATAL(weir_read_file(weir_platform_os(), path, 1 << 20, &bytes, &n, &error), WEIR_OK);
+    add_lines(l, bytes);
+    weir_free(bytes);
+    return WEIR_OK;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What the job has given, sorted: committed lines, or those that it printed, where each may be there more than once. */
+static char *given(struct stage *g, bool prints, size_t *hidden)
+{
+    struct lines l = {0};
+    struct weir_text t = {0};
+    struct weir_error ignored;
+    char *printed = weir_strdup(weir_text_get(&g->printed));
+    if (prints)
+        add_lines(&l, printed);
+    else
+        (void)weir_platform_os()->list(NULL, FOLDER "/out", read_entry, &l, &ignored);
+    if (l.n) qsort(l.all, l.n, sizeof *l.all, by_text);
+    for (size_t i = 0; i < l.n; i++) {
+        if (!prints || i == 0 || strcmp(l.all[i], l.all[i - 1]) != 0) weir_text_add(&t, "%s\n", l.all[i]);
+    }
+    for (size_t i = 0; i < l.n; i++) weir_free(l.all[i]);
+    weir_free(l.all);
+    weir_free(printed);
+    *hidden = l.hidden;
+    return weir_text_take(&t);
+}
+
+/* ---- what is told ------------------------------------------------------------------------------------------------ */
+
+static weir_status read_checkpoint(void *to, const char *path, bool is_directory, int64_t size)
+{
+    struct weir_saved saved = {0};
+    struct weir_error error = {0};
+    (void)is_directory, (void)size;
+    if (strncmp(weir_path_basename(path), "chk-", 4) != 0 || weir_path_has_suffix(path, ".tmp")) return WEIR_OK;
+    if (weir_saved_read(weir_platform_os(), path, &saved, &error) != WEIR_OK) fprintf(stderr, "\n%s\n", error.text);
+    CU_ASSERT(saved.job != NULL);
+    weir_saved_finish(&saved);
+    ++*(size_t *)to;
+    return WEIR_OK;
+}
+
+static size_t checkpoints_there(void)
+{
+    struct weir_error ignored;
+    size_t n = 0;
+    (void)weir_platform_os()->list(NULL, CHECKPOINTS, read_checkpoint, &n, &ignored);
+    return n;
+}
+
+static void hear(void *arg, const char *line)
+{
+    struct stage *g = arg;
+    weir_text_add(&g->told, "%s", line);
+    if (!strstr(line, "is abandoned")) return;
+    g->abandoned++;
+    const char *number = strstr(line, "checkpoint: checkpoint ");
+    struct weir_error error;
+    int64_t bytes = -1;
+    char *path = weir_format(CHECKPOINTS "/chk-%" PRId64, number ? strtoll(number + 23, NULL, 10) : 0);
+    CU_ASSERT_EQUAL(weir_platform_os()->exists(NULL, path, &bytes, &error), WEIR_OK);
+    CU_ASSERT(number && bytes < 0); /* nobody will take it for a whole one */
+    weir_free(path);
+    CU_ASSERT(checkpoints_there() > 0); /* the older ones, as they were */
+}
+
+static weir_status print(void *self, int stream, const void *bytes, size_t n, struct weir_error *error)
+{
+    (void)stream, (void)error;
+    weir_text_add_bytes(&((struct stage *)self)->printed, bytes, n);
+    return WEIR_OK;
+}
+
+/* ---- lives ------------------------------------------------------------------------------------------------------- */
+
+static bool enough(struct weir_sim *s, struct weir_run *run)
+{
+    struct stage *g = (struct stage *)(void *)s;
+    if (g->until == 0 || weir_run_last_checkpoint(run) < g->until) return false;
+    g->disk.at = -1; /* what fails from now on is the end of the test's patience, not the job's */
+    return true;
+}
+
+static void init(struct stage *g)
+{
+    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
+    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
+    struct weir_error error;
+    memset(g, 0, sizeof *g);
+    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
+    weir_log_redirect(hear, g);
+}
+
+static void finish(struct stage *g)
+{
+    weir_log_redirect(NULL, NULL);
+    start_over(g);
+    weir_registry_destroy(g->registry);
+    weir_text_finish(&g->printed);
+    weir_text_finish(&g->told);
+}
+
+static struct weir_stream_graph *compile(struct stage *g, const char *yaml)
+{
+    struct weir_problems problems = {0};
+    struct weir_stream_graph *graph = NULL;
+    struct weir_document *d =
+        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", NULL, 0, NULL, 0, &problems);
+    const struct weir_job_settings settings = {.parallelism = 1};
+    if (!d || weir_job_compile(d, &settings, g->registry, &graph, &problems) != WEIR_OK) {
+        struct weir_text text = {0};
+        weir_problems_print(&problems, &text);
+        fprintf(stderr, "\n%s", weir_text_get(&text));
+        CU_FAIL_FATAL("the manifest is wrong");
+    }
+    weir_problems_finish(&problems);
+    weir_document_destroy(d);
+    graph->batch_rows = 1;
+    graph->channel_batches = 1;
+    return graph;
+}
+
+/* From the newest checkpoint, if there is one, until `checkpoints` more are complete (0: to the end). All calls are the faulty
+ * disk's, those that look for the checkpoint too. Then the machine goes off, and what was not synced is gone. */
+static weir_status live(struct stage *g, const char *yaml, int64_t checkpoints, struct weir_error *error)
+{
+    struct weir_platform *p = &g->disk.sim.platform;
+    struct weir_stream_graph *graph = compile(g, yaml);
+    struct weir_saved saved = {0};
+    struct weir_run *run = NULL;
+    char *path = NULL;
+    int64_t newest = 0;
+    bool own;
+    p->print = print;
+    g->disk.sim.enough = enough;
+    g->disk.sim.clock.drift_ns = checkpoints ? 100000 : 20000;
+    *error = (struct weir_error){0};
+    weir_status s = weir_checkpoints_newest(p, CHECKPOINTS, &path, &newest, &own, error);
+    g->until = checkpoints ? newest + checkpoints : 0;
+    if (s == WEIR_OK && path) s = weir_saved_read(p, path, &saved, error);
+    struct weir_deploy_options o = {.platform = p,
+                                    .registry = g->registry,
+                                    .graph = graph,
+                                    .restore = saved.job ? &saved : NULL,
+                                    .restored_from = path,
+                                    .claim = true};
+    if (s == WEIR_OK) s = weir_run_deploy(&o, &run, error);
+    g->deployed = g->disk.calls;
+    if (s == WEIR_OK) s = weir_sim_run(&g->disk.sim, run, error);
+    g->disk.off = s != WEIR_OK;
+    weir_run_destroy(run);
+    if (s != WEIR_OK) weir_faulty_disk_lose_power(&g->disk);
+    weir_saved_finish(&saved);
+    weir_free(path);
+    weir_stream_graph_destroy(graph, weir_part_spec_destroy);
+    return s;
+}
+
+static weir_status live_well(struct stage *g, const char *yaml, int64_t checkpoints)
+{
+    struct weir_error error;
+    weir_faulty_disk_init(&g->disk, 1);
+    weir_status s = live(g, yaml, checkpoints, &error);
+    if (s < 0) fprintf(stderr, "\n%s\n", error.text);
+    CU_ASSERT_FATAL(s >= 0);
+    return s;
+}
+
+#define HEAD                                                                        \
+    "job: numbers\n"                                                                \
+    "checkpoint: {every: 1ms, keep: 2, tolerable: 3, directory: " CHECKPOINTS "}\n" \
+    "defaults: {max_parallelism: 8}\n"                                              \
+    "nodes:\n"                                                                      \
+    "  - {id: in, source: {sequence: {to: 150}}}\n"                                 \
+    "  - {id: counts, from: in, key_by: {k: value % 3}, count: n}\n"
+static const char rolled[] = HEAD "  - {id: out, from: counts, sink: {file: {path: " FOLDER
+                                  "/out/, roll_size: 60B, format: {csv: {header: false}}}}}\n";
+static const char one_file[] =
+    HEAD "  - {id: out, from: counts, sink: {file: {path: " FOLDER "/out/all.csv, format: {csv: {header: false}}}}}\n";
+static const char printed[] = HEAD "  - {id: out, from: counts, sink: print}\n";
+
+/* ---- one call after the other ------------------------------------------------------------------------------------ */
+
+/* Which of its ways a call can fail in; what is no write is never short. */
+static bool applies(enum weir_fault fault, const char *call)
+{
+    if (fault == WEIR_FAULT_NO_SPACE)
+        return strcmp(call, "write") == 0 || strcmp(call, "create") == 0 || strcmp(call, "make the directory") == 0;
+    if (fault == WEIR_FAULT_SHORT) return strcmp(call, "write") == 0;
+    if (fault == WEIR_FAULT_LOST_SYNC) return strcmp(call, "sync") == 0;
+    return true;
+}
+
+/* A life that is broken off after a checkpoint, one in which call number `at` fails, and one to the end. What that call
+ * was to do; NULL: there were fewer. */
+static const char *live_with_a_fault(struct stage *g, const char *yaml, enum weir_fault fault, int64_t at,
+                                     const char *expected)
+{
+    struct weir_error error;
+    bool prints = yaml == printed;
+    size_t hidden;
+    start_over(g);
+    CU_ASSERT_EQUAL_FATAL(live_well(g, yaml, 1), WEIR_MORE);
+    weir_faulty_disk_init(&g->disk, 2);
+    weir_faulty_disk_break(&g->disk, fault, at);
+    weir_text_finish(&g->told);
+    weir_status s = live(g, yaml, 2, &error);
+    const char *failed = g->disk.failed;
+    bool was_reached = g->disk.calls > at;
+    g->faulted += g->disk.faulted;
+    if (failed) {
+        const char *why = fault == WEIR_FAULT_NO_SPACE ? "No space left on device" : "Input/output error";
+        bool told = strstr(error.text, why) || strstr(weir_text_get(&g->told), why) || strstr(failed, "after reading");
+        bool must_go_on = prints && at >= g->deployed;
+        g->lives++;
+        g->went_on += s >= 0;
+        if (!told || (must_go_on && s < 0))
+            fprintf(stderr, "\nfault %d at call %" PRId64 " (%s): status %d: %s\n%s\n", fault, at, failed, s, error.text,
+                    weir_text_get(&g->told));
+        CU_ASSERT(told);
+        CU_ASSERT(!must_go_on || s >= 0);
+    }
+    if (s != WEIR_OK) CU_ASSERT_EQUAL_FATAL(live_well(g, yaml, 0), WEIR_OK);
+    char *found = given(g, prints, &hidden);
+    if (strcmp(found, expected) != 0)
+        fprintf(stderr, "\nfault %d at call %" PRId64 ": %zu bytes of %zu\n", fault, at, strlen(found), strlen(expected));
+    CU_ASSERT_STRING_EQUAL_FATAL(found, expected);
+    CU_ASSERT_EQUAL(hidden, 0);
+    weir_free(found);
+    return failed ? failed : was_reached ? "" : NULL;
+}
+
+static void break_every_call(const char *yaml, const char *name)
+{
+    struct stage g;
+    const char **calls = NULL;
+    const char *call;
+    size_t n = 0, capacity = 0, hidden;
+    init(&g);
+    start_over(&g);
+    CU_ASSERT_EQUAL_FATAL(live_well(&g, yaml, 0), WEIR_OK);
+    char *expected = given(&g, yaml == printed, &hidden);
+    CU_ASSERT(strlen(expected) > 500);
+    while ((call = live_with_a_fault(&g, yaml, WEIR_FAULT_EIO, (int64_t)n, expected))) {
+        WEIR_GROW(calls, capacity, n + 1);
+        calls[n++] = call;
+    }
+    for (enum weir_fault fault = WEIR_FAULT_NO_SPACE; fault < WEIR_FAULTS; fault++) {
+        for (size_t at = 0; at < n; at++) {
+            if (applies(fault, calls[at])) (void)live_with_a_fault(&g, yaml, fault, (int64_t)at, expected);
+        }
+    }
+    printf("%s: %zu calls, %" PRIu64 " failures; %" PRIu64 " of %" PRIu64 " lives went on, %" PRIu64
+           " checkpoints were abandoned ... ",
+           name, n, g.faulted, g.went_on, g.lives, g.abandoned);
+    CU_ASSERT(n > 60 && g.abandoned > 50);
+    weir_free(calls);
+    weir_free(expected);
+    finish(&g);
+}
+
+static void state_goes_on_whichever_call_fails(void)
+{
+    break_every_call(printed, "state");
+}
+static void parts_are_written_once_whichever_call_fails(void)
+{
+    break_every_call(rolled, "parts");
+}
+static void one_file_is_written_once_whichever_call_fails(void)
+{
+    break_every_call(one_file, "one file");
+}
+
+WEIR_SUITE(faulty_disk) = {{"a job goes on whichever call of a checkpoint fails", state_goes_on_whichever_call_fails},
+                           {"parts are written once whichever call fails", parts_are_written_once_whichever_call_fails},
+                           {"one file is written once whichever call fails", one_file_is_written_once_whichever_call_fails},
+                           {NULL, NULL}};
