@@ -1,4 +1,4 @@
-/* Whole jobs on a disk whose calls fail in turn, each in every way it can (harness/faulty_disk.h), under the seeded scheduler:
+/* Whole jobs on a disk whose calls fail in turn, each in every way it can (harness/faulty_disk.h), on a seeded scheduler:
  * the checkpoint is abandoned and that is told, the job goes on, older checkpoints can be read, the next one is complete; of
  * exactly-once files nothing is lost and nothing is there twice, even when the power goes right after. */
 #include <inttypes.h>
@@ -203,8 +203,8 @@ static struct weir_stream_graph *compile(struct stage *g, const char *yaml)
     return graph;
 }
 
-/* From the newest checkpoint, if there is one, until `checkpoints` more are complete (0: to the end). All calls are the faulty
- * disk's, those that look for the checkpoint too. Then the machine goes off, and what was not synced is gone. */
+/* From the newest checkpoint, if there is one, until `checkpoints` more are complete (0: to the end). All calls are the
+ * faulty disk's, those that look for the checkpoint too. Then the machine goes off, and what was not synced is gone. */
 static weir_status live(struct stage *g, const char *yaml, int64_t checkpoints, struct weir_error *error)
 {
     struct weir_platform *p = &g->disk.sim.platform;
