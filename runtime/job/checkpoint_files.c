@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #define SAVEPOINT      "-savepoint-"
 #define SUSPENDED      "_suspended"
 #define MOST_SUSPENDED 65536
+#define CHECKSUM_LINE  17 /* 16 digits and a newline */
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
@@ -165,6 +167,22 @@ void weir__checkpoints_sweep(const struct weir_platform *p, const char *director
 
 /* ---- where it was suspended -------------------------------------------------------------------------------------- */
 
+/* The checksum of what is before it, and a newline. */
+static char *last_line(const char *text, size_t n)
+{
+    return weir_format("%016" PRIx64 "\n", (uint64_t)XXH3_64bits(text, n));
+}
+
+/* The text without its last line, when that is its checksum; 0: it is damaged. */
+static size_t check_lines(const char *text, size_t n)
+{
+    if (n <= CHECKSUM_LINE) return 0;
+    char *expected = last_line(text, n - CHECKSUM_LINE);
+    bool right = memcmp(text + n - CHECKSUM_LINE, expected, CHECKSUM_LINE) == 0;
+    weir_free(expected);
+    return right ? n - CHECKSUM_LINE : 0;
+}
+
 weir_status weir__suspended_read(const struct weir_platform *p, const char *directory, int64_t *number, char **path,
                                  struct weir_error *error)
 {
@@ -176,14 +194,15 @@ weir_status weir__suspended_read(const struct weir_platform *p, const char *dire
     weir_status s = exists(p, file, &there, error);
     if (there) s = weir_read_file(p, file, MOST_SUSPENDED, &bytes, &n, error);
     if (s == WEIR_OK && bytes) {
-        *number = strtoll(bytes, &rest, 10);
-        if (*number > 0 && *rest == '\n' && rest[1] && bytes[n - 1] == '\n')
-            *path = weir_strndup(rest + 1, (size_t)(bytes + n - rest) - 2);
+        size_t end = check_lines(bytes, n);
+        *number = end ? strtoll(bytes, &rest, 10) : 0;
+        if (*number > 0 && *rest == '\n' && bytes + end - rest > 2)
+            *path = weir_strndup(rest + 1, (size_t)(bytes + end - rest) - 2);
         else
             s = weir_error_set(error, WEIR_E_DATA,
-                               "%s: expected the number and the path of a savepoint, found something else; say where to go "
-                               "on from: --from DIRECTORY",
-                               file);
+                               "%s: bytes 0 to %zu: expected the number and the path of a savepoint and their checksum, "
+                               "found something else; the file is damaged; say where to go on from: --from DIRECTORY",
+                               file, n ? n - 1 : 0);
     }
     weir_free(bytes);
     weir_free(file);
@@ -194,9 +213,12 @@ weir_status weir__suspended_write(const struct weir_platform *p, const char *dir
                                   struct weir_error *error)
 {
     char *real = real_path(path), *file = weir_path_join(directory, SUSPENDED);
-    char *text = weir_format("%" PRId64 "\n%s\n", number, real);
+    char *lines = weir_format("%" PRId64 "\n%s\n", number, real), *checksum = last_line(lines, strlen(lines));
+    char *text = weir_format("%s%s", lines, checksum);
     weir_status s = weir_write_file(p, file, text, strlen(text), error);
     weir_free(text);
+    weir_free(checksum);
+    weir_free(lines);
     weir_free(file);
     weir_free(real);
     return s;
