@@ -27,9 +27,8 @@ static void make_base_dir_absolute(struct weir_stream_graph *graph)
 
 static weir_status compile(struct weir_job *job, struct weir_problems *problems)
 {
-    const struct weir_job_settings settings = {.parallelism = job->parallelism,
-                                               .default_parallelism = job->runtime->config.parallelism,
-                                               .home = job->home};
+    const struct weir_job_settings settings = {
+        .parallelism = job->parallelism, .default_parallelism = job->runtime->config.parallelism, .home = job->home};
     weir_status s = weir_job_compile(job->document, &settings, job->runtime->registry, &job->graph, problems);
     if (s == WEIR_OK) make_base_dir_absolute(job->graph);
     return s;
@@ -210,6 +209,21 @@ static weir_status read_saved(const struct weir_job *job, const char *path, stru
     return s;
 }
 
+/* weir never goes back by itself: sinks have committed what came after the older one. */
+static void name_older(const struct weir_job *job, const char *damaged, struct weir_error *error)
+{
+    const char *directory = job->graph->checkpoint.directory;
+    bool named = job->from && *job->from && job->recovery.attempt == 0;
+    char *older = directory && !named ? weir_checkpoints_before(job->runtime->platform, directory, damaged) : NULL;
+    if (!older) return;
+    struct weir_error why = *error;
+    weir_error_set(error, why.status,
+                   "%s\n  an older checkpoint is whole: %s\n  to go on from it, and have what sinks committed since then "
+                   "written again: --from %s",
+                   why.text, older, older);
+    weir_free(older);
+}
+
 /* A job that starts again does so from the newest checkpoint that it wrote; until there is one, from where it began. */
 static weir_status find_origin(const struct weir_job *job, char **path, bool *own, struct weir_error *error)
 {
@@ -229,7 +243,10 @@ static weir_status deploy(struct weir_job *job, struct weir_run **run, struct we
     char *path;
     bool own;
     weir_status s = find_origin(job, &path, &own, error);
-    if (s == WEIR_OK && path) s = read_saved(job, path, &saved, error);
+    if (s == WEIR_OK && path) {
+        s = read_saved(job, path, &saved, error);
+        if (s != WEIR_OK) name_older(job, path, error);
+    }
     struct weir_deploy_options o = {.platform = job->runtime->platform,
                                     .registry = job->runtime->registry,
                                     .graph = job->graph,

@@ -2,10 +2,12 @@
 #include "job/checkpoints.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "checkpoint/saved.h"
 #include "job/attempt.h"
 #include "job/checkpoint_files.h"
 #include "job/saving.h"
@@ -752,4 +754,23 @@ weir_status weir_checkpoints_newest(const struct weir_platform *p, const char *d
     weir_free(savepoint);
     weir__kept_finish(&found);
     return s;
+}
+
+char *weir_checkpoints_before(const struct weir_platform *p, const char *directory, const char *damaged)
+{
+    struct weir_kept_list found = {0};
+    struct weir_error ignored; /* of what is damaged as well */
+    char *path = NULL;
+    if (weir__kept_find(p, directory, &found, &ignored) != WEIR_OK) found.n = 0;
+    size_t n = found.n;
+    for (size_t i = 0; i < found.n; i++) {
+        if (strcmp(found.all[i].path, damaged) == 0) n = i;
+    }
+    while (!path && n-- > 0) {
+        struct weir_saved saved = {0};
+        if (weir_saved_read(p, found.all[n].path, &saved, &ignored) == WEIR_OK) path = weir_strdup(found.all[n].path);
+        weir_saved_finish(&saved);
+    }
+    weir__kept_finish(&found);
+    return path;
 }

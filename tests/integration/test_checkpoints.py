@@ -2,6 +2,7 @@
 import csv
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -102,6 +103,29 @@ class Checkpoints(WeirTest):
         self.assertIn("no checkpoint or savepoint can be read from", broken.err)
         self.weir("run", job, "--fresh", "--quiet")
 
+    def test_an_older_checkpoint_is_used_when_it_is_named_and_never_else(self):
+        job = self.job(JOB)
+        process = subprocess.Popen(self.command("run", job, "--set", "rate=10000", "--quiet"), cwd=self.folder,
+                                   env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   start_new_session=True)
+        self.assertIsNotNone(self.wait_for_checkpoint(0, process))
+        self.kill_all(process)
+        checkpoints = self.folder / "checkpoints"
+        older = max((path for path in checkpoints.glob("chk-*") if not path.name.endswith(".tmp")),
+                    key=lambda path: int(path.name[4:]))
+        damaged = checkpoints / "chk-1000000"
+        shutil.copytree(older, damaged)
+        metadata = bytearray((damaged / "_metadata").read_bytes())
+        metadata[40] ^= 1
+        (damaged / "_metadata").write_bytes(metadata)
+        refused = self.weir("run", job, "--resume", code=None)
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("chk-1000000/_metadata: bytes 0 to", refused.err)
+        self.assertIn(f"--from {older}", refused.err)
+        self.assertFalse((self.folder / "out.csv").exists())
+        self.weir("run", job, "--from", older, "--quiet")
+        self.weir("run", job, "--set", "output=plain.csv", "--set", "directory=elsewhere", "--quiet")
+        self.assertEqual(self.counts(self.folder / "out.csv"), self.counts(self.folder / "plain.csv"))
 
     def test_sigterm_suspends_and_resume_goes_on_exactly_there(self):
         job = self.job(SUSPENDED)
