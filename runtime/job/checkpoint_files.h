@@ -4,7 +4,7 @@
  *   chk-N                   checkpoint N; the job owns it
  *   JOB-savepoint-N         savepoint N, unless it was asked for elsewhere; whoever asked for it owns it
  *   ....tmp                 half written, or half removed: what a crash left, swept at the next start
- *   _suspended              "N\nPATH\n" and their checksum: the job was suspended with savepoint N in PATH, and its sinks have
+ *   _suspended              "N\nPATH\n", and a checksum: the job was suspended with savepoint N in PATH, and its sinks have
  *                           committed what came before it: this, and no older checkpoint, is what to go on from
  */
 #ifndef WEIR_JOB_CHECKPOINT_FILES_H

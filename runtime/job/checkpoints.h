@@ -61,8 +61,8 @@ void weir_checkpoints_give_up(struct weir_checkpoints *);
 WEIR_CHECKED weir_status weir_checkpoints_newest(const struct weir_platform *, const char *directory, char **path,
                                                  int64_t *checkpoint, bool *own, struct weir_error *);
 
-/* For a message only: the newest one in the directory that is whole and before the damaged one. Nothing goes on from it unless
- * somebody names it, since sinks may have committed what came after. NULL: there is none. The caller frees. */
+/* For a message only: the newest one in the directory that is whole and before the damaged one. Nothing goes on from it
+ * unless somebody names it, since sinks may have committed what came after. NULL: there is none. The caller frees. */
 char *weir_checkpoints_before(const struct weir_platform *, const char *directory, const char *damaged);
 
 #endif

@@ -1,5 +1,5 @@
-/* Where a job was suspended, damaged in every place; and the older checkpoint that a message names, which nothing goes on from
- * by itself. */
+/* Where a job was suspended, damaged in every place; and the older checkpoint that a message names, which nothing goes on
+ * from by itself. */
 #include <stdio.h>
 #include <string.h>
 
