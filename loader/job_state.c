@@ -80,8 +80,8 @@ static struct weir_state_config *add_config(struct weir__job *job, const struct 
 
 static void read_config(struct weir__job *job, const struct weir_value *value, struct weir_state_config *to)
 {
-    static const char *const keys[] = {"backend", "cache", "directory", NULL};
-    static const char *const later[] = {"ttl", "incremental", NULL};
+    static const char *const keys[] = {"backend", "cache", "directory", "ttl", NULL};
+    static const char *const later[] = {"incremental", NULL};
     if (!value || value->kind == WEIR_VALUE_NULL) return;
     if (value->kind == WEIR_VALUE_SCALAR) {
         weir__say(job, value, weir_format("state: {backend: %s}", value->secret ? "NAME" : value->text),
@@ -97,6 +97,87 @@ static void read_config(struct weir__job *job, const struct weir_value *value, s
     if (directory) read_directory(job, directory, &to->directory);
 }
 
+/* ---- how long states live ---------------------------------------------------------------------------------------- */
+
+static void read_life(struct weir__job *job, const struct weir_value *value, const char *what, int64_t *ms)
+{
+    int64_t read;
+    if (!weir__read_duration(job, value, what, &read)) return;
+    if (read == 0)
+        weir__say(job, value, weir_strdup("write 'never' for a state that does not expire"), "%s must be above 0", what);
+    else
+        *ms = read;
+}
+
+static void read_rule(struct weir__job *job, const struct weir_value *value, struct weir_state_ttl *rule)
+{
+    static const char *const keys[] = {"after", "update", "expired", "cleanup", NULL};
+    static const char *const updates[] = {"write", "read", NULL}, *const sights[] = {"hidden", "shown", NULL};
+    if (value->kind == WEIR_VALUE_SCALAR && !value->secret && strcmp(value->text, "never") == 0) {
+        rule->ms = 0;
+        return;
+    }
+    if (value->kind == WEIR_VALUE_SCALAR) {
+        read_life(job, value, "ttl", &rule->ms);
+        return;
+    }
+    if (!weir__is_mapping(job, value, "a duration such as 1h, never, or a mapping such as {after: 1h, update: read}"))
+        return;
+    weir__check_keys(job, value, keys, NULL);
+    const struct weir_value *after = weir_value_get(value, "after"), *update = weir_value_get(value, "update"),
+                            *expired = weir_value_get(value, "expired"), *cleanup = weir_value_get(value, "cleanup");
+    int chosen;
+    if (after) read_life(job, after, "after", &rule->ms);
+    if (update && (chosen = weir__read_choice(job, update, "update", updates)) >= 0)
+        rule->flags = (rule->flags & ~WEIR_TTL_ON_READ) | (chosen == 1 ? WEIR_TTL_ON_READ : 0);
+    if (expired && (chosen = weir__read_choice(job, expired, "expired", sights)) >= 0)
+        rule->flags = (rule->flags & ~WEIR_TTL_SHOWN) | (chosen == 1 ? WEIR_TTL_SHOWN : 0);
+    if (cleanup) (void)weir__read_count(job, cleanup, "cleanup", 0, 1000000, &rule->sweep);
+    if (rule->ms == 0 && !after)
+        weir__say(job, value, weir_strdup("after: 1h"),
+                  "the component does not say how long this state lives, so 'after' must");
+}
+
+static struct weir_state_ttl *rules_of(const struct weir_component_info *info)
+{
+    struct weir_state_ttl *rules = weir_alloc_array(info->n_states, sizeof *rules);
+    for (uint32_t i = 0; i < info->n_states; i++) {
+        const struct weir_state_layout *l = &info->states[i];
+        rules[i] = (struct weir_state_ttl){.ms = l->ttl_ms, .flags = l->ttl_flags, .sweep = l->ttl_sweep};
+    }
+    return rules;
+}
+
+static void read_state_ttl(struct weir__job *job, const struct weir_value *key, const struct weir_value *value,
+                           const struct weir_component_info *info, struct weir_state_ttl *rules)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (uint32_t i = 0; i < info->n_states; i++) {
+        const struct weir_state_layout *l = &info->states[i];
+        bool fits = l->kind <= WEIR_MAP;
+        if (fits && n < WEIR_LEN(names)) names[n++] = l->name;
+        if (strcmp(l->name, key->text) != 0) continue;
+        if (fits)
+            read_rule(job, value, &rules[i]);
+        else
+            weir__say(job, key, NULL, "state '%s' is a %s state; values, lists and maps of a key expire", l->name,
+                      weir_state_kind_name(l->kind));
+        return;
+    }
+    weir__say(job, key, weir__near(key->text, names, n, NULL), "component '%s' has no state '%s' that could expire",
+              info->id, key->text);
+}
+
+static void read_ttl(struct weir__job *job, const struct weir_value *value, struct weir_stream_node *node)
+{
+    if (!weir__is_mapping(job, value, "durations by the names of states, such as {counts: 1h}")) return;
+    const struct weir_component_info *info = node->part->info;
+    weir_free(node->ttl);
+    node->ttl = rules_of(info);
+    for (size_t i = 0; i < value->n; i++) read_state_ttl(job, value->pairs[i].key, value->pairs[i].value, info, node->ttl);
+}
+
 const struct weir_state_config *weir__read_job_state(struct weir__job *job, const struct weir_value *root)
 {
     char *directory = weir_path_join(weir_document_base_dir(job->document), DEFAULT_DIRECTORY);
@@ -106,7 +187,11 @@ const struct weir_state_config *weir__read_job_state(struct weir__job *job, cons
     const struct weir_value *backend = defaults ? weir_value_get(defaults, "state") : NULL;
     weir_free(directory);
     if (backend) read_backend(job, backend, config);
-    read_config(job, weir_value_get(root, "state"), config);
+    const struct weir_value *state = weir_value_get(root, "state"), *ttl = state ? weir_value_get(state, "ttl") : NULL;
+    if (ttl)
+        weir__say(job, ttl, weir_strdup("write it into the node's own `state:`"),
+                  "states are those of a node's component: a job as a whole has none that could expire");
+    read_config(job, state, config);
     return config;
 }
 
@@ -151,14 +236,21 @@ void weir__apply_state(struct weir__job *job, const struct weir_state_config *ba
     const struct weir_value *value = weir_value_get(node->value, "state");
     struct weir_state_config *own = value ? add_config(job, base) : NULL;
     const struct weir_state_config *config = own ? own : base;
-    bool any = false;
+    const struct weir_value *ttl = value ? weir_value_get(value, "ttl") : NULL;
+    bool any = false, expires = false;
     if (own) read_config(job, value, own);
     for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
         struct weir_stream_node *n = job->graph->nodes[i];
         if (!node->id || strcmp(n->uid, node->id) != 0 || !holds_state(n)) continue;
         any = true;
         if (config->backend) n->state = config;
+        if (!ttl || n->kind != WEIR_NODE_OPERATOR || ttl->broken) continue;
+        expires = true;
+        read_ttl(job, ttl, n);
     }
+    if (ttl && any && !expires && job->problems->n == 0)
+        weir__say(job, ttl, weir_strdup("windows clear their state themselves; join: and reduce: have none that expires"),
+                  "node '%s' has no component with states that could expire", node->id);
     if (value && !any && job->problems->n == 0)
         weir__say(job, value, weir_strdup("windows, joins, reductions and components with states keep some, after key_by"),
                   "node '%s' keeps no keyed state", node->id);

@@ -60,6 +60,16 @@ static uint32_t number_of(struct reader *r, const struct weir_value *map, const 
     return 0;
 }
 
+/* 0 where it is not there. */
+static int64_t milliseconds_of(struct reader *r, const struct weir_value *map, const char *key)
+{
+    const char *text = text_of(r, map, key, false);
+    int64_t n = 0;
+    if (!text || (weir_parse_i64(text, &n, NULL) == WEIR_OK && n > 0)) return n;
+    wrong(r, weir_value_get(map, key), "expected a number of milliseconds for '%s', found \"%.60s\"", key, text);
+    return 0;
+}
+
 static bool truth_of(const struct weir_value *map, const char *key)
 {
     const struct weir_value *v = weir_value_get(map, key);
@@ -164,6 +174,8 @@ static void read_state(struct reader *r, const struct weir_value *map, struct we
     st.version = number_of(r, map, "version");
     st.size = number_of(r, map, "size");
     st.flags = flags_of(r, map, weir__state_flags);
+    st.ttl_ms = milliseconds_of(r, map, "ttl_ms");
+    st.ttl_flags = (truth_of(map, "ttl_on_read") ? WEIR_TTL_ON_READ : 0) | (truth_of(map, "ttl_shown") ? WEIR_TTL_SHOWN : 0);
     weir_field *fields = read_fields(r, map, "fields", &st.n_fields),
                *key_fields = read_fields(r, map, "key_fields", &st.n_key_fields);
     st.fields = fields;

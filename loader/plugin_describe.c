@@ -41,14 +41,14 @@ struct callback {
     const char *name;
     size_t offset;
 };
-#define CALLBACK(T, member)                                                                                                 \
-    {                                                                                                                       \
-#member, offsetof(T, member)                                                                                        \
+#define CALLBACK(T, member)          \
+    {                                \
+#member, offsetof(T, member) \
     }
 static const struct vtable_rule {
     weir_kind kind;
     const char *name;
-    size_t size; /* as of ABI 0.9 */
+    size_t size;              /* as of ABI 0.9 */
     struct callback needs[9]; /* the last one NULL */
 } vtables[] = {
     {WEIR_SOURCE,
@@ -69,16 +69,10 @@ static const struct vtable_rule {
     {WEIR_DECODER, "weir_decoder", sizeof(weir_decoder), {CALLBACK(weir_decoder, begin), CALLBACK(weir_decoder, decode)}},
     {WEIR_ENCODER, "weir_encoder", sizeof(weir_encoder), {CALLBACK(weir_encoder, encode)}},
     {WEIR_SINK, "weir_sink", sizeof(weir_sink), {CALLBACK(weir_sink, write)}},
-    {WEIR_WINDOW_ASSIGNER,
-     "weir_window_assigner",
-     sizeof(weir_window_assigner),
-     {CALLBACK(weir_window_assigner, assign)}},
+    {WEIR_WINDOW_ASSIGNER, "weir_window_assigner", sizeof(weir_window_assigner), {CALLBACK(weir_window_assigner, assign)}},
     {WEIR_TRIGGER, "weir_trigger", sizeof(weir_trigger), {CALLBACK(weir_trigger, on_row), CALLBACK(weir_trigger, on_timer)}},
     {WEIR_EVICTOR, "weir_evictor", sizeof(weir_evictor), {{NULL, 0}}},
-    {WEIR_WINDOW_FUNCTION,
-     "weir_window_function",
-     sizeof(weir_window_function),
-     {CALLBACK(weir_window_function, process)}},
+    {WEIR_WINDOW_FUNCTION, "weir_window_function", sizeof(weir_window_function), {CALLBACK(weir_window_function, process)}},
     {WEIR_JOIN_FUNCTION, "weir_join_function", sizeof(weir_join_function), {CALLBACK(weir_join_function, join)}},
     {WEIR_COGROUP_FUNCTION,
      "weir_cogroup_function",
@@ -268,14 +262,23 @@ static weir_status describe_state(const weir_state *st, struct weir_state_layout
     return weir_state_layout_init(layout, st, error);
 }
 
+#define FIRST_STATE_SIZE offsetof(weir_state, ttl_ms) /* what the first plugins of ABI 0.9 declare */
+
+static weir_state state_of(const weir_component *c, uint32_t i)
+{
+    weir_state state = {0};
+    size_t size = c->state_stride < sizeof state ? c->state_stride : sizeof state;
+    memcpy(&state, (const char *)c->states + (size_t)i * c->state_stride, size);
+    return state;
+}
+
 static weir_status describe_states(const weir_component *c, struct weir_component_info *info, struct weir_error *error)
 {
-    weir_status s =
-        check_array("state", c->states, c->n_states, WEIR__MAX_STATES, c->state_stride, sizeof(weir_state), error);
+    weir_status s = check_array("state", c->states, c->n_states, WEIR__MAX_STATES, c->state_stride, FIRST_STATE_SIZE, error);
     if (s != WEIR_OK) return s;
     info->states = weir_alloc_array(c->n_states, sizeof *info->states);
     for (uint32_t i = 0; i < c->n_states; i++) {
-        const weir_state *st = (const void *)((const char *)c->states + (size_t)i * c->state_stride);
+        const weir_state known = state_of(c, i), *st = &known;
         if (!weir__is_name(st->name))
             return weir__refuse(
                 error, "state %u: expected a name such as seen ([a-z_][a-z0-9_]*), found \"%.60s\"; correct its .name",

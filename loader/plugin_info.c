@@ -309,6 +309,11 @@ static weir_status check_states(const struct weir_component_info *c, struct weir
         if (unknown)
             return weir__refuse(error, "state '%s': expected flags that this weir knows, found 0x%x", c->states[i].name,
                                 unknown);
+        if (c->states[i].ttl_ms > 0 && c->kind != WEIR_OPERATOR)
+            return weir__refuse(error,
+                                "state '%s': expected a time to live on states of operators alone, found it on a "
+                                "component of kind %s; take it away",
+                                c->states[i].name, weir_kind_name(c->kind));
         if (c->states[i].flags && c->kind != WEIR_WINDOW_FUNCTION)
             return weir__refuse(error,
                                 "state '%s': expected WEIR_PER_WINDOW on states of window functions alone, found it on a "

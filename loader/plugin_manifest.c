@@ -79,6 +79,9 @@ static void add_state(struct weir_text *t, const struct weir_state_layout *s)
     weir_text_add(t, "      - name: \"%s\"\n        kind: %s\n        version: %u\n        size: %u\n", s->name,
                   weir_state_kind_name(s->kind), s->version, s->size);
     add_flags(t, "        ", weir__state_flags, s->flags);
+    if (s->ttl_ms > 0) weir_text_add(t, "        ttl_ms: %lld\n", (long long)s->ttl_ms);
+    if (s->ttl_flags & WEIR_TTL_ON_READ) weir_text_add(t, "        ttl_on_read: true\n");
+    if (s->ttl_flags & WEIR_TTL_SHOWN) weir_text_add(t, "        ttl_shown: true\n");
     add_fields(t, "fields", s->fields, s->n_fields);
     if (s->kind < WEIR_MAP) return;
     weir_text_add(t, "        key_size: %u\n", s->key_size);

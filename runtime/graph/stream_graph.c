@@ -121,6 +121,7 @@ static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct
     weir_free(node->args);
     weir_free(node->key_fields);
     weir_free(node->picks);
+    weir_free(node->ttl);
     for (uint32_t i = 0; i < node->n_computed; i++) weir_free(node->computed[i].expression);
     weir_free(node->computed);
     weir_free(node->condition);

@@ -113,6 +113,13 @@ struct weir_state_config {
 
 void weir_state_config_destroy(struct weir_state_config *, void (*destroy_part)(struct weir_part_spec *)); /* NULL is fine */
 
+/* How long a state of a component lives: semantics A6. */
+struct weir_state_ttl {
+    int64_t ms;     /* since it was touched; 0: for ever */
+    uint32_t flags; /* WEIR_TTL_ON_READ, WEIR_TTL_SHOWN */
+    uint32_t sweep; /* entries that each access looks at, to find what has expired; 0: none */
+};
+
 /* One field that comes out of an EXPR node: a field of the input, or an expression over them. */
 struct weir_computed_field {
     int32_t field;    /* -1: computed */
@@ -155,6 +162,7 @@ struct weir_stream_node {
     struct weir_join_config join;       /* JOIN */
     struct weir_async_config async;     /* ASYNC */
     const struct weir_state_config *state; /* the graph's; NULL: the heap, or the node keeps no keyed state */
+    struct weir_state_ttl *ttl;         /* of the component's states, one each; NULL: as it declares */
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;
     bool open_max_parallelism; /* the author did not say; a savepoint may */

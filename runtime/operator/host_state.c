@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "operator/instance_internal.h"
+#include "state/ttl.h"
 
 static weir_status no_memory(struct weir_instance *in)
 {
@@ -29,6 +30,7 @@ weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
                                     .group = in->rows->keys.key_group[row],
                                     .hash = in->rows->keys.hash[row]};
     in->key_at = row;
+    if (in->ttl) weir_ttl_hold(in->ttl);
     return WEIR_OK;
 }
 
@@ -47,6 +49,7 @@ weir_status weir_instance_use_key(struct weir_instance *in, const struct weir_ke
     in->key = *key;
     in->key.p = in->key_bytes.p;
     in->key_at = -1;
+    if (in->ttl) weir_ttl_hold(in->ttl);
     weir_rows_release(in->key_rows);
     in->key_rows = NULL;
     return WEIR_OK;
@@ -119,19 +122,26 @@ static int64_t namespace_of(const struct weir_instance *in, uint32_t state)
     return info->kind != WEIR_WINDOW_FUNCTION || info->states[state].flags & WEIR_PER_WINDOW ? in->ns : 0;
 }
 
-#define SET in->state
-#define AT  in->state, in->state_base + state, &in->key, namespace_of(in, state)
+#define SET   in->state
+#define AT    in->state, in->state_base + state, &in->key, namespace_of(in, state)
+#define TIMED in->ttl, in->state, state, &in->key
+
+static bool expires(const struct weir_instance *in, uint32_t state)
+{
+    return in->ttl && weir_ttl_has(in->ttl, state);
+}
 
 static const void *host_value_get(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use(in, state, WEIR_VALUE) ? SET->ops->value_get(AT) : NULL;
+    if (!may_use(in, state, WEIR_VALUE)) return NULL;
+    return expires(in, state) ? weir_ttl_value_get(TIMED) : SET->ops->value_get(AT);
 }
 static void *host_value_edit(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_use(in, state, WEIR_VALUE)) return NULL;
-    void *value = SET->ops->value_edit(AT);
+    void *value = expires(in, state) ? weir_ttl_value_edit(TIMED) : SET->ops->value_edit(AT);
     if (!value) no_memory(in);
     return value;
 }
@@ -139,23 +149,27 @@ static weir_status host_list_add(weir_ctx *cx, uint32_t state, const void *item)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
-    return SET->ops->list_add(AT, item) == WEIR_OK ? WEIR_OK : no_memory(in);
+    weir_status s = expires(in, state) ? weir_ttl_list_add(TIMED, item) : SET->ops->list_add(AT, item);
+    return s == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 static size_t host_list_size(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use(in, state, WEIR_LIST) ? SET->ops->list_size(AT) : 0;
+    if (!may_use(in, state, WEIR_LIST)) return 0;
+    return expires(in, state) ? weir_ttl_list_size(TIMED) : SET->ops->list_size(AT);
 }
 static const void *host_list_at(weir_ctx *cx, uint32_t state, size_t i)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use(in, state, WEIR_LIST) ? SET->ops->list_at(AT, i) : NULL;
+    if (!may_use(in, state, WEIR_LIST)) return NULL;
+    return expires(in, state) ? weir_ttl_list_at(TIMED, i) : SET->ops->list_at(AT, i);
 }
 static weir_status host_list_update(weir_ctx *cx, uint32_t state, const void *items, size_t n)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
-    return SET->ops->list_update(AT, items, n) == WEIR_OK ? WEIR_OK : no_memory(in);
+    weir_status s = expires(in, state) ? weir_ttl_list_update(TIMED, items, n) : SET->ops->list_update(AT, items, n);
+    return s == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 /* ---- maps: the current key's, or the subtask's copy of a broadcast one ------------------------------------------- */
 
@@ -189,20 +203,21 @@ static bool may_change_map(struct weir_instance *in, uint32_t state)
 }
 
 #define MAP_SET (is_broadcast(in, state) ? in->shared : in->state)
-#define MAP_AT                                                                                                       \
+#define MAP_AT                                                                                                             \
     MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &weir__no_key : &in->key, \
         is_broadcast(in, state) ? 0 : namespace_of(in, state)
 
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use_map(in, state) ? MAP_SET->ops->map_get(MAP_AT, key) : NULL;
+    if (!may_use_map(in, state)) return NULL;
+    return expires(in, state) ? weir_ttl_map_get(TIMED, key) : MAP_SET->ops->map_get(MAP_AT, key);
 }
 static void *host_map_edit(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_change_map(in, state)) return NULL;
-    void *value = MAP_SET->ops->map_edit(MAP_AT, key);
+    void *value = expires(in, state) ? weir_ttl_map_edit(TIMED, key) : MAP_SET->ops->map_edit(MAP_AT, key);
     if (!value) no_memory(in);
     return value;
 }
@@ -221,7 +236,9 @@ static size_t host_map_size(weir_ctx *cx, uint32_t state)
 static bool host_map_next(weir_ctx *cx, uint32_t state, weir_cursor *cursor, const void **key, const void **value)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use_map(in, state) && MAP_SET->ops->map_next(MAP_AT, cursor, key, value);
+    if (!may_use_map(in, state)) return false;
+    return expires(in, state) ? weir_ttl_map_next(TIMED, cursor, key, value)
+                              : MAP_SET->ops->map_next(MAP_AT, cursor, key, value);
 }
 static weir_status host_clear(weir_ctx *cx, uint32_t state)
 {

@@ -13,6 +13,7 @@
 #include "graph/stream_graph.h"
 #include "operator/instance_internal.h"
 #include "operator/record_text.h"
+#include "state/ttl.h"
 
 #define COMPONENT_LINE "\n  component: "
 
@@ -163,6 +164,7 @@ static weir_status set_up_keys(struct weir_instance *in, const struct weir_insta
         in->inputs[1].n_key_fields = o->second->n_key_fields;
     }
     in->shared = o->shared;
+    in->ttl = o->ttl;
     in->state = o->state;
     in->state_base = o->state_base;
     in->timers = o->timers;
@@ -422,6 +424,7 @@ static weir_status end_call(struct weir_instance *in, bool done, bool hold)
 {
     weir_status s = flush_ports(in, hold);
     weir__scratch_reset(&in->scratch);
+    if (in->ttl) weir_ttl_sweep(in->ttl, in->state);
     if (in->state) in->state->ops->settle(in->state);
     if (in->shared) in->shared->ops->settle(in->shared);
     if (in->timers) {

@@ -59,6 +59,7 @@ struct weir_instance {
     struct weir_state_set *state; /* may be shared with other instances of the op; NULL: stateless */
     uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
+    struct weir_ttl *ttl;          /* of states that expire (state/ttl.h); NULL: none does */
     struct weir_state_set *shared; /* of broadcast states; they are under one empty key; NULL: none */
     int64_t ns;                    /* namespace of state access; 0 but for windows */
     bool timers_in_ns;             /* a trigger: its timers have that namespace too */
@@ -116,6 +117,7 @@ struct weir_instance_options {
     void *source_arg;
     struct weir_timers *timers;    /* borrowed; NULL: no timers */
     struct weir_state_set *shared; /* borrowed; NULL: no broadcast states */
+    struct weir_ttl *ttl;          /* borrowed; NULL: no state expires */
 };
 /* Makes the instance; does not call open. On failure *instance is NULL. */
 WEIR_CHECKED weir_status weir_instance_create(const struct weir_instance_options *, struct weir_instance **,

@@ -11,6 +11,7 @@
 #include "operator/backend.h"
 #include "operator/instance_internal.h"
 #include "operator/ops.h"
+#include "state/ttl.h"
 
 #define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
 
@@ -19,6 +20,9 @@ struct plugin_op {
     struct weir_instance *instance;
     const weir_operator *vtable;
     struct weir_state_set *state;
+    struct weir_state_layout *timed; /* of `state`, where some expire; NULL: the component's */
+    uint32_t n_timed;
+    struct weir_ttl *ttl;                     /* NULL: nothing expires */
     struct weir_state_set *shared;            /* broadcast states */
     struct weir_state_layout *shared_layouts; /* as maps; borrowed from the component's */
     struct weir_timers *timers;
@@ -173,11 +177,23 @@ static weir_status flush_component(struct plugin_op *p, int64_t checkpoint)
     return weir_instance_end(p->instance, false);
 }
 
+static const struct weir_state_layout *layouts_of(const struct plugin_op *p)
+{
+    return p->timed ? p->timed : p->instance->part.spec->info->states;
+}
+
+static void tell_time(struct plugin_op *p)
+{
+    const struct weir_platform *platform = p->op.env->platform;
+    if (p->ttl) p->state->now_ms = platform->wall_ms(platform->self);
+}
+
 static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct plugin_op *p = plugin_of(op);
     const struct weir_component_info *info = p->instance->part.spec->info;
     weir_status s = flush_component(p, checkpoint);
+    tell_time(p);
     if (s == WEIR_OK && (p->state || p->timers))
         s = weir_snapshot_keyed(to, p->state, p->timers, p->instance->key_builder.schema, p->first_group, p->last_group,
                                 &op->error);
@@ -194,8 +210,9 @@ static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *fr
     struct plugin_op *p = plugin_of(op);
     const struct weir_component_info *info = p->instance->part.spec->info;
     weir_status s = WEIR_OK;
+    tell_time(p);
     if (p->state || p->timers)
-        s = weir_restore_keyed(from, n, p->state, p->timers, info->states, info->n_states, p->instance->key_builder.schema,
+        s = weir_restore_keyed(from, n, p->state, p->timers, layouts_of(p), info->n_states, p->instance->key_builder.schema,
                                p->first_group, p->last_group, &op->error);
     for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
         if (info->states[i].kind == WEIR_BROADCAST)
@@ -251,6 +268,8 @@ static void destroy_op(struct weir_op *op)
     struct plugin_op *p = plugin_of(op);
     weir_instance_destroy(p->instance);
     if (p->state) p->state->ops->destroy(p->state);
+    weir_ttl_destroy(p->ttl);
+    weir_ttl_layouts_free(p->timed, p->n_timed);
     if (p->shared) p->shared->ops->destroy(p->shared);
     weir_free(p->shared_layouts);
     weir_timers_destroy(p->timers);
@@ -283,6 +302,17 @@ static void create_shared(struct plugin_op *p, const struct weir_component_info 
     p->shared = weir_heap_state_create(p->shared_layouts, info->n_states, 0, 0);
 }
 
+static weir_status create_state(struct plugin_op *p, const struct weir_stream_node *node, const struct weir_op_env *env,
+                                struct weir_error *error)
+{
+    const struct weir_component_info *info = node->part->info;
+    p->n_timed = info->n_states;
+    p->timed = weir_ttl_layouts(info->states, info->n_states, node->ttl);
+    if (p->timed) p->ttl = weir_ttl_create(p->timed, info->n_states, env->platform);
+    return weir_op_state_create(env, p->timed ? p->timed : info->states, info->n_states, p->first_group, p->last_group,
+                                &p->state, error);
+}
+
 struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
                                       struct weir_registry *registry, const char *where, struct weir_error *error)
 {
@@ -291,8 +321,7 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
     weir_op_init(&p->op, &plugin_class, env, where);
     if (node->n_key_fields > 0) {
         weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &p->first_group, &p->last_group);
-        if (info->n_states > 0 && weir_op_state_create(env, info->states, info->n_states, p->first_group, p->last_group,
-                                                       &p->state, error) != WEIR_OK) {
+        if (info->n_states > 0 && create_state(p, node, env, error) != WEIR_OK) {
             destroy_op(&p->op);
             return NULL;
         }
@@ -301,7 +330,7 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
     if (weir_component_broadcasts(info)) create_shared(p, info);
     p->op.accepts_selection = info->flags & WEIR_ACCEPTS_SELECTION;
     struct weir_instance_options o = {
-        .op = &p->op, .registry = registry, .state = p->state, .timers = p->timers, .shared = p->shared};
+        .op = &p->op, .registry = registry, .state = p->state, .timers = p->timers, .shared = p->shared, .ttl = p->ttl};
     if (weir_instance_create_for_node(node, &o, &p->instance, error) != WEIR_OK) {
         destroy_op(&p->op);
         return NULL;

@@ -278,6 +278,7 @@ static const struct weir_state_ops heap_ops = {
     .next_key = next_key,
     .next_namespace = next_namespace,
     .drop_namespace = drop_namespace,
+    .walks = true,
     .memory = memory,
     .entries = entries,
 };

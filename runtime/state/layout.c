@@ -119,6 +119,19 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
     }
     if (s->version == 0)
         return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' has version 0; versions start at 1", s->name);
+    if (s->ttl_ms < 0 || (s->ttl_ms == 0 && s->ttl_flags != 0) || s->ttl_flags & ~(WEIR_TTL_ON_READ | WEIR_TTL_SHOWN)) {
+        return weir_error_set(
+            error, WEIR_E_PLUGIN,
+            "state '%s' expires after %lld ms with flags 0x%x; expected a time above 0, or none, and flags "
+            "that this weir knows",
+            s->name, (long long)s->ttl_ms, s->ttl_flags);
+    }
+    if (s->ttl_ms > 0 && (s->kind == WEIR_BROADCAST || s->flags & WEIR_PER_WINDOW)) {
+        return weir_error_set(error, WEIR_E_PLUGIN,
+                              "state '%s' expires; only values, lists and maps of a key do, not broadcast states and states "
+                              "of windows",
+                              s->name);
+    }
     if (s->kind < WEIR_MAP && (s->key_size > 0 || s->n_key_fields > 0)) {
         return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' declares a map key, but only maps (kinds 3 and 4) have one",
                               s->name);
@@ -167,6 +180,9 @@ weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state
         .key_fields = copy_fields(state->key_fields, state->n_key_fields, state->field_stride),
         .n_fields = state->n_fields,
         .n_key_fields = state->n_key_fields,
+        .ttl_ms = state->ttl_ms,
+        .ttl_flags = state->ttl_flags,
+        .ttl_sweep = WEIR_TTL_SWEEP,
     };
     struct check check = {.state = l->name, .what = "value", .version = l->version, .error = error};
     bool is_map = l->kind >= WEIR_MAP; /* whose value may be empty: a set */

@@ -24,6 +24,7 @@ struct saved_field {
 struct saved_state {
     struct weir_restored_state told;
     int32_t state; /* of the set; DROPPED */
+    bool gains_time; /* it expires now, and did not when it was saved */
     weir_state_kind kind;
     struct saved_field *fields, *key_fields;
     uint32_t n_fields, n_key_fields;
@@ -115,6 +116,10 @@ static int32_t find_member(const weir_field *fields, uint32_t n, const char *nam
 static void match_field(struct saved_state *s, struct saved_field *f, const char *name, const weir_field *fields, uint32_t n)
 {
     f->member = find_member(fields, n, name);
+    if (f->member == DROPPED && strcmp(name, WEIR_TTL_MEMBER) == 0) {
+        tell(s, WEIR_MIGRATED, weir_strdup("it no longer expires"));
+        return;
+    }
     if (f->member == DROPPED) {
         tell(s, WEIR_MIGRATED, weir_format("'%s' is dropped", name));
         return;
@@ -133,6 +138,11 @@ static void tell_added(struct saved_state *s, const struct saved_field *saved, u
     for (uint32_t i = 0; i < n; i++) {
         bool known = false;
         for (uint32_t k = 0; k < n_saved; k++) known |= saved[k].member == (int32_t)i;
+        if (!known && strcmp(fields[i].name, WEIR_TTL_MEMBER) == 0) {
+            s->gains_time = true;
+            tell(s, WEIR_MIGRATED, weir_strdup("it expires from now on: all of it is as touched now"));
+            continue;
+        }
         if (!known) tell(s, WEIR_MIGRATED, weir_format("'%s' is new and starts at zero", fields[i].name));
     }
 }
@@ -399,6 +409,7 @@ static bool read_value(struct entry *e, const msgpack_object *o)
 {
     const struct weir_state_layout *l = &e->set->layouts[e->state];
     memset(e->value, 0, l->size);
+    if (e->saved->gains_time) *weir_layout_touched(l, e->value) = e->set->now_ms;
     return put_struct(o, e->saved->fields, e->saved->n_fields, l->fields, e->value);
 }
 

@@ -169,14 +169,38 @@ static int pack_key(msgpack_packer *pk, const struct weir_schema *key, const str
     return failed;
 }
 
+/* The items of a list or the pairs of a map that have not expired: others are not cut (semantics A6). */
+static size_t count_living(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
+{
+    const struct weir_state_layout *l = &set->layouts[state];
+    bool is_list = l->kind == WEIR_LIST;
+    size_t all = is_list ? set->ops->list_size(set, state, key, ns) : set->ops->map_size(set, state, key, ns), n = 0;
+    weir_cursor at = {0};
+    const void *k, *v;
+    if (!l->is_timed) return all;
+    for (size_t i = 0; is_list && i < all; i++)
+        n += weir_layout_lives(l, set->ops->list_at(set, state, key, ns, i), set->now_ms);
+    while (!is_list && set->ops->map_next(set, state, key, ns, &at, &k, &v)) n += weir_layout_lives(l, v, set->now_ms);
+    return n;
+}
+
+static bool is_cut(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns, const void *value)
+{
+    const struct weir_state_layout *l = &set->layouts[state];
+    if (!l->is_timed) return true;
+    return l->kind == WEIR_VALUE ? weir_layout_lives(l, value, set->now_ms) : count_living(set, state, key, ns) > 0;
+}
+
 static int pack_list(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
                      int64_t ns)
 {
     const struct weir_state_layout *l = &set->layouts[state];
     size_t n = set->ops->list_size(set, state, key, ns);
-    int failed = msgpack_pack_array(pk, n);
-    for (size_t i = 0; i < n; i++)
-        failed |= pack_struct(pk, l->fields, l->n_fields, set->ops->list_at(set, state, key, ns, i));
+    int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
+    for (size_t i = 0; i < n; i++) {
+        const void *item = set->ops->list_at(set, state, key, ns, i);
+        if (weir_layout_lives(l, item, set->now_ms)) failed |= pack_struct(pk, l->fields, l->n_fields, item);
+    }
     return failed;
 }
 
@@ -192,8 +216,10 @@ static int pack_map(msgpack_packer *pk, struct weir_state_set *set, uint32_t sta
 {
     weir_cursor at = {0};
     const void *k, *v;
-    int failed = msgpack_pack_array(pk, set->ops->map_size(set, state, key, ns));
-    while (set->ops->map_next(set, state, key, ns, &at, &k, &v)) failed |= pack_pair(pk, &set->layouts[state], k, v);
+    int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
+    while (set->ops->map_next(set, state, key, ns, &at, &k, &v)) {
+        if (weir_layout_lives(&set->layouts[state], v, set->now_ms)) failed |= pack_pair(pk, &set->layouts[state], k, v);
+    }
     return failed;
 }
 
@@ -224,6 +250,7 @@ static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t
     struct weir_key_ref key;
     void *value;
     while (!c->failed && c->set->ops->next_key(c->set, state, group, ns, &at, &key, &value)) {
+        if (!is_cut(c->set, state, &key, ns, value)) continue;
         pack_entry_head(c, state, ns, &key);
         if (l->kind == WEIR_VALUE)
             c->failed |= pack_struct(&c->pk, l->fields, l->n_fields, value);

@@ -29,7 +29,15 @@ struct weir_state_layout {
     uint32_t flags;                  /* WEIR_PER_WINDOW */
     weir_field *fields, *key_fields; /* names owned */
     uint32_t n_fields, n_key_fields;
+    /* Expiring states (ttl.h); ttl_ms 0: it lives for ever. */
+    int64_t ttl_ms;
+    uint32_t ttl_flags, ttl_sweep; /* WEIR_TTL_...; entries looked at for each access, 0: none */
+    bool is_timed;                 /* laid out with the time */
+    uint32_t ttl_at, plain_size;   /* its offset; the size that the component knows */
 };
+#define WEIR_TTL_MEMBER "@touched" /* the last member of a state that is laid out with the time */
+#define WEIR_TTL_SWEEP  5
+#define WEIR_TTL_GONE   INT64_MIN /* as a time: it was read when it had expired; nobody sees it again */
 /* Copies and checks: known types, members aligned inside the struct, apart, of their type's size; a map's value may be
  * empty. On failure the layout is empty. */
 WEIR_CHECKED weir_status weir_state_layout_init(struct weir_state_layout *, const weir_state *, struct weir_error *);
@@ -39,7 +47,20 @@ struct weir_state_set {
     const struct weir_state_ops *ops;
     const struct weir_state_layout *layouts; /* owned by the creator; outlive the set */
     uint32_t n_states, first_group, last_group;
+    int64_t now_ms; /* the clock at a cut or a restore, for expiring states: set by who does that, before */
 };
+
+/* Of a struct that is laid out with the time: semantics A6. */
+static inline int64_t *weir_layout_touched(const struct weir_state_layout *l, void *of)
+{
+    return (int64_t *)(void *)((uint8_t *)of + l->ttl_at);
+}
+static inline bool weir_layout_lives(const struct weir_state_layout *l, const void *of, int64_t now)
+{
+    if (!l->is_timed) return true;
+    int64_t at = *(const int64_t *)(const void *)((const uint8_t *)of + l->ttl_at);
+    return at != WEIR_TTL_GONE && (at > INT64_MAX - l->ttl_ms || at + l->ttl_ms > now);
+}
 
 struct weir_state_ops {
     const char *name; /* "heap" */
@@ -85,6 +106,7 @@ struct weir_state_ops {
                      struct weir_key_ref *, void **value);
     bool (*next_namespace)(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after, int64_t *ns);
     void (*drop_namespace)(struct weir_state_set *, uint32_t state, int64_t ns);
+    bool walks; /* an enumeration may stop and go on later, whatever came and went: that is then seen or not */
 
     size_t (*memory)(const struct weir_state_set *); /* bytes held */
     size_t (*entries)(const struct weir_state_set *, uint32_t state);

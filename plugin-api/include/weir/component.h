@@ -160,6 +160,11 @@ typedef struct weir_field {
  * merge. */
 #define WEIR_PER_WINDOW (1u << 0)
 
+/* weir_state.ttl_flags, where ttl_ms is not 0. A manifest may say otherwise, for each state of a node. */
+#define WEIR_TTL_ON_READ (1u << 0) /* reading renews, as creating and writing always do */
+/* What is expired may be read until it is cleaned up; without it never. Reading deletes it either way. */
+#define WEIR_TTL_SHOWN (1u << 1)
+
 typedef struct weir_state { /* array element: the stride is in weir_component */
     const char *name, *doc;
     uint32_t kind;    /* enum weir_state_kind */
@@ -169,6 +174,10 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     uint32_t key_size, n_key_fields;
     const weir_field *key_fields; /* WEIR_MAP, WEIR_BROADCAST: of the key struct */
     uint32_t field_stride, flags; /* flags: WEIR_PER_WINDOW */
+    /* Value, list and map states of operators. Above 0: what was not touched for so many ms is gone, by processing time; the
+     * value of a key, each item of a list, each entry of a map for itself. */
+    int64_t ttl_ms;
+    uint32_t ttl_flags, reserved; /* WEIR_TTL_ON_READ, WEIR_TTL_SHOWN */
 } weir_state;
 
 /* ---- component and plugin ---------------------------------------------------------------------------------------- */
@@ -199,7 +208,7 @@ typedef struct weir_plugin {
 typedef const weir_plugin *weir_plugin_entry(void);
 WEIR_EXPORT const weir_plugin *weir_plugin_v0(void);
 
-static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 64 && sizeof(weir_field) == 32,
+static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 80 && sizeof(weir_field) == 32,
               "declarations of ABI 0.9; a later minor passes a longer stride");
 
 #endif

@@ -69,6 +69,15 @@
     {.name = n, .kind = WEIR_BROADCAST, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),             \
      .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)}
 
+/* The same for a time: what was not touched for `ms` is gone. flags: 0, or WEIR_TTL_ON_READ, WEIR_TTL_SHOWN. */
+#define WEIR_TTL_VALUE_STATE(n, T, members, ms, f)                                                                    \
+    {.name = n, .kind = WEIR_VALUE, .size = sizeof(T), WEIR_MEMBERS_(members), .ttl_ms = (ms), .ttl_flags = (f)}
+#define WEIR_TTL_LIST_STATE(n, T, members, ms, f)                                                                     \
+    {.name = n, .kind = WEIR_LIST, .size = sizeof(T), WEIR_MEMBERS_(members), .ttl_ms = (ms), .ttl_flags = (f)}
+#define WEIR_TTL_MAP_STATE(n, K, key_members, T, members, ms, f)                                                      \
+    {.name = n, .kind = WEIR_MAP, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),                   \
+     .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members), .ttl_ms = (ms), .ttl_flags = (f)}
+
 /* The same for window functions, of the key and the window: WEIR_PER_WINDOW. */
 #define WEIR_WINDOW_VALUE_STATE(n, T, members)                                                                        \
     {.name = n, .kind = WEIR_VALUE, .size = sizeof(T), WEIR_MEMBERS_(members), .flags = WEIR_PER_WINDOW}

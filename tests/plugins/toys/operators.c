@@ -1,4 +1,5 @@
 /* Operators for the tests of the runtime: each does one thing that a host must get right. */
+#include <stdio.h>
 #include <weir/udf.h>
 
 typedef struct nothing {
@@ -304,6 +305,53 @@ static const weir_operator keyless_vtable = {.struct_size = sizeof(weir_operator
 WEIR_COMPONENT(keyless, WEIR_OPERATOR, keyless_vtable, .id = "keyless", .doc = "asks for the key at the end of input",
                .in = "*", .out = "n:i64", .flags = WEIR_NEEDS_KEY);
 
+/* ---- states that expire ------------------------------------------------------------------------------------------- */
+
+/* Writes n into its states, or looks: the lasting value, the value, the size of the map, its list and map. */
+typedef struct mayfly {
+    char unused;
+} mayfly;
+typedef struct mayfly_part {
+    int64_t n;
+} mayfly_part;
+static const weir_field mayfly_members[] = {WEIR_MEMBER(mayfly_part, n)};
+static const weir_state mayfly_states[] = {
+    WEIR_TTL_VALUE_STATE("value", mayfly_part, mayfly_members, 1000, WEIR_TTL_ON_READ),
+    WEIR_TTL_LIST_STATE("list", mayfly_part, mayfly_members, 1000, 0),
+    WEIR_TTL_MAP_STATE("map", mayfly_part, mayfly_members, mayfly_part, mayfly_members, 1000, 0),
+    WEIR_VALUE_STATE("lasting", mayfly_part, mayfly_members)};
+static weir_status mayfly_row(mayfly *me, weir_ctx *cx, weir_row in)
+{
+    char text[256];
+    size_t used;
+    weir_cursor at = {0};
+    const void *k, *v;
+    int64_t n = weir_i64(in, 1);
+    (void)me;
+    if (n > 0) {
+        mayfly_part *value = weir_edit(cx, 0), *lasting = weir_edit(cx, 3);
+        if (!value || !lasting) return WEIR_E_MEMORY;
+        value->n += n;
+        lasting->n += n;
+        mayfly_part *pair = weir_map_edit(cx, 2, &(mayfly_part){n});
+        if (pair) pair->n = n;
+        return pair ? weir_list_add(cx, 1, &(mayfly_part){n}) : WEIR_E_MEMORY;
+    }
+    const mayfly_part *value = weir_get(cx, 0), *lasting = weir_get(cx, 3);
+    used = (size_t)snprintf(text, sizeof text, "%lld %lld/%zu:", lasting ? (long long)lasting->n : 0,
+                            value ? (long long)value->n : 0, weir_map_size(cx, 2));
+    for (size_t i = 0; i < weir_list_size(cx, 1) && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, " %lld",
+                                 (long long)((const mayfly_part *)weir_list_at(cx, 1, i))->n);
+    while (used < sizeof text && weir_map_next(cx, 2, &at, &k, &v))
+        used += (size_t)snprintf(text + used, sizeof text - used, " %lld=%lld", (long long)((const mayfly_part *)k)->n,
+                                 (long long)((const mayfly_part *)v)->n);
+    weir_status s = weir_put_text(cx, 0, 0, (weir_str){text, strlen(text)});
+    return s == WEIR_OK ? weir_emit(cx, 0, weir_time(in)) : s;
+}
+WEIR_KEYED_PROCESS(mayfly, .id = "mayfly", .doc = "forgets", .in = "user:string, n:i64", .out = "@key, seen:string",
+                   WEIR_STATES(mayfly_states));
+
 /* ---- trouble -------------------------------------------------------------------------------------------------- */
 
 typedef struct fails {
@@ -361,4 +409,4 @@ WEIR_COMPONENT(unopenable, WEIR_OPERATOR, unopenable_vtable, .id = "unopenable",
 WEIR_PLUGIN("test.toys", "1.0.0", &negate_component, &negate_selected_component, &miscount_component, &even_component,
             &everything_component, &pass_selected_component, &repeat_component, &split_sign_component, &counter_component,
             &tally_component, &alarm_component, &keyless_component, &second_component, &ticking_component, &fails_component,
-            &fails_at_component, &unopenable_component);
+            &fails_at_component, &unopenable_component, &mayfly_component);
