@@ -23,6 +23,7 @@ typedef struct datagen {
 
     const weir_io *io;
     int64_t start_ms, began_ns;
+    uint64_t first; /* record that the rate is counted from: those of before a restore were paced then */
     bool running;
     stripe *stripes;
     uint32_t n_stripes, turn;
@@ -164,7 +165,21 @@ static void datagen_close(void *self, weir_ctx *cx)
 
 /* ---- emission ----------------------------------------------------------------------------------------------- */
 
-/* How many records of the whole stream are due by now: record i is due i / rate seconds after the first poll. */
+/* Where the stream is: no record before this is to come from the splits here. Records come a step at a time. */
+static uint64_t reached(const datagen *me)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < me->n_stripes; i++) {
+        const stripe *s = &me->stripes[i];
+        bool over = s->step == 0 || (me->count > 0 && s->next >= (uint64_t)me->count);
+        if (over) continue;
+        uint64_t from = s->next - s->next % s->step;
+        if (from < least) least = from;
+    }
+    return least == UINT64_MAX ? 0 : least;
+}
+
+/* How many records of the whole stream are due by now: record i is due (i - first) / rate seconds after the first poll. */
 static uint64_t due(datagen *me, weir_ctx *cx)
 {
     if (me->rate == 0) return UINT64_MAX;
@@ -172,10 +187,11 @@ static uint64_t due(datagen *me, weir_ctx *cx)
     if (!me->running) {
         me->running = true;
         me->began_ns = now;
+        me->first = reached(me);
     }
     uint64_t passed = (uint64_t)(now - me->began_ns);
     uint64_t rate = (uint64_t)me->rate;
-    return passed / NS_PER_SECOND * rate + passed % NS_PER_SECOND * rate / NS_PER_SECOND + 1;
+    return me->first + passed / NS_PER_SECOND * rate + passed % NS_PER_SECOND * rate / NS_PER_SECOND + 1;
 }
 
 static weir_status emit_record(const datagen *me, weir_ctx *cx, uint64_t i, write_row *write)

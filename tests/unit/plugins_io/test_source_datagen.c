@@ -148,6 +148,46 @@ static void goes_on_from_a_position(void)
     mock_host_destroy(b);
 }
 
+/* Neither records of before the restore nor time of before it count, for a source that keeps to a rate. */
+static void a_rate_goes_on_at_once_from_a_position(void)
+{
+    struct mock_host *h = datagen_host(&orders_component, 0, 1, "1");
+    const uint64_t position = 60;
+    mock_set(h, "rate", "10");
+    CU_ASSERT_EQUAL(mock_discover(h), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_open(h), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_add_split(h, 0, &position, sizeof position), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_poll(h, 1000), WEIR_MADE);
+    CU_ASSERT_EQUAL(h->n_rows, 1);
+    h->machine->monotonic_ns += INT64_C(1000000000);
+    while (mock_poll(h, 1000) == WEIR_MADE) {
+    }
+    CU_ASSERT_EQUAL(h->n_rows, 11);
+    mock_host_destroy(h);
+}
+
+/* Splits of a wider run, one of them over: those that are left go on from the least of their positions. */
+static void a_rate_goes_on_from_the_split_that_is_furthest_back(void)
+{
+    struct mock_host *h = datagen_host(&orders_component, 0, 3, "1");
+    const uint64_t positions[] = {102, 61, 65};
+    mock_set(h, "rate", "10");
+    CU_ASSERT_EQUAL(mock_discover(h), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_open(h), WEIR_OK);
+    for (size_t i = 0; i < 3; i++) CU_ASSERT_EQUAL(mock_add_split(h, i, &positions[i], sizeof positions[i]), WEIR_OK);
+    while (mock_poll(h, 1000) == WEIR_MADE) {
+    }
+    CU_ASSERT_EQUAL(h->n_rows, 0); /* it is the turn of record 60, which is another subtask's */
+    h->machine->monotonic_ns += INT64_C(100000000);
+    CU_ASSERT_EQUAL(mock_poll(h, 1000), WEIR_MADE);
+    CU_ASSERT_EQUAL(h->n_rows, 1); /* 61 */
+    h->machine->monotonic_ns += INT64_C(400000000);
+    while (mock_poll(h, 1000) == WEIR_MADE) {
+    }
+    CU_ASSERT_EQUAL(h->n_rows, 3); /* and 64, 65 */
+    mock_host_destroy(h);
+}
+
 WEIR_SUITE(source_datagen) = {
     {"depends on the seed and not on the parallelism", depends_on_the_seed_and_not_on_the_parallelism},
     {"is the same for ever", is_the_same_for_ever},
@@ -155,5 +195,8 @@ WEIR_SUITE(source_datagen) = {
     {"a rate follows the clock", a_rate_follows_the_clock},
     {"a wrong start is told", a_wrong_start_is_told},
     {"goes on from a position", goes_on_from_a_position},
+    {"neither records of before the restore nor time of before it count, for a source that keeps to a rate",
+     a_rate_goes_on_at_once_from_a_position},
+    {"a rate goes on from the split that is furthest back", a_rate_goes_on_from_the_split_that_is_furthest_back},
     {NULL, NULL},
 };
