@@ -15,7 +15,7 @@ struct built_in {
 #field, unit, doc, offsetof(struct weir_op_counters, field) \
     }
 static const struct built_in counters[] = {
-    COUNTER(accepted, "rows", "rows that a window accepted"),
+    COUNTER(accepted, "rows", "rows that a window or a join accepted"),
     COUNTER(batches_in, "batches", "batches that came in"),
     COUNTER(batches_out, "batches", "batches that went out"),
     COUNTER(bytes, "bytes", "bytes that a source read or a sink wrote"),

@@ -39,7 +39,7 @@ static void add_totals(struct weir_run_status *s, const struct weir_node_status 
         s->rows_rejected += n->rejected;
     }
     if (n->kind == WEIR_NODE_SINK) s->rows_written += n->rows_out;
-    if (n->kind == WEIR_NODE_WINDOW) s->rows_late += n->late;
+    if (n->kind == WEIR_NODE_WINDOW || n->kind == WEIR_NODE_JOIN) s->rows_late += n->late;
 }
 
 void weir_run_status_take(struct weir_run *run, struct weir_run_status *s)

@@ -55,7 +55,7 @@ static inline struct weir_element *weir_outbox_first(struct weir_outbox *o)
 struct weir_op_counters {
     _Atomic uint64_t rows_in, rows_out, batches_in, batches_out;
     _Atomic uint64_t late;     /* rows late for every window of theirs */
-    _Atomic uint64_t accepted; /* window: rows accepted by some window */
+    _Atomic uint64_t accepted; /* window: rows accepted by some window; interval join: rows not late */
     _Atomic uint64_t rejected; /* source: malformed records; expressions: record errors */
     _Atomic uint64_t bytes;    /* source: bytes read; sink: bytes written */
     _Atomic uint64_t timers_fired;

@@ -214,6 +214,7 @@ static weir_status set_late_aside(struct join_op *j)
                 "a record without an event time came to the join, which goes by it; give its source `time:`");
         if (is_late(j, times[i]) && n++ == 0) first = i;
     }
+    weir_count(&j->op.counters.accepted, (uint64_t)(j->rows->view.length - n));
     if (n == 0) return WEIR_OK;
     const char *name = j->sides[j->input].late_name;
     weir__count_late_join(&j->op, name, times[first], (uint64_t)n);

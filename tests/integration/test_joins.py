@@ -101,6 +101,18 @@ class Joins(WeirTest):
         self.check(window + where % "full" + "\n    select: {a: \"coalesce(orders.a, -1)\", b: payments.b}",
                    [(-1 if row[1] is None else row[1], row[3]) for row in inner + left + right])
 
+    def test_late_records_of_a_join_are_counted(self):
+        """Whichever input is the last to bring its first record, all that it brings after that is late."""
+        for name in ("orders.csv", "payments.csv"):
+            self.file(name, "1,1,1000000\n" + "1,1,1\n" * 3000)
+        text = JOB.replace("TOYS", str(TOYS)).replace("out_of_orderness: 1h", "out_of_orderness: 0s, emit: every_record")
+        job = self.job(text.replace("STEPS", "join: {interval: {from: 0s, to: 0s}}"))
+        totals = self.run_job(job, "-p", "1")
+        node = totals["nodes"]["joined"]
+        self.assertGreaterEqual(totals["late"], 3000)
+        self.assertEqual(totals["late"], node["late"])
+        self.assertEqual(node["accepted"] + node["late"], node["in"])
+
     def test_cogroup(self):
         groups = {}
         for key, value, at in self.orders:
