@@ -67,8 +67,15 @@ static weir_status refuse_number(const struct weir_option_info *o, const char *t
     weir_error_set(error, WEIR_E_CONFIG, "expected %s%s, found \"%s\"", words[o->type], weir_text_get(&range), text);
     if (!readable && error) {
         weir_text_finish(&range);
-        weir_text_add(&range, "%s (write it %s)", error->text, example(o->type));
+        struct weir_error none;
+        int64_t ignored;
+        char *ms = o->type == WEIR_OPT_DURATION ? weir_format("%sms", text) : NULL;
+        bool lacks_unit = ms && weir_parse_duration(ms, &ignored, &none) == WEIR_OK;
+        weir_text_add(&range, "%s (write it ", error->text);
+        if (lacks_unit) weir_text_add(&range, "as %s if milliseconds are meant, or ", ms);
+        weir_text_add(&range, "%s)", example(o->type));
         weir_error_set(error, WEIR_E_CONFIG, "%s", weir_text_get(&range));
+        weir_free(ms);
     }
     weir_text_finish(&range);
     return WEIR_E_CONFIG;

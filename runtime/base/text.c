@@ -183,7 +183,7 @@ static const char *skip_spaces(const char *p)
     return p;
 }
 
-/* number unit (number unit)*, or one number alone, which counts in the last unit of the table. */
+/* number unit (number unit)*, or one number alone, which counts in the last unit of the table, as in bytes. */
 static weir_status parse_with_units(const char *text, const struct unit *units, size_t n_units, bool may_repeat,
                                     bool may_be_negative, const char *rule, int64_t *value, struct weir_error *error)
 {
@@ -215,7 +215,18 @@ static weir_status parse_with_units(const char *text, const struct unit *units, 
 
 weir_status weir_parse_duration(const char *text, int64_t *ms, struct weir_error *error)
 {
-    return parse_with_units(text, duration_units, WEIR_LEN(duration_units), true, true, DURATION_RULE, ms, error);
+    const char *number = skip_spaces(text);
+    size_t n = strspn(number, "-0123456789_");
+    int64_t value;
+    weir_status s =
+        parse_with_units(text, duration_units, WEIR_LEN(duration_units), true, true, DURATION_RULE, &value, error);
+    if (s != WEIR_OK) return s;
+    if (value != 0 && !*skip_spaces(number + n))
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "'%s' has no unit: write %.*sms if milliseconds are meant; the units are ms, s, min, h and d",
+                              text, (int)n, number);
+    *ms = value;
+    return WEIR_OK;
 }
 
 weir_status weir_parse_size(const char *text, int64_t *bytes, struct weir_error *error)

@@ -23,8 +23,8 @@ void weir_text_finish(struct weir_text *t);
 /* The candidate nearest to `name` by edit distance (with transpositions), if near enough to suggest; else NULL. */
 const char *weir_nearest(const char *name, const char *const *candidates, size_t n);
 
-/* "10d", "5s", "200ms", "1h 30min", "90" (ms) -> ms; units ms s min h d. "64KiB", "1MB", "4096" -> bytes; B KB MB GB KiB
- * MiB GiB. "12", "-7", "1_000_000" -> i64. "0.5", "1e9" -> f64. Whole text or an error that says what is allowed. */
+/* "10d", "5s", "200ms", "1h 30min" -> ms; units ms s min h d; 0 alone needs none. "64KiB", "1MB", "4096" -> bytes; B KB MB
+ * GB KiB MiB GiB. "12", "-7", "1_000_000" -> i64. "0.5", "1e9" -> f64. Whole text or an error that says what is allowed. */
 WEIR_CHECKED weir_status weir_parse_duration(const char *text, int64_t *ms, struct weir_error *error);
 WEIR_CHECKED weir_status weir_parse_size(const char *text, int64_t *bytes, struct weir_error *error);
 WEIR_CHECKED weir_status weir_parse_i64(const char *text, int64_t *value, struct weir_error *error);

@@ -107,6 +107,9 @@ static void messages_say_the_range_and_how_to_write_it(void)
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_DURATION, "1ms", "1d", "2d"),
                            "expected a duration between 1ms and 1d, found \"2d\"");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_DURATION, "1ms", "1d", "24h"), "");
+    WEIR_ASSERT_CONTAINS(
+        message(WEIR_OPT_DURATION, "1ms", "1d", "500"),
+        "found \"500\" (write it as 500ms if milliseconds are meant, or as in 200ms, 5s, 10min or 1h 30min)");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_I64, "1", NULL, "0"), "expected a whole number of at least 1, found \"0\"");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_SIZE, NULL, "1MiB", "2MiB"), "expected a size of at most 1MiB, found \"2MiB\"");
     CU_ASSERT_STRING_EQUAL(message(WEIR_OPT_F64, "0", "1", "1.0000001"),
