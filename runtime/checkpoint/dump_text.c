@@ -166,6 +166,7 @@ static bool add_struct(struct weir_text *t, const struct weir_saved_fields *fiel
     bool fine = o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size == fields->n;
     add(t, "{");
     for (uint32_t i = 0; fine && i < fields->n; i++) {
+        if (fields->all[i].hidden) continue;
         if (i) add(t, ",");
         add_name(t, fields->all[i].name);
         fine = add_typed(t, fields->all[i].type, &o->via.array.ptr[i]);
@@ -235,6 +236,7 @@ static void add_types(struct weir_text *t, const char *name, const struct weir_s
 {
     weir_text_add(t, ",\"%s\":{", name);
     for (size_t i = 0; i < fields->n; i++) {
+        if (fields->all[i].hidden) continue;
         if (i) add(t, ",");
         add_name(t, fields->all[i].name);
         weir_text_add(t, "\"%s\"", weir_type_name(fields->all[i].type));
@@ -312,6 +314,7 @@ static bool add_cells(struct weir_text *t, const struct weir_saved_fields *field
 {
     bool fine = o->type == MSGPACK_OBJECT_ARRAY && o->via.array.size == fields->n;
     for (uint32_t i = 0; fine && i < fields->n; i++) {
+        if (fields->all[i].hidden) continue;
         add(t, ",");
         fine = add_typed_cell(t, fields->all[i].type, &o->via.array.ptr[i]);
     }
@@ -332,6 +335,7 @@ static void csv_header(struct weir_text *t, const struct weir__dump_state *s)
     add(t, ",namespace");
     if (!is_kind(s, "value")) add(t, s->state ? ",value" : ",time");
     for (size_t i = 0; is_kind(s, "value") && i < s->state->value.n; i++) {
+        if (s->state->value.all[i].hidden) continue;
         add(t, ",");
         add_text_cell(t, "value.", s->state->value.all[i].name);
     }

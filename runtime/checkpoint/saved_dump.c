@@ -250,12 +250,6 @@ static weir_status see_item(void *arg, const struct weir_saved_list *list, const
     return s;
 }
 
-static int by_first(const void *a, const void *b)
-{
-    const struct span *x = a, *y = b;
-    return (x->first > y->first) - (x->first < y->first);
-}
-
 static int append(void *to, const char *bytes, size_t n)
 {
     return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
@@ -282,20 +276,47 @@ static weir_status collect_span(struct dump *d, const struct span *span, struct 
     return s;
 }
 
-/* Runs of key groups that touch, with the same watermark, are one: where subtasks met is nobody's business. */
+/* The watermark of a key group; false: none was kept. */
+static bool watermark_of(const struct dump *d, uint32_t group, int64_t *watermark)
+{
+    for (size_t i = 0; i < d->n_spans; i++) {
+        if (group < d->spans[i].first || group > d->spans[i].last) continue;
+        *watermark = d->spans[i].watermark;
+        return true;
+    }
+    return false;
+}
+
+static bool *groups_with_entries(const struct dump *d)
+{
+    bool *has = weir_alloc_array(d->node->max_parallelism, sizeof *has);
+    for (size_t i = 0; i < d->node->n; i++) {
+        for (size_t k = 0; k < d->node->parts[i].n_groups; k++) has[d->node->parts[i].groups[k].group] = true;
+    }
+    return has;
+}
+
+/* Where subtasks met, and which of them had nothing, is nobody's business: a run goes from a key group with entries to
+ * another, as far as those between them have the same watermark. */
 static weir_status collect_spans(struct dump *d, struct weir_error *error)
 {
+    if (d->n_spans == 0) return WEIR_OK;
+    bool *has = groups_with_entries(d);
+    struct span run = {.first = -1};
     weir_status s = WEIR_OK;
-    if (d->n_spans > 1) qsort(d->spans, d->n_spans, sizeof *d->spans, by_first);
-    for (size_t i = 0, next; s == WEIR_OK && i < d->n_spans; i = next) {
-        struct span run = d->spans[i];
-        for (next = i + 1; next < d->n_spans; next++) {
-            const struct span *other = &d->spans[next];
-            if (other->watermark != run.watermark || other->first > run.last + 1) break;
-            if (other->last > run.last) run.last = other->last;
+    for (uint32_t group = 0; s == WEIR_OK && group < d->node->max_parallelism; group++) {
+        int64_t watermark = 0;
+        if (!has[group]) continue;
+        bool known = watermark_of(d, group, &watermark);
+        if (known && run.first >= 0 && run.watermark == watermark) {
+            run.last = group;
+            continue;
         }
-        s = collect_span(d, &run, error);
+        if (run.first >= 0) s = collect_span(d, &run, error);
+        run = (struct span){known ? (int64_t)group : -1, group, watermark};
     }
+    if (s == WEIR_OK && run.first >= 0) s = collect_span(d, &run, error);
+    weir_free(has);
     d->n_spans = 0;
     return s;
 }

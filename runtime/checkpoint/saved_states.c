@@ -41,6 +41,13 @@ static bool read_fields(const msgpack_object *described, struct weir_saved_field
     return true;
 }
 
+/* Slices number the keys of a key group as they come: docs/formats/savepoint.md. */
+static void hide_arrival(struct weir_saved_state_info *state)
+{
+    struct weir_saved_field *last = state->value.n > 0 ? &state->value.all[state->value.n - 1] : NULL;
+    if (last && strcmp(state->name, "slices") == 0 && strcmp(last->name, "arrival") == 0) last->hidden = true;
+}
+
 static bool read_state(const msgpack_object *described, struct weir_saved_state_info *state)
 {
     state->name = get_text(described, "name");
@@ -57,6 +64,7 @@ static bool read_header(const msgpack_object *root, struct weir_saved_header *to
     while (to->n < states->via.array.size) {
         size_t i = to->n++;
         if (!read_state(&states->via.array.ptr[i], &to->states[i])) return false;
+        hide_arrival(&to->states[i]);
     }
     return true;
 }

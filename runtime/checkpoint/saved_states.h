@@ -12,6 +12,7 @@
 struct weir_saved_field {
     char *name;
     weir_type type;
+    bool hidden; /* only an order among keys, numbered as they came: the same state may have other numbers */
 };
 struct weir_saved_fields {
     struct weir_saved_field *all;

@@ -1,10 +1,18 @@
-"""`weir savepoint` on real checkpoints and savepoints: listing, checking, removing."""
+"""`weir savepoint` on real checkpoints and savepoints: listing, checking, dumping, removing."""
+import base64
+import collections
+import contextlib
+import csv
+import datetime
+import io
 import json
+import math
 import os
 import shutil
 import signal
 
-from support import TIMEOUT_S, WeirTest
+import savepoint_reader
+from support import BUILD, TIMEOUT_S, Server, WeirTest
 
 JOB = """
 job: counting
@@ -149,3 +157,204 @@ class Savepoints(WeirTest):
         self.assertIn("no checkpoints or savepoints here", self.weir("savepoint", "ls").out)
         for word in ("ls", "verify", "dump", "rm"):
             self.assertIn(f"weir savepoint {word} - ", self.weir("savepoint", word, "--help").out)
+
+
+HOARDS = BUILD / "tests" / "integration" / "plugins" / "hoards.so"
+HOARDING = f"""
+job: hoarding
+plugins: [{HOARDS}]
+vars: {{port: 0}}
+checkpoint: {{every: 30min, directory: checkpoints}}
+defaults: {{max_parallelism: 64}}
+nodes:
+  - id: in
+    parallelism: 1
+    source: {{socket: {{host: 127.0.0.1, port: "${{port}}", format: csv}}}}
+    schema: {{user: string, n: i64, word: string, at: timestamp}}
+    time: {{field: at, monotonous: true, emit: every_record}}
+  - {{id: hoards, from: in, key_by: user, process: hoard}}
+  - {{id: numbers, from: in, key_by: [n, user], count: many}}
+  - {{id: tumbling, from: in, key_by: user, window: {{tumbling: 1h}}, aggregate: {{n: count, most: max(n)}}}}
+  - {{id: sliding, from: in, key_by: user, window: {{sliding: {{size: 1h, slide: 10min}}}}, aggregate: {{n: count}}}}
+  - {{id: sessions, from: in, key_by: user, window: {{session: 30s}}, aggregate: {{n: count, total: sum(n)}}}}
+  - {{id: all, from: in, window: {{tumbling: 1h, all: true}}, aggregate: {{n: count}}}}
+  - {{id: out, from: [hoards], sink: discard}}
+  - {{id: out2, from: [numbers], sink: discard}}
+  - {{id: out3, from: [tumbling], sink: discard}}
+  - {{id: out4, from: [sliding], sink: discard}}
+  - {{id: out5, from: [sessions], sink: discard}}
+  - {{id: out6, from: [all], sink: discard}}
+"""
+WORDS = ["plain", '"two, words"', "", '"say ""hello"""', "späte", "z"]
+
+
+class Dumps(WeirTest):
+    """A job that has read everything and waits for more, so that its savepoints hold the same whenever they are taken."""
+
+    ROWS = 300
+
+    def rows(self):
+        times = (f"2026-01-01T{i // 60:02}:{i % 60:02}:{i * 7 % 60:02}Z" for i in range(self.ROWS))
+        times = sorted(times)
+        return "".join(f"u{i * i % 17},{i % 23 - 11},{WORDS[i % len(WORDS)]},{times[i]}\n" for i in range(self.ROWS))
+
+    def savepoint(self, text, expected, *options):
+        """Runs the job until it has read `expected` rows of this text, suspends it: the savepoint's directory."""
+        with contextlib.closing(Server(text)) as server:
+            process = self.start("run", self.folder / "job.yaml", "--set", f"port={server.port}", "--quiet", *options)
+            while self.has_read(process) != expected:
+                pass
+            self.weir("stop", "hoarding", self.folder / "saved")
+            process.communicate(timeout=TIMEOUT_S)
+        newest = max((self.folder / "saved").iterdir(), key=lambda path: path.stat().st_ctime_ns)
+        self.weir("savepoint", "verify", newest)
+        return newest
+
+    def has_read(self, process):
+        if process.poll() is not None:
+            self.fail(process.communicate())
+        found = self.weir("status", "--output", "json", "hoarding", code=None).out
+        return json.loads(found).get("read") if "elapsed_ms" in found else None
+
+    def dump(self, *words):
+        return self.weir("savepoint", "dump", *words).out
+
+    def state(self, path, *words):
+        """The dump without the source, which names the port of this run."""
+        lines = self.dump(path, *words).splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith('{"node":"in"'))
+
+    def test_dumps_do_not_depend_on_parallelism_or_backend(self):
+        self.job(HOARDING)
+        text, dumps, path = self.rows(), {}, None
+        for options in (["-p", "1"], ["-p", "2"], ["-p", "4"], ["-p", "3", "--state-backend", "leveldb"]):
+            path = self.savepoint(text, self.ROWS, "--fresh", *options)
+            dumps[" ".join(options)] = self.state(path)
+        self.assertGreater(len(dumps["-p 1"].splitlines()), 500)
+        for options, dump in dumps.items():
+            self.assertEqual(dump, dumps["-p 1"], options)
+        for options in (["-p", "1", "--state-backend", "leveldb"], ["-p", "4"]):  # nothing more is read
+            path = self.savepoint("", 0, "--from", path, *options)
+            self.assertEqual(self.state(path), dumps["-p 1"], options)
+        self.assertEqual(self.state(path, "--memory", "4KiB"), dumps["-p 1"])  # in many passes
+        self.assertEqual(self.state(path, "--memory", "1B"), dumps["-p 1"])
+        self.assertEqual(self.dump(path, "numbers"),
+                         "".join(line for line in dumps["-p 1"].splitlines(True) if '{"node":"numbers"' in line))
+        self.check_order(dumps["-p 1"])
+
+    def check_order(self, dump):
+        """By node, state, key and namespace, each line once, behind a line that says its fields."""
+        seen, orders, schemas = set(), [], {}
+        for line in map(json.loads, dump.splitlines()):
+            place = line["node"], line["state"]
+            if "schema" in line:
+                self.assertNotIn(place, schemas)
+                schemas[place] = line["schema"]
+                continue
+            self.assertIn(place, schemas)
+            if schemas[place]["kind"] == "items":
+                continue
+            self.assertEqual(list(line["key"]), list(schemas[place]["key"]))
+            key = tuple(value.encode() if isinstance(value, str) else value for value in line["key"].values())
+            timer = line["value"] if schemas[place]["kind"] == "timer" else ""
+            orders.append((line["node"], schemas[place]["kind"] == "timer", line["state"], key, line["namespace"], timer))
+            self.assertNotIn(orders[-1], seen)
+            seen.add(orders[-1])
+        self.assertEqual(orders, sorted(orders))
+
+    def test_an_independent_reader_reads_the_same(self):
+        self.job(HOARDING)
+        path = self.savepoint(self.rows(), self.ROWS, "--fresh", "-p", "2")
+        _, parts = savepoint_reader.read(path)
+        expected = collections.Counter()
+        for (node, _), (header, entries, lists) in parts.items():
+            for entry in entries:
+                expected[json.dumps(self.line_of_entry(node, header, entry), sort_keys=True)] += 1
+            for name, items in lists.items():
+                if name not in ("watermarks", "shape", "row schema"):  # every subtask has those
+                    for item in map(plain, items):
+                        if name == "splits":
+                            item = dict(zip(("id", "description", "done", "position"), item))
+                        expected[json.dumps({"node": node, "state": name, "item": item}, sort_keys=True)] += 1
+        found = collections.Counter()
+        for line in map(json.loads, self.dump(path).splitlines()):
+            if "schema" not in line and line["state"] not in ("watermarks", "shape", "row schema"):
+                found[json.dumps(line, sort_keys=True)] += 1
+        self.assertGreater(len(found), 500)
+        self.assertEqual(found, expected)
+
+    def line_of_entry(self, node, header, entry):
+        _, state, namespace, key, value = entry
+        line = {"node": node, "namespace": namespace, "key": typed(header["key"], key)}
+        if state < 0:
+            return {**line, "state": {-1: "event timers", -2: "processing timers"}[state], "value": time_text(value)}
+        described = header["states"][state]
+        line["state"] = described["name"].decode()
+        if described["kind"] == "value":
+            line["value"] = typed(described["fields"], value)
+            if described["name"] == "slices":
+                del line["value"]["arrival"]  # another number at another parallelism
+        elif described["kind"] == "list":
+            line["value"] = [typed(described["fields"], item) for item in value]
+        else:
+            line["value"] = [{"key": typed(described["key_fields"], k), "value": typed(described["fields"], v)}
+                             for k, v in value]
+        return line
+
+    def test_csv_has_a_header_for_each_state(self):
+        self.job(HOARDING)
+        path = self.savepoint(self.rows(), self.ROWS, "--fresh")
+        lines = [json.loads(line) for line in self.dump(path, "hoards", "--state", "kept").splitlines()][1:]
+        rows = list(csv.reader(io.StringIO(self.dump(path, "hoards", "--state", "kept", "--format", "csv"), newline="")))
+        self.assertEqual(rows[0], ["node", "state", "key.user", "namespace", "value.even", "value.small", "value.large",
+                                   "value.narrow", "value.wide", "value.text", "value.bytes", "value.at"])
+        self.assertEqual(len(lines), len(rows) - 1)
+        for line, row in zip(lines, rows[1:]):
+            value = line["value"]
+            self.assertEqual(row[:3], ["hoards", "kept", line["key"]["user"]])
+            self.assertEqual(row[4:7], [str(value["even"]).lower(), str(value["small"]), str(value["large"])])
+            self.assertEqual(row[7:], [str(value["narrow"]), str(value["wide"]), value["text"], value["bytes"]["base64"],
+                                       value["at"]])
+        blocks = self.dump(path, "--format", "csv").split("\n\n")
+        self.assertEqual(len(blocks), sum('"schema"' in line for line in self.dump(path).splitlines()))
+        self.assertTrue(all(block.startswith("node,state,") for block in blocks))
+
+    def test_what_is_not_there_and_what_is_damaged_is_told(self):
+        self.job(HOARDING)
+        path = self.savepoint(self.rows(), self.ROWS, "--fresh")
+        self.assertIn("did you mean 'hoards'?", self.weir("savepoint", "dump", path, "hoard", code=2).err)
+        self.assertIn("there is no state 'keep' in it", self.weir("savepoint", "dump", path, "--state", "keep", code=2).err)
+        self.assertEqual(len(self.dump(path, "--state", "event timers", "hoards").splitlines()), self.ROWS + 1)
+        Savepoints.flip(path / "hoards-0.state", 900)
+        damaged = self.weir("savepoint", "dump", path, code=1)
+        self.assertIn("hoards-0.state: bytes 0 to ", damaged.err)
+        self.assertNotIn('"node":"hoards"', damaged.out)
+
+
+# ---- the types of a header, as a dump writes them ----
+
+
+def time_text(ms):
+    at = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)
+    return at.isoformat(timespec="milliseconds") + "Z"
+
+
+def plain(value):
+    if isinstance(value, savepoint_reader.Text):
+        return value.decode()
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def typed(fields, values):
+    def one(kind, value):
+        if kind == "timestamp":
+            return time_text(value)
+        if kind == "f32":  # the fewest digits that are this number: six are, here
+            return float(f"{value:.6g}")
+        if kind == "f64" and not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return plain(value)
+    assert len(fields) == len(values)
+    return {field["name"].decode(): one(field["type"], value) for field, value in zip(fields, values)}

@@ -67,7 +67,7 @@ static weir_status hoard_row(hoard *me, weir_ctx *cx, weir_row in)
     number *often = s == WEIR_OK ? weir_map_edit(cx, OFTEN, &it) : NULL;
     if (!often) return s == WEIR_OK ? WEIR_E_MEMORY : s;
     often->n++;
-    s = weir_set_timer(cx, WEIR_EVENT_TIME, (uint64_t)it.n, weir_time(in) + 1000000);
+    s = weir_set_timer(cx, WEIR_EVENT_TIME, (uint64_t)it.n, weir_time(in) + 1000000000);
     return s == WEIR_OK ? weir_set_timer(cx, WEIR_PROCESSING_TIME, 7, INT64_C(4102444800000) + it.n) : s;
 }
 
