@@ -108,7 +108,8 @@ static bool is_about_restoring(int option)
 static bool is_extra(int option, const char *extra)
 {
     return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
-           (option != OPT_QUIET || strchr(extra, 'q')) && (!is_about_restoring(option) || strchr(extra, 'r')) &&
+           (option != OPT_QUIET || strchr(extra, 'q')) &&
+           (!is_about_restoring(option) || strchr(extra, 'r') || (option == OPT_NON_RESTORED && strchr(extra, 'n'))) &&
            (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
 }
 

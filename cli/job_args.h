@@ -47,7 +47,8 @@ struct weir_job_args {
     "  and /etc/weir/weir.yaml that is there: slots, parallelism and plugin directories\n"    \
     "  of this machine.\n"
 
-/* extra: letters of further options that the command takes: g --graph, f --format, q --quiet, t --explain-time; and m: a
+/* extra: letters of further options that the command takes: g --graph, f --format, q --quiet, t --explain-time; n
+ * --allow-non-restored; and m: a
  * manifest must be named. Prints what is wrong, or `help` for --help, and returns an exit code >= 0 then; -1: go on. */
 int weir_job_args_parse(struct weir_job_args *, int argc, char **argv, const char *extra, const char *help);
 void weir_job_args_finish(struct weir_job_args *);

@@ -22,6 +22,7 @@ static const struct {
     {"ls", "savepoint ls", weir_savepoint_ls},
     {"verify", "savepoint verify", weir_savepoint_verify_main},
     {"dump", "savepoint dump", weir_savepoint_dump_main},
+    {"diff", "savepoint diff", weir_savepoint_diff},
     {"rm", "savepoint rm", weir_savepoint_rm},
 };
 

@@ -8,6 +8,7 @@
 int weir_savepoint_ls(int argc, char **argv);
 int weir_savepoint_verify_main(int argc, char **argv);
 int weir_savepoint_dump_main(int argc, char **argv);
+int weir_savepoint_diff(int argc, char **argv);
 int weir_savepoint_rm(int argc, char **argv);
 int weir_savepoint_take(int argc, char **argv); /* of a running job: jobs.c */
 

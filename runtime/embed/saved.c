@@ -2,9 +2,14 @@
 #include "checkpoint/saved_dump.h"
 #include "checkpoint/saved_look.h"
 #include "embed/embed_internal.h"
+#include "job/compare.h"
 
 static_assert((int)WEIR_SAVEPOINT_COMPLETE == WEIR_SAVED_COMPLETE && (int)WEIR_SAVEPOINT_HALF == WEIR_SAVED_HALF &&
                   (int)WEIR_SAVEPOINT_DAMAGED == WEIR_SAVED_DAMAGED,
+              "the same words inside and outside");
+static_assert((int)WEIR_SAVEPOINT_RESTORED == WEIR_COMPARE_RESTORED &&
+                  (int)WEIR_SAVEPOINT_MIGRATED == WEIR_COMPARE_MIGRATED && (int)WEIR_SAVEPOINT_EMPTY == WEIR_COMPARE_EMPTY &&
+                  (int)WEIR_SAVEPOINT_DROPPED == WEIR_COMPARE_DROPPED && (int)WEIR_SAVEPOINT_REFUSED == WEIR_COMPARE_REFUSED,
               "the same words inside and outside");
 
 weir_status weir_savepoint_list(struct weir_runtime *runtime, const char *directory, weir_savepoint_info_visit *visit,
@@ -100,4 +105,45 @@ const char *weir_job_savepoint_directory(const struct weir_job *job)
 {
     return job->graph && job->graph->checkpoint.savepoints ? job->graph->checkpoint.savepoints
                                                            : weir_job_checkpoint_directory(job);
+}
+
+struct change_visit {
+    weir_savepoint_change_visit *visit;
+    void *arg;
+};
+
+static void tell_change(void *arg, const struct weir_compared *c)
+{
+    const struct change_visit *to = arg;
+    const struct weir_savepoint_change change = {.struct_size = sizeof change,
+                                                 .result = c->result,
+                                                 .node = c->node,
+                                                 .state = c->state,
+                                                 .entries = c->entries,
+                                                 .why = c->why};
+    to->visit(to->arg, &change);
+}
+
+weir_status weir_job_compare_savepoint(struct weir_job *job, const char *directory, bool allow_non_restored,
+                                       weir_savepoint_change_visit *visit, void *arg, bool *refused,
+                                       struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    struct change_visit to = {visit, arg};
+    *refused = false;
+    if (job->started) {
+        weir_error_set(&e, WEIR_E_CONFIG, "the job was started; compare a savepoint with one that was not");
+        return weir__report(WEIR_E_CONFIG, &e, error);
+    }
+    weir_status s = weir_job_check(job, error);
+    if (s != WEIR_OK) return s;
+    const struct weir_compare_options o = {.platform = job->runtime->platform,
+                                           .registry = job->runtime->registry,
+                                           .graph = job->graph,
+                                           .directory = directory,
+                                           .allow_non_restored = allow_non_restored,
+                                           .tell = tell_change,
+                                           .arg = &to};
+    s = weir_restore_compare(&o, refused, &e);
+    return weir__report(s, &e, error);
 }

@@ -235,6 +235,26 @@ WEIR_API weir_status weir_savepoint_dump(struct weir_runtime *, const char *dire
  * damaged or half written, or the newest checkpoint of its folder. Whether a job runs on it the caller knows. */
 WEIR_API weir_status weir_savepoint_remove(struct weir_runtime *, const char *directory, bool force,
                                            struct weir_error_text *);
+enum weir_savepoint_result {
+    WEIR_SAVEPOINT_RESTORED = 0, /* as it was */
+    WEIR_SAVEPOINT_MIGRATED = 1, /* fields are added (zero), dropped or widened */
+    WEIR_SAVEPOINT_EMPTY = 2,    /* nothing was saved for it: it starts empty */
+    WEIR_SAVEPOINT_DROPPED = 3,  /* nobody takes it */
+    WEIR_SAVEPOINT_REFUSED = 4   /* the job would not start */
+};
+struct weir_savepoint_change {    /* given by reference: later versions append */
+    uint32_t struct_size, result; /* enum weir_savepoint_result */
+    const char *node;
+    const char *state; /* or a list, or "timers"; NULL: the node as a whole */
+    uint64_t entries;  /* that were saved */
+    const char *why;   /* in words; NULL: there is nothing to say */
+};
+typedef void weir_savepoint_change_visit(void *arg, const struct weir_savepoint_change *);
+/* What the job, which has not started, would make of a checkpoint or savepoint; *refused: weir_job_start_from would refuse
+ * it. Reads the whole of it; nothing is opened or written. */
+WEIR_API weir_status weir_job_compare_savepoint(struct weir_job *, const char *directory, bool allow_non_restored,
+                                                weir_savepoint_change_visit *, void *arg, bool *refused,
+                                                struct weir_error_text *);
 /* Where the job keeps checkpoints and savepoints; NULL: nowhere. Valid as long as the job is not changed. */
 WEIR_API const char *weir_job_checkpoint_directory(const struct weir_job *);
 WEIR_API const char *weir_job_savepoint_directory(const struct weir_job *);

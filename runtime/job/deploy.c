@@ -105,22 +105,21 @@ static void wake_worker(void *arg)
     weir_worker_wake(arg);
 }
 
-static struct weir_op *create_op(struct weir_run *run, const struct weir_stream_node *node, const struct weir_op_env *env,
-                                 struct weir_error *error)
+struct weir_op *weir__op_create(struct weir_registry *registry, const struct weir_stream_node *node,
+                                const struct weir_op_env *env, const char *where, struct weir_error *error)
 {
-    const char *where = run->where[node->index];
     switch (node->kind) {
-    case WEIR_NODE_SOURCE: return weir_source_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_OPERATOR: return weir_plugin_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_REDUCE: return weir_reduce_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_TIME: return weir_time_op_create(node, env, run->registry, where, error);
+    case WEIR_NODE_SOURCE: return weir_source_op_create(node, env, registry, where, error);
+    case WEIR_NODE_OPERATOR: return weir_plugin_op_create(node, env, registry, where, error);
+    case WEIR_NODE_REDUCE: return weir_reduce_op_create(node, env, registry, where, error);
+    case WEIR_NODE_TIME: return weir_time_op_create(node, env, registry, where, error);
     case WEIR_NODE_SELECT: return weir_select_op_create(node, env, where, error);
     case WEIR_NODE_EXPR: return weir_expr_op_create(node, env, where, error);
-    case WEIR_NODE_CALL: return weir_call_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_WINDOW: return weir_window_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_JOIN: return weir_interval_join_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_ASYNC: return weir_async_op_create(node, env, run->registry, where, error);
-    case WEIR_NODE_SINK: return weir_sink_op_create(node, env, run->registry, where, error);
+    case WEIR_NODE_CALL: return weir_call_op_create(node, env, registry, where, error);
+    case WEIR_NODE_WINDOW: return weir_window_op_create(node, env, registry, where, error);
+    case WEIR_NODE_JOIN: return weir_interval_join_op_create(node, env, registry, where, error);
+    case WEIR_NODE_ASYNC: return weir_async_op_create(node, env, registry, where, error);
+    case WEIR_NODE_SINK: return weir_sink_op_create(node, env, registry, where, error);
     }
     weir_error_set(error, WEIR_E_BUG, "node '%s' is of unknown kind %d", node->id, (int)node->kind);
     return NULL;
@@ -172,7 +171,7 @@ static struct weir_run_op *make_op(struct weir_run *run, uint32_t subtask, uint3
         (struct weir_op_backend){.config = weir_state_chosen(run->states, run->n_states, n), .registry = run->registry};
     to->env.backend = &to->backend;
     to->env.metrics = weir_metric_registry_add(run->metrics, node, to->env.subtask);
-    to->op = create_op(run, n, &to->env, error);
+    to->op = weir__op_create(run->registry, n, &to->env, run->where[node], error);
     if (!to->op) {
         weir_error_prefix(error, "%s: ", run->where[node]);
         weir_op_backend_finish(&to->backend, run->platform);

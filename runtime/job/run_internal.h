@@ -60,6 +60,10 @@ struct weir_channel_wake {
     struct weir_worker *sender, *receiver; /* NULL: the same worker, which is awake */
 };
 
+/* One operator of the node, not open yet; where and env outlive it. NULL: error says why. */
+struct weir_op *weir__op_create(struct weir_registry *, const struct weir_stream_node *, const struct weir_op_env *,
+                                const char *where, struct weir_error *);
+
 /* The wake-up calls that gates and writers are given; arg is a weir_channel_wake, or an array of pointers to them by sender
  * channel. */
 void weir__wake_sender(void *arg);

@@ -39,6 +39,15 @@ struct weir_snapshot_group {
     size_t offset, length; /* in `keyed` */
 };
 
+/* Told of what is looked for in a snapshot as it is restored. */
+struct weir_restore;
+struct weir_restore_watch {
+    /* A header, read against the states of the operator. */
+    void (*header)(void *arg, const struct weir_restore *, const struct weir_state_layout *, uint32_t n_states);
+    void (*list)(void *arg, const char *name); /* one that is there */
+    void *arg;
+};
+
 /* Zeroed is empty. */
 struct weir_snapshot {
     struct weir_key_bytes header; /* of keyed entries: one msgpack map; empty: not keyed */
@@ -48,6 +57,7 @@ struct weir_snapshot {
     uint64_t n_entries;
     struct weir_snapshot_list *lists;
     size_t n_lists, lists_capacity;
+    const struct weir_restore_watch *watch; /* NULL: nobody */
 };
 void weir_snapshot_finish(struct weir_snapshot *);
 
@@ -58,9 +68,9 @@ WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir
                                              struct weir_error *);
 /* A list to add items to; names are unique. Valid until the next call. */
 struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char *name, enum weir_deal);
-WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n); /* a bin */
+WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n);   /* a bin */
 WEIR_CHECKED weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *, const int64_t *, uint32_t n); /* an array */
-WEIR_CHECKED weir_status weir_snapshot_add_text(struct weir_snapshot_list *, const char *);                  /* a str */
+WEIR_CHECKED weir_status weir_snapshot_add_text(struct weir_snapshot_list *, const char *);                   /* a str */
 /* The fields of rows that are kept packed, without names and types: one schema for each input, before anything is kept. */
 WEIR_CHECKED weir_status weir_snapshot_row_schemas(struct weir_snapshot *, struct weir_schema *const *, uint32_t n);
 /* The entries of a map: [key members, value members] each. */

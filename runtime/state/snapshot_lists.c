@@ -107,7 +107,9 @@ static weir_status restore_lists(const struct weir_snapshot *from, uint32_t n, c
     weir_status s = WEIR_OK;
     for (uint32_t i = 0; i < n; i++) {
         for (size_t l = 0; s == WEIR_OK && l < from[i].n_lists; l++) {
-            if (strcmp(from[i].lists[l].name, name) == 0) s = restore_list(&from[i].lists[l], item, error);
+            if (strcmp(from[i].lists[l].name, name) != 0) continue;
+            if (from[i].watch) from[i].watch->list(from[i].watch->arg, name);
+            s = restore_list(&from[i].lists[l], item, error);
         }
     }
     return s;

@@ -564,6 +564,7 @@ static weir_status restore_part(const struct weir_snapshot *from, struct weir_st
 {
     struct weir_restore *r;
     weir_status s = weir_restore_create(from->header.p, from->header.n, layouts, n_states, key, &r, error);
+    if (s == WEIR_OK && from->watch) from->watch->header(from->watch->arg, r, layouts, n_states);
     for (size_t i = 0; s == WEIR_OK && i < from->n_groups; i++) {
         const struct weir_snapshot_group *g = &from->groups[i];
         if (g->group < first_group || g->group > last_group) continue;
@@ -589,7 +590,9 @@ weir_status weir_restore_keyed(const struct weir_snapshot *from, uint32_t n, str
 static const struct weir_snapshot_list *find_list(const struct weir_snapshot *s, const char *name)
 {
     for (size_t i = 0; i < s->n_lists; i++) {
-        if (strcmp(s->lists[i].name, name) == 0) return &s->lists[i];
+        if (strcmp(s->lists[i].name, name) != 0) continue;
+        if (s->watch) s->watch->list(s->watch->arg, name);
+        return &s->lists[i];
     }
     return NULL;
 }

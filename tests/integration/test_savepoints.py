@@ -155,7 +155,7 @@ class Savepoints(WeirTest):
         self.job(JOB.replace("job: counting", "job: ls"))
         self.assertIn("there is no job 'ls' here", self.weir("savepoint", "--", "ls", code=2).err)
         self.assertIn("no checkpoints or savepoints here", self.weir("savepoint", "ls").out)
-        for word in ("ls", "verify", "dump", "rm"):
+        for word in ("ls", "verify", "dump", "diff", "rm"):
             self.assertIn(f"weir savepoint {word} - ", self.weir("savepoint", word, "--help").out)
 
 
@@ -163,7 +163,7 @@ HOARDS = BUILD / "tests" / "integration" / "plugins" / "hoards.so"
 HOARDING = f"""
 job: hoarding
 plugins: [{HOARDS}]
-vars: {{port: 0}}
+vars: {{port: 9}}
 checkpoint: {{every: 30min, directory: checkpoints}}
 defaults: {{max_parallelism: 64}}
 nodes:
@@ -188,7 +188,7 @@ nodes:
 WORDS = ["plain", '"two, words"', "", '"say ""hello"""', "späte", "z"]
 
 
-class Dumps(WeirTest):
+class Waiting(WeirTest):
     """A job that has read everything and waits for more, so that its savepoints hold the same whenever they are taken."""
 
     ROWS = 300
@@ -224,6 +224,8 @@ class Dumps(WeirTest):
         lines = self.dump(path, *words).splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith('{"node":"in"'))
 
+
+class Dumps(Waiting):
     def test_dumps_do_not_depend_on_parallelism_or_backend(self):
         self.job(HOARDING)
         text, dumps, path = self.rows(), {}, None
@@ -329,6 +331,75 @@ class Dumps(WeirTest):
         damaged = self.weir("savepoint", "dump", path, code=1)
         self.assertIn("hoards-0.state: bytes 0 to ", damaged.err)
         self.assertNotIn('"node":"hoards"', damaged.out)
+
+
+class Comparisons(Waiting):
+    """What diff says of a savepoint and a changed job is what the job then does."""
+
+    def changed(self, *changes):
+        text = HOARDING
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        return self.job(text)
+
+    def diff(self, path, *options, code=0):
+        found = self.weir("savepoint", "diff", path, "--output", "json", *options, self.folder / "job.yaml", code=code)
+        return {(c["node"], c["state"]): (c["result"], c["why"]) for c in json.loads(found.out)}
+
+    def check_goes_on(self, path, *options):
+        self.savepoint("", 0, "--from", path, *options)
+
+    def check_is_refused(self, path, why):
+        self.assertIn(why, self.weir("run", self.folder / "job.yaml", "--from", path, code=2).err)
+
+    def test_diff_says_what_the_job_will_do(self):
+        self.job(HOARDING)
+        path = self.savepoint(self.rows(), self.ROWS, "--fresh", "-p", "2")
+        same = self.diff(path)
+        self.assertEqual(same["hoards", "kept"], ("restored", None))
+        self.assertEqual(same["hoards", "timers"], ("restored", None))
+        self.assertEqual(same["in", "splits"], ("restored", None))
+        self.assertEqual(same["sessions", "rows"], ("empty", "it had no entries"))
+        self.assertEqual({result for result, _ in same.values()}, {"restored", "empty"})
+
+        self.changed(("hoards.so", "hoards_2.so"), ("most: max(n)", "least: min(n)"), ("id: numbers", "id: more"), ("from: [numbers]", "from: [more]"))
+        found = self.diff(path, code=1)
+        result, why = found["tumbling", "windows"]
+        self.assertEqual(result, "migrated")
+        self.assertRegex(why, r"'most\.\w+' is dropped.*'least\.\w+' is new and starts at zero")
+        self.assertEqual(found["hoards", "kept"], ("migrated", "'even' is dropped; 'small' is widened from i32 to i64; 'narrow'"
+                                                   " is widened from f32 to f64; 'added' is new and starts at zero"))
+        self.assertEqual(found["hoards", "items"], ("restored", None))
+        self.assertEqual(found["more", None], ("empty", "it is new"))
+        self.assertEqual(found["numbers", None][0], "refused")
+        self.check_is_refused(path, "the saved job had state for 'numbers'")
+        found = self.diff(path, "--allow-non-restored")
+        self.assertEqual(found["numbers", None][0], "dropped")
+        self.check_goes_on(path, "--allow-non-restored")
+
+    def test_diff_says_what_is_refused(self):
+        self.job(HOARDING)
+        path = self.savepoint(self.rows(), self.ROWS, "--fresh", "-p", "2")
+        refusals = [
+            ("max_parallelism: 64", "max_parallelism: 32", "hoards", None, "64 key groups"),
+            ("key_by: [n, user], count: many", "key_by: [word, user], count: many", "numbers", None, "'word' is string"),
+            ("{tumbling: 1h}, aggregate: {n: count, most", "{tumbling: 2h}, aggregate: {n: count, most", "tumbling", None,
+             "the saved windows have a size of 3600000 ms"),
+            ("hoards.so", "hoards_3.so", "hoards", "items", "'n' was i64 and is now f64"),
+        ]
+        for old, new, node, state, why in refusals:
+            self.changed((old, new))
+            result, told = self.diff(path, code=None)[node, state]
+            self.assertEqual(result, "refused", new)
+            self.diff(path, code=1)
+            self.assertIn(why, told)
+            self.check_is_refused(path, told)
+        self.weir("savepoint", "diff", self.folder, self.folder / "job.yaml", code=1)
+        self.assertIn("name its directory first", self.weir("savepoint", "diff", "--quiet", code=2).err)
+        self.job(HOARDING)
+        Savepoints.flip(path / "hoards-0.state", 900)
+        self.assertIn("hoards-0.state", self.weir("savepoint", "diff", path, self.folder / "job.yaml", code=1).err)
 
 
 # ---- the types of a header, as a dump writes them ----

@@ -1,5 +1,6 @@
 /* A keyed operator that hoards: a member of every type in a value, a list, a map, and timers of both clocks. For tests of
- * what a savepoint says of it. */
+ * what a savepoint says of it, and of versions of it that keep something else: HOARDS is 2, other fields of kept, which a
+ * savepoint of the first can become; 3, another type of an item, which it cannot. */
 #include <math.h>
 #include <weir/udf.h>
 
@@ -7,17 +8,37 @@ typedef struct hoard {
     int64_t unused;
 } hoard;
 
+#ifndef HOARDS
+#define HOARDS 1
+#endif
+#if HOARDS == 2
+typedef int64_t small_number;
+typedef double narrow_number;
+#else
+typedef int32_t small_number;
+typedef float narrow_number;
+#endif
+#if HOARDS == 3
+typedef double item_number;
+#else
+typedef int64_t item_number;
+#endif
+
 typedef struct kept {
+#if HOARDS == 2
+    double added;
+#else
     bool even;
-    int32_t small;
+#endif
+    small_number small;
     int64_t large;
-    float narrow;
+    narrow_number narrow;
     double wide;
     weir_str text, bytes;
     int64_t at;
 } kept;
 typedef struct item {
-    int64_t n;
+    item_number n;
     weir_str word;
 } item;
 typedef struct number {
@@ -25,7 +46,11 @@ typedef struct number {
 } number;
 
 static const weir_field kept_members[] = {
+#if HOARDS == 2
+    WEIR_MEMBER(kept, added),
+#else
     WEIR_MEMBER(kept, even),
+#endif
     WEIR_MEMBER(kept, small),
     WEIR_MEMBER(kept, large),
     WEIR_MEMBER(kept, narrow),
@@ -48,10 +73,12 @@ static weir_status keep(weir_ctx *cx, int64_t n, weir_str word, int64_t at)
     static const char awkward[] = {'"', ',', '\\', '\n', (char)0xff, 0};
     kept *k = weir_edit(cx, KEPT);
     if (!k) return WEIR_E_MEMORY;
+#if HOARDS != 2
     k->even = n % 2 == 0;
-    k->small = (int32_t)-n;
+#endif
+    k->small = (small_number)-n;
     k->large = n % 3 == 0 ? INT64_MIN + n : INT64_MAX - n;
-    k->narrow = (float)n / 10;
+    k->narrow = (narrow_number)n / 10;
     k->wide = n % 5 == 0 ? NAN : n % 7 == 0 ? -INFINITY : (double)n / 3;
     k->at = at;
     weir_status s = weir_assign(cx, KEPT, &k->text, word);
@@ -60,15 +87,16 @@ static weir_status keep(weir_ctx *cx, int64_t n, weir_str word, int64_t at)
 
 static weir_status hoard_row(hoard *me, weir_ctx *cx, weir_row in)
 {
-    const item it = {weir_i64(in, 0), weir_text(in, 1)};
+    const int64_t n = weir_i64(in, 0);
+    const item it = {(item_number)n, weir_text(in, 1)};
     (void)me;
-    weir_status s = keep(cx, it.n, it.word, weir_time(in));
+    weir_status s = keep(cx, n, it.word, weir_time(in));
     if (s == WEIR_OK) s = weir_list_add(cx, ITEMS, &it);
     number *often = s == WEIR_OK ? weir_map_edit(cx, OFTEN, &it) : NULL;
     if (!often) return s == WEIR_OK ? WEIR_E_MEMORY : s;
     often->n++;
-    s = weir_set_timer(cx, WEIR_EVENT_TIME, (uint64_t)it.n, weir_time(in) + 1000000000);
-    return s == WEIR_OK ? weir_set_timer(cx, WEIR_PROCESSING_TIME, 7, INT64_C(4102444800000) + it.n) : s;
+    s = weir_set_timer(cx, WEIR_EVENT_TIME, (uint64_t)n, weir_time(in) + 1000000000);
+    return s == WEIR_OK ? weir_set_timer(cx, WEIR_PROCESSING_TIME, 7, INT64_C(4102444800000) + n) : s;
 }
 
 static weir_status hoard_timer(hoard *me, weir_ctx *cx, const weir_timer *t)
