@@ -1,7 +1,7 @@
 /* job/compare.h - what a job would make of a checkpoint or savepoint, before it goes on from it.
  *
- * Floor 8. Coordinator's thread. Operators are made as for a deployment, one of each node, given the headers and lists of what
- * was saved with no entries, and thrown away: what they say is what they would say then. No thread is started, no file
+ * Floor 8. Coordinator's thread. Operators are made as for a deployment, one of each node, given the headers and lists of
+ * what was saved with no entries, and thrown away: what they say is what they would say then. No thread is started, no file
  * is written, no component is opened.
  */
 #ifndef WEIR_JOB_COMPARE_H

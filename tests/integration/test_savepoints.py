@@ -8,11 +8,12 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import signal
 
 import savepoint_reader
-from support import BUILD, TIMEOUT_S, Server, WeirTest
+from support import BUILD, SOURCE, TIMEOUT_S, Server, WeirTest
 
 JOB = """
 job: counting
@@ -186,6 +187,27 @@ nodes:
   - {{id: out6, from: [all], sink: discard}}
 """
 WORDS = ["plain", '"two, words"', "", '"say ""hello"""', "späte", "z"]
+
+
+class Format(WeirTest):
+    def test_the_example_of_the_document_is_one(self):
+        """docs/formats/savepoint.md: its bytes are a savepoint, and what it says of them is what is read."""
+        text = (SOURCE / "docs" / "formats" / "savepoint.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"```hex (\S+)\n(.*?)```", text, re.DOTALL)
+        self.assertEqual([name for name, _ in blocks], ["_metadata", "in-0.state", "n-0.state"])
+        directory = self.folder / "example"
+        directory.mkdir()
+        for name, block in blocks:
+            data = bytearray()
+            for line in block.splitlines():
+                self.assertEqual(int(line[:4], 16), len(data), line)
+                data += bytes.fromhex(line[6:53])
+            (directory / name).write_bytes(data)
+        self.weir("savepoint", "verify", directory)
+        self.assertEqual(self.weir("savepoint", "dump", directory).out, re.search(r"```jsonl\n(.*?)```", text, re.DOTALL)[1])
+        metadata, parts = savepoint_reader.read(directory)
+        self.assertEqual((metadata["job"], metadata["taken_ms"], sorted(parts)), ("j", 1795266501731, [("in", 0), ("n", 0)]))
+        self.assertEqual(parts["n", 0][1], [[2, 0, 0, [1], [1]], [3, 0, 0, [2], [1]]])
 
 
 class Waiting(WeirTest):
@@ -363,13 +385,15 @@ class Comparisons(Waiting):
         self.assertEqual(same["sessions", "rows"], ("empty", "it had no entries"))
         self.assertEqual({result for result, _ in same.values()}, {"restored", "empty"})
 
-        self.changed(("hoards.so", "hoards_2.so"), ("most: max(n)", "least: min(n)"), ("id: numbers", "id: more"), ("from: [numbers]", "from: [more]"))
+        self.changed(("hoards.so", "hoards_2.so"), ("most: max(n)", "least: min(n)"), ("id: numbers", "id: more"),
+                     ("from: [numbers]", "from: [more]"))
         found = self.diff(path, code=1)
         result, why = found["tumbling", "windows"]
         self.assertEqual(result, "migrated")
         self.assertRegex(why, r"'most\.\w+' is dropped.*'least\.\w+' is new and starts at zero")
-        self.assertEqual(found["hoards", "kept"], ("migrated", "'even' is dropped; 'small' is widened from i32 to i64; 'narrow'"
-                                                   " is widened from f32 to f64; 'added' is new and starts at zero"))
+        self.assertEqual(found["hoards", "kept"], (
+            "migrated", "'even' is dropped; 'small' is widened from i32 to i64; 'narrow' is widened from f32 to f64; "
+            "'added' is new and starts at zero"))
         self.assertEqual(found["hoards", "items"], ("restored", None))
         self.assertEqual(found["more", None], ("empty", "it is new"))
         self.assertEqual(found["numbers", None][0], "refused")
