@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -226,11 +227,10 @@ class Waiting(WeirTest):
             process = self.start("run", self.folder / "job.yaml", "--set", f"port={server.port}", "--quiet", *options)
             while self.has_read(process) != expected:
                 pass
-            self.weir("stop", "hoarding", self.folder / "saved")
+            path = pathlib.Path(self.weir("stop", "hoarding", self.folder / "saved").out.strip())
             process.communicate(timeout=TIMEOUT_S)
-        newest = max((self.folder / "saved").iterdir(), key=lambda path: path.stat().st_ctime_ns)
-        self.weir("savepoint", "verify", newest)
-        return newest
+        self.weir("savepoint", "verify", path)
+        return path
 
     def has_read(self, process):
         if process.poll() is not None:
