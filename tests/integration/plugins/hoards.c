@@ -77,7 +77,7 @@ static weir_status keep(weir_ctx *cx, int64_t n, weir_str word, int64_t at)
     k->even = n % 2 == 0;
 #endif
     k->small = (small_number)-n;
-    k->large = n % 3 == 0 ? INT64_MIN + n : INT64_MAX - n;
+    k->large = n % 3 == 0 ? INT64_MIN + (n & 31) : INT64_MAX - (n & 31);
     k->narrow = (narrow_number)n / 10;
     k->wide = n % 5 == 0 ? NAN : n % 7 == 0 ? -INFINITY : (double)n / 3;
     k->at = at;
