@@ -164,5 +164,6 @@ void weir_life_end(struct weir_life *life, const char *state, const char *reason
     note(life, state, reason ? reason : life->record.savepoint);
     weir_log_redirect(NULL, NULL);
     if (write_record(life, &error) != WEIR_OK) weir_log(WEIR_WARN, "cli", "%s", error.text);
+    life->job.lock = -1; /* held until this process ends: the job's state and checkpoints are removed after this */
     discard(life);
 }

@@ -261,6 +261,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     weir_progress_finish(&w.view);
     int code = outcome(job, &w, life);
     weir_savepoint_free(w.savepoint);
+    weir_supervised_over(code);
     return code;
 }
 

@@ -46,6 +46,8 @@ struct report {
     struct weir_recovery recovery[2]; /* one is valid while the other is written: */
     _Atomic uint32_t valid;           /* 1 or 2; 0: none */
     _Atomic uint32_t ended;           /* the child ended by itself, and its exit code says how */
+    _Atomic uint32_t over;            /* 1 + the exit code: the job has ended, the child has not; 0: neither has */
+    int64_t supervisor;               /* process that is to outlive the child */
     struct crash crash;
 };
 
@@ -165,6 +167,7 @@ bool weir_supervised_child(void)
     (void)backtrace(&frame, 1); /* the first call loads a library */
     unsetenv(REPORT_FD_VARIABLE);
     weir_process_die_with_parent();
+    if (report && getppid() != report->supervisor) _exit(WEIR_EXIT_JOB); /* it died before that */
     atexit(on_exit_call);
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
         set_handler(crashes[i], on_crash, SA_ONSTACK); /* the stack may be full */
@@ -188,6 +191,11 @@ void weir_supervised_tell(struct weir_job *job)
     uint32_t other = atomic_load(&report->valid) == 1 ? 2 : 1;
     weir_job_recovery(job, &report->recovery[other - 1]);
     atomic_store(&report->valid, other);
+}
+
+void weir_supervised_over(int code)
+{
+    if (report) atomic_store(&report->over, 1 + (uint32_t)code);
 }
 
 void weir_supervised_end(void)
@@ -413,9 +421,10 @@ static int supervise_children(char **arguments, int fd, struct report *r)
         if (failed) return cannot_start(failed);
         int status = wait_for_end(pid, &ending);
         if (WIFEXITED(status) && r->ended) return WEXITSTATUS(status);
+        if (r->over && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return (int)r->over - 1;
         mend(r);
         char *death = death_of(r, fd, status);
-        bool again = go_on(r, death, ending, &code);
+        bool again = go_on(r, death, ending || r->over, &code);
         weir_free(death);
         if (!again) return code;
         r->crash = (struct crash){0};
@@ -430,6 +439,7 @@ int weir_supervise(int argc, char **argv)
     struct report *r = fd >= 0 && ftruncate(fd, sizeof *r) == 0 ? map_report(fd) : NULL;
     int code = WEIR_EXIT_JOB;
     if (arguments && r) {
+        r->supervisor = getpid();
         arguments[0] = name;
         memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
         code = supervise_children(arguments, fd, r);

@@ -21,6 +21,7 @@ bool weir_supervised_child(void);
 /* Before the job is started: it goes on where a process that died has left it, if there was one. */
 weir_status weir_supervised_recover(struct weir_job *, struct weir_error_text *);
 void weir_supervised_tell(struct weir_job *); /* its recovery: before it starts, and when it is to start again by itself */
+void weir_supervised_over(int code);          /* the job has ended; what becomes of this process does not matter to it */
 void weir_supervised_end(void);               /* what the child exits with from now on is the job's end */
 void weir_supervised_in(const char *home);    /* where the job's record is (cli/home.h); NULL: nowhere */
 /* Held while threads are started, so that they never take an interrupt and the main thread does. */

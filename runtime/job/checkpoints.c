@@ -541,7 +541,6 @@ static bool leaves_nothing(const struct weir_checkpoints *c, enum weir_run_state
 
 static void end(struct weir_checkpoints *c)
 {
-    enum weir_run_state state = weir_run_state(c->run);
     c->over = true;
     weir__cuts_read(&c->cuts); /* what failed in a cut may be why the job did right after it */
     refuse_all(take_requests(c, &closed), "the job has ended");
@@ -557,6 +556,13 @@ static void end(struct weir_checkpoints *c)
     }
     if (c->stopping) /* a drain that was not even triggered */
         refuse(c->stopping, "the job ended before it was drained");
+}
+
+/* Only once the run is destroyed: whoever looks after its process has heard by then that the job needs none of them. A process
+ * killed in between would else be started again without any, from the beginning. */
+static void remove_what_is_over(struct weir_checkpoints *c)
+{
+    enum weir_run_state state = weir_run_state(c->run);
     if (!leaves_nothing(c, state)) return;
     weir__kept_trim(c->run->platform, &c->kept, 0);
     if (state == WEIR_RUN_FINISHED && c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
@@ -729,6 +735,7 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     bool failed = weir_run_state(c->run) == WEIR_RUN_FAILED;
     if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(c->run->platform, &c->kept, 0);
     if (!c->over) end(c); /* deployed, and never run */
+    remove_what_is_over(c);
     weir__cuts_finish(&c->cuts);
     close_swapped(c);
     weir__kept_finish(&c->kept);

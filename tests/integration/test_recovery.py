@@ -76,6 +76,13 @@ class Recovery(WeirTest):
     def test_a_kill(self):
         self.goes_on("kill", "signal 9", "the kernel does that when memory runs out")
 
+    def test_a_job_that_has_ended_does_not_start_again(self):
+        """Its checkpoints are gone by then: it would begin at the beginning, and write everything twice."""
+        done = self.run_lapses(how="kill_at_last", at=10, rate=0)
+        self.assertEqual(done.err, "")
+        self.assertEqual(list((self.folder / "checkpoints").glob("chk-*")), [])
+        self.assertEqual(len([line for line in done.out.splitlines() if re.fullmatch(r"\d+,\d+", line)]), CLICKS)
+
     def test_a_stuck_callback(self):
         done = self.run_lapses("-D", "defaults.watchdog=50ms", how="stuck")
         for words in ("the job crashed: signal 6", "weir ended it: a call into a component has been running for more than "

@@ -11,13 +11,19 @@ typedef struct lapse {
     int32_t how;
 } lapse;
 
-enum { ERROR, SEGFAULT, ABORT, EXIT, EXIT_AT_ONCE, KILL, STUCK };
-static const char *const ways[] = {"error", "segfault", "abort", "exit", "_exit", "kill", "stuck", NULL};
+enum { ERROR, SEGFAULT, ABORT, EXIT, EXIT_AT_ONCE, KILL, STUCK, KILL_AT_LAST };
+static const char *const ways[] = {"error", "segfault", "abort", "exit", "_exit", "kill", "stuck", "kill_at_last", NULL};
 static const weir_option options[] = {
     WEIR_OPTION(lapse, how, .def = "error", .choices = ways, .doc = "what it does"),
     WEIR_OPTION(lapse, attempts, .def = "1", .doc = "in how many attempts, from the first on"),
     WEIR_OPTION(lapse, at, .def = "0", .doc = "at which of its records, from 1 on; 0: after a checkpoint is complete"),
 };
+
+static bool at_last; /* once the job has ended, and is gone */
+__attribute__((destructor)) static void kill_at_last(void)
+{
+    if (at_last) raise(SIGKILL);
+}
 
 static volatile int *volatile nowhere = (volatile int *)4096;
 
@@ -45,7 +51,11 @@ static weir_status lapse_process(void *self, weir_ctx *cx, uint32_t port, const 
         cx->row = (uint32_t)*row;
         me->seen++;
         bool now = me->at > 0 ? me->seen == me->at : me->committed > 0;
-        if (now && weir_about(cx)->attempt < me->attempts) return go_wrong(me, cx);
+        now = now && weir_about(cx)->attempt < me->attempts;
+        if (now && me->how == KILL_AT_LAST)
+            at_last = true;
+        else if (now)
+            return go_wrong(me, cx);
         weir_put_i64(cx, 0, 0, weir_i64(in, 0));
         weir_status s = weir_emit(cx, 0, weir_time(in));
         if (s != WEIR_OK) return s;
