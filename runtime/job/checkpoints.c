@@ -558,8 +558,8 @@ static void end(struct weir_checkpoints *c)
         refuse(c->stopping, "the job ended before it was drained");
 }
 
-/* Only once the run is destroyed: whoever looks after its process has heard by then that the job needs none of them. A process
- * killed in between would else be started again without any, from the beginning. */
+/* Only once the run is destroyed: whoever looks after its process has heard by then that the job needs none of them. A
+ * process killed in between would else be started again without any, from the beginning. */
 static void remove_what_is_over(struct weir_checkpoints *c)
 {
     enum weir_run_state state = weir_run_state(c->run);

@@ -23,8 +23,8 @@
  * stop, and nothing is left to be done. ABANDONED: everything goes on. Drain: the sources end, and the last checkpoint is
  * the savepoint; without it the job fails, since it cannot go back.
  *
- * After FINISHED, and a drain, the job's checkpoints are removed as the run is destroyed, those of earlier lives too: there is
- * nothing to go on from. After a stop, a cancel or a failure they stay, unless the configuration says otherwise.
+ * After FINISHED, and a drain, the job's checkpoints are removed as the run is destroyed, those of earlier lives too: there
+ * is nothing to go on from. After a stop, a cancel or a failure they stay, unless the configuration says otherwise.
  */
 #ifndef WEIR_JOB_CHECKPOINTS_H
 #define WEIR_JOB_CHECKPOINTS_H

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Kills a running job again and again, its process, its supervisor or both, and compares what it committed with the output of an
-uninterrupted run, sorted, byte by byte. README.md says more."""
+"""Kills a running job again and again, its process, its supervisor or both, and compares what it committed with the output
+of an uninterrupted run, sorted, byte by byte. README.md says more."""
 import argparse
 import contextlib
 import os
@@ -36,13 +36,13 @@ class Soak:
         self.lives = self.restarts = 0
 
     def command(self, *arguments):
-        return [str(self.options.build / "bin" / "weir"), "run", str(HERE / "job.yaml"), "--quiet", "-p", str(self.parallelism),
-                "--set", f"count={self.options.count}", "-D", f"checkpoint.directory={self.folder / 'checkpoints'}",
+        return [str(self.options.build / "bin" / "weir"), "run", str(HERE / "job.yaml"), "--quiet",
+                "-p", str(self.parallelism), "--set", f"count={self.options.count}", "-D", f"checkpoint.directory={self.folder / 'checkpoints'}",
                 "-D", f"state.directory={self.folder / 'state'}", *arguments]
 
     def uninterrupted(self):
-        subprocess.run(self.command("--set", f"output={self.folder}/plain/", "--state-backend", BACKENDS["heap"]), check=True,
-                       cwd=self.folder, env=self.environment, timeout=HUNG_S, stdin=subprocess.DEVNULL)
+        subprocess.run(self.command("--set", f"output={self.folder}/plain/", "--state-backend", BACKENDS["heap"]),
+                       check=True, cwd=self.folder, env=self.environment, timeout=HUNG_S, stdin=subprocess.DEVNULL)
 
     # ---- a life: from a start to the death of the supervisor, or the job's end ----
 
@@ -85,7 +85,8 @@ class Soak:
 
     def child_of(self, supervisor):
         try:
-            children = pathlib.Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text(encoding="ascii")
+            process = pathlib.Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}")
+            children = (process / "children").read_text(encoding="ascii")
         except OSError:  # it has ended
             return None
         return int(children.split()[0]) if children else None
