@@ -37,7 +37,8 @@ class Soak:
 
     def command(self, *arguments):
         return [str(self.options.build / "bin" / "weir"), "run", str(HERE / "job.yaml"), "--quiet",
-                "-p", str(self.parallelism), "--set", f"count={self.options.count}", "-D", f"checkpoint.directory={self.folder / 'checkpoints'}",
+                "-p", str(self.parallelism), "--set", f"count={self.options.count}",
+                "-D", f"checkpoint.directory={self.folder / 'checkpoints'}",
                 "-D", f"state.directory={self.folder / 'state'}", *arguments]
 
     def uninterrupted(self):
@@ -92,7 +93,7 @@ class Soak:
         return int(children.split()[0]) if children else None
 
     def live(self, resume, most_kills):
-        """Kills within one life of the supervisor; the exit code of one that ended by itself, None of one that was killed."""
+        """Kills within one life of the supervisor; its exit code when it ended by itself, None when it was killed."""
         self.at_start, self.early = self.checkpoints(), True
         supervisor, done = self.start(resume), sum(self.kills.values())
         try:
