@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "job/saving.h"
 
+#define READ_BYTES (1 << 20)
+
 /* ---- cuts -------------------------------------------------------------------------------------------------------- */
 
 static void free_parts(const struct weir_cuts *c, uint32_t subtask, struct weir_snapshot *parts)
@@ -128,6 +130,51 @@ bool weir__attempt_has_passed(const struct weir_cuts *c, const struct weir_attem
         if (!a->cuts[i] && !c->over[i]) return false;
     }
     return true;
+}
+
+/* ---- reading what was cut ---------------------------------------------------------------------------------------- */
+
+static struct weir_snapshot *pending_of(const struct weir_cuts *c, const struct weir_attempt *a)
+{
+    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
+        for (uint32_t m = 0; a->cuts[i] && m < c->run->subtasks[i].chain.n_members; m++) {
+            if (a->cuts[i][m].pending) return &a->cuts[i][m];
+        }
+    }
+    return NULL;
+}
+
+bool weir__attempt_is_read(const struct weir_cuts *c, const struct weir_attempt *a)
+{
+    return !pending_of(c, a);
+}
+
+/* Key groups of its parts until they give READ_BYTES, so that the coordinator sees to other things in between. */
+static weir_status read_on(const struct weir_cuts *c, struct weir_attempt *a, struct weir_error *error)
+{
+    weir_status s = WEIR_OK;
+    size_t got = 0;
+    for (struct weir_snapshot *part; s == WEIR_OK && got < READ_BYTES && (part = pending_of(c, a));) {
+        size_t before = part->keyed.n;
+        s = weir_snapshot_read(part, error);
+        got += part->keyed.n - before;
+    }
+    return s;
+}
+
+/* An attempt that cannot be read is declined. */
+bool weir__cuts_read_on(struct weir_cuts *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct weir_attempt *a = &c->attempts[i];
+        struct weir_error error;
+        if (a->declined || !pending_of(c, a)) continue;
+        if (read_on(c, a, &error) == WEIR_OK) return true;
+        a->declined = weir_alloc(sizeof *a->declined);
+        *a->declined = error;
+        return true;
+    }
+    return false;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

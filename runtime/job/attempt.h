@@ -46,6 +46,9 @@ struct weir_attempt *weir__attempt_add(struct weir_cuts *, int64_t number, int64
 void weir__attempt_remove(struct weir_cuts *, size_t at);
 bool weir__attempt_is_cut(const struct weir_cuts *, const struct weir_attempt *);     /* by all subtasks */
 bool weir__attempt_has_passed(const struct weir_cuts *, const struct weir_attempt *); /* the same, or they are over */
+bool weir__attempt_is_read(const struct weir_cuts *, const struct weir_attempt *); /* nothing of its cuts is pending */
+/* Reads on in what was cut: about a MB, of the oldest attempt that has any. False: nothing is pending. */
+bool weir__cuts_read_on(struct weir_cuts *);
 WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, const char *path,
                                              struct weir_error *);
 

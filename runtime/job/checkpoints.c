@@ -480,7 +480,7 @@ static bool finish_one(struct weir_checkpoints *c)
     for (size_t i = 0; i < c->cuts.n; i++) {
         struct weir_attempt a = c->cuts.attempts[i];
         struct weir_error error;
-        if (a.swap || a.declined || !weir__attempt_is_cut(&c->cuts, &a)) continue;
+        if (a.swap || a.declined || !weir__attempt_is_cut(&c->cuts, &a) || !weir__attempt_is_read(&c->cuts, &a)) continue;
         char *path = a.savepoint ? weir__savepoint_path(p, a.savepoint->directory, c->run->graph->job, a.number)
                                  : weir__checkpoint_path(c->config->directory, a.number);
         if (write_attempt(c, &a, path, &error) != WEIR_OK) {
@@ -582,6 +582,7 @@ static bool step_once(struct weir_checkpoints *c, int64_t now)
     }
     if (attend_swaps(c, now) || abandon_one(c, now) || finish_one(c)) return true;
     if (atomic_load(&c->run->cancel)) return false; /* it is about to end */
+    if (weir__cuts_read_on(&c->cuts)) return true;
     if (now >= next_last(c)) {
         make_last(c, now);
         return true;

@@ -62,7 +62,7 @@ void weir__heap_drop_table(struct heap *h, struct heap_state *s, struct heap_gro
     uint32_t i = place_of(g, ns);
     if (i == g->n || g->tables[i]->ns != ns) return;
     g->expected = g->tables[i]->live;
-    weir__heap_free_table(h, s, g->tables[i]);
+    weir__heap_retire_table(h, s, g->tables[i]);
     g->last = NULL;
     g->n--;
     memmove(&g->tables[i], &g->tables[i + 1], (g->n - i) * sizeof *g->tables);
@@ -106,9 +106,27 @@ void *weir__heap_edit(struct weir_state_set *set, uint32_t state, weir_state_kin
     WEIR_ASSERT(s->layout->kind == kind);
     struct heap_table *t = weir__heap_make_table(h, group_of(h, s, key->group), ns);
     if (!t) return NULL;
-    struct heap_key *entry = weir__heap_find(s, t, key->p, key->n, key->hash);
-    if (!entry) entry = weir__heap_insert(h, s, t, key->p, key->n, key->hash);
+    uint32_t place;
+    struct heap_key *entry = weir__heap_find_place(s, t, key->p, key->n, key->hash, &place);
+    if (entry)
+        weir__heap_keep(h, t, place);
+    else
+        entry = weir__heap_insert(h, s, t, key->p, key->n, key->hash);
     return entry ? weir__heap_value(entry) : NULL;
+}
+
+void *weir__heap_change(struct weir_state_set *set, uint32_t state, weir_state_kind kind, const struct weir_key_ref *key,
+                        int64_t ns)
+{
+    struct heap *h = weir__heap_of(set);
+    struct heap_state *s = state_of(h, state);
+    WEIR_ASSERT(s->layout->kind == kind);
+    struct heap_table *t = weir__heap_find_table(group_of(h, s, key->group), ns);
+    uint32_t place;
+    struct heap_key *entry = t ? weir__heap_find_place(s, t, key->p, key->n, key->hash, &place) : NULL;
+    if (!entry) return NULL;
+    weir__heap_keep(h, t, place);
+    return weir__heap_value(entry);
 }
 
 void weir__heap_free_value(struct heap *h, const struct heap_state *s, void *value)
@@ -127,8 +145,10 @@ void weir__heap_clear(struct weir_state_set *set, uint32_t state, const struct w
     struct heap_state *s = state_of(h, state);
     struct heap_group *g = group_of(h, s, key->group);
     struct heap_table *t = weir__heap_find_table(g, ns);
-    struct heap_key *entry = t ? weir__heap_find(s, t, key->p, key->n, key->hash) : NULL;
+    uint32_t place;
+    struct heap_key *entry = t ? weir__heap_find_place(s, t, key->p, key->n, key->hash, &place) : NULL;
     if (!entry) return;
+    weir__heap_keep(h, t, place);
     weir__heap_free_value(h, s, weir__heap_value(entry));
     weir__heap_remove(h, s, t, entry, key->hash);
     if (t->live == 0 && ns != 0) weir__heap_drop_table(h, s, g, ns);
@@ -187,7 +207,7 @@ static void drop_namespace(struct weir_state_set *set, uint32_t state, int64_t n
 static size_t memory(const struct weir_state_set *set)
 {
     const struct heap *h = (const struct heap *)(const void *)set;
-    return h->bytes + h->scratch.capacity;
+    return h->bytes + h->n_copies * WEIR__HEAP_COPY_BYTES + h->scratch.capacity;
 }
 
 static size_t entries(const struct weir_state_set *set, uint32_t state)
@@ -234,12 +254,14 @@ static void init_state(struct heap_state *s, const struct weir_state_layout *l, 
 /* The values may have been settled: nothing is held back here. */
 static void settle(struct weir_state_set *set)
 {
-    (void)set;
+    struct heap *h = weir__heap_of(set);
+    if (__builtin_expect(h->image != NULL, 0)) weir__heap_thaw(h);
 }
 
 static void destroy(struct weir_state_set *set)
 {
     struct heap *h = weir__heap_of(set);
+    weir__heap_finish_images(h);
     for (uint32_t i = 0; i < h->set.n_states; i++) {
         struct heap_state *s = &h->states[i];
         for (uint32_t g = 0; g <= h->set.last_group - h->set.first_group; g++) {
@@ -279,6 +301,7 @@ static const struct weir_state_ops heap_ops = {
     .next_namespace = next_namespace,
     .drop_namespace = drop_namespace,
     .walks = true,
+    .freeze = weir__heap_freeze,
     .memory = memory,
     .entries = entries,
 };
@@ -293,6 +316,7 @@ struct heap *weir__heap_create(const struct weir_state_layout *layouts, uint32_t
         .ops = &heap_ops, .layouts = layouts, .n_states = n_states, .first_group = first_group, .last_group = last_group};
     h->states = weir_alloc_array(n_states ? n_states : 1, sizeof *h->states);
     for (uint32_t i = 0; i < n_states; i++) init_state(&h->states[i], &layouts[i], n_groups, extra);
+    h->least_copies = WEIR__HEAP_COPIES;
     h->bytes = sizeof *h + n_states * (sizeof *h->states + n_groups * sizeof(struct heap_group));
     return h;
 }

@@ -24,6 +24,8 @@
 
 #define WEIR__HEAP_PAGE_BYTES   65536
 #define WEIR__HEAP_KEY_IN_PLACE 12
+#define WEIR__HEAP_COPY_BYTES   4096 /* of images: what is copied at a time */
+#define WEIR__HEAP_COPIES       4096 /* 16 MiB: what the pool of images may have at least */
 #define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */
 
 struct heap_key {
@@ -49,6 +51,10 @@ struct heap_table {
     uint32_t n_pages, pages_capacity;
     uint8_t **pages;
     struct heap_key_block *keys;
+    uint64_t image; /* number of the last image that it is part of, and its place in there */
+    uint32_t in_image;
+    struct heap_table *next_retired; /* of the image that frees it */
+    const struct heap_state *state;  /* of a retired one */
 };
 struct heap_group {
     struct heap_table *last; /* one of tables, or NULL */
@@ -80,10 +86,17 @@ struct heap_state {
     size_t n_entries;
     struct heap_index index;
 };
+struct heap_copy { /* of entries, in an image; between two uses in a pool */
+    struct heap_copy *next;
+};
 struct heap {
     struct weir_state_set set; /* first member: a weir_state_set of this backend is its heap */
     struct heap_state *states;
     size_t bytes;
+    struct weir_state_image *image; /* that is being read (image.h), or NULL */
+    uint64_t n_images;
+    struct heap_copy *copies;      /* that nobody uses */
+    size_t n_copies, least_copies; /* with those that are used; that the pool may have */
     bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
     struct weir_key_bytes scratch; /* keys being encoded */
 };
@@ -153,6 +166,15 @@ static inline struct heap_key *weir__heap_entry(const struct heap_state *s, cons
     return weir__heap_at(s, t, weir__heap_place(s, id));
 }
 
+/* The id of the entry at a place: the other way round. */
+static inline uint32_t weir__heap_id(const struct heap_state *s, uint32_t place)
+{
+    uint32_t shift = s->page_shift, page = place >> shift;
+    if (shift < 2 || page == 0) return place;
+    if (page + 1 >= shift) return place - ((shift - 2) << shift);
+    return (1u << (page + 1)) + (place & s->page_mask);
+}
+
 static inline void *weir__heap_value(struct heap_key *entry)
 {
     return entry + 1;
@@ -160,13 +182,18 @@ static inline void *weir__heap_value(struct heap_key *entry)
 
 struct heap_key *weir__heap_find(const struct heap_state *, const struct heap_table *, const uint8_t *key, uint32_t n,
                                  uint64_t hash);
+/* The same, and where it lies. */
+struct heap_key *weir__heap_find_place(const struct heap_state *, const struct heap_table *, const uint8_t *key, uint32_t n,
+                                       uint64_t hash, uint32_t *place);
 /* The key is not there yet. The value is zeroed. NULL: no memory. */
 struct heap_key *weir__heap_insert(struct heap *, struct heap_state *, struct heap_table *, const uint8_t *key, uint32_t n,
                                    uint64_t hash);
-/* What the value owns has been given back. May move other entries. */
+/* What the value owns has been given back, and the entry was kept. May move other entries. */
 void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
-void weir__heap_free_table(struct heap *, struct heap_state *, struct heap_table *); /* with what the values own */
-/* Removes the entries for which `goes` says so, with what their values own. May move the others. */
+/* With what the values own; of no group, and of no image. */
+void weir__heap_free_table(struct heap *, const struct heap_state *, struct heap_table *);
+void weir__heap_free_blocks(struct heap *, struct heap_key_block *);
+/* Removes the entries for which `goes` says so, with what their values own. May move the others. Not with an image. */
 void weir__heap_remove_if(struct heap *, struct heap_state *, struct heap_table *, bool (*goes)(void *arg, void *value),
                           void *arg);
 
@@ -190,8 +217,28 @@ struct heap_table *weir__heap_make_table(struct heap *, struct heap_group *, int
 /* The value of a key; NULL: not there, or no memory. */
 void *weir__heap_get(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
 void *weir__heap_edit(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
+/* The value of a key that is there, to be changed; NULL: it is not there. */
+void *weir__heap_change(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
 void weir__heap_clear(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
 void weir__heap_free_value(struct heap *, const struct heap_state *, void *value); /* what it owns, by kind */
+
+/* ---- images (heap_image.c): see image.h -------------------------------------------------------------------------- */
+
+struct weir_state_image *weir__heap_freeze(struct weir_state_set *, const struct weir_schema *key);
+void weir__heap_keep_entry(struct heap *, const struct heap_table *, uint32_t place);
+/* Before the entry at `place` is changed or removed. */
+static inline void weir__heap_keep(struct heap *h, const struct heap_table *t, uint32_t place)
+{
+    if (__builtin_expect(h->image != NULL, 0)) weir__heap_keep_entry(h, t, place);
+}
+bool weir__heap_is_in_image(const struct heap *, const struct heap_table *);
+/* Before the entries of a table move. False: they are not to move yet. */
+bool weir__heap_may_compact(struct heap *, struct heap_table *);
+/* Frees the table with what its values own, or has the image free it. It is in no group any more. */
+void weir__heap_retire_table(struct heap *, struct heap_state *, struct heap_table *);
+void weir__heap_retire_keys(struct heap *, struct heap_key_block *);
+void weir__heap_thaw(struct heap *); /* lets go of an image that has been read */
+void weir__heap_finish_images(struct heap *);
 
 /* ---- rows, lists, maps (heap_rows.c, heap_list.c, heap_map.c): see struct weir_state_ops
  * -------------------------------------- */

@@ -195,7 +195,7 @@ void *weir__heap_map_edit(struct weir_state_set *set, uint32_t state, const stru
 void weir__heap_map_remove(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
                            const void *key)
 {
-    struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    struct heap_map *m = weir__heap_change(set, state, WEIR_MAP, k, ns);
     const struct heap_state *s = state_of(set, state);
     struct pair_head *pair = m ? find(s, m, tag_of(s, key), key) : NULL;
     if (!pair) return;

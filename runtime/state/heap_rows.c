@@ -169,6 +169,17 @@ static weir_status find_or_insert(struct chunk *c, void **values, uint8_t *creat
     return WEIR_OK;
 }
 
+/* While an image is read: what is there already is about to be changed. */
+static void keep_entries(struct chunk *c)
+{
+    uint32_t place;
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct lane *lane = &c->lanes[i];
+        if (weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &place))
+            weir__heap_keep(c->heap, lane->table, place);
+    }
+}
+
 /* The rows of the chunk in the tables. */
 static weir_status look_up(struct chunk *c, int64_t ns, void **values, uint8_t *created)
 {
@@ -177,6 +188,7 @@ static weir_status look_up(struct chunk *c, int64_t ns, void **values, uint8_t *
     if (s == WEIR_OK) s = find_tables(c, ns);
     if (s != WEIR_OK) return s;
     find_candidates(c);
+    if (c->heap->image) keep_entries(c);
     return find_or_insert(c, values, created);
 }
 
@@ -365,7 +377,8 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
     c.fields = fields;
     c.n_fields = n_fields;
     enum key_kind kind = kind_of(&c);
-    bool indexed = use_index(&c, n, ns, kind);
+    if (h->image) weir__heap_thaw(h);
+    bool indexed = !h->image && use_index(&c, n, ns, kind); /* an image is to be told the table */
     if (created) memset(created, 0, (size_t)(n + 7) / 8);
     weir_status s = WEIR_OK;
     for (int64_t first = 0; first < n && s == WEIR_OK; first += CHUNK) {

@@ -50,17 +50,25 @@ static bool grow_slots(struct heap *h, struct heap_table *t)
     return true;
 }
 
-struct heap_key *weir__heap_find(const struct heap_state *s, const struct heap_table *t, const uint8_t *key, uint32_t n,
-                                 uint64_t hash)
+struct heap_key *weir__heap_find_place(const struct heap_state *s, const struct heap_table *t, const uint8_t *key,
+                                       uint32_t n, uint64_t hash, uint32_t *place)
 {
     uint32_t tag = (uint32_t)hash, mask = t->n_slots - 1;
     if (t->n_slots == 0) return NULL;
     for (uint32_t i = tag & mask; t->slots[i].place; i = (i + 1) & mask) {
         if (t->slots[i].tag != tag) continue;
-        struct heap_key *entry = weir__heap_at(s, t, t->slots[i].place - 1);
+        *place = t->slots[i].place - 1;
+        struct heap_key *entry = weir__heap_at(s, t, *place);
         if (weir__heap_key_is(entry, key, n)) return entry;
     }
     return NULL;
+}
+
+struct heap_key *weir__heap_find(const struct heap_state *s, const struct heap_table *t, const uint8_t *key, uint32_t n,
+                                 uint64_t hash)
+{
+    uint32_t place;
+    return weir__heap_find_place(s, t, key, n, hash, &place);
 }
 
 /* ---- pages
@@ -113,7 +121,7 @@ static struct heap_key_block *make_block(struct heap *h, size_t capacity)
     return block;
 }
 
-static void free_blocks(struct heap *h, struct heap_key_block *block)
+void weir__heap_free_blocks(struct heap *h, struct heap_key_block *block)
 {
     while (block) {
         struct heap_key_block *next = block->next;
@@ -186,8 +194,16 @@ static void close_gaps(const struct heap_state *s, struct heap_table *t)
     t->used = to;
 }
 
+static void let_go_of_blocks(struct heap *h, struct heap_key_block *blocks, bool is_in_image)
+{
+    if (is_in_image)
+        weir__heap_retire_keys(h, blocks);
+    else
+        weir__heap_free_blocks(h, blocks);
+}
+
 /* Long keys into one block of their size, so that the bytes of removed ones go. Without memory they stay. */
-static void close_key_gaps(struct heap *h, const struct heap_state *s, struct heap_table *t)
+static void close_key_gaps(struct heap *h, const struct heap_state *s, struct heap_table *t, bool is_in_image)
 {
     if (!t->keys) return;
     size_t total = 0;
@@ -195,9 +211,9 @@ static void close_key_gaps(struct heap *h, const struct heap_state *s, struct he
         uint32_t n = weir__heap_entry(s, t, id)->n;
         if (n > WEIR__HEAP_KEY_IN_PLACE) total += n;
     }
-    if (total == 0 && t->keys->capacity <= 1024) { /* a small block is kept for the next key */
+    if (total == 0 && t->keys->capacity <= 1024 && !is_in_image) { /* a small block is kept for the next key */
         t->keys->used = 0;
-        free_blocks(h, t->keys->next);
+        weir__heap_free_blocks(h, t->keys->next);
         t->keys->next = NULL;
         return;
     }
@@ -208,7 +224,7 @@ static void close_key_gaps(struct heap *h, const struct heap_state *s, struct he
         if (entry->n > WEIR__HEAP_KEY_IN_PLACE) store_long(entry, block, weir__heap_key_bytes(entry), entry->n);
     }
     t->keys = block;
-    free_blocks(h, old);
+    let_go_of_blocks(h, old, is_in_image);
 }
 
 static void shrink_slots(struct heap *h, struct heap_table *t)
@@ -227,8 +243,10 @@ static void shrink_slots(struct heap *h, struct heap_table *t)
 
 static void compact(struct heap *h, const struct heap_state *s, struct heap_table *t)
 {
+    bool is_in_image = weir__heap_is_in_image(h, t);
+    if (is_in_image && !weir__heap_may_compact(h, t)) return;
     close_gaps(s, t);
-    close_key_gaps(h, s, t);
+    close_key_gaps(h, s, t, is_in_image);
     free_pages_from(h, s, t, t->used ? page_of(s, t->used - 1) + 1 : 1);
     shrink_slots(h, t);
     for (uint32_t id = 0; id < t->used; id++) {
@@ -259,6 +277,7 @@ void weir__heap_remove_if(struct heap *h, struct heap_state *s, struct heap_tabl
                           void *arg)
 {
     uint32_t before = t->live;
+    WEIR_ASSERT(!h->image);
     for (uint32_t id = 0; id < t->used; id++) {
         struct heap_key *entry = weir__heap_entry(s, t, id);
         if (entry->n == WEIR__HEAP_DEAD || !goes(arg, weir__heap_value(entry))) continue;
@@ -273,18 +292,16 @@ void weir__heap_remove_if(struct heap *h, struct heap_state *s, struct heap_tabl
     compact(h, s, t);
 }
 
-void weir__heap_free_table(struct heap *h, struct heap_state *s, struct heap_table *t)
+void weir__heap_free_table(struct heap *h, const struct heap_state *s, struct heap_table *t)
 {
-    if (s->index.ns == t->ns) s->index.is_valid = false;
     bool owns = s->texts.n > 0 || s->layout->kind != WEIR_VALUE;
     for (uint32_t id = 0; owns && id < t->used; id++) {
         struct heap_key *entry = weir__heap_entry(s, t, id);
         if (entry->n != WEIR__HEAP_DEAD) weir__heap_free_value(h, s, weir__heap_value(entry));
     }
-    s->n_entries -= t->live;
     free_pages_from(h, s, t, 0);
     weir__heap_free(h, t->pages, t->pages_capacity * sizeof *t->pages);
     weir__heap_free(h, t->slots, (size_t)t->n_slots * sizeof *t->slots);
-    free_blocks(h, t->keys);
+    weir__heap_free_blocks(h, t->keys);
     weir__heap_free(h, t, sizeof *t);
 }

@@ -9,6 +9,9 @@
  * timers are among them; (2) lists of items that belong to no key: source positions, broadcast states, whatever an operator
  * keeps; each list says how it is dealt out again when the parallelism changes (semantics A6).
  *
+ * A cut may be short: weir_snapshot_keyed with `later` set notes what there is (image.h), and weir_snapshot_read makes
+ * bytes of it afterwards, on another thread, while the operator goes on.
+ *
  * Invariants: entries are in ascending order of key group; a part that was restored and cut again without a record in
  * between holds the same entries.
  */
@@ -47,9 +50,12 @@ struct weir_restore_watch {
     void (*list)(void *arg, const char *name); /* one that is there */
     void *arg;
 };
+struct weir_snapshot_pending;
 
 /* Zeroed is empty. */
 struct weir_snapshot {
+    bool later; /* set by whoever asks for the cut: the keyed entries may be left to weir_snapshot_read */
+    struct weir_snapshot_pending *pending; /* entries that are not read yet; NULL: none */
     struct weir_key_bytes header; /* of keyed entries: one msgpack map; empty: not keyed */
     struct weir_key_bytes keyed;
     struct weir_snapshot_group *groups; /* that have entries, ascending */
@@ -59,13 +65,15 @@ struct weir_snapshot {
     size_t n_lists, lists_capacity;
     const struct weir_restore_watch *watch; /* NULL: nobody */
 };
-void weir_snapshot_finish(struct weir_snapshot *);
+void weir_snapshot_finish(struct weir_snapshot *); /* before what was cut is destroyed, if it is pending */
 
 /* Keyed state and timers of the operator's key groups; either may be NULL. key: the fields of the key, in order; their names
  * go into the header. Called once for a snapshot. */
 WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, const struct weir_timers *,
                                              const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                              struct weir_error *);
+/* Reads the next key group that is pending; until `pending` is NULL, this is not all. On failure it is of no use any more. */
+WEIR_CHECKED weir_status weir_snapshot_read(struct weir_snapshot *, struct weir_error *);
 /* A list to add items to; names are unique. Valid until the next call. */
 struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char *name, enum weir_deal);
 WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n);   /* a bin */

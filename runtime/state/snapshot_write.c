@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "state/image.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 
@@ -109,7 +110,7 @@ static int pack_member(msgpack_packer *pk, const weir_field *f, const uint8_t *p
            (f->type == WEIR_STRING ? msgpack_pack_str_body(pk, text.p, text.n) : msgpack_pack_bin_body(pk, text.p, text.n));
 }
 
-static int pack_struct(msgpack_packer *pk, const weir_field *fields, uint32_t n, const void *value)
+int weir__pack_struct(msgpack_packer *pk, const weir_field *fields, uint32_t n, const void *value)
 {
     int failed = msgpack_pack_array(pk, n);
     for (uint32_t i = 0; i < n; i++) failed |= pack_member(pk, &fields[i], (const uint8_t *)value + fields[i].offset);
@@ -199,16 +200,16 @@ static int pack_list(msgpack_packer *pk, struct weir_state_set *set, uint32_t st
     int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
     for (size_t i = 0; i < n; i++) {
         const void *item = set->ops->list_at(set, state, key, ns, i);
-        if (weir_layout_lives(l, item, set->now_ms)) failed |= pack_struct(pk, l->fields, l->n_fields, item);
+        if (weir_layout_lives(l, item, set->now_ms)) failed |= weir__pack_struct(pk, l->fields, l->n_fields, item);
     }
     return failed;
 }
 
-static int pack_pair(msgpack_packer *pk, const struct weir_state_layout *l, const void *key, const void *value)
+int weir__pack_pair(msgpack_packer *pk, const struct weir_state_layout *l, const void *key, const void *value)
 {
     int failed = msgpack_pack_array(pk, 2);
-    failed |= pack_struct(pk, l->key_fields, l->n_key_fields, key);
-    return failed | pack_struct(pk, l->fields, l->n_fields, value);
+    failed |= weir__pack_struct(pk, l->key_fields, l->n_key_fields, key);
+    return failed | weir__pack_struct(pk, l->fields, l->n_fields, value);
 }
 
 static int pack_map(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
@@ -218,7 +219,7 @@ static int pack_map(msgpack_packer *pk, struct weir_state_set *set, uint32_t sta
     const void *k, *v;
     int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
     while (set->ops->map_next(set, state, key, ns, &at, &k, &v)) {
-        if (weir_layout_lives(&set->layouts[state], v, set->now_ms)) failed |= pack_pair(pk, &set->layouts[state], k, v);
+        if (weir_layout_lives(&set->layouts[state], v, set->now_ms)) failed |= weir__pack_pair(pk, &set->layouts[state], k, v);
     }
     return failed;
 }
@@ -233,13 +234,19 @@ struct cut {
     int failed, timer;
 };
 
+int weir__pack_entry_head(msgpack_packer *pk, const struct weir_schema *schema, int64_t state, int64_t ns,
+                          const struct weir_key_ref *key)
+{
+    int failed = msgpack_pack_array(pk, 5);
+    failed |= msgpack_pack_uint32(pk, key->group);
+    failed |= msgpack_pack_int64(pk, state);
+    failed |= msgpack_pack_int64(pk, ns);
+    return failed | pack_key(pk, schema, key);
+}
+
 static void pack_entry_head(struct cut *c, int64_t state, int64_t ns, const struct weir_key_ref *key)
 {
-    c->failed |= msgpack_pack_array(&c->pk, 5);
-    c->failed |= msgpack_pack_uint32(&c->pk, key->group);
-    c->failed |= msgpack_pack_int64(&c->pk, state);
-    c->failed |= msgpack_pack_int64(&c->pk, ns);
-    c->failed |= pack_key(&c->pk, c->key, key);
+    c->failed |= weir__pack_entry_head(&c->pk, c->key, state, ns, key);
     c->to->n_entries++;
 }
 
@@ -253,7 +260,7 @@ static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t
         if (!is_cut(c->set, state, &key, ns, value)) continue;
         pack_entry_head(c, state, ns, &key);
         if (l->kind == WEIR_VALUE)
-            c->failed |= pack_struct(&c->pk, l->fields, l->n_fields, value);
+            c->failed |= weir__pack_struct(&c->pk, l->fields, l->n_fields, value);
         else if (l->kind == WEIR_LIST)
             c->failed |= pack_list(&c->pk, c->set, state, &key, ns);
         else
@@ -269,6 +276,15 @@ static weir_status cut_timer(void *arg, const struct weir_due_timer *t)
     return c->failed ? WEIR_E_MEMORY : WEIR_OK;
 }
 
+/* What a key group has in `keyed` from `before` on. */
+static void end_group(struct weir_snapshot *to, uint32_t group, size_t before)
+{
+    if (to->keyed.n == before) return;
+    WEIR_GROW(to->groups, to->groups_capacity, to->n_groups + 1);
+    to->groups[to->n_groups++] =
+        (struct weir_snapshot_group){.group = group, .offset = before, .length = to->keyed.n - before};
+}
+
 static void cut_group(struct cut *c, const struct weir_timers *timers, uint32_t group)
 {
     size_t before = c->to->keyed.n;
@@ -282,10 +298,41 @@ static void cut_group(struct cut *c, const struct weir_timers *timers, uint32_t 
     if (timers && !c->failed) c->failed |= weir_timers_each(timers, WEIR_EVENT_TIME, group, cut_timer, c) != WEIR_OK;
     c->timer = WEIR__PROCESSING_TIMER;
     if (timers && !c->failed) c->failed |= weir_timers_each(timers, WEIR_PROCESSING_TIME, group, cut_timer, c) != WEIR_OK;
-    if (c->failed || c->to->keyed.n == before) return;
-    WEIR_GROW(c->to->groups, c->to->groups_capacity, c->to->n_groups + 1);
-    c->to->groups[c->to->n_groups++] =
-        (struct weir_snapshot_group){.group = group, .offset = before, .length = c->to->keyed.n - before};
+    if (!c->failed) end_group(c->to, group, before);
+}
+
+/* ---- cutting now, and reading later ------------------------------------------------------------------------------ */
+
+struct weir_snapshot_pending {
+    struct weir_state_image *image;  /* NULL: no state */
+    struct weir_timers_copy *timers; /* NULL: none */
+    const struct weir_schema *key;
+    uint32_t group, last_group; /* the next one to read */
+};
+
+static void drop_pending(struct weir_snapshot *s)
+{
+    struct weir_snapshot_pending *p = s->pending;
+    if (!p) return;
+    if (p->image) weir_state_image_release(p->image);
+    weir_timers_copy_destroy(p->timers);
+    weir_free(p);
+    s->pending = NULL;
+}
+
+/* False: it is to be cut at once. */
+static bool cut_later(struct weir_snapshot *to, struct weir_state_set *set, const struct weir_timers *timers,
+                      const struct weir_schema *key, uint32_t first_group, uint32_t last_group)
+{
+    if (!to->later || (set && !set->ops->freeze)) return false;
+    struct weir_snapshot_pending *p = weir_alloc(sizeof *p);
+    *p = (struct weir_snapshot_pending){.key = key, .group = first_group, .last_group = last_group};
+    to->pending = p;
+    if (set) p->image = set->ops->freeze(set, key);
+    if (timers) p->timers = weir_timers_copy(timers);
+    if ((!set || p->image) && (!timers || p->timers)) return true;
+    drop_pending(to);
+    return false;
 }
 
 weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set *set, const struct weir_timers *timers,
@@ -297,8 +344,27 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     msgpack_packer_init(&header, &to->header, append);
     msgpack_packer_init(&c.pk, &to->keyed, append);
     c.failed = pack_header(&header, set, key);
+    if (!c.failed && cut_later(to, set, timers, key, first_group, last_group)) return WEIR_OK;
     for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, timers, group);
     return c.failed ? no_memory(error) : WEIR_OK;
+}
+
+weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error)
+{
+    struct weir_snapshot_pending *p = s->pending;
+    struct cut c = {.to = s, .key = p->key, .timer = WEIR__EVENT_TIMER};
+    size_t before = s->keyed.n;
+    weir_status status = WEIR_OK;
+    msgpack_packer_init(&c.pk, &s->keyed, append);
+    if (p->image) status = weir_state_image_read(p->image, p->group, &s->keyed, &s->n_entries);
+    if (p->timers && status == WEIR_OK)
+        status = weir_timers_copy_each(p->timers, WEIR_EVENT_TIME, p->group, cut_timer, &c);
+    c.timer = WEIR__PROCESSING_TIMER;
+    if (p->timers && status == WEIR_OK)
+        status = weir_timers_copy_each(p->timers, WEIR_PROCESSING_TIME, p->group, cut_timer, &c);
+    if (status == WEIR_OK) end_group(s, p->group, before);
+    if (status != WEIR_OK || p->group++ == p->last_group) drop_pending(s);
+    return status == WEIR_OK ? WEIR_OK : no_memory(error);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
@@ -345,7 +411,7 @@ weir_status weir_snapshot_add_map(struct weir_snapshot_list *list, struct weir_s
     int failed = 0;
     msgpack_packer_init(&pk, &list->bytes, append);
     while (!failed && set->ops->map_next(set, state, key, 0, &at, &k, &v)) {
-        failed |= pack_pair(&pk, &set->layouts[state], k, v);
+        failed |= weir__pack_pair(&pk, &set->layouts[state], k, v);
         list->n++;
     }
     return failed ? no_memory(error) : WEIR_OK;
@@ -353,6 +419,7 @@ weir_status weir_snapshot_add_map(struct weir_snapshot_list *list, struct weir_s
 
 void weir_snapshot_finish(struct weir_snapshot *s)
 {
+    drop_pending(s);
     for (size_t i = 0; i < s->n_lists; i++) {
         weir_free(s->lists[i].name);
         weir_key_bytes_finish(&s->lists[i].bytes);

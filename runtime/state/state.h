@@ -43,6 +43,9 @@ struct weir_state_layout {
 WEIR_CHECKED weir_status weir_state_layout_init(struct weir_state_layout *, const weir_state *, struct weir_error *);
 void weir_state_layout_finish(struct weir_state_layout *);
 
+struct weir_schema;
+struct weir_state_image;
+
 struct weir_state_set {
     const struct weir_state_ops *ops;
     const struct weir_state_layout *layouts; /* owned by the creator; outlive the set */
@@ -107,6 +110,9 @@ struct weir_state_ops {
     bool (*next_namespace)(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after, int64_t *ns);
     void (*drop_namespace)(struct weir_state_set *, uint32_t state, int64_t ns);
     bool walks; /* an enumeration may stop and go on later, whatever came and went: that is then seen or not */
+
+    /* What the set holds now, for another thread to read (image.h). NULL, or it gives NULL: it cannot be had. */
+    struct weir_state_image *(*freeze)(struct weir_state_set *, const struct weir_schema *key);
 
     size_t (*memory)(const struct weir_state_set *); /* bytes held */
     size_t (*entries)(const struct weir_state_set *, uint32_t state);

@@ -193,6 +193,7 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     struct weir_chain_cut *cut = cut_of(c, checkpoint);
     cut->n++;
     m->cut = checkpoint;
+    cut->parts[m - c->members].later = !m->ended; /* the coordinator reads it while the work goes on */
     bool is_wanted = !c->uncut || atomic_load_explicit(c->uncut, memory_order_relaxed) != checkpoint;
     weir_status s =
         is_wanted && op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;

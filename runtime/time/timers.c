@@ -10,6 +10,7 @@
  */
 #include "time/timers.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,10 +53,33 @@ struct queue { /* the timers of one clock */
     uint32_t n_live;
     size_t key_bytes;
 };
+struct copied {
+    int64_t at;
+    uint64_t ns;
+    union {
+        uint8_t bytes[INLINE_KEY];
+        const uint8_t *longer; /* in the copy's long_keys */
+    } u;
+    uint32_t n, group;
+    uint64_t hash;
+};
+struct copied_queue {
+    struct copied *timers; /* live ones; in order of group and firing once they are sorted */
+    uint8_t *long_keys;
+    size_t n, capacity;
+    size_t next; /* the first that was not given */
+    bool sorted;
+};
+struct weir_timers_copy {
+    struct copied_queue queues[2];
+    _Atomic uint32_t in_use; /* of the copy that timers keep */
+    bool kept;
+};
 struct weir_timers {
     struct queue queues[2];
     uint32_t first_group, last_group;
-    struct timer_key popped; /* owner of the bytes that the last pop gave out */
+    struct weir_timers_copy *copy; /* used again and again: fresh memory costs as much as copying */
+    struct timer_key popped;       /* owner of the bytes that the last pop gave out */
 };
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
@@ -304,8 +328,11 @@ struct weir_timers *weir_timers_create(uint32_t first_group, uint32_t last_group
     t->first_group = first_group;
     t->last_group = last_group;
     t->queues[0].first_free = t->queues[1].first_free = NONE;
+    t->copy = weir_alloc(sizeof *t->copy);
     return t;
 }
+
+static void free_copy(struct weir_timers_copy *);
 
 static void finish_queue(struct queue *q)
 {
@@ -321,6 +348,8 @@ void weir_timers_destroy(struct weir_timers *t)
     finish_queue(&t->queues[0]);
     finish_queue(&t->queues[1]);
     free_key(&t->popped);
+    WEIR_ASSERT(!atomic_load(&t->copy->in_use));
+    free_copy(t->copy);
     weir_free(t);
 }
 
@@ -411,11 +440,12 @@ size_t weir_timers_count(const struct weir_timers *t, weir_clock clock)
 
 size_t weir_timers_memory(const struct weir_timers *t)
 {
-    size_t bytes = sizeof *t;
+    size_t bytes = sizeof *t + sizeof *t->copy;
     for (int i = 0; i < 2; i++) {
         const struct queue *q = &t->queues[i];
         bytes += q->capacity * sizeof *q->timers + q->heap_capacity * sizeof *q->heap + q->n_slots * sizeof *q->slots +
                  q->key_bytes;
+        bytes += t->copy->queues[i].capacity * sizeof *t->copy->queues[i].timers;
     }
     return bytes;
 }
@@ -457,5 +487,107 @@ weir_status weir_timers_each(const struct weir_timers *t, weir_clock clock, uint
         status = fn(arg, &due);
     }
     weir_free(sorted);
+    return status;
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------------------ */
+
+/* Room for so many; what is much too large goes. False: no memory. */
+static bool reserve_copies(struct copied_queue *to, size_t n)
+{
+    if (n <= to->capacity && n >= to->capacity / 4) return true;
+    weir_free(to->timers);
+    to->capacity = 0;
+    size_t capacity = n + n / 8;
+    to->timers = n ? weir_try_alloc_aligned(64, (capacity * sizeof *to->timers + 63) / 64 * 64) : NULL;
+    if (to->timers) to->capacity = capacity;
+    return to->timers || n == 0;
+}
+
+/* The bulk of the work is this loop: a million timers are some tens of MB. False: no memory. */
+static bool copy_queue(struct copied_queue *to, const struct queue *q)
+{
+    to->n = to->next = 0;
+    to->sorted = false;
+    to->long_keys = q->key_bytes ? weir_try_alloc(q->key_bytes) : NULL;
+    if (!reserve_copies(to, q->n_live) || (q->key_bytes && !to->long_keys)) return false;
+    uint8_t *key = to->long_keys;
+    for (uint32_t i = 0; i < q->n_timers; i++) {
+        const struct timer *from = &q->timers[i];
+        struct copied *c = &to->timers[to->n];
+        if (!from->live) continue;
+        *c = (struct copied){
+            .at = from->at, .ns = from->ns, .n = from->key.n, .group = from->key.group, .hash = from->key.hash};
+        to->n++;
+        if (from->key.n <= INLINE_KEY) {
+            memcpy(c->u.bytes, from->key.u.bytes, INLINE_KEY);
+            continue;
+        }
+        memcpy(key, from->key.u.block, from->key.n);
+        c->u.longer = key;
+        key += from->key.n;
+    }
+    return true;
+}
+
+struct weir_timers_copy *weir_timers_copy(const struct weir_timers *t)
+{
+    bool free = !atomic_load_explicit(&t->copy->in_use, memory_order_acquire);
+    struct weir_timers_copy *c = free ? t->copy : weir_alloc(sizeof *c);
+    c->kept = free;
+    atomic_store_explicit(&c->in_use, 1, memory_order_relaxed);
+    if (copy_queue(&c->queues[0], &t->queues[0]) && copy_queue(&c->queues[1], &t->queues[1])) return c;
+    weir_timers_copy_destroy(c);
+    return NULL;
+}
+
+static void free_copy(struct weir_timers_copy *c)
+{
+    weir_free(c->queues[0].timers);
+    weir_free(c->queues[1].timers);
+    weir_free(c);
+}
+
+void weir_timers_copy_destroy(struct weir_timers_copy *c)
+{
+    for (int i = 0; c && i < 2; i++) {
+        weir_free(c->queues[i].long_keys);
+        c->queues[i].long_keys = NULL;
+    }
+    if (c && c->kept)
+        atomic_store_explicit(&c->in_use, 0, memory_order_release);
+    else if (c)
+        free_copy(c);
+}
+
+static const uint8_t *copied_key(const struct copied *c)
+{
+    return c->n <= INLINE_KEY ? c->u.bytes : c->u.longer;
+}
+
+static int compare_copied(const void *a, const void *b)
+{
+    const struct copied *x = a, *y = b;
+    if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    int order = memcmp(copied_key(x), copied_key(y), x->n < y->n ? x->n : y->n);
+    if (order) return order;
+    if (x->n != y->n) return x->n < y->n ? -1 : 1;
+    return (x->ns > y->ns) - (x->ns < y->ns);
+}
+
+weir_status weir_timers_copy_each(struct weir_timers_copy *copy, weir_clock clock, uint32_t group,
+                                  weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg)
+{
+    struct copied_queue *q = &copy->queues[clock == WEIR_PROCESSING_TIME];
+    if (!q->sorted && q->n > 0) qsort(q->timers, q->n, sizeof *q->timers, compare_copied);
+    q->sorted = true;
+    weir_status status = WEIR_OK;
+    for (; status == WEIR_OK && q->next < q->n && q->timers[q->next].group <= group; q->next++) {
+        const struct copied *c = &q->timers[q->next];
+        struct weir_due_timer due = {.at = c->at, .ns = c->ns};
+        due.key = (struct weir_key_ref){.p = copied_key(c), .n = c->n, .group = c->group, .hash = c->hash};
+        status = fn(arg, &due);
+    }
     return status;
 }

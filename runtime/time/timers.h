@@ -48,4 +48,12 @@ size_t weir_timers_memory(const struct weir_timers *); /* bytes */
 WEIR_CHECKED weir_status weir_timers_each(const struct weir_timers *, weir_clock, uint32_t group,
                                           weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg);
 
+/* All timers as they are now, for another thread; destroyed before the timers are. NULL: no memory. */
+struct weir_timers_copy;
+struct weir_timers_copy *weir_timers_copy(const struct weir_timers *);
+void weir_timers_copy_destroy(struct weir_timers_copy *); /* NULL is fine */
+/* As weir_timers_each, of the copy; groups ascend, and each is asked for once. */
+WEIR_CHECKED weir_status weir_timers_copy_each(struct weir_timers_copy *, weir_clock, uint32_t group,
+                                               weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg);
+
 #endif

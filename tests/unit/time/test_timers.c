@@ -135,9 +135,26 @@ static bool each_agrees(struct weir_timers *t, weir_clock clock, const struct re
     return w.ok && w.left.n == 0;
 }
 
+/* A copy that was made when the timers were those of the references. */
+static bool copy_agrees(struct weir_timers_copy *copy, const struct reference *references)
+{
+    static struct walk w;
+    bool ok = copy != NULL;
+    for (int clock = 0; ok && clock < 2; clock++) {
+        w.left = references[clock];
+        w.ok = true;
+        for (w.group = 10; ok && w.group < 16; w.group++)
+            ok = weir_timers_copy_each(copy, (weir_clock)clock, w.group, visit, &w) == WEIR_OK;
+        ok = ok && w.ok && w.left.n == 0;
+    }
+    weir_timers_copy_destroy(copy);
+    return ok;
+}
+
 static bool agrees_for(uint64_t seed, uint64_t n_keys)
 {
-    static struct reference references[2];
+    static struct reference references[2], copied[2];
+    struct weir_timers_copy *copy = NULL;
     struct weir_random random = {seed};
     struct weir_timers *t = weir_timers_create(10, 15);
     size_t empty = weir_timers_memory(t);
@@ -159,6 +176,10 @@ static bool agrees_for(uint64_t seed, uint64_t n_keys)
             ok = pop_agrees(t, clock, r, e.at);
         }
         ok = ok && weir_timers_count(t, clock) == r->n && (step % 50 || each_agrees(t, clock, r));
+        if (step % 80 == 70) ok = ok && copy_agrees(copy, copied);
+        if (step % 80 != 20) continue;
+        memcpy(copied, references, sizeof copied);
+        copy = weir_timers_copy(t);
     }
     for (int clock = 0; clock < 2; clock++) {
         while (ok && references[clock].n > 0) ok = pop_agrees(t, (weir_clock)clock, &references[clock], INT64_MAX);

@@ -1,0 +1,397 @@
+/* Images of a heap set: what is read later, while the set is used on, is what a cut at once would have been. Random histories
+ * over every kind of state, read in steps by hand and by a thread (under ThreadSanitizer in CI). */
+#include "state/image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/platform.h"
+#include "base/random.h"
+#include "data/builder.h"
+#include "harness/suite.h"
+#include "state/heap_internal.h"
+#include "state/snapshot.h"
+
+/* ---- the states -------------------------------------------------------------------------------------------------- */
+
+enum { PLAIN, TEXTS, LISTS, MAPS, LARGE, HUGE_ONES, N_STATES };
+struct plain {
+    int64_t n, total;
+};
+struct texts {
+    int64_t n;
+    weir_str text;
+};
+struct large {
+    int64_t n;
+    uint8_t undeclared[3000];
+};
+struct huge {
+    int64_t n;
+    uint8_t undeclared[25000];
+};
+#define MEMBER(T, m, t)                                                              \
+    {                                                                                \
+        .name = #m, .type = t, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m) \
+    }
+static const weir_field plain_members[] = {MEMBER(struct plain, n, WEIR_I64), MEMBER(struct plain, total, WEIR_I64)};
+static const weir_field texts_members[] = {MEMBER(struct texts, n, WEIR_I64), MEMBER(struct texts, text, WEIR_STRING)};
+static const weir_field large_members[] = {MEMBER(struct large, n, WEIR_I64)};
+static const weir_field huge_members[] = {MEMBER(struct huge, n, WEIR_I64)};
+#define STATE(T, k, f) \
+    .kind = k, .version = 1, .size = sizeof(T), .fields = f, .n_fields = WEIR_LEN(f), .field_stride = sizeof(weir_field)
+static const weir_state states[N_STATES] = {
+    [PLAIN] = {.name = "plain", STATE(struct plain, WEIR_VALUE, plain_members)},
+    [TEXTS] = {.name = "texts", STATE(struct texts, WEIR_VALUE, texts_members)},
+    [LISTS] = {.name = "lists", STATE(struct texts, WEIR_LIST, texts_members)},
+    [MAPS] = {.name = "maps",
+              STATE(struct plain, WEIR_MAP, plain_members),
+              .key_size = sizeof(struct texts),
+              .key_fields = texts_members,
+              .n_key_fields = WEIR_LEN(texts_members)},
+    [LARGE] = {.name = "large", STATE(struct large, WEIR_VALUE, large_members)},
+    [HUGE_ONES] = {.name = "huge", STATE(struct huge, WEIR_VALUE, huge_members)},
+};
+
+#define N_GROUPS 6
+#define N_KEYS   400
+#define MAX_ROWS 100
+
+struct stage {
+    struct weir_state_layout layouts[N_STATES];
+    struct weir_schema *key;
+    struct weir_random random;
+    struct weir_state_set *set;
+    struct weir_timers *timers;
+};
+
+static void init(struct stage *g, uint64_t seed)
+{
+    struct weir_error error;
+    struct weir_schema_builder key = {0};
+    for (size_t i = 0; i < N_STATES; i++)
+        CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&g->layouts[i], &states[i], &error), WEIR_OK);
+    weir_schema_builder_add(&key, "k", WEIR_STRING, false);
+    g->key = weir_schema_build(&key);
+    g->random = (struct weir_random){seed};
+    g->set = weir_heap_state_create(g->layouts, N_STATES, 0, N_GROUPS - 1);
+    g->timers = weir_timers_create(0, N_GROUPS - 1);
+}
+
+static void finish(struct stage *g)
+{
+    g->set->ops->destroy(g->set);
+    weir_timers_destroy(g->timers);
+    for (size_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&g->layouts[i]);
+    weir_schema_release(g->key);
+}
+
+/* ---- random changes ---------------------------------------------------------------------------------------------- */
+
+static uint32_t below(struct stage *g, uint32_t n)
+{
+    return weir_random_below(&g->random, n);
+}
+
+/* In place and longer ones; few keys are used much, for removals and for long lists. */
+static struct weir_rows *make_rows(struct stage *g, uint32_t n)
+{
+    struct weir_builder b;
+    int32_t forgotten;
+    int64_t bad_row;
+    uint32_t bad_field, field = 0;
+    CU_ASSERT_FATAL(weir_builder_init(&b, NULL, g->key, NULL, 0, MAX_ROWS, true, false, NULL) == WEIR_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        char text[64];
+        uint32_t k = below(g, 2) ? below(g, N_KEYS) : below(g, 20);
+        int length = snprintf(text, sizeof text, "%0*u", (int)(3 + k % 9 * 5), k);
+        CU_ASSERT_FATAL(weir_builder_reserve_bytes(&b, 0, (size_t)length) == WEIR_OK);
+        weir_out_column *c = &b.out.columns[0];
+        int32_t at = c->offsets[b.out.length];
+        memcpy((char *)c->data + at, text, (size_t)length);
+        c->offsets[b.out.length + 1] = at + length;
+        b.out.time[b.out.length++] = 0;
+    }
+    struct weir_rows *rows = weir_builder_take(&b, 2, NULL, &forgotten);
+    CU_ASSERT_FATAL(rows && weir_key_rows(NULL, rows, &field, 1, N_GROUPS, &bad_row, &bad_field) == WEIR_OK);
+    weir_builder_finish(&b);
+    return rows;
+}
+
+static weir_str make_text(struct stage *g)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
+    return (weir_str){bytes + below(g, 20), below(g, 30)};
+}
+
+static void edit_value(struct stage *g, uint32_t state, const struct weir_key_ref *key, int64_t ns)
+{
+    const struct weir_state_ops *ops = g->set->ops;
+    int64_t *n = ops->value_edit(g->set, state, key, ns);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(n);
+    *n += 1 + below(g, 1000);
+    if (state != TEXTS) return;
+    struct texts *t = (void *)n;
+    bool ok = below(g, 2) ? ops->assign(g->set, state, &t->text, make_text(g)) == WEIR_OK
+                          : ops->resize_bytes(g->set, state, &t->text, below(g, 40)) != NULL;
+    CU_ASSERT(ok);
+}
+
+static void edit_list(struct stage *g, const struct weir_key_ref *key, int64_t ns)
+{
+    struct texts items[5] = {{0}};
+    for (uint32_t i = 0; i < 5; i++) items[i] = (struct texts){below(g, 99), make_text(g)};
+    weir_status s = below(g, 4) ? g->set->ops->list_add(g->set, LISTS, key, ns, items)
+                                : g->set->ops->list_update(g->set, LISTS, key, ns, items, below(g, 6));
+    CU_ASSERT_EQUAL(s, WEIR_OK);
+}
+
+static void edit_map(struct stage *g, const struct weir_key_ref *key, int64_t ns)
+{
+    struct texts k = {below(g, 9), {"map key", below(g, 8)}};
+    if (below(g, 3) == 0) {
+        g->set->ops->map_remove(g->set, MAPS, key, ns, &k);
+        return;
+    }
+    struct plain *v = g->set->ops->map_edit(g->set, MAPS, key, ns, &k);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(v);
+    v->n += 1 + below(g, 9);
+}
+
+static void edit_one(struct stage *g, const struct weir_key_ref *key, int64_t ns)
+{
+    uint32_t state = below(g, N_STATES);
+    weir_clock clock = (weir_clock)below(g, 2);
+    if (state == LISTS)
+        edit_list(g, key, ns);
+    else if (state == MAPS)
+        edit_map(g, key, ns);
+    else
+        edit_value(g, state, key, ns);
+    if (below(g, 3) == 0) g->set->ops->clear(g->set, below(g, N_STATES), key, ns);
+    if (below(g, 4) == 0) CU_ASSERT_EQUAL(weir_timers_set(g->timers, clock, key, (uint64_t)ns, below(g, 50)), WEIR_OK);
+    if (below(g, 4) == 0) weir_timers_drop(g->timers, clock, key, (uint64_t)ns, below(g, 50));
+}
+
+static void edit_rows(struct stage *g, struct weir_rows *rows, int64_t ns)
+{
+    void *values[MAX_ROWS];
+    static const uint32_t whole[] = {PLAIN, LARGE};
+    uint32_t field = 0, state = whole[below(g, 4) == 0];
+    CU_ASSERT_EQUAL_FATAL(
+        g->set->ops->value_edit_rows(g->set, state, rows, &field, 1, NULL, rows->view.length, ns, values, NULL), WEIR_OK);
+    for (int64_t i = 0; i < rows->view.length; i++) *(int64_t *)values[i] += i + 1;
+}
+
+/* Namespace 0 stays and is filled and emptied; the others come and go as windows do. */
+static void change(struct stage *g)
+{
+    struct weir_rows *rows = make_rows(g, 1 + below(g, MAX_ROWS - 1));
+    int64_t ns = below(g, 3) ? 0 : (int64_t)below(g, 4) * 1000 - 1000;
+    struct weir_key_bytes bytes = {0};
+    uint32_t field = 0;
+    if (below(g, 2)) edit_rows(g, rows, ns);
+    for (int64_t i = 0; i < rows->view.length && i < 12; i++) {
+        bytes.n = 0;
+        CU_ASSERT_EQUAL_FATAL(weir_key_encode(&bytes, &rows->view, &field, 1, i), WEIR_OK);
+        const struct weir_key_ref key = {bytes.p, (uint32_t)bytes.n, rows->keys.key_group[i], rows->keys.hash[i]};
+        edit_one(g, &key, ns);
+        g->set->ops->settle(g->set);
+    }
+    if (below(g, 25) == 0) g->set->ops->drop_namespace(g->set, below(g, N_STATES), ns);
+    weir_key_bytes_finish(&bytes);
+    weir_rows_release(rows);
+}
+
+/* Most of the keys go: tables are compacted. */
+static void thin_out(struct stage *g, uint32_t state)
+{
+    for (uint32_t group = 0; group < N_GROUPS; group++) {
+        for (uint32_t left = 3;;) {
+            struct weir_key_ref key;
+            weir_cursor at = {0};
+            void *value;
+            bool any = g->set->ops->next_key(g->set, state, group, 0, &at, &key, &value);
+            if (!any || left-- == 0) break;
+            uint8_t copy[64];
+            memcpy(copy, key.p, key.n);
+            key.p = copy;
+            g->set->ops->clear(g->set, state, &key, 0);
+        }
+    }
+}
+
+/* ---- cuts -------------------------------------------------------------------------------------------------------- */
+
+static void cut(struct stage *g, struct weir_snapshot *to, bool later)
+{
+    struct weir_error error;
+    *to = (struct weir_snapshot){.later = later};
+    CU_ASSERT_EQUAL_FATAL(weir_snapshot_keyed(to, g->set, g->timers, g->key, 0, N_GROUPS - 1, &error), WEIR_OK);
+}
+
+static void read_group(struct weir_snapshot *s)
+{
+    struct weir_error error;
+    CU_ASSERT_EQUAL_FATAL(weir_snapshot_read(s, &error), WEIR_OK);
+}
+
+static void expect_same(const struct weir_snapshot *a, const struct weir_snapshot *b)
+{
+    CU_ASSERT_EQUAL(a->n_entries, b->n_entries);
+    CU_ASSERT_FATAL(a->keyed.n == b->keyed.n && a->n_groups == b->n_groups);
+    CU_ASSERT(a->n_groups == 0 || memcmp(a->groups, b->groups, a->n_groups * sizeof *a->groups) == 0);
+    CU_ASSERT(a->keyed.n == 0 || memcmp(a->keyed.p, b->keyed.p, a->keyed.n) == 0);
+    CU_ASSERT(a->header.n == b->header.n && memcmp(a->header.p, b->header.p, a->header.n) == 0);
+}
+
+/* Everything goes, and with it what the images kept: the bytes that are counted are those of an empty set. */
+static void expect_empty_after_drops(struct stage *g, size_t empty_bytes)
+{
+    struct heap *h = weir__heap_of(g->set);
+    g->set->ops->settle(g->set);
+    CU_ASSERT_PTR_NULL(h->image);
+    for (uint32_t s = 0; s < N_STATES; s++) {
+        int64_t ns;
+        for (uint32_t group = 0; group < N_GROUPS; group++) {
+            while (g->set->ops->next_namespace(g->set, s, group, true, 0, &ns)) g->set->ops->drop_namespace(g->set, s, ns);
+        }
+        g->set->ops->drop_namespace(g->set, s, 0); /* the empty one too */
+        weir__heap_free_index(h, &h->states[s]);
+    }
+    CU_ASSERT_EQUAL(h->bytes, empty_bytes);
+    CU_ASSERT(h->n_copies <= h->least_copies || h->n_copies * 8 * WEIR__HEAP_COPY_BYTES < 64 << 20);
+}
+
+/* ---- by hand ----------------------------------------------------------------------------------------------------- */
+
+static void a_cut_that_is_read_later_is_one_made_at_once(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct stage g;
+        struct weir_snapshot now, later, second;
+        init(&g, seed);
+        struct heap *h = weir__heap_of(g.set);
+        size_t empty = h->bytes;
+        if (seed % 2) h->least_copies = seed % 3; /* the pool is soon spent */
+        for (int round = 0; round < 4; round++) {
+            for (uint32_t n = below(&g, 60); n > 0; n--) change(&g);
+            cut(&g, &now, false);
+            cut(&g, &later, true);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(later.pending);
+            bool given_up = below(&g, 5) == 0;
+            while (later.pending && !(given_up && below(&g, 5) == 0)) {
+                for (uint32_t n = below(&g, 12); n > 0; n--) change(&g);
+                if (below(&g, 9) == 0) thin_out(&g, below(&g, N_STATES));
+                if (below(&g, 9) == 0) { /* while the first is read: at once */
+                    cut(&g, &second, true);
+                    CU_ASSERT_PTR_NULL(second.pending);
+                    weir_snapshot_finish(&second);
+                }
+                read_group(&later);
+            }
+            if (!later.pending) expect_same(&now, &later);
+            weir_snapshot_finish(&later);
+            weir_snapshot_finish(&now);
+        }
+        expect_empty_after_drops(&g, empty);
+        finish(&g);
+    }
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+/* Keys that come and go all the time: ids are not given for ever while a table is in an image. */
+static void a_table_that_grows_too_much_is_compacted_all_the_same(void)
+{
+    struct stage g;
+    struct weir_snapshot now, later;
+    init(&g, 1);
+    for (int i = 0; i < 60; i++) change(&g);
+    cut(&g, &now, false);
+    cut(&g, &later, true);
+    struct heap *h = weir__heap_of(g.set);
+    for (int32_t i = 0; i < 40000; i++) {
+        uint8_t bytes[32] = {28};
+        memcpy(bytes + 4, &i, sizeof i);
+        const struct weir_key_ref key = {bytes, sizeof bytes, 2, weir_key_hash64(bytes, sizeof bytes)};
+        for (uint32_t state = PLAIN; state <= TEXTS; state++) {
+            edit_value(&g, state, &key, 0);
+            g.set->ops->clear(g.set, state, &key, 0);
+        }
+    }
+    CU_ASSERT_PTR_NOT_NULL(h->image);
+    for (uint32_t state = PLAIN; state <= TEXTS; state++)
+        CU_ASSERT(weir__heap_find_table(&h->states[state].groups[2], 0)->used < 10000);
+    while (later.pending) read_group(&later);
+    expect_same(&now, &later);
+    weir_snapshot_finish(&later);
+    weir_snapshot_finish(&now);
+    finish(&g);
+}
+
+static void places_and_ids_go_both_ways(void)
+{
+    for (uint32_t shift = 0; shift <= 11; shift++) {
+        const struct heap_state s = {.page_shift = shift, .page_mask = (1u << shift) - 1};
+        uint32_t before = 0;
+        for (uint32_t id = 0; id < 20000; id++) {
+            uint32_t place = weir__heap_place(&s, id);
+            CU_ASSERT_FATAL(weir__heap_id(&s, place) == id && (id == 0 || place > before));
+            before = place;
+        }
+    }
+}
+
+/* ---- by a thread ------------------------------------------------------------------------------------------------- */
+
+struct reader {
+    struct weir_snapshot *snapshot;
+    weir_status status;
+};
+
+static void read_all(void *arg)
+{
+    struct reader *r = arg;
+    struct weir_error error;
+    while (r->snapshot->pending && r->status == WEIR_OK) r->status = weir_snapshot_read(r->snapshot, &error);
+}
+
+static void a_thread_may_read_while_the_set_is_used(void)
+{
+    const struct weir_platform *p = weir_platform_os();
+    struct weir_error error;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct stage g;
+        struct weir_snapshot now, later;
+        struct weir_thread *thread;
+        init(&g, seed);
+        if (seed % 2) weir__heap_of(g.set)->least_copies = 2;
+        for (int round = 0; round < 3; round++) {
+            for (uint32_t n = 200; n > 0; n--) change(&g);
+            cut(&g, &now, false);
+            cut(&g, &later, true);
+            struct reader reader = {.snapshot = &later};
+            CU_ASSERT_EQUAL_FATAL(p->start_thread(p->self, "reader", read_all, &reader, &thread, &error), WEIR_OK);
+            for (int n = 0; n < 60; n++) {
+                change(&g);
+                if (below(&g, 9) == 0) thin_out(&g, below(&g, N_STATES));
+            }
+            p->join_thread(p->self, thread);
+            CU_ASSERT_EQUAL_FATAL(reader.status, WEIR_OK);
+            expect_same(&now, &later);
+            weir_snapshot_finish(&later);
+            weir_snapshot_finish(&now);
+        }
+        finish(&g);
+    }
+}
+
+WEIR_SUITE(image) = {
+    {"a cut that is read later is one made at once", a_cut_that_is_read_later_is_one_made_at_once},
+    {"a table that grows too much is compacted all the same", a_table_that_grows_too_much_is_compacted_all_the_same},
+    {"places and ids go both ways", places_and_ids_go_both_ways},
+    {"a thread may read while the set is used", a_thread_may_read_while_the_set_is_used},
+    {NULL, NULL},
+};
