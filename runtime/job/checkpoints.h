@@ -16,8 +16,8 @@
  *   --state is to go to another backend, none does so yet, its stores can be opened----> TRIGGERED, cuts nothing (swap.h);
  *                                                                                        no checkpoint until it is answered
  *
- * What a subtask cuts at the barrier is mostly a note of what there is (state/image.h); the coordinator reads it from then on,
- * about a MB at a step, before anything else is triggered: the sooner it is read, the less is copied.
+ * What a subtask cuts at the barrier is mostly a note of what there is (state/image.h); the coordinator reads it from
+ * then on, about a MB at a step, before anything else is triggered: the sooner it is read, the less is copied.
  *
  * Subtasks hand their cuts over without a lock. One that is over hands over a last cut, which stands for it in every later
  * attempt, and waits (COMMITTING, task/subtask.h). Once all are over, a last checkpoint is made of those at once.
@@ -36,8 +36,8 @@
 
 struct weir_checkpoints;
 
-/* config->directory NULL: the job takes no checkpoints, but savepoints can be asked for. A directory that holds checkpoints
- * is refused, unless the run goes on from one or is to start afresh: nobody is to lose them by mistake. */
+/* config->directory NULL: the job takes no checkpoints, but savepoints can be asked for. A directory that holds
+ * checkpoints is refused, unless the run goes on from one or is to start afresh: nobody is to lose them by mistake. */
 WEIR_CHECKED weir_status weir_checkpoints_create(struct weir_run *, const struct weir_checkpoint_config *,
                                                  const struct weir_deploy_options *, struct weir_checkpoints **to,
                                                  struct weir_error *);

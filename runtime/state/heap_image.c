@@ -1,8 +1,8 @@
 /* heap_image.c - images of a heap set (image.h has the protocol): made and kept up by the set's thread, read by another.
  *
  * Fields of an image say whose they are. What the set's thread frees while the reader may still need it goes through
- * `retired`, what the reader has done with goes back through `returned`; both are stacks that one pushes and the other takes
- * whole. Who is last to let go frees the image.
+ * `retired`, what the reader has done with goes back through `returned`; both are stacks that one pushes and the other
+ * takes whole. Who is last to let go frees the image.
  */
 #include <msgpack.h>
 
@@ -98,7 +98,8 @@ static size_t bytes_in_unit(const struct image_table *t, uint32_t unit)
     return (size_t)count_in_unit(t, unit) * t->s->entry_size;
 }
 
-/* LIVE to HELD. Where the other thread holds it, waits until it does not: the wait is short, and rare. False: KEPT or DONE. */
+/* LIVE to HELD. Where the other thread holds it, waits until it does not: the wait is short, and rare. False: KEPT or
+ * DONE. */
 static bool hold(_Atomic uint8_t *mark)
 {
     const struct weir_platform *p = weir_platform_os();

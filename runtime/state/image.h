@@ -3,29 +3,30 @@
  * Floor 3. Made by the set's thread at a barrier (set->ops->freeze), which notes the tables and their pages and copies no
  * entry; read, one key group after the other, by any one other thread (the reader).
  *
- * The protocol. What was there at the cut is divided into units: at most 4 KiB of a page of a state whose values are whole in
- * their entries (a batch of rows with random keys changes as many units as it has rows, so they are small); an entry of a
- * state whose values own memory elsewhere (texts, lists, maps). A unit has a mark:
+ * The protocol. What was there at the cut is divided into units: at most 4 KiB of a page of a state whose values are
+ * whole in their entries (a batch of rows with random keys changes as many units as it has rows, so they are small); an
+ * entry of a state whose values own memory elsewhere (texts, lists, maps). A unit has a mark:
  *
  *   LIVE --reader: HELD, copies it, or packs an entry---------------------------------------> DONE
  *   LIVE --set's thread, before its first change: HELD, copies or packs it aside--> KEPT --reader takes that--> DONE
  *
- * Whoever turns LIVE into HELD has the unit to itself; the other waits, for the copying of 4 KiB or the packing of one entry.
- * In DONE and KEPT the live entries are the set's again. So an entry is read as it was at the cut, once, by either thread, and
- * what is changed often is copied once. Reading needs no mark: both only read then.
+ * Whoever turns LIVE into HELD has the unit to itself; the other waits, for the copying of 4 KiB or the packing of one
+ * entry. In DONE and KEPT the live entries are the set's again. So an entry is read as it was at the cut, once, by
+ * either thread, and what is changed often is copied once. Reading needs no mark: both only read then.
  *
- * Invariants. (1) While an image is under way, the set's thread passes weir__heap_keep before it changes or removes an entry.
- * (2) Ids that the set gives later are beyond `used` of the image's table, in other bytes of the page: nobody minds them.
- * (3) Slots and indexes belong to the set alone: the image walks ids, with page pointers of its own; so tables may grow and be
- * hashed again. (4) Entries move only in a compaction; a table of the image is not compacted before it has grown to twice its
- * size, and then its units are all kept first. (5) A table that is dropped, and blocks of long keys that a compaction leaves,
- * are given to the image, which frees them when it has been read: copied entries point to key bytes. (6) Without an image a
- * record pays one compare of a pointer that is its thread's own. While there is one, batches walk through the tables instead
- * of the index over all groups, which knows no tables, and look at the mark.
+ * Invariants. (1) While an image is under way, the set's thread passes weir__heap_keep before it changes or removes an
+ * entry. (2) Ids that the set gives later are beyond `used` of the image's table, in other bytes of the page: nobody
+ * minds them. (3) Slots and indexes belong to the set alone: the image walks ids, with page pointers of its own; so
+ * tables may grow and be hashed again. (4) Entries move only in a compaction; a table of the image is not compacted
+ * before it has grown to twice its size, and then its units are all kept first. (5) A table that is dropped, and blocks
+ * of long keys that a compaction leaves, are given to the image, which frees them when it has been read: copied entries
+ * point to key bytes. (6) Without an image a record pays one compare of a pointer that is its thread's own. While there
+ * is one, batches walk through the tables instead of the index over all groups, which knows no tables, and look at the
+ * mark.
  *
  * Memory. Copies come from a pool of the set: at most an eighth of what the set holds, at least 16 MiB, used again
- * and again. When it is spent, the set's thread packs the unit aside instead: that takes longer, which slows the writer down,
- * and its bytes are those the reader would have made anyway.
+ * and again. When it is spent, the set's thread packs the unit aside instead: that takes longer, which slows the writer
+ * down, and its bytes are those the reader would have made anyway.
  *
  * A set has one image at a time. freeze gives NULL while an earlier one is being read, without memory, or when a state of the
  * set expires: the caller cuts at once then.

@@ -5,9 +5,9 @@
  * typed by the layouts that components declare, so that any msgpack reader can open it and a later job can restore it by
  * name.
  *
- * A part has (1) keyed entries, cut into key groups, so that a restore at another parallelism reads only the groups it owns;
- * timers are among them; (2) lists of items that belong to no key: source positions, broadcast states, whatever an operator
- * keeps; each list says how it is dealt out again when the parallelism changes (semantics A6).
+ * A part has (1) keyed entries, cut into key groups, so that a restore at another parallelism reads only the groups it
+ * owns; timers are among them; (2) lists of items that belong to no key: source positions, broadcast states, whatever an
+ * operator keeps; each list says how it is dealt out again when the parallelism changes (semantics A6).
  *
  * A cut may be short: weir_snapshot_keyed with `later` set notes what there is (image.h), and weir_snapshot_read makes
  * bytes of it afterwards, on another thread, while the operator goes on.
@@ -67,12 +67,13 @@ struct weir_snapshot {
 };
 void weir_snapshot_finish(struct weir_snapshot *); /* before what was cut is destroyed, if it is pending */
 
-/* Keyed state and timers of the operator's key groups; either may be NULL. key: the fields of the key, in order; their names
- * go into the header. Called once for a snapshot. */
+/* Keyed state and timers of the operator's key groups; either may be NULL. key: the fields of the key, in order; their
+ * names go into the header. Called once for a snapshot. */
 WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, const struct weir_timers *,
                                              const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                              struct weir_error *);
-/* Reads the next key group that is pending; until `pending` is NULL, this is not all. On failure it is of no use any more. */
+/* Reads the next key group that is pending; until `pending` is NULL, this is not all. On failure it is of no use any
+ * more. */
 WEIR_CHECKED weir_status weir_snapshot_read(struct weir_snapshot *, struct weir_error *);
 /* A list to add items to; names are unique. Valid until the next call. */
 struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char *name, enum weir_deal);
@@ -119,8 +120,9 @@ void weir_restore_destroy(struct weir_restore *); /* NULL is fine */
 size_t weir_restore_count(const struct weir_restore *);
 const struct weir_restored_state *weir_restore_state(const struct weir_restore *, size_t i);
 
-/* Puts the entries of one key group into the set and the timers (either may be NULL: theirs are left out). Entries of states
- * that are dropped are left out. Fails on a state that is refused, on bytes that are not such entries, or without memory. */
+/* Puts the entries of one key group into the set and the timers (either may be NULL: theirs are left out). Entries of
+ * states that are dropped are left out. Fails on a state that is refused, on bytes that are not such entries, or without
+ * memory. */
 WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const uint8_t *entries, size_t n, uint32_t group,
                                             struct weir_state_set *, struct weir_timers *, struct weir_error *);
 /* Every split of all snapshots, in order of subtask, through fn (whose texts are borrowed); *any: there was a list of
@@ -128,8 +130,8 @@ WEIR_CHECKED weir_status weir_restore_group(const struct weir_restore *, const u
 WEIR_CHECKED weir_status weir_restore_splits(const struct weir_snapshot *, uint32_t n,
                                              weir_status (*fn)(void *arg, const struct weir_saved_split *), void *arg,
                                              bool *any, struct weir_error *);
-/* Every item that weir_snapshot_add_bytes put into the list `name`, of all snapshots in order of subtask, through fn, whose
- * bytes are borrowed. */
+/* Every item that weir_snapshot_add_bytes put into the list `name`, of all snapshots in order of subtask, through fn,
+ * whose bytes are borrowed. */
 struct weir_saved_bytes {
     uint32_t subtask;      /* that saved it */
     uint32_t owner;        /* WEIR_DEAL_SPLIT: the subtask of `parallelism` that it goes to */

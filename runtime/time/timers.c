@@ -70,10 +70,11 @@ struct copied_queue {
     size_t next; /* the first that was not given */
     bool sorted;
 };
+/* Timers keep one copy, which may outlive them. Others are ORPHANED from the beginning. */
+enum copy_use { UNUSED = 0, IN_USE, ORPHANED };
 struct weir_timers_copy {
     struct copied_queue queues[2];
-    _Atomic uint32_t in_use; /* of the copy that timers keep */
-    bool kept;
+    _Atomic uint32_t use; /* enum copy_use */
 };
 struct weir_timers {
     struct queue queues[2];
@@ -348,8 +349,9 @@ void weir_timers_destroy(struct weir_timers *t)
     finish_queue(&t->queues[0]);
     finish_queue(&t->queues[1]);
     free_key(&t->popped);
-    WEIR_ASSERT(!atomic_load(&t->copy->in_use));
-    free_copy(t->copy);
+    uint32_t use = IN_USE;
+    if (!atomic_compare_exchange_strong_explicit(&t->copy->use, &use, ORPHANED, memory_order_acq_rel, memory_order_acquire))
+        free_copy(t->copy);
     weir_free(t);
 }
 
@@ -532,10 +534,9 @@ static bool copy_queue(struct copied_queue *to, const struct queue *q)
 
 struct weir_timers_copy *weir_timers_copy(const struct weir_timers *t)
 {
-    bool free = !atomic_load_explicit(&t->copy->in_use, memory_order_acquire);
-    struct weir_timers_copy *c = free ? t->copy : weir_alloc(sizeof *c);
-    c->kept = free;
-    atomic_store_explicit(&c->in_use, 1, memory_order_relaxed);
+    bool kept = atomic_load_explicit(&t->copy->use, memory_order_acquire) == UNUSED;
+    struct weir_timers_copy *c = kept ? t->copy : weir_alloc(sizeof *c);
+    atomic_store_explicit(&c->use, kept ? IN_USE : ORPHANED, memory_order_relaxed);
     if (copy_queue(&c->queues[0], &t->queues[0]) && copy_queue(&c->queues[1], &t->queues[1])) return c;
     weir_timers_copy_destroy(c);
     return NULL;
@@ -554,9 +555,8 @@ void weir_timers_copy_destroy(struct weir_timers_copy *c)
         weir_free(c->queues[i].long_keys);
         c->queues[i].long_keys = NULL;
     }
-    if (c && c->kept)
-        atomic_store_explicit(&c->in_use, 0, memory_order_release);
-    else if (c)
+    uint32_t use = IN_USE;
+    if (c && !atomic_compare_exchange_strong_explicit(&c->use, &use, UNUSED, memory_order_acq_rel, memory_order_acquire))
         free_copy(c);
 }
 

@@ -48,7 +48,7 @@ size_t weir_timers_memory(const struct weir_timers *); /* bytes */
 WEIR_CHECKED weir_status weir_timers_each(const struct weir_timers *, weir_clock, uint32_t group,
                                           weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg);
 
-/* All timers as they are now, for another thread; destroyed before the timers are. NULL: no memory. */
+/* All timers as they are now, for another thread; the copy may outlive the timers. NULL: no memory. */
 struct weir_timers_copy;
 struct weir_timers_copy *weir_timers_copy(const struct weir_timers *);
 void weir_timers_copy_destroy(struct weir_timers_copy *); /* NULL is fine */

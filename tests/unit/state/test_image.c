@@ -1,5 +1,5 @@
-/* Images of a heap set: what is read later, while the set is used on, is what a cut at once would have been. Random histories
- * over every kind of state, read in steps by hand and by a thread (under ThreadSanitizer in CI). */
+/* Images of a heap set: what is read later, while the set is used on, is what a cut at once would have been. Random
+ * histories over every kind of state, read in steps by hand and by a thread (under ThreadSanitizer in CI). */
 #include "state/image.h"
 
 #include <stdio.h>

@@ -359,6 +359,31 @@ static void moved_timers_do_not_pile_up(void)
     weir_timers_destroy(t);
 }
 
+/* The copy that timers keep, and one more while that is in use, in either order of going. */
+static void copies_may_outlive_the_timers(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    static struct reference references[2];
+    for (int order = 0; order < 3; order++) {
+        struct weir_timers *t = weir_timers_create(10, 15);
+        references[0].n = 0;
+        for (uint32_t i = 0; i < N_KEYS; i++) {
+            struct weir_key_ref key = ref(i);
+            reference_set(&references[0], (struct entry){i, 1, (int64_t)i % 7});
+            CU_ASSERT_EQUAL(weir_timers_set(t, (weir_clock)0, &key, 1, (int64_t)i % 7), WEIR_OK);
+        }
+        struct weir_timers_copy *first = weir_timers_copy(t), *second = weir_timers_copy(t);
+        CU_ASSERT(first && second && first != second);
+        if (order == 0) weir_timers_destroy(t);
+        CU_ASSERT(copy_agrees(first, references));
+        if (order == 1) weir_timers_destroy(t);
+        CU_ASSERT(copy_agrees(second, references));
+        if (order == 2) CU_ASSERT(copy_agrees(weir_timers_copy(t), references));
+        if (order == 2) weir_timers_destroy(t);
+    }
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
 WEIR_SUITE(timers) = {
     {"agree with a sorted array, random histories", agrees_with_a_sorted_array},
     {"setting twice is one timer, dropping a missing one is fine", setting_twice_is_one_timer},
@@ -367,5 +392,6 @@ WEIR_SUITE(timers) = {
     {"a million timers", a_million_timers},
     {"dropping most of many keeps the order", dropping_most_of_many_keeps_the_order},
     {"moved timers do not pile up", moved_timers_do_not_pile_up},
+    {"copies may outlive the timers", copies_may_outlive_the_timers},
     {NULL, NULL},
 };
