@@ -140,7 +140,8 @@ static void hear(void *arg, const char *line)
     const char *number = strstr(line, "checkpoint: checkpoint ");
     struct weir_error error;
     int64_t bytes = -1;
-    char *path = weir_format(CHECKPOINTS "/chk-%" PRId64, number ? strtoll(number + 23, NULL, 10) : 0);
+    int64_t abandoned = number ? strtoll(number + 23, NULL, 10) : 0;
+    char *path = weir_format(CHECKPOINTS "/chk-%" PRId64, abandoned);
     CU_ASSERT_EQUAL(weir_platform_os()->exists(NULL, path, &bytes, &error), WEIR_OK);
     CU_ASSERT(number && bytes < 0); /* nobody will take it for a whole one */
     weir_free(path);
