@@ -219,7 +219,8 @@ static int pack_map(msgpack_packer *pk, struct weir_state_set *set, uint32_t sta
     const void *k, *v;
     int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
     while (set->ops->map_next(set, state, key, ns, &at, &k, &v)) {
-        if (weir_layout_lives(&set->layouts[state], v, set->now_ms)) failed |= weir__pack_pair(pk, &set->layouts[state], k, v);
+        if (weir_layout_lives(&set->layouts[state], v, set->now_ms))
+            failed |= weir__pack_pair(pk, &set->layouts[state], k, v);
     }
     return failed;
 }
@@ -357,8 +358,7 @@ weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error
     weir_status status = WEIR_OK;
     msgpack_packer_init(&c.pk, &s->keyed, append);
     if (p->image) status = weir_state_image_read(p->image, p->group, &s->keyed, &s->n_entries);
-    if (p->timers && status == WEIR_OK)
-        status = weir_timers_copy_each(p->timers, WEIR_EVENT_TIME, p->group, cut_timer, &c);
+    if (p->timers && status == WEIR_OK) status = weir_timers_copy_each(p->timers, WEIR_EVENT_TIME, p->group, cut_timer, &c);
     c.timer = WEIR__PROCESSING_TIMER;
     if (p->timers && status == WEIR_OK)
         status = weir_timers_copy_each(p->timers, WEIR_PROCESSING_TIME, p->group, cut_timer, &c);
