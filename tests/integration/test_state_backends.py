@@ -93,7 +93,10 @@ nodes:
         place = self.folder / ".weir" / "state" / "keys" / "counts-0"
         damaged = 0
         while process.poll() is None:
-            for name in os.listdir(place) if place.exists() else []:
+            names = []
+            with contextlib.suppress(FileNotFoundError):  # not yet, or not any more
+                names = os.listdir(place)
+            for name in names:
                 if name.endswith((".ldb", ".sst")):
                     try:
                         with open(place / name, "r+b") as file:

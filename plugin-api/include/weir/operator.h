@@ -40,8 +40,7 @@ typedef struct weir_operator {
     /* [task] End of input, after the last watermark. May emit. WEIR_MORE: call again. */
     weir_status (*finish)(void *self, weir_ctx *);
 
-    /* [task] Barrier `checkpoint`: flush what is outside declared state; and: it is complete, ids up to it are covered.
-     * Hosts of ABI 0.9 take no checkpoints yet and call neither. */
+    /* [task] Barrier `checkpoint`: flush what is outside declared state; and: it is complete, ids up to it are covered. */
     weir_status (*snapshot)(void *self, weir_ctx *, int64_t checkpoint);
     weir_status (*committed)(void *self, weir_ctx *, int64_t checkpoint);
 
