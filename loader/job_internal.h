@@ -77,6 +77,7 @@ struct weir__job_node {
     size_t n_outputs, outputs_capacity;
     bool ports_unknown; /* a component is unknown, and so are its side outputs */
     bool built;
+    size_t unknown_keys;
     struct weir_map input_names; /* of its components: what `args` may bind */
 };
 
@@ -100,6 +101,13 @@ char *weir__found(const struct weir_value *);
 /* Says which keys of the mapping are not among `keys`; `later` (NULL-terminated, may be NULL): keys of a later version. */
 void weir__check_keys(struct weir__job *, const struct weir_value *mapping, const char *const *keys,
                       const char *const *later);
+/* The same, with better help for keys that are known from elsewhere (`known` ends with a NULL key; may be NULL). How many
+ * keys were unknown. */
+struct weir__key_help {
+    const char *key, *help;
+};
+size_t weir__check_keys_or(struct weir__job *, const struct weir_value *mapping, const char *const *keys,
+                           const char *const *later, const struct weir__key_help *known);
 /* False, and a problem, unless it is that; `what` is the subject: "parallelism". */
 bool weir__is_mapping(struct weir__job *, const struct weir_value *, const char *expected);
 bool weir__read_text(struct weir__job *, const struct weir_value *, const char *what, const char **name); /* no secret */

@@ -14,8 +14,27 @@ static const char *const node_keys[] = {
     "window",  "join",    "cogroup",   "aggregate", "async",       "order",           "capacity",
     "timeout", "threads", "select",    "args",      "parallelism", "max_parallelism", "slot_group",
     "chain",   "state",   "guarantee", NULL};
-static const char *const later_node_keys[] = {"trigger", "evictor",    "connect", "co_process", "broadcast", "checkpoint",
-                                              "iterate", "window_all", "ttl",     "slots",      "restart",   NULL};
+/* Words that are keys somewhere else, or in another system. */
+static const struct weir__key_help elsewhere[] = {
+    {"lateness", "it is a part of the window: window: {tumbling: 1h, lateness: 5min}"},
+    {"late", "it is a part of the window: window: {tumbling: 1h, late: side_output}"},
+    {"trigger", "it is a part of the window: window: {tumbling: 1h, trigger: ...}"},
+    {"evictor", "it is a part of the window: window: {tumbling: 1h, evictor: ...}"},
+    {"function", "it is a part of the window: window: {tumbling: 1h, function: ...}"},
+    {"window_all", "a window without a key is window: {tumbling: 1h, all: true}"},
+    {"group_by", "write key_by: FIELD"},
+    {"where", "write filter: EXPRESSION"},
+    {"watermark", "write time: {field: at, out_of_orderness: 5s}"},
+    {"union", "name all the inputs: from: [A, B]"},
+    {"connect", "name two inputs: from: {orders: A, payments: B}, and a process: with two inputs"},
+    {"co_process", "write process: NAME, and from: {orders: A, payments: B}"},
+    {"broadcast", "say it of the input: from: {records: A, rules: {input: B, partition: broadcast}}"},
+    {"partition", "say it of the input: from: {input: A, partition: rebalance}"},
+    {"ttl", "it is a part of the state: state: {ttl: {NAME: 24h}}"},
+    {"checkpoint", "it is a key of the job, beside nodes:"},
+    {"restart", "it is a key of the job's defaults: defaults: {restart: ...}"},
+    {"slots", "it is an option of the command: weir run -p N"},
+    {NULL, NULL}};
 static const char *const source_keys[] = {"source", "schema", "malformed", "time", NULL};
 static const char *const sink_keys[] = {"sink", "from", "args", "guarantee", NULL};
 static const char *const common_keys[] = {"id", "parallelism", "max_parallelism", "slot_group", "chain", NULL};
@@ -271,7 +290,7 @@ static void read_node(struct weir__job *job, const struct weir_value *value, str
     struct weir__job_node *node = &job->nodes[index];
     node->value = value;
     bool named = read_id(job, node);
-    weir__check_keys(job, value, node_keys, later_node_keys);
+    node->unknown_keys = weir__check_keys_or(job, value, node_keys, NULL, elsewhere);
     read_settings(job, node);
     read_role(job, node);
     read_from(job, node);

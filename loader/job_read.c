@@ -111,19 +111,37 @@ static char *listed(const char *const *list)
 void weir__check_keys(struct weir__job *job, const struct weir_value *mapping, const char *const *keys,
                       const char *const *later)
 {
+    (void)weir__check_keys_or(job, mapping, keys, later, NULL);
+}
+
+/* What to do about a key that is not among `keys`. The caller frees. */
+static char *help_for_key(const char *key, const char *const *keys, const struct weir__key_help *known)
+{
+    for (; known && known->key; known++) {
+        if (strcmp(key, known->key) == 0) return weir_strdup(known->help);
+    }
+    char *all = listed(keys),
+         *otherwise = weir_format("the keys here are: %s", strncmp(all, "one of ", 7) == 0 ? all + 7 : all);
+    char *help = weir__near(key, keys, length_of(keys), otherwise);
+    weir_free(otherwise);
+    weir_free(all);
+    return help;
+}
+
+size_t weir__check_keys_or(struct weir__job *job, const struct weir_value *mapping, const char *const *keys,
+                           const char *const *later, const struct weir__key_help *known)
+{
+    size_t unknown = 0;
     for (size_t i = 0; i < mapping->n; i++) {
         const struct weir_value *key = mapping->pairs[i].key;
         if (is_in(key->text, keys)) continue;
-        if (is_in(key->text, later)) {
+        unknown++;
+        if (is_in(key->text, later))
             weir__say(job, key, NULL, "'%s' is not supported by this version yet", key->text);
-            continue;
-        }
-        char *all = listed(keys),
-             *otherwise = weir_format("the keys here are: %s", strncmp(all, "one of ", 7) == 0 ? all + 7 : all);
-        weir__say(job, key, weir__near(key->text, keys, length_of(keys), otherwise), "unknown key '%s'", key->text);
-        weir_free(otherwise);
-        weir_free(all);
+        else
+            weir__say(job, key, help_for_key(key->text, keys, known), "unknown key '%s'", key->text);
     }
+    return unknown;
 }
 
 bool weir__is_mapping(struct weir__job *job, const struct weir_value *value, const char *expected)

@@ -467,7 +467,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
     if (filter && keyed_filter) build_operator(job, flow, "filter", filter);
     if (*main_step) build_main(job, flow, main_step);
     if (aggregate && strcmp(main_step, "window") != 0) weir__build_window(job, flow, NULL, aggregate);
-    if (key && !*main_step && !aggregate && !keyed_filter && !(filter && !filter_info))
+    if (key && !*main_step && !aggregate && !keyed_filter && !(filter && !filter_info) && !node->unknown_keys)
         weir__say(job, weir_value_key(node->value, "key_by"),
                   weir_strdup("put key_by in the node whose process, window or reduce needs it"),
                   "nothing in this node uses the key");

@@ -224,10 +224,15 @@ void weir_registry_destroy(struct weir_registry *r)
 }
 
 /* "rank", "rank.so" or "librank.so" in the directories; the caller frees. */
+static const char *suffix_of(const char *name)
+{
+    return weir_path_has_suffix(name, ".so") ? "" : ".so";
+}
+
 static char *search_name(const struct weir_registry *r, const char *name)
 {
     static const char *const prefixes[] = {"", "lib"};
-    const char *suffix = weir_path_has_suffix(name, ".so") ? "" : ".so";
+    const char *suffix = suffix_of(name);
     struct weir_file_info info;
     for (size_t i = 0; i < r->n_directories; i++) {
         for (size_t k = 0; k < WEIR_LEN(prefixes); k++) {
@@ -281,9 +286,10 @@ weir_status weir_registry_add(struct weir_registry *r, const char *path_or_name,
     struct weir_text where = {0};
     for (size_t i = 0; i < r->n_directories; i++) weir_text_add(&where, "%s%s", i ? ", " : "", r->directories[i]);
     weir__refuse(error,
-                 "plugin '%s': expected %s.so in one of the plugin directories (%s), found none; name its directory with "
+                 "plugin '%s': expected %s%s in one of the plugin directories (%s), found none; name its directory with "
                  "--plugins, or write its path with a '/'",
-                 path_or_name, path_or_name, r->n_directories ? weir_text_get(&where) : "there are none");
+                 path_or_name, path_or_name, suffix_of(path_or_name),
+                 r->n_directories ? weir_text_get(&where) : "there are none");
     weir_text_finish(&where);
     return WEIR_E_PLUGIN;
 }
