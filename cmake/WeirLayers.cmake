@@ -8,7 +8,7 @@ target_compile_options(weir_flags INTERFACE
 target_compile_definitions(weir_flags INTERFACE _GNU_SOURCE)
 if(WEIR_SANITIZE)
   # Instrumented code hides from GCC what was initialised; the plain builds keep that warning.
-  add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all -g -Wno-maybe-uninitialized)
+  add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all -g $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
   add_compile_definitions(WEIR_SANITIZED=1)
 endif()
