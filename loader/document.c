@@ -208,6 +208,7 @@ struct weir_mark weir_value_mark_of(const struct weir_value *value, const char *
     for (; p < found; p++) mark.column += ((unsigned char)*p & 0xc0) != 0x80;
     mark.length = 0;
     for (const char *c = part; *c; c++) mark.length += ((unsigned char)*c & 0xc0) != 0x80;
+    if (mark.length == 0) mark.length = 1;
     return mark;
 }
 

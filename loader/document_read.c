@@ -88,6 +88,7 @@ static struct weir_mark mark_of(const struct reader *r, size_t start, size_t end
     mark.line = (uint32_t)line + 1;
     mark.column = count_characters(r->text + line_start, r->text + start) + 1;
     mark.length = end > start ? count_characters(r->text + start, r->text + end) : 1;
+    if (mark.length == 0) mark.length = 1; /* nothing but the rest of a character: not UTF-8 */
     return mark;
 }
 
