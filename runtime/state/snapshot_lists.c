@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "data/row_codec.h"
 #include "state/snapshot.h"
 
 static int append(void *to, const char *bytes, size_t n)
@@ -93,7 +94,10 @@ static weir_status restore_list(const struct weir_snapshot_list *list, struct it
     msgpack_unpacked_init(&tree);
     while (s == WEIR_OK && at < list->bytes.n) {
         static const msgpack_object nothing = {.type = MSGPACK_OBJECT_NIL};
-        bool read = msgpack_unpack_next(&tree, (const char *)list->bytes.p, list->bytes.n, &at) == MSGPACK_UNPACK_SUCCESS;
+        /* A damaged length is found before anything is allocated for it. */
+        size_t size = weir_msgpack_size(list->bytes.p + at, list->bytes.n - at);
+        bool read =
+            size > 0 && msgpack_unpack_next(&tree, (const char *)list->bytes.p, at + size, &at) == MSGPACK_UNPACK_SUCCESS;
         item->object = read ? &tree.data : &nothing;
         s = restore_item(item, list->name, error);
     }
