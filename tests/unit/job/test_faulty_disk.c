@@ -320,6 +320,10 @@ static void break_every_call(const char *yaml, const char *name)
     const char **calls = NULL;
     const char *call;
     size_t n = 0, capacity = 0, hidden;
+#ifdef __SANITIZE_THREAD__
+    weir_skip("a seeded scheduler has one thread, which races with nobody");
+    return;
+#endif
     init(&g);
     start_over(&g);
     CU_ASSERT_EQUAL_FATAL(live_well(&g, yaml, 0), WEIR_OK);
