@@ -429,6 +429,6 @@ bool weir__part_is_blocking(const struct weir_part_spec *part)
 bool weir__needs_key(const struct weir_component_info *info)
 {
     bool keyed = (info->flags & WEIR_NEEDS_KEY) || info->has_timers;
-    for (uint32_t i = 0; i < info->n_states; i++) keyed |= info->states[i].kind != WEIR_BROADCAST;
+    for (uint32_t i = 0; i < info->n_states; i++) keyed |= weir_state_is_keyed(info->states[i].kind);
     return keyed;
 }

@@ -155,13 +155,13 @@ static void read_state_ttl(struct weir__job *job, const struct weir_value *key, 
     size_t n = 0;
     for (uint32_t i = 0; i < info->n_states; i++) {
         const struct weir_state_layout *l = &info->states[i];
-        bool fits = l->kind <= WEIR_MAP;
+        bool fits = weir_state_is_keyed(l->kind);
         if (fits && n < WEIR_LEN(names)) names[n++] = l->name;
         if (strcmp(l->name, key->text) != 0) continue;
         if (fits)
             read_rule(job, value, &rules[i]);
         else
-            weir__say(job, key, NULL, "state '%s' is a %s state; values, lists and maps of a key expire", l->name,
+            weir__say(job, key, NULL, "state '%s' is a %s state; only states of a key expire", l->name,
                       weir_state_kind_name(l->kind));
         return;
     }

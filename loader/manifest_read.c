@@ -180,7 +180,7 @@ static void read_state(struct reader *r, const struct weir_value *map, struct we
                *key_fields = read_fields(r, map, "key_fields", &st.n_key_fields);
     st.fields = fields;
     st.key_fields = key_fields;
-    if (st.kind >= WEIR_MAP) st.key_size = number_of(r, map, "key_size");
+    if (weir_state_shape((weir_state_kind)st.kind) == WEIR_SHAPE_MAP) st.key_size = number_of(r, map, "key_size");
     if (!r->failed && !weir__is_name(name)) wrong(r, map, "expected a name such as seen for a state, found \"%.60s\"", name);
     if (!r->failed && weir_state_layout_init(layout, &st, &why) != WEIR_OK) wrong(r, map, "%s", why.text);
     weir_free(fields);

@@ -262,6 +262,18 @@ static weir_status describe_state(const weir_state *st, struct weir_state_layout
     return weir_state_layout_init(layout, st, error);
 }
 
+static weir_status check_functions(const weir_state *st, struct weir_error *error)
+{
+    bool folds = st->kind == WEIR_REDUCING || st->kind == WEIR_AGGREGATING, results = st->kind == WEIR_AGGREGATING;
+    if (folds == (st->add != NULL) && results == (st->result != NULL)) return WEIR_OK;
+    return weir__refuse(
+        error,
+        "state '%s': expected add of reducing and aggregating states, result of aggregating ones, and neither "
+        "of others, found a state of kind %s %s and %s; declare it with the WEIR_..._STATE macros",
+        st->name, weir_state_kind_name((weir_state_kind)st->kind), st->add ? "with add" : "without add",
+        st->result ? "with result" : "without result");
+}
+
 #define FIRST_STATE_SIZE offsetof(weir_state, ttl_ms) /* what the first plugins of ABI 0.9 declare */
 
 static weir_state state_of(const weir_component *c, uint32_t i)
@@ -283,7 +295,8 @@ static weir_status describe_states(const weir_component *c, struct weir_componen
             return weir__refuse(
                 error, "state %u: expected a name such as seen ([a-z_][a-z0-9_]*), found \"%.60s\"; correct its .name",
                 i + 1, st->name ? st->name : "");
-        s = describe_state(st, &info->states[i], error);
+        s = check_functions(st, error);
+        if (s == WEIR_OK) s = describe_state(st, &info->states[i], error);
         if (s != WEIR_OK) return s;
         info->n_states++;
     }

@@ -83,7 +83,7 @@ static void add_state(struct weir_text *t, const struct weir_state_layout *s)
     if (s->ttl_flags & WEIR_TTL_ON_READ) weir_text_add(t, "        ttl_on_read: true\n");
     if (s->ttl_flags & WEIR_TTL_SHOWN) weir_text_add(t, "        ttl_shown: true\n");
     add_fields(t, "fields", s->fields, s->n_fields);
-    if (s->kind < WEIR_MAP) return;
+    if (weir_layout_shape(s) != WEIR_SHAPE_MAP) return;
     weir_text_add(t, "        key_size: %u\n", s->key_size);
     add_fields(t, "key_fields", s->key_fields, s->n_key_fields);
 }

@@ -39,7 +39,10 @@ const struct weir__word weir__option_types[] = {
     {0, NULL},
 };
 const struct weir__word weir__state_kinds[] = {
-    {WEIR_VALUE, "value"}, {WEIR_LIST, "list"}, {WEIR_MAP, "map"}, {WEIR_BROADCAST, "broadcast"}, {0, NULL}};
+    {WEIR_VALUE, "value"},         {WEIR_LIST, "list"},         {WEIR_MAP, "map"},
+    {WEIR_BROADCAST, "broadcast"}, {WEIR_REDUCING, "reducing"}, {WEIR_AGGREGATING, "aggregating"},
+    {0, NULL},
+};
 const struct weir__word weir__component_flags[] = {
     {WEIR_NEEDS_KEY, "needs_key"},
     {WEIR_ONE_TO_ONE, "one_to_one"},
@@ -110,12 +113,6 @@ const char *weir_option_type_name(weir_option_type type)
 {
     const char *name = weir__word_name(weir__option_types, type);
     return name ? name : "unknown type";
-}
-
-const char *weir_state_kind_name(weir_state_kind kind)
-{
-    const char *name = weir__word_name(weir__state_kinds, kind);
-    return name ? name : "unknown kind";
 }
 
 weir_status weir__refuse(struct weir_error *error, const char *format, ...)

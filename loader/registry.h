@@ -96,6 +96,5 @@ WEIR_CHECKED weir_status weir_registry_open_function(const struct weir_registry 
 
 const char *weir_kind_name(weir_kind kind);               /* "source", "operator", ... */
 const char *weir_option_type_name(weir_option_type type); /* "bool", "duration", ... */
-const char *weir_state_kind_name(weir_state_kind kind);   /* "value", "list", "map" */
 
 #endif

@@ -186,21 +186,21 @@ static bool add_pair(struct weir_text *t, const struct weir_saved_state_info *st
     return fine;
 }
 
-static bool is_kind(const struct weir__dump_state *s, const char *kind)
+static bool has_shape(const struct weir__dump_state *s, enum weir_state_shape shape)
 {
-    return s->state && strcmp(s->state->kind, kind) == 0;
+    return s->state && s->state->shape == shape;
 }
 
 /* What a state has under one key: a struct, or a list of structs or of a map's entries. */
 static bool add_value(struct weir_text *t, const struct weir__dump_state *s, const msgpack_object *o)
 {
-    if (is_kind(s, "value")) return add_struct(t, &s->state->value, o);
+    if (has_shape(s, WEIR_SHAPE_VALUE)) return add_struct(t, &s->state->value, o);
     bool fine = o->type == MSGPACK_OBJECT_ARRAY;
     add(t, "[");
     for (uint32_t i = 0; fine && i < o->via.array.size; i++) {
         const msgpack_object *item = &o->via.array.ptr[i];
         if (i) add(t, ",");
-        fine = is_kind(s, "list") ? add_struct(t, &s->state->value, item) : add_pair(t, s->state, item);
+        fine = has_shape(s, WEIR_SHAPE_LIST) ? add_struct(t, &s->state->value, item) : add_pair(t, s->state, item);
     }
     add(t, "]");
     return fine;
@@ -333,8 +333,8 @@ static void csv_header(struct weir_text *t, const struct weir__dump_state *s)
         add_text_cell(t, "key.", s->key->all[i].name);
     }
     add(t, ",namespace");
-    if (!is_kind(s, "value")) add(t, s->state ? ",value" : ",time");
-    for (size_t i = 0; is_kind(s, "value") && i < s->state->value.n; i++) {
+    if (!has_shape(s, WEIR_SHAPE_VALUE)) add(t, s->state ? ",value" : ",time");
+    for (size_t i = 0; has_shape(s, WEIR_SHAPE_VALUE) && i < s->state->value.n; i++) {
         if (s->state->value.all[i].hidden) continue;
         add(t, ",");
         add_text_cell(t, "value.", s->state->value.all[i].name);
@@ -347,7 +347,7 @@ static bool csv_entry(struct weir_text *t, const struct weir__dump_state *s, con
     const msgpack_object *at = entry->via.array.ptr;
     bool fine = add_cells(t, s->key, &at[3]);
     weir_text_add(t, ",%lld", (long long)at[2].via.i64);
-    if (fine && is_kind(s, "value")) return add_cells(t, &s->state->value, &at[4]);
+    if (fine && has_shape(s, WEIR_SHAPE_VALUE)) return add_cells(t, &s->state->value, &at[4]);
     add(t, ",");
     if (!s->state) return fine && add_typed_cell(t, WEIR_TIMESTAMP, &at[4]);
     struct weir_text json = {0};

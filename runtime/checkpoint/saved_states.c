@@ -52,7 +52,10 @@ static bool read_state(const msgpack_object *described, struct weir_saved_state_
 {
     state->name = get_text(described, "name");
     state->kind = get_text(described, "kind");
-    return state->name && state->kind && read_fields(get(described, "key_fields", MSGPACK_OBJECT_ARRAY), &state->key) &&
+    weir_state_kind kind;
+    if (!state->kind || !weir_state_kind_parse(state->kind, &kind)) return false;
+    state->shape = weir_state_shape(kind);
+    return state->name && read_fields(get(described, "key_fields", MSGPACK_OBJECT_ARRAY), &state->key) &&
            read_fields(get(described, "fields", MSGPACK_OBJECT_ARRAY), &state->value);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/schema.h"
+#include "state/state.h"
 
 struct weir_saved_field {
     char *name;
@@ -19,7 +20,8 @@ struct weir_saved_fields {
     size_t n;
 };
 struct weir_saved_state_info {
-    char *name, *kind;                   /* "value", "list", "map", "broadcast" */
+    char *name, *kind; /* weir_state_kind_name */
+    enum weir_state_shape shape;
     struct weir_saved_fields key, value; /* key: of a map's entries */
 };
 /* Zeroed is empty: of state that belongs to no key. */

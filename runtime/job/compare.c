@@ -151,7 +151,7 @@ static void tell_header(void *arg, const struct weir_restore *r, const struct we
             tell(c, state->name, result_of(state->result), counted->entries, state->why);
     }
     for (uint32_t i = 0; i < n; i++) {
-        if (layouts[i].kind != WEIR_BROADCAST && !is_saved(r, layouts[i].name) &&
+        if (weir_state_is_keyed(layouts[i].kind) && !is_saved(r, layouts[i].name) &&
             !count(c, layouts[i].name, false, 0)->taken) {
             count(c, layouts[i].name, false, 0)->taken = true;
             tell(c, layouts[i].name, WEIR_COMPARE_EMPTY, 0, "it is new");

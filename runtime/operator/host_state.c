@@ -131,10 +131,17 @@ static bool expires(const struct weir_instance *in, uint32_t state)
     return in->ttl && weir_ttl_has(in->ttl, state);
 }
 
+static bool folds(const struct weir_instance *in, uint32_t state)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    if (state >= info->n_states) return false;
+    return info->states[state].kind == WEIR_REDUCING || info->states[state].kind == WEIR_AGGREGATING;
+}
+
 static const void *host_value_get(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_VALUE)) return NULL;
+    if (!may_use(in, state, folds(in, state) ? 0 : WEIR_VALUE)) return NULL;
     return expires(in, state) ? weir_ttl_value_get(TIMED) : SET->ops->value_get(AT);
 }
 static void *host_value_edit(weir_ctx *cx, uint32_t state)
@@ -145,6 +152,63 @@ static void *host_value_edit(weir_ctx *cx, uint32_t state)
     if (!value) no_memory(in);
     return value;
 }
+
+/* ---- reducing and aggregating states ----------------------------------------------------------------------------- */
+
+/* The declaration, with its functions: those of a plugin's manifest have none. */
+static const weir_state *declared(const struct weir_instance *in, uint32_t state)
+{
+    const weir_component *c = in->part.component;
+    return (const void *)((const char *)c->states + (size_t)state * c->state_stride);
+}
+
+/* A copy of a value, its texts too, into an entry that edit gave. */
+static weir_status store(struct weir_instance *in, uint32_t state, void *to, const void *value)
+{
+    const struct weir_state_layout *l = &in->part.spec->info->states[state];
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < l->n_fields; i++) {
+        uint8_t *member = (uint8_t *)to + l->fields[i].offset;
+        const uint8_t *from = (const uint8_t *)value + l->fields[i].offset;
+        if (weir_type_is_variable((weir_type)l->fields[i].type))
+            s = SET->ops->assign(SET, in->state_base + state, (weir_str *)(void *)member,
+                                 *(const weir_str *)(const void *)from);
+        else
+            memcpy(member, from, l->fields[i].size);
+    }
+    return s == WEIR_OK ? s : no_memory(in);
+}
+
+static weir_status host_value_add(weir_ctx *cx, uint32_t state, const void *value)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, folds(in, state) ? 0 : WEIR_REDUCING)) return WEIR_E_PLUGIN;
+    bool is_first = in->part.spec->info->states[state].kind == WEIR_REDUCING &&
+                    !(expires(in, state) ? weir_ttl_value_is_seen(TIMED) : SET->ops->value_get(AT) != NULL);
+    void *into = expires(in, state) ? weir_ttl_value_edit(TIMED) : SET->ops->value_edit(AT);
+    if (!into) return no_memory(in);
+    if (is_first) return store(in, state, into, value);
+    weir_status s = declared(in, state)->add(in->part.self, cx, into, value);
+    return s < 0 ? weir_instance_failed(in, s, "add of a state") : WEIR_OK;
+}
+
+static weir_status host_value_result(weir_ctx *cx, uint32_t state, void *out)
+{
+    struct weir_instance *in = weir_instance_of(cx);
+    if (!may_use(in, state, WEIR_AGGREGATING)) return WEIR_E_PLUGIN;
+    const void *acc = host_value_get(cx, state);
+    if (!acc) {
+        uint32_t size = in->part.spec->info->states[state].size;
+        void *empty = weir__scratch_take(&in->scratch, size);
+        if (!empty) return no_memory(in);
+        acc = memset(empty, 0, size);
+    }
+    weir_status s = declared(in, state)->result(in->part.self, cx, acc, out);
+    return s < 0 ? weir_instance_failed(in, s, "result of a state") : WEIR_OK;
+}
+
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
+
 static weir_status host_list_add(weir_ctx *cx, uint32_t state, const void *item)
 {
     struct weir_instance *in = weir_instance_of(cx);
@@ -371,6 +435,8 @@ void weir__host_state(weir_host *h)
     h->key = host_key;
     h->value_get = host_value_get;
     h->value_edit = host_value_edit;
+    h->value_add = host_value_add;
+    h->value_result = host_value_result;
     h->clear = host_clear;
     h->list_add = host_list_add;
     h->list_size = host_list_size;

@@ -68,11 +68,10 @@ static weir_status copy_map(struct weir_state_copy *c, const struct weir_key_ref
 static weir_status copy_entry(struct weir_state_copy *c, const struct weir_key_ref *key, const void *value, size_t *items)
 {
     weir_status s = WEIR_OK;
-    switch (c->from->layouts[c->state].kind) {
-    case WEIR_VALUE: s = copy_value(c, key, value); break;
-    case WEIR_LIST: s = copy_list(c, key, items); break;
-    case WEIR_MAP:
-    case WEIR_BROADCAST: s = copy_map(c, key, items); break;
+    switch (weir_layout_shape(&c->from->layouts[c->state])) {
+    case WEIR_SHAPE_VALUE: s = copy_value(c, key, value); break;
+    case WEIR_SHAPE_LIST: s = copy_list(c, key, items); break;
+    case WEIR_SHAPE_MAP: s = copy_map(c, key, items); break;
     }
     c->to->ops->settle(c->to);
     c->entries++;

@@ -131,11 +131,10 @@ void *weir__heap_change(struct weir_state_set *set, uint32_t state, weir_state_k
 
 void weir__heap_free_value(struct heap *h, const struct heap_state *s, void *value)
 {
-    switch (s->layout->kind) {
-    case WEIR_VALUE: weir__heap_free_texts(h, &s->texts, value); break;
-    case WEIR_LIST: weir__heap_free_list(h, s, value); break;
-    case WEIR_MAP:
-    case WEIR_BROADCAST: weir__heap_free_map(h, s, value); break;
+    switch (weir_layout_shape(s->layout)) {
+    case WEIR_SHAPE_VALUE: weir__heap_free_texts(h, &s->texts, value); break;
+    case WEIR_SHAPE_LIST: weir__heap_free_list(h, s, value); break;
+    case WEIR_SHAPE_MAP: weir__heap_free_map(h, s, value); break;
     }
 }
 
@@ -178,7 +177,7 @@ static bool next_key(struct weir_state_set *set, uint32_t state, uint32_t group,
         if (entry->n == WEIR__HEAP_DEAD) continue;
         const uint8_t *p = weir__heap_key_bytes(entry);
         *key = (struct weir_key_ref){.p = p, .n = entry->n, .group = group, .hash = weir_key_hash64(p, entry->n)};
-        *value = s->layout->kind == WEIR_VALUE ? weir__heap_value(entry) : NULL;
+        *value = weir_layout_shape(s->layout) == WEIR_SHAPE_VALUE ? weir__heap_value(entry) : NULL;
         return true;
     }
     return false;
@@ -229,11 +228,10 @@ static struct heap_texts texts_of(const weir_field *fields, uint32_t n)
 
 static uint32_t value_size(const struct weir_state_layout *l)
 {
-    switch (l->kind) {
-    case WEIR_LIST: return sizeof(struct heap_list);
-    case WEIR_MAP:
-    case WEIR_BROADCAST: return sizeof(struct heap_map);
-    case WEIR_VALUE: break;
+    switch (weir_layout_shape(l)) {
+    case WEIR_SHAPE_LIST: return sizeof(struct heap_list);
+    case WEIR_SHAPE_MAP: return sizeof(struct heap_map);
+    case WEIR_SHAPE_VALUE: break;
     }
     return (l->size + 7) / 8 * 8;
 }

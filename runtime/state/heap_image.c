@@ -55,7 +55,7 @@ struct weir_state_image {
 
 static bool owns_memory(const struct heap_state *s)
 {
-    return s->texts.n > 0 || s->layout->kind != WEIR_VALUE;
+    return s->texts.n > 0 || weir_layout_shape(s->layout) != WEIR_SHAPE_VALUE;
 }
 
 /* Of a state whose values are whole in their entries: log2 of the places of a unit. */
@@ -152,9 +152,9 @@ static bool pack_entry(const struct weir_state_image *image, const struct image_
     struct weir_key_ref key = {.p = weir__heap_key_bytes(entry), .n = entry->n, .group = t->group};
     msgpack_packer_init(&pk, to, append);
     int failed = weir__pack_entry_head(&pk, image->key, t->state, t->ns, &key);
-    if (l->kind == WEIR_VALUE)
+    if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
         failed |= weir__pack_struct(&pk, l->fields, l->n_fields, value);
-    else if (l->kind == WEIR_LIST)
+    else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
         failed |= pack_list(&pk, l, value);
     else
         failed |= pack_map(&pk, t->s, value);

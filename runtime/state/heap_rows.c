@@ -369,7 +369,8 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
                                  void **values, uint8_t *created)
 {
     struct heap *h = weir__heap_of(set);
-    WEIR_ASSERT(state < set->n_states && h->states[state].layout->kind == WEIR_VALUE && n_fields > 0 && rows->keys.hash);
+    WEIR_ASSERT(state < set->n_states && weir_layout_shape(h->states[state].layout) == WEIR_SHAPE_VALUE && n_fields > 0 &&
+                rows->keys.hash);
     struct chunk c; /* not cleared: it is large */
     c.heap = h;
     c.state = &h->states[state];

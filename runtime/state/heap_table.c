@@ -294,7 +294,7 @@ void weir__heap_remove_if(struct heap *h, struct heap_state *s, struct heap_tabl
 
 void weir__heap_free_table(struct heap *h, const struct heap_state *s, struct heap_table *t)
 {
-    bool owns = s->texts.n > 0 || s->layout->kind != WEIR_VALUE;
+    bool owns = s->texts.n > 0 || weir_layout_shape(s->layout) != WEIR_SHAPE_VALUE;
     for (uint32_t id = 0; owns && id < t->used; id++) {
         struct heap_key *entry = weir__heap_entry(s, t, id);
         if (entry->n != WEIR__HEAP_DEAD) weir__heap_free_value(h, s, weir__heap_value(entry));

@@ -12,6 +12,26 @@
 #include "base/alloc.h"
 #include "data/key.h"
 
+static const char *const kind_names[] = {
+    [WEIR_VALUE] = "value",         [WEIR_LIST] = "list",         [WEIR_MAP] = "map",
+    [WEIR_BROADCAST] = "broadcast", [WEIR_REDUCING] = "reducing", [WEIR_AGGREGATING] = "aggregating",
+};
+
+const char *weir_state_kind_name(weir_state_kind kind)
+{
+    return kind >= WEIR_VALUE && kind < WEIR_LEN(kind_names) ? kind_names[kind] : "unknown kind";
+}
+
+bool weir_state_kind_parse(const char *name, weir_state_kind *kind)
+{
+    for (size_t i = WEIR_VALUE; i < WEIR_LEN(kind_names); i++) {
+        if (strcmp(kind_names[i], name) != 0) continue;
+        *kind = (weir_state_kind)i;
+        return true;
+    }
+    return false;
+}
+
 #define MAX_STRUCT 32768 /* a page of the heap backend holds an entry of any state */
 
 static uint32_t size_of_type(uint32_t type)
@@ -111,11 +131,12 @@ static weir_status check_struct(const struct check *c, const weir_field *fields,
 
 static weir_status check_head(const weir_state *s, struct weir_error *error)
 {
+    weir_state_kind kind = (weir_state_kind)s->kind;
     if (!s->name || !s->name[0]) return weir_error_set(error, WEIR_E_PLUGIN, "a state has no name");
-    if (s->kind < WEIR_VALUE || s->kind > WEIR_BROADCAST) {
+    if (s->kind < WEIR_VALUE || s->kind >= WEIR_LEN(kind_names)) {
         return weir_error_set(error, WEIR_E_PLUGIN,
-                              "state '%s' is of kind %u; the kinds are value (1), list (2), map (3) and broadcast (4)",
-                              s->name, s->kind);
+                              "state '%s' is of kind %u; the kinds are those of enum weir_state_kind, 1 to %zu", s->name,
+                              s->kind, WEIR_LEN(kind_names) - 1);
     }
     if (s->version == 0)
         return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' has version 0; versions start at 1", s->name);
@@ -126,15 +147,16 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
             "that this weir knows",
             s->name, (long long)s->ttl_ms, s->ttl_flags);
     }
-    if (s->ttl_ms > 0 && (s->kind == WEIR_BROADCAST || s->flags & WEIR_PER_WINDOW)) {
-        return weir_error_set(error, WEIR_E_PLUGIN,
-                              "state '%s' expires; only values, lists and maps of a key do, not broadcast states and states "
-                              "of windows",
-                              s->name);
+    if (s->ttl_ms > 0 && (!weir_state_is_keyed(kind) || s->flags & WEIR_PER_WINDOW)) {
+        return weir_error_set(
+            error, WEIR_E_PLUGIN,
+            "state '%s' expires; only states of a key do, not those that belong to none, and not states of "
+            "windows",
+            s->name);
     }
-    if (s->kind < WEIR_MAP && (s->key_size > 0 || s->n_key_fields > 0)) {
-        return weir_error_set(error, WEIR_E_PLUGIN, "state '%s' declares a map key, but only maps (kinds 3 and 4) have one",
-                              s->name);
+    if (weir_state_shape(kind) != WEIR_SHAPE_MAP && (s->key_size > 0 || s->n_key_fields > 0)) {
+        return weir_error_set(error, WEIR_E_PLUGIN,
+                              "state '%s' declares a map key, but only maps and broadcast states have one", s->name);
     }
     if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) || s->field_stride < sizeof(weir_field)) {
         return weir_error_set(error, WEIR_E_PLUGIN,
@@ -185,7 +207,7 @@ weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state
         .ttl_sweep = WEIR_TTL_SWEEP,
     };
     struct check check = {.state = l->name, .what = "value", .version = l->version, .error = error};
-    bool is_map = l->kind >= WEIR_MAP; /* whose value may be empty: a set */
+    bool is_map = weir_layout_shape(l) == WEIR_SHAPE_MAP; /* whose value may be empty: a set */
     s = check_struct(&check, l->fields, l->n_fields, l->size, is_map && l->size == 0 && l->n_fields == 0);
     check.what = "map key";
     if (s == WEIR_OK && is_map) s = check_struct(&check, l->key_fields, l->n_key_fields, l->key_size, false);

@@ -23,7 +23,7 @@ struct saved_field {
 
 struct saved_state {
     struct weir_restored_state told;
-    int32_t state; /* of the set; DROPPED */
+    int32_t state;   /* of the set; DROPPED */
     bool gains_time; /* it expires now, and did not when it was saved */
     weir_state_kind kind;
     struct saved_field *fields, *key_fields;
@@ -167,15 +167,10 @@ static bool match_fields(struct saved_state *s, const msgpack_object *saved, str
 
 static bool read_kind(const msgpack_object *saved, weir_state_kind *kind)
 {
-    static const char *const names[] = {
-        [WEIR_VALUE] = "value", [WEIR_LIST] = "list", [WEIR_MAP] = "map", [WEIR_BROADCAST] = "broadcast"};
     char *name = get_text(saved, "kind");
-    *kind = 0;
-    for (int i = WEIR_VALUE; name && i <= WEIR_BROADCAST; i++) {
-        if (strcmp(names[i], name) == 0) *kind = (weir_state_kind)i;
-    }
+    bool known = name && weir_state_kind_parse(name, kind);
     weir_free(name);
-    return *kind != 0;
+    return known;
 }
 
 static bool match_state(struct saved_state *s, const msgpack_object *saved, const struct weir_state_layout *layouts,
@@ -198,7 +193,9 @@ static bool match_state(struct saved_state *s, const msgpack_object *saved, cons
         s->told.why = NULL;
         s->told.result = WEIR_DROPPED;
     } else if (l->kind != s->kind) {
-        tell(s, WEIR_REFUSED, weir_strdup("it was another kind of state"));
+        tell(s, WEIR_REFUSED,
+             weir_format("it was a state of kind %s and is now of kind %s", weir_state_kind_name(s->kind),
+                         weir_state_kind_name(l->kind)));
     }
     return read;
 }
@@ -514,8 +511,12 @@ static weir_status put_state(struct entry *e, int64_t state, const msgpack_objec
                               e->saved->told.why);
     if (e->saved->state == DROPPED || !e->set) return WEIR_OK;
     e->state = (uint32_t)e->saved->state;
-    if (e->saved->kind == WEIR_VALUE) return put_value(e, o);
-    return e->saved->kind == WEIR_LIST ? put_list(e, o) : put_map(e, o);
+    switch (weir_state_shape(e->saved->kind)) {
+    case WEIR_SHAPE_VALUE: return put_value(e, o);
+    case WEIR_SHAPE_LIST: return put_list(e, o);
+    case WEIR_SHAPE_MAP: break;
+    }
+    return put_map(e, o);
 }
 
 static weir_status put_entry(struct entry *e, const msgpack_object *o, uint32_t group, struct weir_timers *timers,

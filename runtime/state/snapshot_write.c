@@ -58,11 +58,9 @@ static int pack_fields(msgpack_packer *pk, const weir_field *fields, uint32_t n)
 
 static int pack_state(msgpack_packer *pk, const struct weir_state_layout *l)
 {
-    static const char *const kinds[] = {
-        [WEIR_VALUE] = "value", [WEIR_LIST] = "list", [WEIR_MAP] = "map", [WEIR_BROADCAST] = "broadcast"};
     int failed = msgpack_pack_map(pk, 5);
     failed |= pack_word(pk, "name", l->name);
-    failed |= pack_word(pk, "kind", kinds[l->kind]);
+    failed |= pack_word(pk, "kind", weir_state_kind_name(l->kind));
     failed |= pack_number(pk, "version", l->version);
     failed |= pack_text(pk, "key_fields");
     failed |= pack_fields(pk, l->key_fields, l->n_key_fields);
@@ -174,7 +172,7 @@ static int pack_key(msgpack_packer *pk, const struct weir_schema *key, const str
 static size_t count_living(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
     const struct weir_state_layout *l = &set->layouts[state];
-    bool is_list = l->kind == WEIR_LIST;
+    bool is_list = weir_layout_shape(l) == WEIR_SHAPE_LIST;
     size_t all = is_list ? set->ops->list_size(set, state, key, ns) : set->ops->map_size(set, state, key, ns), n = 0;
     weir_cursor at = {0};
     const void *k, *v;
@@ -189,7 +187,8 @@ static bool is_cut(struct weir_state_set *set, uint32_t state, const struct weir
 {
     const struct weir_state_layout *l = &set->layouts[state];
     if (!l->is_timed) return true;
-    return l->kind == WEIR_VALUE ? weir_layout_lives(l, value, set->now_ms) : count_living(set, state, key, ns) > 0;
+    return weir_layout_shape(l) == WEIR_SHAPE_VALUE ? weir_layout_lives(l, value, set->now_ms)
+                                                    : count_living(set, state, key, ns) > 0;
 }
 
 static int pack_list(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
@@ -260,9 +259,9 @@ static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t
     while (!c->failed && c->set->ops->next_key(c->set, state, group, ns, &at, &key, &value)) {
         if (!is_cut(c->set, state, &key, ns, value)) continue;
         pack_entry_head(c, state, ns, &key);
-        if (l->kind == WEIR_VALUE)
+        if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
             c->failed |= weir__pack_struct(&c->pk, l->fields, l->n_fields, value);
-        else if (l->kind == WEIR_LIST)
+        else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
             c->failed |= pack_list(&c->pk, c->set, state, &key, ns);
         else
             c->failed |= pack_map(&c->pk, c->set, state, &key, ns);

@@ -38,6 +38,24 @@ struct weir_state_layout {
 #define WEIR_TTL_MEMBER "@touched" /* the last member of a state that is laid out with the time */
 #define WEIR_TTL_SWEEP  5
 #define WEIR_TTL_GONE   INT64_MIN /* as a time: it was read when it had expired; nobody sees it again */
+/* How a state is kept, whatever its kind promises to the component: reducing and aggregating ones are values. */
+enum weir_state_shape { WEIR_SHAPE_VALUE, WEIR_SHAPE_LIST, WEIR_SHAPE_MAP };
+static inline enum weir_state_shape weir_state_shape(weir_state_kind kind)
+{
+    return kind == WEIR_LIST                            ? WEIR_SHAPE_LIST
+           : kind == WEIR_MAP || kind == WEIR_BROADCAST ? WEIR_SHAPE_MAP
+                                                        : WEIR_SHAPE_VALUE;
+}
+static inline bool weir_state_is_keyed(weir_state_kind kind)
+{
+    return kind != WEIR_BROADCAST;
+}
+const char *weir_state_kind_name(weir_state_kind); /* as headers and manifests say it: "value" */
+WEIR_CHECKED bool weir_state_kind_parse(const char *name, weir_state_kind *);
+static inline enum weir_state_shape weir_layout_shape(const struct weir_state_layout *l)
+{
+    return weir_state_shape(l->kind);
+}
 /* Copies and checks: known types, members aligned inside the struct, apart, of their type's size; a map's value may be
  * empty. On failure the layout is empty. */
 WEIR_CHECKED weir_status weir_state_layout_init(struct weir_state_layout *, const weir_state *, struct weir_error *);

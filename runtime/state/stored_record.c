@@ -83,11 +83,10 @@ static bool put_map(struct weir_key_bytes *to, const struct heap_state *s, const
 bool weir__stored_encode(const struct heap_state *s, uint64_t order, void *value, struct weir_key_bytes *to)
 {
     if (!weir_key_bytes_add(to, &order, sizeof order)) return false;
-    switch (s->layout->kind) {
-    case WEIR_VALUE: return put_struct(to, s->layout->fields, s->layout->n_fields, value);
-    case WEIR_LIST: return put_list(to, s->layout, value);
-    case WEIR_MAP:
-    case WEIR_BROADCAST: return put_map(to, s, value);
+    switch (weir_layout_shape(s->layout)) {
+    case WEIR_SHAPE_VALUE: return put_struct(to, s->layout->fields, s->layout->n_fields, value);
+    case WEIR_SHAPE_LIST: return put_list(to, s->layout, value);
+    case WEIR_SHAPE_MAP: return put_map(to, s, value);
     }
     return false;
 }
@@ -182,11 +181,10 @@ weir_status weir__stored_decode(struct stored *d, const struct heap_state *s, we
 {
     weir_status status = WEIR_E_DATA;
     if (!take(&record, order, sizeof *order)) return status;
-    switch (s->layout->kind) {
-    case WEIR_VALUE: status = take_value(d, s, &record, value); break;
-    case WEIR_LIST: status = take_list(d, s, &record, value); break;
-    case WEIR_MAP:
-    case WEIR_BROADCAST: status = take_map(d, s, &record, value); break;
+    switch (weir_layout_shape(s->layout)) {
+    case WEIR_SHAPE_VALUE: status = take_value(d, s, &record, value); break;
+    case WEIR_SHAPE_LIST: status = take_list(d, s, &record, value); break;
+    case WEIR_SHAPE_MAP: status = take_map(d, s, &record, value); break;
     }
     return status == WEIR_OK && record.n > 0 ? WEIR_E_DATA : status;
 }

@@ -208,7 +208,7 @@ bool weir__stored_next_key(struct weir_state_set *set, uint32_t state, uint32_t 
             .p = p, .n = (uint32_t)item->n_key, .group = group, .hash = weir_key_hash64(p, item->n_key)};
         void *found = visit(d, item, key);
         if (!found) continue;
-        *value = set->layouts[state].kind == WEIR_VALUE ? found : NULL;
+        *value = weir_layout_shape(&set->layouts[state]) == WEIR_SHAPE_VALUE ? found : NULL;
         return true;
     }
     return false;

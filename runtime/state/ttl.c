@@ -175,6 +175,12 @@ const void *weir_ttl_value_get(struct weir_ttl *t, struct weir_state_set *set, u
     return changed;
 }
 
+bool weir_ttl_value_is_seen(struct weir_ttl *t, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key)
+{
+    const void *value = set->ops->value_get(set, state, key, 0);
+    return value && is_seen(&t->layouts[state], value, now_of(t));
+}
+
 void *weir_ttl_value_edit(struct weir_ttl *t, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key)
 {
     const struct weir_state_layout *l = access(t, state);
@@ -329,8 +335,8 @@ static bool is_due(struct weir_ttl *t, struct weir_state_set *set, uint32_t stat
     weir_cursor at = {0};
     const void *k, *v;
     bool due = false;
-    if (l->kind == WEIR_VALUE) return !weir_layout_lives(l, value, t->now);
-    if (l->kind == WEIR_MAP) {
+    if (weir_layout_shape(l) == WEIR_SHAPE_VALUE) return !weir_layout_lives(l, value, t->now);
+    if (weir_layout_shape(l) == WEIR_SHAPE_MAP) {
         while (!due && set->ops->map_next(set, state, key, 0, &at, &k, &v)) due = !weir_layout_lives(l, v, t->now);
         return due;
     }
@@ -344,9 +350,9 @@ static void delete_due(struct weir_ttl *t, struct weir_state_set *set, uint32_t 
     const struct weir_state_layout *l = &t->layouts[state];
     weir_cursor at = {0};
     const void *k, *v;
-    if (l->kind == WEIR_VALUE) set->ops->clear(set, state, key, 0);
-    if (l->kind == WEIR_LIST) (void)keep_items(t, set, state, key, false);
-    while (l->kind == WEIR_MAP && set->ops->map_next(set, state, key, 0, &at, &k, &v)) {
+    if (weir_layout_shape(l) == WEIR_SHAPE_VALUE) set->ops->clear(set, state, key, 0);
+    if (weir_layout_shape(l) == WEIR_SHAPE_LIST) (void)keep_items(t, set, state, key, false);
+    while (weir_layout_shape(l) == WEIR_SHAPE_MAP && set->ops->map_next(set, state, key, 0, &at, &k, &v)) {
         if (!weir_layout_lives(l, v, t->now)) set->ops->map_remove(set, state, key, 0, k);
     }
 }

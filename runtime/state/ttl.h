@@ -41,6 +41,8 @@ void weir_ttl_sweep(struct weir_ttl *, struct weir_state_set *);
 
 /* As those of struct weir_state_ops, in namespace 0; structs are given and taken as the component knows them. */
 const void *weir_ttl_value_get(struct weir_ttl *, struct weir_state_set *, uint32_t state, const struct weir_key_ref *);
+/* Whether edit would find one. */
+bool weir_ttl_value_is_seen(struct weir_ttl *, struct weir_state_set *, uint32_t state, const struct weir_key_ref *);
 void *weir_ttl_value_edit(struct weir_ttl *, struct weir_state_set *, uint32_t state, const struct weir_key_ref *);
 weir_status weir_ttl_list_add(struct weir_ttl *, struct weir_state_set *, uint32_t state, const struct weir_key_ref *,
                               const void *item);

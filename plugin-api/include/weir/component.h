@@ -137,6 +137,8 @@ typedef struct weir_option { /* array element: the stride is in weir_component *
 
 /* ---- states ------------------------------------------------------------------------------------------------------ */
 
+struct weir_ctx; /* weir/host.h */
+
 typedef enum weir_state_kind {
     WEIR_VALUE = 1, /* one struct per key */
     WEIR_LIST = 2,  /* a list of structs per key, in insertion order */
@@ -144,7 +146,11 @@ typedef enum weir_state_kind {
     /* A map that belongs to no key: each subtask has a copy of its own, in memory. For operators with two inputs, of which
      * the second is then broadcast: every subtask sees all its rows. It may be changed while those are processed, and at no
      * other time; as each subtask sees rows of different channels in different orders, the changes must not depend on it. */
-    WEIR_BROADCAST = 4
+    WEIR_BROADCAST = 4,
+    /* One struct per key that values are folded into by the state's own functions (weir_add). They are kept as value states
+     * are, and read with weir_get; only weir_add and weir_clear change them. */
+    WEIR_REDUCING = 5,   /* of the same type as the values: the first is stored, `add` folds each next one in */
+    WEIR_AGGREGATING = 6 /* an accumulator, zeroed before its first value; `result` says what it comes to (weir_result) */
 } weir_state_kind;
 
 /* A member of a state struct. Strings, bytes and any are weir_str members whose bytes the state owns. The struct is
@@ -174,10 +180,16 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     uint32_t key_size, n_key_fields;
     const weir_field *key_fields; /* WEIR_MAP, WEIR_BROADCAST: of the key struct */
     uint32_t field_stride, flags; /* flags: WEIR_PER_WINDOW */
-    /* Value, list and map states of operators. Above 0: what was not touched for so many ms is gone, by processing time; the
-     * value of a key, each item of a list, each entry of a map for itself. */
+    /* Keyed states of operators. Above 0: what was not touched for so many ms is gone, by processing time; the value of a
+     * key, each item of a list, each entry of a map for itself. */
     int64_t ttl_ms;
     uint32_t ttl_flags, reserved; /* WEIR_TTL_ON_READ, WEIR_TTL_SHOWN */
+    /* WEIR_REDUCING and WEIR_AGGREGATING; NULL for other kinds. Called inside weir_add and weir_result, with the component's
+     * instance, under the current key; they may not use this state by other calls than assign and resize_bytes of `into`.
+     * add: `value` is what weir_add was given: of the state's own type for WEIR_REDUCING, of any type of the component's
+     * for WEIR_AGGREGATING. result: WEIR_AGGREGATING alone; `acc` stays as it is; `out` is what weir_result was given. [task] */
+    weir_status (*add)(void *self, struct weir_ctx *, void *into, const void *value);
+    weir_status (*result)(void *self, struct weir_ctx *, const void *acc, void *out);
 } weir_state;
 
 /* ---- component and plugin ---------------------------------------------------------------------------------------- */
@@ -208,7 +220,7 @@ typedef struct weir_plugin {
 typedef const weir_plugin *weir_plugin_entry(void);
 WEIR_EXPORT const weir_plugin *weir_plugin_v0(void);
 
-static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 80 && sizeof(weir_field) == 32,
+static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 96 && sizeof(weir_field) == 32,
               "declarations of ABI 0.9; a later minor passes a longer stride");
 
 #endif

@@ -137,6 +137,12 @@ typedef struct weir_host {
      * and timers of that key. Only while rows of a broadcast input are processed; no key is current afterwards. Stops when
      * fn does not return WEIR_OK, and returns that. [task] */
     weir_status (*each_key)(weir_ctx *, uint32_t state, weir_status (*fn)(void *self, weir_ctx *, void *arg), void *arg);
+
+    /* Reducing and aggregating states of the current key. value_add folds a value in by the state's `add`, and copies what
+     * it keeps of it; value_result puts what an aggregating state comes to into `out`: of a key that has nothing, what a
+     * zeroed accumulator comes to. value_get gives the reduced value, or the accumulator, and NULL when absent. [task] */
+    weir_status (*value_add)(weir_ctx *, uint32_t state, const void *value);
+    weir_status (*value_result)(weir_ctx *, uint32_t state, void *out);
 } weir_host;
 
 /* Host-owned; it lives as long as the instance, at the same address. `full` is not zero while some output has no room: a
@@ -242,6 +248,14 @@ static inline const void *weir_get(weir_ctx *cx, uint32_t state)
 static inline void *weir_edit(weir_ctx *cx, uint32_t state)
 {
     return cx->host->value_edit(cx, state);
+}
+static inline weir_status weir_add(weir_ctx *cx, uint32_t state, const void *value)
+{
+    return cx->host->value_add(cx, state, value);
+}
+static inline weir_status weir_result(weir_ctx *cx, uint32_t state, void *out)
+{
+    return cx->host->value_result(cx, state, out);
 }
 static inline weir_status weir_clear(weir_ctx *cx, uint32_t state)
 {

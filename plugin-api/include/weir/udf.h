@@ -69,6 +69,15 @@
     {.name = n, .kind = WEIR_BROADCAST, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),             \
      .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)}
 
+/* States that values are folded into. WEIR_REDUCING_STATE("most", sale, members, larger):
+ *   weir_status larger(void *self, weir_ctx *cx, void *into, const void *value): sale *into, const sale *value
+ * WEIR_AGGREGATING_STATE("mean", sums, members, add_price, mean_of) has besides
+ *   weir_status mean_of(void *self, weir_ctx *cx, const void *acc, void *out): const sums *acc, and out of any type */
+#define WEIR_REDUCING_STATE(n, T, members, ADD)                                                                       \
+    {.name = n, .kind = WEIR_REDUCING, .size = sizeof(T), WEIR_MEMBERS_(members), .add = ADD}
+#define WEIR_AGGREGATING_STATE(n, T, members, ADD, RESULT)                                                            \
+    {.name = n, .kind = WEIR_AGGREGATING, .size = sizeof(T), WEIR_MEMBERS_(members), .add = ADD, .result = RESULT}
+
 /* The same for a time: what was not touched for `ms` is gone. flags: 0, or WEIR_TTL_ON_READ, WEIR_TTL_SHOWN. */
 #define WEIR_TTL_VALUE_STATE(n, T, members, ms, f)                                                                    \
     {.name = n, .kind = WEIR_VALUE, .size = sizeof(T), WEIR_MEMBERS_(members), .ttl_ms = (ms), .ttl_flags = (f)}
@@ -77,6 +86,13 @@
 #define WEIR_TTL_MAP_STATE(n, K, key_members, T, members, ms, f)                                                      \
     {.name = n, .kind = WEIR_MAP, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),                   \
      .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members), .ttl_ms = (ms), .ttl_flags = (f)}
+
+#define WEIR_TTL_REDUCING_STATE(n, T, members, ADD, ms, f)                                                            \
+    {.name = n, .kind = WEIR_REDUCING, .size = sizeof(T), WEIR_MEMBERS_(members), .add = ADD, .ttl_ms = (ms),         \
+     .ttl_flags = (f)}
+#define WEIR_TTL_AGGREGATING_STATE(n, T, members, ADD, RESULT, ms, f)                                                 \
+    {.name = n, .kind = WEIR_AGGREGATING, .size = sizeof(T), WEIR_MEMBERS_(members), .add = ADD, .result = RESULT,    \
+     .ttl_ms = (ms), .ttl_flags = (f)}
 
 /* The same for window functions, of the key and the window: WEIR_PER_WINDOW. */
 #define WEIR_WINDOW_VALUE_STATE(n, T, members)                                                                        \
