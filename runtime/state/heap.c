@@ -87,23 +87,23 @@ static struct heap_state *state_of(const struct heap *h, uint32_t state)
     return &h->states[state];
 }
 
-void *weir__heap_get(struct weir_state_set *set, uint32_t state, weir_state_kind kind, const struct weir_key_ref *key,
+void *weir__heap_get(struct weir_state_set *set, uint32_t state, enum weir_state_shape shape, const struct weir_key_ref *key,
                      int64_t ns)
 {
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
-    WEIR_ASSERT(s->layout->kind == kind);
+    WEIR_ASSERT(weir_layout_shape(s->layout) == shape);
     struct heap_table *t = weir__heap_find_table(group_of(h, s, key->group), ns);
     struct heap_key *entry = t ? weir__heap_find(s, t, key->p, key->n, key->hash) : NULL;
     return entry ? weir__heap_value(entry) : NULL;
 }
 
-void *weir__heap_edit(struct weir_state_set *set, uint32_t state, weir_state_kind kind, const struct weir_key_ref *key,
-                      int64_t ns)
+void *weir__heap_edit(struct weir_state_set *set, uint32_t state, enum weir_state_shape shape,
+                      const struct weir_key_ref *key, int64_t ns)
 {
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
-    WEIR_ASSERT(s->layout->kind == kind);
+    WEIR_ASSERT(weir_layout_shape(s->layout) == shape);
     struct heap_table *t = weir__heap_make_table(h, group_of(h, s, key->group), ns);
     if (!t) return NULL;
     uint32_t place;
@@ -115,12 +115,12 @@ void *weir__heap_edit(struct weir_state_set *set, uint32_t state, weir_state_kin
     return entry ? weir__heap_value(entry) : NULL;
 }
 
-void *weir__heap_change(struct weir_state_set *set, uint32_t state, weir_state_kind kind, const struct weir_key_ref *key,
-                        int64_t ns)
+void *weir__heap_change(struct weir_state_set *set, uint32_t state, enum weir_state_shape shape,
+                        const struct weir_key_ref *key, int64_t ns)
 {
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
-    WEIR_ASSERT(s->layout->kind == kind);
+    WEIR_ASSERT(weir_layout_shape(s->layout) == shape);
     struct heap_table *t = weir__heap_find_table(group_of(h, s, key->group), ns);
     uint32_t place;
     struct heap_key *entry = t ? weir__heap_find_place(s, t, key->p, key->n, key->hash, &place) : NULL;
@@ -155,12 +155,12 @@ void weir__heap_clear(struct weir_state_set *set, uint32_t state, const struct w
 
 static const void *value_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
-    return weir__heap_get(set, state, WEIR_VALUE, key, ns);
+    return weir__heap_get(set, state, WEIR_SHAPE_VALUE, key, ns);
 }
 
 static void *value_edit(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
-    return weir__heap_edit(set, state, WEIR_VALUE, key, ns);
+    return weir__heap_edit(set, state, WEIR_SHAPE_VALUE, key, ns);
 }
 
 /* ---- enumeration ---------------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@
 
 #define WEIR__HEAP_PAGE_BYTES   65536
 #define WEIR__HEAP_KEY_IN_PLACE 12
-#define WEIR__HEAP_COPY_BYTES   4096 /* of images: what is copied at a time */
-#define WEIR__HEAP_COPIES       4096 /* 16 MiB: what the pool of images may have at least */
+#define WEIR__HEAP_COPY_BYTES   4096       /* of images: what is copied at a time */
+#define WEIR__HEAP_COPIES       4096       /* 16 MiB: what the pool of images may have at least */
 #define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */
 
 struct heap_key {
@@ -215,10 +215,13 @@ void weir__heap_drop_table(struct heap *, struct heap_state *, struct heap_group
 struct heap_table *weir__heap_find_table(struct heap_group *, int64_t ns);
 struct heap_table *weir__heap_make_table(struct heap *, struct heap_group *, int64_t ns);
 /* The value of a key; NULL: not there, or no memory. */
-void *weir__heap_get(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
-void *weir__heap_edit(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
+void *weir__heap_get(struct weir_state_set *, uint32_t state, enum weir_state_shape, const struct weir_key_ref *,
+                     int64_t ns);
+void *weir__heap_edit(struct weir_state_set *, uint32_t state, enum weir_state_shape, const struct weir_key_ref *,
+                      int64_t ns);
 /* The value of a key that is there, to be changed; NULL: it is not there. */
-void *weir__heap_change(struct weir_state_set *, uint32_t state, weir_state_kind, const struct weir_key_ref *, int64_t ns);
+void *weir__heap_change(struct weir_state_set *, uint32_t state, enum weir_state_shape, const struct weir_key_ref *,
+                        int64_t ns);
 void weir__heap_clear(struct weir_state_set *, uint32_t state, const struct weir_key_ref *, int64_t ns);
 void weir__heap_free_value(struct heap *, const struct heap_state *, void *value); /* what it owns, by kind */
 

@@ -41,7 +41,7 @@ bool weir__heap_list_append(struct heap *h, const struct heap_state *s, struct h
 weir_status weir__heap_list_add(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns,
                                 const void *item)
 {
-    struct heap_list *list = weir__heap_edit(set, state, WEIR_LIST, key, ns);
+    struct heap_list *list = weir__heap_edit(set, state, WEIR_SHAPE_LIST, key, ns);
     if (!list) return WEIR_E_MEMORY;
     if (weir__heap_list_append(weir__heap_of(set), state_of(set, state), list, item)) return WEIR_OK;
     if (list->n == 0) weir__heap_clear(set, state, key, ns);
@@ -50,14 +50,14 @@ weir_status weir__heap_list_add(struct weir_state_set *set, uint32_t state, cons
 
 size_t weir__heap_list_size(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
-    const struct heap_list *list = weir__heap_get(set, state, WEIR_LIST, key, ns);
+    const struct heap_list *list = weir__heap_get(set, state, WEIR_SHAPE_LIST, key, ns);
     return list ? list->n : 0;
 }
 
 const void *weir__heap_list_at(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns,
                                size_t i)
 {
-    const struct heap_list *list = weir__heap_get(set, state, WEIR_LIST, key, ns);
+    const struct heap_list *list = weir__heap_get(set, state, WEIR_SHAPE_LIST, key, ns);
     return list && i < list->n ? list->items + i * state_of(set, state)->layout->size : NULL;
 }
 
@@ -88,7 +88,7 @@ weir_status weir__heap_list_update(struct weir_state_set *set, uint32_t state, c
         return WEIR_OK;
     }
     if (!copy_items(h, s, items, n, &copy)) return WEIR_E_MEMORY;
-    struct heap_list *list = weir__heap_edit(set, state, WEIR_LIST, key, ns);
+    struct heap_list *list = weir__heap_edit(set, state, WEIR_SHAPE_LIST, key, ns);
     if (!list) {
         weir__heap_free_list(h, s, &copy);
         return WEIR_E_MEMORY;

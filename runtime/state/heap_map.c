@@ -173,7 +173,7 @@ bool weir__heap_map_step(const struct heap_state *s, const struct heap_map *m, w
 const void *weir__heap_map_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
                                const void *key)
 {
-    const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    const struct heap_map *m = weir__heap_get(set, state, WEIR_SHAPE_MAP, k, ns);
     const struct heap_state *s = state_of(set, state);
     struct pair_head *pair = m ? find(s, m, tag_of(s, key), key) : NULL;
     return pair ? value_of(s, pair) : NULL;
@@ -182,7 +182,7 @@ const void *weir__heap_map_get(struct weir_state_set *set, uint32_t state, const
 void *weir__heap_map_edit(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
                           const void *key)
 {
-    struct heap_map *m = weir__heap_edit(set, state, WEIR_MAP, k, ns);
+    struct heap_map *m = weir__heap_edit(set, state, WEIR_SHAPE_MAP, k, ns);
     if (!m) return NULL;
     const struct heap_state *s = state_of(set, state);
     uint32_t tag = tag_of(s, key);
@@ -195,7 +195,7 @@ void *weir__heap_map_edit(struct weir_state_set *set, uint32_t state, const stru
 void weir__heap_map_remove(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
                            const void *key)
 {
-    struct heap_map *m = weir__heap_change(set, state, WEIR_MAP, k, ns);
+    struct heap_map *m = weir__heap_change(set, state, WEIR_SHAPE_MAP, k, ns);
     const struct heap_state *s = state_of(set, state);
     struct pair_head *pair = m ? find(s, m, tag_of(s, key), key) : NULL;
     if (!pair) return;
@@ -206,13 +206,13 @@ void weir__heap_map_remove(struct weir_state_set *set, uint32_t state, const str
 
 size_t weir__heap_map_size(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns)
 {
-    const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    const struct heap_map *m = weir__heap_get(set, state, WEIR_SHAPE_MAP, k, ns);
     return m ? m->live : 0;
 }
 
 bool weir__heap_map_next(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
                          weir_cursor *cursor, const void **key, const void **value)
 {
-    const struct heap_map *m = weir__heap_get(set, state, WEIR_MAP, k, ns);
+    const struct heap_map *m = weir__heap_get(set, state, WEIR_SHAPE_MAP, k, ns);
     return m && weir__heap_map_step(state_of(set, state), m, cursor, key, value);
 }

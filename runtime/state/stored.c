@@ -142,16 +142,16 @@ bool weir__stored_load(struct stored *d, uint32_t state, int64_t ns, const struc
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
 
-static weir_state_kind kind_of(const struct stored *d, uint32_t state)
+static enum weir_state_shape shape_of(const struct stored *d, uint32_t state)
 {
     WEIR_ASSERT(state < d->set.n_states);
-    return d->set.layouts[state].kind;
+    return weir_layout_shape(&d->set.layouts[state]);
 }
 
 /* The entry in the cache, LOADED; NULL: it failed. */
 static void *reach(struct stored *d, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
-    void *value = weir__heap_edit(&d->cache->set, state, kind_of(d, state), key, ns);
+    void *value = weir__heap_edit(&d->cache->set, state, shape_of(d, state), key, ns);
     if (!value) {
         no_memory(d);
         return NULL;
@@ -166,7 +166,7 @@ static void *reach(struct stored *d, uint32_t state, const struct weir_key_ref *
 /* NULL: absent, or it failed. */
 static void *find(struct stored *d, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
-    void *value = weir__heap_get(&d->cache->set, state, kind_of(d, state), key, ns);
+    void *value = weir__heap_get(&d->cache->set, state, shape_of(d, state), key, ns);
     if (!value && !weir__stored_may_hold(d, state, ns)) return NULL;
     value = reach(d, state, key, ns);
     if (!value || weir__stored_meta(&d->cache->states[state], value)->flags & WEIR__ABSENT) return NULL;

@@ -183,7 +183,7 @@ static bool read_item(struct stored *d, const struct stored_item *item, const st
 static void *visit(struct stored *d, const struct stored_item *item, const struct weir_key_ref *key)
 {
     const struct stored_run *run = &d->run;
-    void *value = weir__heap_edit(&d->cache->set, run->state, d->set.layouts[run->state].kind, key, run->ns);
+    void *value = weir__heap_edit(&d->cache->set, run->state, weir_layout_shape(&d->set.layouts[run->state]), key, run->ns);
     if (!value) {
         no_memory(d);
         return NULL;

@@ -187,7 +187,8 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     /* WEIR_REDUCING and WEIR_AGGREGATING; NULL for other kinds. Called inside weir_add and weir_result, with the component's
      * instance, under the current key; they may not use this state by other calls than assign and resize_bytes of `into`.
      * add: `value` is what weir_add was given: of the state's own type for WEIR_REDUCING, of any type of the component's
-     * for WEIR_AGGREGATING. result: WEIR_AGGREGATING alone; `acc` stays as it is; `out` is what weir_result was given. [task] */
+     * for WEIR_AGGREGATING. result, of WEIR_AGGREGATING alone: `acc` stays as it is, `out` is what weir_result was given.
+     * [task] */
     weir_status (*add)(void *self, struct weir_ctx *, void *into, const void *value);
     weir_status (*result)(void *self, struct weir_ctx *, const void *acc, void *out);
 } weir_state;

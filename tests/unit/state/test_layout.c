@@ -108,8 +108,8 @@ static void refuses_bad_members(void)
 static void refuses_bad_states(void)
 {
     weir_state s = sample_state(WEIR_VALUE);
-    s.kind = 5;
-    refused(s, "of kind 5");
+    s.kind = 99;
+    refused(s, "of kind 99");
     s = sample_state(WEIR_VALUE);
     s.name = "";
     refused(s, "no name");
