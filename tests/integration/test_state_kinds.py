@@ -6,6 +6,8 @@ import pathlib
 from support import BUILD, TIMEOUT_S, Server
 from test_savepoints import Waiting
 
+# Little stays in memory.
+STORED = ["--state-backend", "{leveldb: {sync: false, write_buffer: 64KiB}}", "-D", "state.cache=4KiB"]
 KINDS = BUILD / "tests" / "plugins" / "toys" / "toy_kinds.so"
 FOLDING = f"""
 job: hoarding
@@ -68,8 +70,8 @@ class Folding(Kinds):
         first, then = self.rows(0, 300), self.rows(300, 420)
         texts = ["".join(f"{user},{n},{word}\n" for user, n, word in rows) for rows in (first, then)]
         dumps = set()
-        for begins, goes_on in ((["-p", "2"], [["-p", "1", "--state-backend", "leveldb"], ["-p", "3"]]),
-                                (["-p", "2", "--state-backend", "leveldb"], [["-p", "3", "--state-backend", "leveldb"]])):
+        for begins, goes_on in ((["-p", "2"], [["-p", "1", *STORED], ["-p", "3"]]),
+                                (["-p", "2", *STORED], [["-p", "3", *STORED]])):
             path, printed = self.life(texts[0], "--fresh", *begins)
             self.assertEqual(printed, self.play(first, {}))
             for options in goes_on:
