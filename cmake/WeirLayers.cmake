@@ -12,6 +12,10 @@ if(WEIR_SANITIZE)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
   add_compile_definitions(WEIR_SANITIZED=1)
 endif()
+if(WEIR_SANITIZE MATCHES thread)
+  add_library(weir_tsan OBJECT "${CMAKE_CURRENT_LIST_DIR}/tsan.c")
+  link_libraries("$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:weir_tsan>>")
+endif()
 
 # weir_layer(NAME folder USES layer... LINKS library...): all .c files of this folder (not of folders below it).
 function(weir_layer name)

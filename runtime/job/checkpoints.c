@@ -146,6 +146,14 @@ static void refuse_all(struct weir_saving *s, const char *why)
 }
 
 /* Stores are opened before anybody waits for them. */
+/* State may be asked back to where older state is still read: that is done first. */
+static void finish_swapped(struct weir_checkpoints *c)
+{
+    if (!c->swapped) return;
+    while (weir__cuts_read_on(&c->cuts)) continue;
+    for (struct weir_saving *s = c->swapped; s; s = s->next) weir__swap_close_stores(s->swap);
+}
+
 static void begin_swap(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
 {
     struct weir_error error;
@@ -153,6 +161,7 @@ static void begin_swap(struct weir_checkpoints *c, struct weir_saving *s, int64_
         refuse(s, "another change of backends is under way");
         return;
     }
+    finish_swapped(c);
     if (weir__swap_open(s->swap, &error) != WEIR_OK) {
         weir_error_prefix(&error, "%s: ", fails_as(s));
         weir__saving_answer(s, 0, NULL, &error);

@@ -27,6 +27,14 @@ void weir__swap_close(struct weir_swap *s)
     s->n_moves = 0;
 }
 
+void weir__swap_close_stores(struct weir_swap *s)
+{
+    for (uint32_t i = 0; s->moves && i < s->run->n_ops; i++) {
+        struct weir_op_move *m = s->moves[i];
+        if (m && m->backend.store && !weir_state_store_is_read(m->backend.store)) weir_op_move_finish(m, s->run->platform);
+    }
+}
+
 void weir__swap_destroy(struct weir_swap *s)
 {
     if (!s) return;
@@ -184,7 +192,7 @@ weir_status weir__swap_end(struct weir_swap *s, bool late, int64_t timeout_ms, s
         enum weir_op_move_state state = state_of(m);
         if (status == WEIR_OK && state == WEIR_MOVE_STAYED) status = fail(s, &s->run->ops[i], m->error.text, error);
         if (status == WEIR_OK && state == WEIR_MOVE_WITHDRAWN && late) status = fail(s, &s->run->ops[i], in_time, error);
-        if (m->backend.store) weir_op_move_finish(m, s->run->platform);
     }
+    weir__swap_close_stores(s);
     return status;
 }

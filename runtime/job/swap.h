@@ -22,8 +22,9 @@ struct weir_swap {
     uint32_t n_moved;
 };
 struct weir_swap *weir__swap_create(const struct weir_run *, const char *node, const struct weir_state_config *);
-void weir__swap_close(struct weir_swap *);   /* when no subtask has to do with it any more, and nobody reads older cuts */
-void weir__swap_destroy(struct weir_swap *); /* it is closed, or was not opened; NULL is fine */
+void weir__swap_close(struct weir_swap *); /* when no subtask has to do with it any more, and nobody reads older cuts */
+void weir__swap_close_stores(struct weir_swap *); /* once it is answered: those that nobody uses or reads any more */
+void weir__swap_destroy(struct weir_swap *);      /* it is closed, or was not opened; NULL is fine */
 
 /* Finds the operators, and opens their stores. On failure nothing has changed. */
 WEIR_CHECKED weir_status weir__swap_open(struct weir_swap *, struct weir_error *);
@@ -32,8 +33,8 @@ void weir__swap_withdraw(struct weir_swap *);          /* what has not begun */
 bool weir__swap_is_copying(const struct weir_swap *);  /* in some subtask, at this moment */
 int64_t weir__swap_ended_ns(const struct weir_swap *); /* when the last subtask that is done was; 0: none */
 bool weir__swap_is_decided(const struct weir_swap *);
-/* Once it is: notes what came of it, and closes the stores that nobody uses any more. What the heap held is kept until
- * weir__swap_close: a cut may still be reading it. Fails where some subtask did. */
+/* Once it is: notes what came of it, and closes the stores that nobody uses any more. What the heap held, and a store that
+ * is read for an older cut, is kept until weir__swap_close. Fails where some subtask did. */
 WEIR_CHECKED weir_status weir__swap_end(struct weir_swap *, bool late, int64_t timeout_ms, struct weir_error *);
 
 #endif

@@ -35,7 +35,8 @@ struct image_table {
     struct piece *pieces; /* by unit; made by the set's thread when it keeps the first, freed by the reader at the end */
     bool all_kept;        /* set's thread */
 };
-struct weir_state_image {
+struct heap_image {
+    struct weir_state_image image; /* first member */
     uint64_t number;
     const struct weir_schema *key;
     struct image_table *tables; /* by key group, state, namespace */
@@ -76,7 +77,7 @@ static size_t count_units(const struct image_table *t)
     return (size_t)unit_at(t, weir__heap_place(t->s, t->used - 1)) + 1;
 }
 
-static const uint8_t *at_place(const struct weir_state_image *image, const struct image_table *t, uint32_t place)
+static const uint8_t *at_place(const struct heap_image *image, const struct image_table *t, uint32_t place)
 {
     const uint8_t *page = image->pages[t->first_page + (place >> t->s->page_shift)];
     return page + (size_t)(place & t->s->page_mask) * t->s->entry_size;
@@ -142,7 +143,7 @@ static int pack_map(msgpack_packer *pk, const struct heap_state *s, const struct
 }
 
 /* False: no memory. */
-static bool pack_entry(const struct weir_state_image *image, const struct image_table *t, const struct heap_key *entry,
+static bool pack_entry(const struct heap_image *image, const struct image_table *t, const struct heap_key *entry,
                        struct weir_key_bytes *to)
 {
     const struct weir_state_layout *l = t->s->layout;
@@ -161,7 +162,7 @@ static bool pack_entry(const struct weir_state_image *image, const struct image_
     return !failed;
 }
 
-static bool pack_entries(const struct weir_state_image *image, const struct image_table *t, uint32_t n, const void *entries,
+static bool pack_entries(const struct heap_image *image, const struct image_table *t, uint32_t n, const void *entries,
                          struct weir_key_bytes *to)
 {
     bool ok = true;
@@ -170,8 +171,7 @@ static bool pack_entries(const struct weir_state_image *image, const struct imag
     return ok;
 }
 
-static bool pack_unit(const struct weir_state_image *image, const struct image_table *t, uint32_t unit,
-                      struct weir_key_bytes *to)
+static bool pack_unit(const struct heap_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to)
 {
     if (t->unit_shift == BY_ENTRY) return pack_entries(image, t, 1, at_place(image, t, weir__heap_place(t->s, unit)), to);
     uint32_t n = count_in_unit(t, unit);
@@ -197,7 +197,7 @@ static struct heap_copy *take_copy(struct heap *h)
 /* False: no memory. */
 static bool make_piece(struct heap *h, struct image_table *t, uint32_t unit)
 {
-    struct weir_state_image *image = h->image;
+    struct heap_image *image = h->image;
     if (!t->pieces) t->pieces = weir_try_alloc(count_units(t) * sizeof *t->pieces);
     if (!t->pieces) return false;
     struct piece *piece = &t->pieces[unit];
@@ -237,7 +237,7 @@ bool weir__heap_may_compact(struct heap *h, struct heap_table *t)
     return it->all_kept = true;
 }
 
-static void retire(struct weir_state_image *image, struct heap_table *t)
+static void retire(struct heap_image *image, struct heap_table *t)
 {
     t->next_retired = atomic_load_explicit(&image->retired, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&image->retired, &t->next_retired, t, memory_order_release,
@@ -266,7 +266,7 @@ void weir__heap_retire_keys(struct heap *h, struct heap_key_block *blocks)
     retire(h->image, t);
 }
 
-static void free_retired(struct heap *counts, struct weir_state_image *image)
+static void free_retired(struct heap *counts, struct heap_image *image)
 {
     struct heap_table *next, *t = atomic_exchange_explicit(&image->retired, NULL, memory_order_acquire);
     for (; t; t = next) {
@@ -277,7 +277,7 @@ static void free_retired(struct heap *counts, struct weir_state_image *image)
 
 /* ---- set's thread: the image ------------------------------------------------------------------------------------- */
 
-static void let_go(struct weir_state_image *image)
+static void let_go(struct heap_image *image)
 {
     if (atomic_fetch_sub_explicit(&image->n_holders, 1, memory_order_acq_rel) > 1) return;
     weir_free(image->tables);
@@ -299,7 +299,7 @@ static void free_copies(struct heap *h, size_t most)
 
 void weir__heap_thaw(struct heap *h)
 {
-    struct weir_state_image *image = h->image;
+    struct heap_image *image = h->image;
     if (!atomic_load_explicit(&image->is_done, memory_order_acquire)) return;
     struct heap_copy *next, *copy = atomic_exchange_explicit(&image->returned, NULL, memory_order_acquire);
     for (; copy; copy = next) {
@@ -335,7 +335,7 @@ static void count_tables(const struct heap *h, size_t *tables, size_t *pages)
     }
 }
 
-static void add_group(struct heap *h, struct weir_state_image *image, uint32_t state, uint32_t g, size_t *n_pages)
+static void add_group(struct heap *h, struct heap_image *image, uint32_t state, uint32_t g, size_t *n_pages)
 {
     const struct heap_state *s = &h->states[state];
     const struct heap_group *group = &s->groups[g];
@@ -372,6 +372,11 @@ static bool has_expiring(const struct weir_state_set *set)
     return any;
 }
 
+static weir_status read_group(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
+                              struct weir_error *);
+static void release(struct weir_state_image *);
+static const struct weir_state_image_ops heap_image_ops = {.read = read_group, .release = release};
+
 struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const struct weir_schema *key)
 {
     struct heap *h = weir__heap_of(set);
@@ -380,10 +385,11 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
     if (h->image || has_expiring(set)) return NULL;
     count_tables(h, &tables, &pages);
     if (tables > UINT32_MAX) return NULL;
-    struct weir_state_image *image = weir_alloc(sizeof *image);
+    struct heap_image *image = weir_alloc(sizeof *image);
     image->tables = weir_try_alloc((tables + 1) * sizeof *image->tables);
     image->pages = weir_try_alloc((pages + 1) * sizeof *image->pages);
     image->unit = weir_try_alloc_aligned(64, WEIR__HEAP_COPY_BYTES);
+    image->image.ops = &heap_image_ops;
     image->number = ++h->n_images;
     image->key = key;
     size_t most = h->bytes / COPIES_SHARE / WEIR__HEAP_COPY_BYTES;
@@ -395,7 +401,10 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
         for (uint32_t s = 0; s < set->n_states; s++) add_group(h, image, s, g, &n_pages);
     }
     image->marks = ok ? weir_try_alloc(image->n_units + 1) : NULL;
-    if (image->marks) return h->image = image;
+    if (image->marks) {
+        h->image = image;
+        return &image->image;
+    }
     atomic_init(&image->n_holders, 1);
     let_go(image);
     return NULL;
@@ -403,7 +412,7 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
 
 /* ---- reader ------------------------------------------------------------------------------------------------------ */
 
-static void give_back(struct weir_state_image *image, struct piece *piece)
+static void give_back(struct heap_image *image, struct piece *piece)
 {
     weir_key_bytes_finish(&piece->packed);
     struct heap_copy *copy = piece->copy;
@@ -414,7 +423,7 @@ static void give_back(struct weir_state_image *image, struct piece *piece)
     }
 }
 
-static bool read_live(struct weir_state_image *image, const struct image_table *t, uint32_t unit, _Atomic uint8_t *mark,
+static bool read_live(struct heap_image *image, const struct image_table *t, uint32_t unit, _Atomic uint8_t *mark,
                       struct weir_key_bytes *to)
 {
     size_t bytes = t->unit_shift == BY_ENTRY ? SIZE_MAX : bytes_in_unit(t, unit);
@@ -429,7 +438,7 @@ static bool read_live(struct weir_state_image *image, const struct image_table *
 }
 
 /* False: no memory, for this or for what was to be kept. to NULL: it is left out. */
-static bool read_unit(struct weir_state_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to)
+static bool read_unit(struct heap_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to)
 {
     _Atomic uint8_t *mark = &image->marks[t->first_unit + unit];
     if (hold(mark)) {
@@ -450,7 +459,7 @@ static bool read_unit(struct weir_state_image *image, const struct image_table *
 }
 
 /* Every unit is DONE then, whatever happens: the set's thread keeps no more of them. */
-static bool read_table(struct weir_state_image *image, struct image_table *t, struct weir_key_bytes *to)
+static bool read_table(struct heap_image *image, struct image_table *t, struct weir_key_bytes *to)
 {
     bool ok = true;
     for (uint32_t i = 0, n = (uint32_t)count_units(t); i < n; i++) ok &= read_unit(image, t, i, ok ? to : NULL);
@@ -459,19 +468,22 @@ static bool read_table(struct weir_state_image *image, struct image_table *t, st
     return ok;
 }
 
-weir_status weir_state_image_read(struct weir_state_image *image, uint32_t group, struct weir_key_bytes *to, uint64_t *n)
+static weir_status read_group(struct weir_state_image *of, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
+                              struct weir_error *error)
 {
+    struct heap_image *image = (struct heap_image *)(void *)of;
     bool ok = true;
     while (ok && image->next < image->n_tables && image->tables[image->next].group <= group) {
         struct image_table *t = &image->tables[image->next++];
         ok = read_table(image, t, to);
         *n += t->live;
     }
-    return ok ? WEIR_OK : WEIR_E_MEMORY;
+    return ok ? WEIR_OK : weir_error_set(error, WEIR_E_MEMORY, "no memory for a snapshot");
 }
 
-void weir_state_image_release(struct weir_state_image *image)
+static void release(struct weir_state_image *of)
 {
+    struct heap_image *image = (struct heap_image *)(void *)of;
     while (image->next < image->n_tables) (void)read_table(image, &image->tables[image->next++], NULL);
     free_retired(&image->ledger, image);
     atomic_store_explicit(&image->is_done, 1, memory_order_release);

@@ -93,7 +93,7 @@ struct heap {
     struct weir_state_set set; /* first member: a weir_state_set of this backend is its heap */
     struct heap_state *states;
     size_t bytes;
-    struct weir_state_image *image; /* that is being read (image.h), or NULL */
+    struct heap_image *image; /* that is being read (image.h), or NULL */
     uint64_t n_images;
     struct heap_copy *copies;      /* that nobody uses */
     size_t n_copies, least_copies; /* with those that are used; that the pool may have */

@@ -1,9 +1,14 @@
-/* state/image.h - what a heap state set holds at one moment, to be read by another thread while the set is used on.
+/* state/image.h - what a state set holds at one moment, to be read by another thread while the set is used on.
  *
- * Floor 3. Made by the set's thread at a barrier (set->ops->freeze), which notes the tables and their pages and copies no
- * entry; read, one key group after the other, by any one other thread (the reader).
+ * Floor 3. Made by the set's thread at a barrier (set->ops->freeze); read, one key group after the other, by any one other
+ * thread (the reader).
  *
- * The protocol. What was there at the cut is divided into units: at most 4 KiB of a page of a state whose values are
+ * The image of a set in a store (stored_image.c) is a view of that store, made when all changes are written. It knows the
+ * store and not the set, which may have several under way and may go before them. What cannot be read fails the read, and
+ * is no failure of the store. What has expired at the cut is left out as it is read.
+ *
+ * The image of a set on the heap (heap_image.c) is a note of the tables and their pages, and copies no entry. Its
+ * protocol. What was there at the cut is divided into units: at most 4 KiB of a page of a state whose values are
  * whole in their entries (a batch of rows with random keys changes as many units as it has rows, so they are small); an
  * entry of a state whose values own memory elsewhere (texts, lists, maps). A unit has a mark:
  *
@@ -28,8 +33,8 @@
  * and again. When it is spent, the set's thread packs the unit aside instead: that takes longer, which slows the writer
  * down, and its bytes are those the reader would have made anyway.
  *
- * A set has one image at a time. freeze gives NULL while an earlier one is being read, without memory, or when a state of
- * the set expires: the caller cuts at once then.
+ * A set on the heap has one image at a time. freeze gives NULL while an earlier one is being read, without memory, or when
+ * a state of the set expires: the caller cuts at once then.
  */
 #ifndef WEIR_STATE_IMAGE_H
 #define WEIR_STATE_IMAGE_H
@@ -38,12 +43,27 @@
 #include "state/state.h"
 
 struct weir_state_image;
+struct weir_state_image_ops {
+    weir_status (*read)(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
+                        struct weir_error *);
+    void (*release)(struct weir_state_image *);
+};
+struct weir_state_image { /* first member of a backend's own */
+    const struct weir_state_image_ops *ops;
+};
 
 /* [reader] Packs the entries of a key group (docs/formats/savepoint.md) behind what `to` holds; groups ascend. *n grows by
- * how many. WEIR_E_MEMORY: the image is of no use any more. */
-WEIR_CHECKED weir_status weir_state_image_read(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to,
-                                               uint64_t *n);
-/* [reader] Read, or given up. Before its set is destroyed. */
-void weir_state_image_release(struct weir_state_image *);
+ * how many. On failure the image is of no use any more. */
+WEIR_CHECKED static inline weir_status weir_state_image_read(struct weir_state_image *image, uint32_t group,
+                                                             struct weir_key_bytes *to, uint64_t *n,
+                                                             struct weir_error *error)
+{
+    return image->ops->read(image, group, to, n, error);
+}
+/* [reader] Read, or given up. Before its set on the heap, or its store, is destroyed. */
+static inline void weir_state_image_release(struct weir_state_image *image)
+{
+    image->ops->release(image);
+}
 
 #endif

@@ -356,14 +356,16 @@ weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error
     size_t before = s->keyed.n;
     weir_status status = WEIR_OK;
     msgpack_packer_init(&c.pk, &s->keyed, append);
-    if (p->image) status = weir_state_image_read(p->image, p->group, &s->keyed, &s->n_entries);
+    if (p->image) status = weir_state_image_read(p->image, p->group, &s->keyed, &s->n_entries, error);
+    bool is_told = status != WEIR_OK;
     if (p->timers && status == WEIR_OK) status = weir_timers_copy_each(p->timers, WEIR_EVENT_TIME, p->group, cut_timer, &c);
     c.timer = WEIR__PROCESSING_TIMER;
     if (p->timers && status == WEIR_OK)
         status = weir_timers_copy_each(p->timers, WEIR_PROCESSING_TIME, p->group, cut_timer, &c);
     if (status == WEIR_OK) end_group(s, p->group, before);
     if (status != WEIR_OK || p->group++ == p->last_group) drop_pending(s);
-    return status == WEIR_OK ? WEIR_OK : no_memory(error);
+    if (status == WEIR_OK || is_told) return status;
+    return no_memory(error);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  *
  * Floor 3. One thread, that of the operator subtask whose state it is; opened and destroyed by the coordinator. The sets of
  * one operator share a store. Each keeps decoded entries at hand, in memory, and writes changed ones back in batches when
- * they get too many. Results are those of the heap backend, order of enumeration included.
+ * they get too many; their images (image.h) are views of the store, for another thread to read. Results are those of the
+ * heap backend, order of enumeration included.
  *
  * What the store cannot do is sticky: from then on calls give nothing, and whoever runs the operator asks for the failure
  * after each call, before anything that the operator emitted leaves it.
@@ -24,7 +25,8 @@ struct weir_state_store_options {
 };
 WEIR_CHECKED weir_status weir_state_store_create(const struct weir_state_store_options *, struct weir_state_store **,
                                                  struct weir_error *);
-void weir_state_store_destroy(struct weir_state_store *); /* after its sets; NULL is fine */
+void weir_state_store_destroy(struct weir_state_store *);       /* after its sets and their images; NULL is fine */
+bool weir_state_store_is_read(const struct weir_state_store *); /* [any] there are images of its sets */
 /* NULL: all is well. */
 const struct weir_error *weir_state_store_failure(const struct weir_state_store *);
 void weir_state_store_stats(const struct weir_state_store *, weir_store_stats *); /* [any] */

@@ -30,9 +30,15 @@ weir_status weir_state_store_create(const struct weir_state_store_options *o, st
     return s;
 }
 
+bool weir_state_store_is_read(const struct weir_state_store *store)
+{
+    return atomic_load_explicit(&store->n_images, memory_order_acquire) > 0;
+}
+
 void weir_state_store_destroy(struct weir_state_store *store)
 {
     if (!store) return;
+    WEIR_ASSERT(!weir_state_store_is_read(store)); /* snapshots are finished before */
     store->backend->close(store->self);
     weir_free(store->directory);
     weir_free(store);
@@ -412,6 +418,7 @@ static const struct weir_state_ops stored_ops = {
     .next_key = weir__stored_next_key,
     .next_namespace = weir__stored_next_namespace,
     .drop_namespace = weir__stored_drop_namespace,
+    .freeze = weir__stored_freeze,
     .memory = memory,
     .entries = entries,
 };

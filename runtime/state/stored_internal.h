@@ -16,13 +16,16 @@
 #ifndef WEIR_STATE_STORED_INTERNAL_H
 #define WEIR_STATE_STORED_INTERNAL_H
 
+#include <msgpack.h>
+
 #include "data/key.h"
 #include "state/heap_internal.h"
 #include "state/store.h"
 
-#define WEIR__STORED_PREFIX   13 /* bytes before the key's own */
-#define WEIR__STORED_MAX_SETS 16
-#define WEIR__STORED_SPACES   4096
+#define WEIR__STORED_PREFIX       13 /* bytes before the key's own */
+#define WEIR__STORED_GROUP_PREFIX 3  /* of them, those that a key group shares */
+#define WEIR__STORED_MAX_SETS     16
+#define WEIR__STORED_SPACES       4096
 
 enum {
     WEIR__LOADED = 1,  /* what the store had is here; else nothing is known */
@@ -68,6 +71,7 @@ struct weir_state_store {
     size_t cache_bytes;
     uint32_t n_sets; /* made so far */
     struct weir_error failure;
+    _Atomic uint32_t n_images; /* under way */
 };
 
 struct stored {
@@ -112,6 +116,20 @@ WEIR_CHECKED bool weir__stored_encode(const struct heap_state *, uint64_t order,
 WEIR_CHECKED weir_status weir__stored_decode(struct stored *, const struct heap_state *, weir_str record, uint64_t *order,
                                              void *value);
 uint64_t weir__stored_order(weir_str record);
+/* The first bytes of all records of a key group. */
+void weir__stored_group_prefix(uint32_t set, uint32_t group, uint8_t prefix[WEIR__STORED_GROUP_PREFIX]);
+uint32_t weir__stored_state_of(weir_str record_key);
+/* What a record holds as a snapshot has it, but for what has expired by `now`. */
+struct stored_packing {
+    const struct weir_state_layout *layout;
+    msgpack_packer *to;
+    void *value, *key; /* room for one struct each */
+    int64_t now_ms;
+};
+/* How many of its values, items or pairs are to be packed; 0: it is left out. WEIR_E_DATA: no such record. */
+WEIR_CHECKED weir_status weir__stored_count(const struct stored_packing *, weir_str record, uint64_t *n);
+/* That many; the value of an entry. */
+WEIR_CHECKED weir_status weir__stored_pack(const struct stored_packing *, weir_str record, uint64_t n);
 
 /* ---- entries (stored.c) ------------------------------------------------------------------------------------------ */
 
@@ -142,7 +160,15 @@ bool weir__stored_next_key(struct weir_state_set *, uint32_t state, uint32_t gro
 bool weir__stored_next_namespace(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after,
                                  int64_t *ns);
 void weir__stored_drop_namespace(struct weir_state_set *, uint32_t state, int64_t ns);
+/* Behind what the run has; false: no memory. */
+WEIR_CHECKED bool weir__stored_run_add(struct stored_run *, uint64_t order, const void *key, size_t n_key, weir_str record);
+void weir__stored_run_sort(struct stored_run *);
 /* The record of an entry of the run is no longer what the run has. */
 void weir__stored_outdate(struct stored *, uint32_t state, uint32_t group, int64_t ns, uint64_t order);
+
+/* ---- images (stored_image.c): see image.h ------------------------------------------------------------------------ */
+
+/* NULL: changes could not be written. A view that cannot be had fails whoever reads the image. */
+struct weir_state_image *weir__stored_freeze(struct weir_state_set *, const struct weir_schema *key);
 
 #endif

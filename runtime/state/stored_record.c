@@ -3,8 +3,11 @@
  * The bytes never leave the process's scratch store, so they are of this machine: a struct is its declared members in order,
  * numbers as in memory, texts as a length and their bytes; a length is 7 bits a byte, least first, the upper bit set on all
  * but the last. A list is its length and its items, a map its length and its pairs, key before value, in order of insertion.
+ * Packing them for a snapshot is the business of its reader: any one thread.
  */
 #include "state/stored_internal.h"
+
+#include "state/snapshot_internal.h"
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
@@ -23,10 +26,21 @@ bool weir__stored_prefix(const struct stored *d, struct weir_key_bytes *to, uint
     return weir_key_bytes_add(to, prefix, sizeof prefix);
 }
 
+void weir__stored_group_prefix(uint32_t set, uint32_t group, uint8_t prefix[WEIR__STORED_GROUP_PREFIX])
+{
+    prefix[0] = (uint8_t)set;
+    put_big(prefix + 1, group, 2);
+}
+
 /* The first byte is no 255: there are few sets. */
 void weir__stored_until(uint8_t prefix[], size_t n)
 {
     while (n-- > 0 && ++prefix[n] == 0) continue;
+}
+
+uint32_t weir__stored_state_of(weir_str key)
+{
+    return (uint32_t)(uint8_t)key.p[3] << 8 | (uint8_t)key.p[4];
 }
 
 int64_t weir__stored_ns(weir_str key)
@@ -187,4 +201,60 @@ weir_status weir__stored_decode(struct stored *d, const struct heap_state *s, we
     case WEIR_SHAPE_MAP: status = take_map(d, s, &record, value); break;
     }
     return status == WEIR_OK && record.n > 0 ? WEIR_E_DATA : status;
+}
+
+/* ---- packing ----------------------------------------------------------------------------------------------------- */
+
+static bool skip_order(weir_str *record)
+{
+    uint64_t order;
+    return take(record, &order, sizeof order);
+}
+
+static bool is_map(const struct weir_state_layout *l)
+{
+    return l->kind == WEIR_MAP || l->kind == WEIR_BROADCAST;
+}
+
+/* Into the room for it: the next value, item or pair. */
+static bool take_one(const struct stored_packing *p, weir_str *record)
+{
+    const struct weir_state_layout *l = p->layout;
+    return (!is_map(l) || take_struct(record, l->key_fields, l->n_key_fields, p->key)) &&
+           take_struct(record, l->fields, l->n_fields, p->value);
+}
+
+static bool begin(const struct stored_packing *p, weir_str *record, uint64_t *n)
+{
+    *n = 1;
+    return skip_order(record) && (p->layout->kind == WEIR_VALUE || take_length(record, n));
+}
+
+weir_status weir__stored_count(const struct stored_packing *p, weir_str record, uint64_t *n)
+{
+    uint64_t all;
+    *n = 0;
+    if (!begin(p, &record, &all)) return WEIR_E_DATA;
+    if (!p->layout->is_timed) *n = all;
+    for (uint64_t i = 0; p->layout->is_timed && i < all; i++) {
+        if (!take_one(p, &record)) return WEIR_E_DATA;
+        *n += weir_layout_lives(p->layout, p->value, p->now_ms);
+    }
+    return WEIR_OK;
+}
+
+weir_status weir__stored_pack(const struct stored_packing *p, weir_str record, uint64_t n)
+{
+    const struct weir_state_layout *l = p->layout;
+    uint64_t all;
+    if (!begin(p, &record, &all)) return WEIR_E_DATA;
+    int failed = l->kind == WEIR_VALUE ? 0 : msgpack_pack_array(p->to, n);
+    for (uint64_t i = 0; i < all; i++) {
+        if (!take_one(p, &record)) return WEIR_E_DATA;
+        if (!weir_layout_lives(l, p->value, p->now_ms)) continue;
+        failed |= is_map(l) ? weir__pack_pair(p->to, l, p->key, p->value)
+                            : weir__pack_struct(p->to, l->fields, l->n_fields, p->value);
+    }
+    if (record.n > 0) return WEIR_E_DATA;
+    return failed ? WEIR_E_MEMORY : WEIR_OK;
 }

@@ -23,23 +23,27 @@ static struct heap_group *group_of(const struct stored *d, uint32_t state, uint3
     return &d->cache->states[state].groups[group - d->set.first_group];
 }
 
-static bool add_item(struct stored *d, uint64_t order, const void *key, size_t n_key, weir_str record)
+bool weir__stored_run_add(struct stored_run *run, uint64_t order, const void *key, size_t n_key, weir_str record)
 {
-    struct stored_run *run = &d->run;
     if (run->n == run->capacity) {
         size_t capacity = run->capacity ? run->capacity * 2 : 64;
         struct stored_item *items = weir_try_realloc(run->items, capacity * sizeof *items);
-        if (!items) return no_memory(d);
+        if (!items) return false;
         run->items = items;
         run->capacity = capacity;
     }
     struct stored_item item = {.order = order, .key = run->bytes.n, .n_key = n_key};
-    if (!weir_key_bytes_add(&run->bytes, key, n_key)) return no_memory(d);
+    if (!weir_key_bytes_add(&run->bytes, key, n_key)) return false;
     item.value = run->bytes.n;
     item.n_value = record.n;
-    if (record.n > 0 && !weir_key_bytes_add(&run->bytes, record.p, record.n)) return no_memory(d);
+    if (record.n > 0 && !weir_key_bytes_add(&run->bytes, record.p, record.n)) return false;
     run->items[run->n++] = item;
     return true;
+}
+
+static bool add_item(struct stored *d, uint64_t order, const void *key, size_t n_key, weir_str record)
+{
+    return weir__stored_run_add(&d->run, order, key, n_key, record) || no_memory(d);
 }
 
 static bool add_cached(struct stored *d)
@@ -104,7 +108,7 @@ static int by_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void sort(struct stored_run *run)
+void weir__stored_run_sort(struct stored_run *run)
 {
     for (size_t i = 1; i < run->n; i++) {
         if (run->items[i].order > run->items[i - 1].order) continue;
@@ -128,7 +132,7 @@ static bool make_run(struct stored *d, uint32_t state, uint32_t group, int64_t n
         if (!scan(d, range, WEIR__STORED_PREFIX, range + WEIR__STORED_PREFIX, WEIR__STORED_PREFIX, add_record, d))
             return false;
     }
-    sort(run);
+    weir__stored_run_sort(run);
     return run->is_valid = true;
 }
 

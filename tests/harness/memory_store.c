@@ -7,13 +7,18 @@
 
 #include "harness/suite.h"
 
+static weir_status full(weir_io_error *error)
+{
+    snprintf(error->message, sizeof error->message, "the disk is full");
+    return error->status = WEIR_E_IO;
+}
+
 static bool fails(struct memory_store *m, weir_io_error *error)
 {
     CU_ASSERT_FATAL(m->is_open);
     if (m->calls_left == 0 || --m->calls_left > 0) return false;
     m->calls_left = 1;
-    snprintf(error->message, sizeof error->message, "the disk is full");
-    error->status = WEIR_E_IO;
+    (void)full(error);
     return true;
 }
 
@@ -145,7 +150,7 @@ struct weir_store_view {
 static weir_status make_view(void *self, weir_store_view **to, weir_io_error *error)
 {
     struct memory_store *m = self;
-    (void)error;
+    if (m->has_no_views) return full(error);
     weir_store_view *view = calloc(1, sizeof *view);
     view->records = calloc(m->n + 1, sizeof *view->records);
     for (; view->n < m->n; view->n++) {
@@ -166,6 +171,13 @@ static void release(void *self, weir_store_view *view)
     free(view);
 }
 
+static bool visit_fails(struct memory_store *m)
+{
+    size_t left = atomic_load(&m->visits_left);
+    if (left > 1) atomic_store(&m->visits_left, left - 1);
+    return left == 1;
+}
+
 static weir_status scan(void *self, weir_store_view *view, weir_str from, weir_str until, weir_store_visit *visit, void *to,
                         weir_io_error *error)
 {
@@ -173,9 +185,10 @@ static weir_status scan(void *self, weir_store_view *view, weir_str from, weir_s
     const struct memory_record *records = view ? view->records : m->records;
     size_t n = view ? view->n : m->n;
     m->scans++;
-    if (fails(m, error)) return WEIR_E_IO;
+    if (!view && fails(m, error)) return WEIR_E_IO;
     size_t end = place_of(records, n, until);
     for (size_t i = place_of(records, n, from); i < end; i++) {
+        if (view && visit_fails(m)) return full(error);
         char *copy = malloc(records[i].n);
         memcpy(copy, records[i].bytes, records[i].n);
         weir_status s = visit(to, (weir_str){copy, records[i].n_key},

@@ -6,6 +6,7 @@
 #ifndef WEIR_TESTS_MEMORY_STORE_H
 #define WEIR_TESTS_MEMORY_STORE_H
 
+#include <stdatomic.h>
 #include <weir/backend.h>
 
 struct memory_record {
@@ -16,8 +17,11 @@ struct memory_store {
     struct memory_record *records; /* by key */
     size_t n, capacity;
     bool is_open;
-    size_t views, gets, writes, scans;
-    size_t calls_left; /* 0: never fails; 1: the next call of get, write, remove or scan fails, and all after it */
+    size_t gets, writes;
+    _Atomic size_t views, scans;
+    size_t calls_left;          /* 0: never fails; 1: the next call of get, write, remove or scan fails, and all after it */
+    bool has_no_views;          /* view fails */
+    _Atomic size_t visits_left; /* scans of views: 0: never fail; 1: the next record fails them, and all after it */
 };
 
 extern const weir_backend memory_store_backend; /* self: a zeroed struct memory_store */

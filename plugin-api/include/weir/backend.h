@@ -9,7 +9,8 @@
  *
  * Keys are ordered as memcmp orders them, a shorter one before those it begins. No key is empty. Bytes are borrowed until
  * the call returns, in both directions. A call that fails returns a negative status and writes what is wrong, where and why,
- * into the weir_io_error; the host then fails the job, and only release and close follow.
+ * into the weir_io_error; the host then fails the job, and only scans of views, release and close follow. A view that
+ * cannot be made, or scanned, fails only what it was for: a checkpoint.
  *
  * There is no weir_ctx: a store is used outside of records and keys, and some of it by a second thread.
  */

@@ -175,6 +175,37 @@ static void behind_a_checkpoint_that_is_under_way(void)
     finish(&b);
 }
 
+/* The cut is a view of the store that the state has left: it is closed when it has been read, at the latest when the state
+ * is to come back. */
+static void behind_a_checkpoint_of_a_store_that_is_still_read(void)
+{
+    struct bench b;
+    begin(&b, "checkpoint: {every: 100ms, max_concurrent: 2, directory: " DIRECTORY "}");
+    struct weir_saving *s = ask(&b, "counts", in_leveldb);
+    step_all(&b, 12);
+    coordinate(&b);
+    expect_moved(&b, s, "counts", 3);
+    wait_ms(&b, 100);
+    CU_ASSERT_EQUAL(triggered(&b), 2);
+    s = ask(&b, "counts", &on_heap);
+    CU_ASSERT_EQUAL(triggered(&b), 3);
+    step_all(&b, 12);
+    expect_counted(&b, "heap");
+    EXPECT_THERE("state/shop/counts-0/CURRENT");
+    CU_ASSERT(weir_run_step_checkpoints(b.run) <= b.sim.now_ns);
+    expect_moved(&b, s, "counts", 3);
+    EXPECT_THERE("state/shop/counts-0/CURRENT");
+    s = ask(&b, "counts", in_leveldb); /* where the other store still is */
+    step_all(&b, 12);
+    coordinate(&b);
+    EXPECT_COMPLETE(&b, 2);
+    expect_moved(&b, s, "counts", 3);
+    expect_counted(&b, "stored");
+    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_saved_find(&b.saved, "counts")->parts[0].n_entries, 3);
+    finish(&b);
+}
+
 /* A savepoint of what was moved can be gone on from on the heap, and there too. */
 static void what_has_moved_is_saved_like_any_state(void)
 {
@@ -264,6 +295,42 @@ static void a_copy_that_fails_leaves_state_where_it_is(void)
     finish(&b);
 }
 
+/* The view fails, or the scan of it: the checkpoint cannot be had, and the next one can. */
+static void a_store_that_cannot_be_read_behind_its_back_fails_the_checkpoint(void)
+{
+    for (int scan = 0; scan < 2; scan++) {
+        struct bench b;
+        struct memory_store memory = {0};
+        struct weir_state_store_options o = {
+            .backend = &memory_store_backend, .self = &memory, .directory = "/full", .cache_bytes = 1};
+        begin(&b, "checkpoint: {every: 100ms, tolerable: 1, directory: " DIRECTORY "}");
+        struct weir_saving *s = ask(&b, "counts", in_leveldb);
+        struct weir_op_move *m = atomic_load(&op_of(&b, "counts")->move);
+        weir_state_store_destroy(m->backend.store);
+        CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &m->backend.store, &b.error), WEIR_OK);
+        step_all(&b, 12);
+        coordinate(&b);
+        expect_moved(&b, s, "counts", 3);
+        memory.has_no_views = scan == 0;
+        memory.visits_left = scan ? 3 : 0;
+        wait_ms(&b, 100);
+        CU_ASSERT_EQUAL(triggered(&b), 2);
+        step_all(&b, 12);
+        coordinate(&b);
+        EXPECT_COMPLETE(&b, 0);
+        EXPECT_GONE("chk-2");
+        CU_ASSERT_PTR_NULL(weir_run_failure(b.run));
+        memory.has_no_views = false;
+        memory.visits_left = 0;
+        wait_ms(&b, 100);
+        step_all(&b, 12);
+        coordinate(&b);
+        EXPECT_COMPLETE(&b, 3);
+        expect_counted(&b, "stored");
+        finish(&b);
+    }
+}
+
 static void one_that_comes_too_late_is_withdrawn_and_its_barrier_passes(void)
 {
     struct bench b;
@@ -326,6 +393,9 @@ static void nodes_that_are_over_stay_where_they_are(void)
 WEIR_SUITE(swap) = {{"there and back without a record lost or repeated", there_and_back_without_a_record_lost_or_repeated},
                     {"all nodes that keep state", all_nodes_that_keep_state},
                     {"behind a checkpoint that is under way", behind_a_checkpoint_that_is_under_way},
+                    {"behind a checkpoint of a store that is still read", behind_a_checkpoint_of_a_store_that_is_still_read},
+                    {"a store that cannot be read behind its back fails the checkpoint",
+                     a_store_that_cannot_be_read_behind_its_back_fails_the_checkpoint},
                     {"what has moved is saved like any state", what_has_moved_is_saved_like_any_state},
                     {"what cannot be is refused", what_cannot_be_is_refused},
                     {"a store that cannot be opened stops nobody", a_store_that_cannot_be_opened_stops_nobody},

@@ -1,17 +1,23 @@
-/* Images of a heap set: what is read later, while the set is used on, is what a cut at once would have been. Random
- * histories over every kind of state, read in steps by hand and by a thread (under ThreadSanitizer in CI). */
+/* Images of a set: what is read later, while the set is used on, is what a cut at once would have been. Random histories
+ * over every kind of state, on the heap and in stores, read in steps by hand and by a thread (under ThreadSanitizer in
+ * CI). */
 #include "state/image.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/platform.h"
 #include "base/random.h"
 #include "data/builder.h"
+#include "harness/memory_store.h"
 #include "harness/suite.h"
 #include "state/heap_internal.h"
 #include "state/snapshot.h"
+#include "state/stored_internal.h"
 
 /* ---- the states -------------------------------------------------------------------------------------------------- */
 
@@ -64,9 +70,50 @@ struct stage {
     struct weir_random random;
     struct weir_state_set *set;
     struct weir_timers *timers;
+    struct memory_store memory;
+    void *leveldb; /* NULL: none */
+    char directory[64];
+    struct weir_state_store *store; /* NULL: the heap */
 };
 
-static void init(struct stage *g, uint64_t seed)
+extern const weir_plugin *weir_plugin_v0(void); /* the LevelDB backend's: linked in */
+
+/* With its smallest sizes, so that little state is many files. */
+static void *leveldb_instance(void)
+{
+    static const char *const names[] = {"write_buffer", "block_cache", "block_size", "bloom_bits", "max_open_files"};
+    static const int64_t values[] = {65536, 65536, 1024, 10, 20};
+    const weir_component *c = weir_plugin_v0()->components[0];
+    char *self = weir_alloc(c->instance_size);
+    for (uint32_t i = 0; i < c->n_options; i++) {
+        for (size_t k = 0; k < WEIR_LEN(names); k++) {
+            if (strcmp(c->options[i].name, names[k]) == 0) memcpy(self + c->options[i].offset, &values[k], 8);
+        }
+    }
+    return self;
+}
+
+enum holder { HEAP, MEMORY, LEVELDB };
+
+static void open_store(struct stage *g, enum holder holder, size_t cache_bytes)
+{
+    struct weir_state_store_options o = {
+        .backend = &memory_store_backend, .self = &g->memory, .directory = "/state", .cache_bytes = cache_bytes};
+    struct weir_error error;
+    g->memory = (struct memory_store){0};
+    g->leveldb = NULL;
+    if (holder == LEVELDB) {
+        snprintf(g->directory, sizeof g->directory, "/tmp/weir-state-XXXXXX");
+        CU_ASSERT_FATAL(mkdtemp(g->directory) != NULL);
+        o.backend = weir_plugin_v0()->components[0]->vtable;
+        o.self = g->leveldb = leveldb_instance();
+        o.directory = g->directory;
+    }
+    CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &g->store, &error), WEIR_OK);
+    g->set = weir_stored_state_create(g->store, g->layouts, N_STATES, 0, N_GROUPS - 1);
+}
+
+static void init_with(struct stage *g, uint64_t seed, enum holder holder, size_t cache_bytes)
 {
     struct weir_error error;
     struct weir_schema_builder key = {0};
@@ -75,13 +122,28 @@ static void init(struct stage *g, uint64_t seed)
     weir_schema_builder_add(&key, "k", WEIR_STRING, false);
     g->key = weir_schema_build(&key);
     g->random = (struct weir_random){seed};
-    g->set = weir_heap_state_create(g->layouts, N_STATES, 0, N_GROUPS - 1);
+    g->store = NULL;
+    if (holder == HEAP)
+        g->set = weir_heap_state_create(g->layouts, N_STATES, 0, N_GROUPS - 1);
+    else
+        open_store(g, holder, cache_bytes);
     g->timers = weir_timers_create(0, N_GROUPS - 1);
+}
+
+static void init(struct stage *g, uint64_t seed)
+{
+    init_with(g, seed, HEAP, 0);
 }
 
 static void finish(struct stage *g)
 {
-    g->set->ops->destroy(g->set);
+    if (g->set) g->set->ops->destroy(g->set);
+    if (g->store) {
+        CU_ASSERT_PTR_NULL(weir_state_store_failure(g->store));
+        weir_state_store_destroy(g->store);
+        if (g->leveldb) CU_ASSERT(rmdir(g->directory) == -1 && errno == ENOENT);
+        weir_free(g->leveldb);
+    }
     weir_timers_destroy(g->timers);
     for (size_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&g->layouts[i]);
     weir_schema_release(g->key);
@@ -388,10 +450,159 @@ static void a_thread_may_read_while_the_set_is_used(void)
     }
 }
 
+/* ---- sets in a store --------------------------------------------------------------------------------------------- */
+
+static const size_t cache_sizes[] = {1, 20000, 64 << 20}; /* nothing stays, some, all */
+
+/* Several at a time, read out of step, some given up; and now and then the set goes before they are read. */
+static void a_store_may_be_read_while_the_set_is_used(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        struct stage g;
+        struct weir_snapshot now[2], later[2];
+        bool given_up[2];
+        init_with(&g, seed, seed % 3 == 0 ? LEVELDB : MEMORY, cache_sizes[seed / 3 % 3]);
+        for (int round = 0; round < 3; round++) {
+            for (int i = 0; i < 2; i++) {
+                for (uint32_t n = below(&g, 40); n > 0; n--) change(&g);
+                cut(&g, &now[i], false);
+                cut(&g, &later[i], true);
+                CU_ASSERT_PTR_NOT_NULL_FATAL(later[i].pending);
+                given_up[i] = below(&g, 5) == 0;
+            }
+            bool last = round == 2 && below(&g, 2);
+            if (last) {
+                g.set->ops->destroy(g.set);
+                g.set = NULL;
+            }
+            while (later[0].pending || later[1].pending) {
+                uint32_t i = below(&g, 2);
+                for (uint32_t n = last ? 0 : below(&g, 8); n > 0; n--) change(&g);
+                if (!last && below(&g, 9) == 0) thin_out(&g, below(&g, N_STATES));
+                if (!later[i].pending) continue;
+                if (given_up[i] && below(&g, 5) == 0)
+                    weir_snapshot_finish(&later[i]);
+                else
+                    read_group(&later[i]);
+            }
+            for (int i = 0; i < 2; i++) {
+                if (later[i].header.n > 0) expect_same(&now[i], &later[i]); /* else it was given up */
+                weir_snapshot_finish(&later[i]);
+                weir_snapshot_finish(&now[i]);
+            }
+        }
+        finish(&g);
+    }
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+static void a_thread_may_read_a_store_while_the_set_is_used(void)
+{
+    const struct weir_platform *p = weir_platform_os();
+    struct weir_error error;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct stage g;
+        struct weir_snapshot now, later;
+        struct weir_thread *thread;
+        init_with(&g, seed, seed % 2 ? LEVELDB : MEMORY, cache_sizes[seed / 2 % 3]);
+        for (int round = 0; round < 3; round++) {
+            for (uint32_t n = 100; n > 0; n--) change(&g);
+            cut(&g, &now, false);
+            cut(&g, &later, true);
+            struct reader reader = {.snapshot = &later};
+            CU_ASSERT_EQUAL_FATAL(p->start_thread(p->self, "reader", read_all, &reader, &thread, &error), WEIR_OK);
+            for (int n = 0; n < 60; n++) {
+                change(&g);
+                if (below(&g, 9) == 0) thin_out(&g, below(&g, N_STATES));
+            }
+            if (round == 2) g.set->ops->destroy(g.set);
+            if (round == 2) g.set = NULL;
+            p->join_thread(p->self, thread);
+            CU_ASSERT_EQUAL_FATAL(reader.status, WEIR_OK);
+            expect_same(&now, &later);
+            weir_snapshot_finish(&later);
+            weir_snapshot_finish(&now);
+        }
+        finish(&g);
+    }
+}
+
+/* The cut fails, with the directory and the reason; the set is as well as before, and so is the next cut. */
+static void what_cannot_be_read_fails_the_cut_alone(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    bool failed = true;
+    for (size_t n = 0; failed; n++) { /* 0: no view; then at each record in turn */
+        struct stage g;
+        struct weir_snapshot now, later;
+        struct weir_error error = {0};
+        init_with(&g, 3, MEMORY, 20000);
+        for (int i = 0; i < 4; i++) change(&g);
+        cut(&g, &now, false);
+        g.memory.has_no_views = n == 0;
+        g.memory.visits_left = n;
+        cut(&g, &later, true);
+        weir_status s = WEIR_OK;
+        while (later.pending && s == WEIR_OK) s = weir_snapshot_read(&later, &error);
+        failed = s != WEIR_OK;
+        CU_ASSERT_PTR_NULL(later.pending);
+        if (failed) CU_ASSERT(s == WEIR_E_IO && error.status == WEIR_E_IO);
+        if (failed) CU_ASSERT(strstr(error.text, "/state") && strstr(error.text, "the disk is full"));
+        if (!failed) expect_same(&now, &later);
+        weir_snapshot_finish(&later);
+        CU_ASSERT_PTR_NULL(weir_state_store_failure(g.store));
+        g.memory.has_no_views = false;
+        g.memory.visits_left = 0;
+        cut(&g, &later, true);
+        while (later.pending) read_group(&later);
+        expect_same(&now, &later);
+        weir_snapshot_finish(&later);
+        weir_snapshot_finish(&now);
+        finish(&g);
+        CU_ASSERT_FATAL(n < 10000);
+    }
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+/* A record that is cut off at any byte, goes on behind its end, or is of no state, is told. */
+static void damaged_records_fail_the_cut(void)
+{
+    for (size_t cut_off = 0; cut_off <= 30; cut_off++) {
+        struct stage g;
+        struct weir_snapshot later;
+        struct weir_error error = {0};
+        uint8_t bytes[] = {3, 0, 0, 0, 'k', 'e', 'y'};
+        const struct weir_key_ref key = {bytes, sizeof bytes, 2, weir_key_hash64(bytes, sizeof bytes)};
+        struct texts item = {7, {"some text", 9}};
+        init_with(&g, 1, MEMORY, 20000);
+        for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(g.set->ops->list_add(g.set, LISTS, &key, 0, &item), WEIR_OK);
+        CU_ASSERT(weir__stored_write_back(weir__stored_of(g.set)));
+        CU_ASSERT_FATAL(g.memory.n == 1);
+        struct memory_record *r = &g.memory.records[0];
+        r->bytes = realloc(r->bytes, r->n + 1);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(r->bytes);
+        r->bytes[r->n] = 0;
+        if (cut_off == 0) r->bytes[3] = 100; /* the state */
+        r->n = cut_off == 30 ? r->n + 1 : r->n - cut_off;
+        cut(&g, &later, true);
+        weir_status s = WEIR_OK;
+        while (later.pending && s == WEIR_OK) s = weir_snapshot_read(&later, &error);
+        CU_ASSERT_EQUAL(s, WEIR_E_DATA);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "a record is damaged"));
+        weir_snapshot_finish(&later);
+        finish(&g);
+    }
+}
+
 WEIR_SUITE(image) = {
     {"a cut that is read later is one made at once", a_cut_that_is_read_later_is_one_made_at_once},
     {"a table that grows too much is compacted all the same", a_table_that_grows_too_much_is_compacted_all_the_same},
     {"places and ids go both ways", places_and_ids_go_both_ways},
     {"a thread may read while the set is used", a_thread_may_read_while_the_set_is_used},
+    {"a store may be read while the set is used", a_store_may_be_read_while_the_set_is_used},
+    {"a thread may read a store while the set is used", a_thread_may_read_a_store_while_the_set_is_used},
+    {"what cannot be read fails the cut alone", what_cannot_be_read_fails_the_cut_alone},
+    {"damaged records fail the cut", damaged_records_fail_the_cut},
     {NULL, NULL},
 };
