@@ -64,10 +64,17 @@ struct heap_group {
 };
 /* The entries of one namespace by hash, over all groups: what value_edit_rows looks at first, so that a row costs one probe
  * instead of a walk from group to table to slot to page. A copy of what the tables say, which may lack entries; it is void
- * when one of them goes or may have moved. A slot is 0 (free), or 16 bits of the hash above the entry's address. */
+ * when one of them goes or may have moved. What is in it may be changed at once: when an image is made it is emptied, and an
+ * entry that comes into it was kept before. A slot is 0 (free), or 16 bits of the hash above the entry's address.
+ *
+ * To empty it costs nothing: slots are cleared by block, when a block of an older age is first looked at. */
+#define WEIR__HEAP_INDEX_BLOCK 64 /* slots */
 struct heap_index {
     uint64_t *slots;
+    uint8_t *ages;          /* by block; allocated behind the slots */
     uint32_t n_slots, used; /* a power of two, at least four times `used` */
+    uint32_t n_stale;       /* blocks of an older age */
+    uint8_t age;
     bool is_valid;
     int64_t ns;
     size_t missed; /* rows of other namespaces since it was made */
@@ -251,6 +258,7 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
                                  uint8_t *created);
 
 void weir__heap_free_index(struct heap *, struct heap_state *);
+void weir__heap_empty_index(struct heap_state *);
 
 void weir__heap_free_list(struct heap *, const struct heap_state *, struct heap_list *);
 WEIR_CHECKED bool weir__heap_list_append(struct heap *, const struct heap_state *, struct heap_list *, const void *item);

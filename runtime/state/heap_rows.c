@@ -18,6 +18,7 @@
 struct lane { /* one row of a chunk */
     struct heap_table *table;
     struct heap_key *found; /* an entry that may be the key's, or NULL */
+    uint32_t place;         /* of it */
     const uint8_t *key;
     uint64_t hash;
     uint64_t number; /* what key points to, when it is a number */
@@ -144,7 +145,8 @@ static void find_candidates(struct chunk *c)
         uint32_t tag = (uint32_t)lane->hash, mask = t->n_slots - 1;
         for (uint32_t at = tag & mask; t->slots[at].place; at = (at + 1) & mask) {
             if (t->slots[at].tag != tag) continue;
-            lane->found = weir__heap_at(c->state, t, t->slots[at].place - 1);
+            lane->place = t->slots[at].place - 1;
+            lane->found = weir__heap_at(c->state, t, lane->place);
             __builtin_prefetch(lane->found);
             break;
         }
@@ -172,11 +174,11 @@ static weir_status find_or_insert(struct chunk *c, void **values, uint8_t *creat
 /* While an image is read: what is there already is about to be changed. */
 static void keep_entries(struct chunk *c)
 {
-    uint32_t place;
     for (uint32_t i = 0; i < c->n; i++) {
-        const struct lane *lane = &c->lanes[i];
-        if (weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &place))
-            weir__heap_keep(c->heap, lane->table, place);
+        struct lane *lane = &c->lanes[i];
+        if (!lane->found || !weir__heap_key_is(lane->found, lane->key, lane->n))
+            lane->found = weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
+        if (lane->found) weir__heap_keep(c->heap, lane->table, lane->place);
     }
 }
 
@@ -198,10 +200,24 @@ static weir_status look_up(struct chunk *c, int64_t ns, void **values, uint8_t *
 #define FIRST_SLOTS  256
 #define BEYOND_CACHE 8192 /* slots: from here on they are worth prefetching */
 
+static size_t index_bytes(uint32_t n_slots)
+{
+    return n_slots * sizeof(uint64_t) + n_slots / WEIR__HEAP_INDEX_BLOCK;
+}
+
 void weir__heap_free_index(struct heap *h, struct heap_state *s)
 {
-    weir__heap_free(h, s->index.slots, (size_t)s->index.n_slots * sizeof *s->index.slots);
+    weir__heap_free(h, s->index.slots, index_bytes(s->index.n_slots));
     s->index = (struct heap_index){0};
+}
+
+void weir__heap_empty_index(struct heap_state *s)
+{
+    struct heap_index *x = &s->index;
+    uint32_t n_blocks = x->n_slots / WEIR__HEAP_INDEX_BLOCK;
+    x->used = 0;
+    x->n_stale = n_blocks;
+    if (n_blocks > 0 && ++x->age == 0) memset(x->ages, x->age++, n_blocks); /* 0 was an age before, and is older again */
 }
 
 static struct heap_key *entry_of(uint64_t slot)
@@ -209,30 +225,41 @@ static struct heap_key *entry_of(uint64_t slot)
     return (struct heap_key *)(uintptr_t)(slot & ~TAG);
 }
 
+static void clear_block(struct heap_index *x, uint32_t block)
+{
+    if (x->ages[block] == x->age) return;
+    memset(x->slots + (size_t)block * WEIR__HEAP_INDEX_BLOCK, 0, WEIR__HEAP_INDEX_BLOCK * sizeof *x->slots);
+    x->ages[block] = x->age;
+    x->n_stale--;
+}
+
+static inline uint64_t slot_at(struct heap_index *x, uint32_t i)
+{
+    if (x->n_stale > 0) clear_block(x, i / WEIR__HEAP_INDEX_BLOCK);
+    return x->slots[i];
+}
+
 static void put_index(struct heap_index *x, uint64_t hash, const struct heap_key *entry)
 {
-    uint64_t slot = (hash & TAG) | (uint64_t)(uintptr_t)entry;
+    uint64_t slot = (hash & TAG) | (uint64_t)(uintptr_t)entry, found;
     uint32_t mask = x->n_slots - 1, i = (uint32_t)hash & mask;
-    while (x->slots[i] != 0 && x->slots[i] != slot) i = (i + 1) & mask;
-    x->used += x->slots[i] == 0;
+    while ((found = slot_at(x, i)) != 0 && found != slot) i = (i + 1) & mask;
+    x->used += found == 0;
     x->slots[i] = slot;
 }
 
-/* Without memory it stays as it is. */
+/* Empty, since to move what it knows would take as long as all those keys together. Without memory it stays as it is. */
 static void grow_index(struct heap *h, struct heap_index *x)
 {
     uint32_t n = x->n_slots ? x->n_slots * 2 : FIRST_SLOTS;
-    struct heap_index old = *x;
-    uint64_t *slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
+    uint64_t *slots = n ? weir__heap_alloc(h, index_bytes(n)) : NULL;
     if (!slots) return;
+    weir__heap_free(h, x->slots, index_bytes(x->n_slots));
     x->slots = slots;
+    x->ages = (uint8_t *)(slots + n);
     x->n_slots = n;
-    x->used = 0;
-    for (uint32_t i = 0; i < old.n_slots; i++) {
-        const struct heap_key *entry = entry_of(old.slots[i]);
-        if (entry) put_index(x, weir_key_hash64(weir__heap_key_bytes(entry), entry->n), entry);
-    }
-    weir__heap_free(h, old.slots, (size_t)old.n_slots * sizeof *slots);
+    x->used = x->n_stale = 0;
+    x->age = 0;
 }
 
 /* What was looked up in the tables is in the index from now on. */
@@ -280,13 +307,13 @@ static inline bool is_key_of(const struct heap_key *entry, const weir_column *co
 }
 
 /* Beyond the first slots, where few keys are. */
-static struct heap_key *find_index(const struct heap_index *x, uint64_t hash, const weir_column *column, uint32_t row,
+static struct heap_key *find_index(struct heap_index *x, uint64_t hash, const weir_column *column, uint32_t row,
                                    enum key_kind kind)
 {
+    uint64_t slot;
     uint32_t mask = x->n_slots - 1;
-    for (uint32_t i = (uint32_t)hash & mask; x->slots[i] != 0; i = (i + 1) & mask) {
-        if (((x->slots[i] ^ hash) & TAG) == 0 && is_key_of(entry_of(x->slots[i]), column, column->data, row, kind))
-            return entry_of(x->slots[i]);
+    for (uint32_t i = (uint32_t)hash & mask; (slot = slot_at(x, i)) != 0; i = (i + 1) & mask) {
+        if (((slot ^ hash) & TAG) == 0 && is_key_of(entry_of(slot), column, column->data, row, kind)) return entry_of(slot);
     }
     return NULL;
 }
@@ -297,13 +324,17 @@ static struct heap_key *find_index(const struct heap_index *x, uint64_t hash, co
 static inline void recall_kind(struct chunk *c, const uint32_t *picks, int64_t first, uint32_t n, void **values,
                                enum key_kind kind)
 {
-    const struct heap_index *x = &c->state->index;
+    struct heap_index *x = &c->state->index;
     const uint64_t *hash = c->rows->keys.hash, *slots = x->slots;
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
     const void *data = column->data;
     uint32_t mask = x->n_slots - 1, left = 0;
     struct heap_key *found[CHUNK];
 #define ROW(i) (picks ? picks[first + (i)] : (uint32_t)(first + (i)))
+    for (uint32_t i = 0; x->n_stale > 0 && i < n; i++) {
+        (void)slot_at(x, (uint32_t)hash[ROW(i)] & mask);
+        (void)slot_at(x, ((uint32_t)hash[ROW(i)] + 1) & mask);
+    }
     for (uint32_t i = 0; mask >= BEYOND_CACHE && i < n; i++) __builtin_prefetch(&slots[(uint32_t)hash[ROW(i)] & mask]);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t h = hash[ROW(i)];
@@ -347,18 +378,18 @@ static void recall(struct chunk *c, const uint32_t *picks, int64_t first, uint32
         recall_picks(c, NULL, first, n, values, kind);
 }
 
-/* Makes the index the namespace's, once enough rows have missed it to be worth clearing it. False: it is another's. */
+/* Makes the index the namespace's, once enough rows have missed it to be worth learning its entries anew. False: it is
+ * another's. */
 static bool use_index(struct chunk *c, int64_t n, int64_t ns, enum key_kind kind)
 {
     struct heap_index *x = &c->state->index;
     if (kind == OTHER_KEYS) return false;
     if (x->is_valid && x->ns == ns) return true;
     x->missed += (size_t)n;
-    if (x->missed < x->n_slots / 4 || x->missed < FIRST_SLOTS / 8) return false;
+    if (x->missed < x->used / 4 || x->missed < FIRST_SLOTS / 8) return false;
     if (!x->slots) grow_index(c->heap, x);
     if (!x->slots) return false;
-    memset(x->slots, 0, (size_t)x->n_slots * sizeof *x->slots);
-    x->used = 0;
+    weir__heap_empty_index(c->state);
     x->missed = 0;
     x->ns = ns;
     return x->is_valid = true;
@@ -379,7 +410,7 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
     c.n_fields = n_fields;
     enum key_kind kind = kind_of(&c);
     if (h->image) weir__heap_thaw(h);
-    bool indexed = !h->image && use_index(&c, n, ns, kind); /* an image is to be told the table */
+    bool indexed = use_index(&c, n, ns, kind);
     if (created) memset(created, 0, (size_t)(n + 7) / 8);
     weir_status s = WEIR_OK;
     for (int64_t first = 0; first < n && s == WEIR_OK; first += CHUNK) {
