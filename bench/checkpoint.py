@@ -3,8 +3,8 @@
 
 usage: bench/checkpoint.py [--build build/bench] [--every 100ms] [--seconds 30] [--pairs 5] [--keys 100000] [--backend heap]
 
-The job sums values by key over tumbling windows of ten million rows, made by their own number. How many rows it reads is measured first, so that a run takes at least as long as asked. Results are compared: both ways
-the sum over all keys is the same.
+The job sums values by key over tumbling windows of ten million rows, made by their own number. How many rows it reads is
+measured first, so that a run takes at least as long as asked. Results are compared: both ways the sum over all keys is the same.
 """
 import argparse
 import os
@@ -66,7 +66,8 @@ def main():
             if found != expected:
                 sys.exit(f"results differ: {expected} without, {found} with checkpoints")
             ratios.append(without / with_them)
-            print(f"{rows / without / 1e6:.2f} M rows/s without, {rows / with_them / 1e6:.2f} with: {ratios[-1]:.3f}", flush=True)
+            rates = f"{rows / without / 1e6:.2f} M rows/s without, {rows / with_them / 1e6:.2f} with"
+            print(f"{rates}: {ratios[-1]:.3f}", flush=True)
         print(f"a checkpoint every {options.every}, {options.keys} keys, {options.backend}: median ratio "
               f"{statistics.median(ratios):.3f} of {options.pairs} pairs of {options.seconds:.0f} s and more")
     finally:

@@ -26,8 +26,8 @@
  * before it has grown to twice its size, and then its units are all kept first. (5) A table that is dropped, and blocks
  * of long keys that a compaction leaves, are given to the image, which frees them when it has been read: copied entries
  * point to key bytes. (6) Without an image a record pays one compare of a pointer that is its thread's own. While there
- * is one, the index that batches look into holds only what was kept since the cut: it is emptied by freeze, and who is not in
- * it is looked up in its table, kept, and put into it.
+ * is one, the index that batches look into holds only what was kept since the cut: it is emptied by freeze, and a key
+ * that is not in it is looked up in its table, kept, and put into it.
  *
  * Memory. Copies come from a pool of the set: at most an eighth of what the set holds, at least 16 MiB, used again
  * and again. When it is spent, the set's thread packs the unit aside instead: that takes longer, which slows the writer
