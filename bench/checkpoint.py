@@ -4,7 +4,8 @@
 usage: bench/checkpoint.py [--build build/bench] [--every 100ms] [--seconds 30] [--pairs 5] [--keys 100000] [--backend heap]
 
 The job sums values by key over tumbling windows of ten million rows, made by their own number. How many rows it reads is
-measured first, so that a run takes at least as long as asked. Results are compared: both ways the sum over all keys is the same.
+measured first, so that a run takes at least as long as asked. Results are compared: both ways the sum over all keys is the
+same.
 """
 import argparse
 import os
