@@ -29,5 +29,6 @@ int weir_cancel_main(int argc, char **argv);
 int weir_checkpoint_main(int argc, char **argv);
 int weir_state_backend_main(int argc, char **argv);
 int weir_savepoint_main(int argc, char **argv);
+int weir_upgrade_main(int argc, char **argv);
 
 #endif

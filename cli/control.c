@@ -15,7 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "base/text.h"
+#include "cli/supervisor.h"
 
 #define MOST_REQUEST 65536
 
@@ -59,9 +59,9 @@ static bool send_all(int fd, const char *p, size_t n)
     return true;
 }
 
-static bool send_line(int fd, const json_t *object)
+bool weir_control_send(int fd, const json_t *object)
 {
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     bool ok = text && send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1);
     free(text);
     return ok;
@@ -96,6 +96,7 @@ static char *receive_line(int fd, int stop, struct weir_text *held, size_t most)
 
 struct weir_control {
     struct weir_job *job;
+    json_t *about; /* how it was started; written once */
     char *path;
     pthread_t thread;
     int listener, stop[2]; /* a pipe: its end is closed to stop the threads */
@@ -162,29 +163,65 @@ static char *absolute(char *path)
     return copy;
 }
 
-static json_t *save(struct weir_control *c, const json_t *request)
+static weir_status take_savepoint(struct weir_control *c, const struct weir_savepoint_options *o, char **path,
+                                  struct weir_error_text *error)
+{
+    struct weir_savepoint *savepoint;
+    weir_status s = weir_savepoint_begin(c->job, o, &savepoint, error);
+    if (s != WEIR_OK) return s;
+    s = weir_savepoint_result(savepoint, path, error);
+    weir_savepoint_free(savepoint);
+    if (s != WEIR_OK) return s;
+    *path = absolute(*path);
+    pthread_mutex_lock(&c->lock);
+    if (o->after != WEIR_AFTER_GO_ON && !c->last) c->last = weir_strdup(*path);
+    pthread_mutex_unlock(&c->lock);
+    return s;
+}
+
+static json_t *save(struct weir_control *c, const json_t *request, int connection)
 {
     static const char *const afters[] = {"go_on", "suspend", "drain"};
     const char *after = json_string_value(json_object_get(request, "after"));
     struct weir_savepoint_options o = {.struct_size = sizeof o,
                                        .directory = json_string_value(json_object_get(request, "directory"))};
     struct weir_error_text error;
-    struct weir_savepoint *savepoint;
     char *path;
     for (; after && strcmp(after, afters[o.after]) != 0; o.after++) {
         if (o.after == WEIR_AFTER_DRAIN) return refusal("after: expected go_on, suspend or drain");
     }
-    if (weir_savepoint_begin(c->job, &o, &savepoint, &error) != WEIR_OK) return refusal(error.text);
-    weir_status s = weir_savepoint_result(savepoint, &path, &error);
-    weir_savepoint_free(savepoint);
-    if (s != WEIR_OK) return refusal(error.text);
-    path = absolute(path);
+    if (take_savepoint(c, &o, &path, &error) != WEIR_OK) return refusal(error.text);
     json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "path", path);
-    pthread_mutex_lock(&c->lock);
-    if (o.after != WEIR_AFTER_GO_ON && !c->last) c->last = weir_strdup(path);
-    pthread_mutex_unlock(&c->lock);
+    if (o.after != WEIR_AFTER_GO_ON) weir_supervised_keep(connection);
     weir_free(path);
     return answer;
+}
+
+/* The supervisor answers, once the new job has shown what it is worth. */
+static json_t *upgrade(struct weir_control *c, const json_t *request, int connection)
+{
+    const struct weir_savepoint_options o = {.struct_size = sizeof o, .after = WEIR_AFTER_SUSPEND};
+    const json_t *new = json_object_get(request, "job"), *old = c->about;
+    struct weir_error_text error;
+    char *path;
+    if (!json_is_array(json_object_get(new, "options")) || !json_is_string(json_object_get(new, "manifest")))
+        return refusal("job: expected options and a manifest");
+    if (weir_supervised_on_trial())
+        return refusal("an upgrade is under way; the job's first checkpoint is not complete yet");
+    if (take_savepoint(c, &o, &path, &error) != WEIR_OK) return refusal(error.text);
+    json_t *message = json_pack("{s:O, s:O, s:s, s:b}", "new", new, "old", old, "savepoint", path, "drop",
+                                json_is_true(json_object_get(request, "drop")));
+    bool heard = message && weir_supervised_replace(message, connection);
+    json_decref(message);
+    weir_free(path);
+    return heard ? NULL : refusal("it is suspended, but its supervisor does not answer");
+}
+
+static json_t *cancel(struct weir_control *c, int connection)
+{
+    weir_supervised_keep(connection);
+    weir_job_cancel(c->job);
+    return done();
 }
 
 static json_t *checkpoint(struct weir_job *job)
@@ -221,18 +258,22 @@ static json_t *swap_state(struct weir_job *job, const json_t *request)
     return refusal(error.text);
 }
 
-static json_t *answer_to(struct weir_control *c, const json_t *request)
+/* NULL: somebody else answers. */
+static json_t *answer_to(struct weir_control *c, const json_t *request, int connection)
 {
     struct weir_job *job = c->job;
     const char *what = json_string_value(json_object_get(request, "do"));
     if (!what) return refusal("expected an object with \"do\"");
     if (strcmp(what, "status") == 0) return status(job);
     if (strcmp(what, "time") == 0) return explain(job);
-    if (strcmp(what, "stop") == 0) return weir_job_stop(job), done();
-    if (strcmp(what, "cancel") == 0) return weir_job_cancel(job), done();
+    if (strcmp(what, "stop") == 0) return weir_supervised_keep(connection), weir_job_stop(job), done();
+    if (strcmp(what, "cancel") == 0) return cancel(c, connection);
+    if (strcmp(what, "about") == 0) return json_deep_copy(c->about);
+    if (strcmp(what, "upgrade") == 0) return upgrade(c, request, connection);
     if (strcmp(what, "state-backend") == 0) return swap_state(job, request);
     if (strcmp(what, "checkpoint") == 0) return checkpoint(job);
-    return strcmp(what, "savepoint") == 0 ? save(c, request) : refusal("\"do\": not known to this version of weir");
+    return strcmp(what, "savepoint") == 0 ? save(c, request, connection)
+                                          : refusal("\"do\": not known to this version of weir");
 }
 
 static void serve(struct weir_control *c, int fd)
@@ -241,8 +282,8 @@ static void serve(struct weir_control *c, int fd)
     bool open = true;
     for (char *line; open && (line = receive_line(fd, c->stop[0], &held, MOST_REQUEST)); weir_free(line)) {
         json_t *request = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        json_t *answer = request ? answer_to(c, request) : refusal("expected a line with one JSON object");
-        open = answer && send_line(fd, answer);
+        json_t *answer = request ? answer_to(c, request, fd) : refusal("expected a line with one JSON object");
+        open = answer && weir_control_send(fd, answer);
         json_decref(answer);
         json_decref(request);
     }
@@ -317,11 +358,29 @@ static weir_status listen_at(const char *path, int *listener, struct weir_error 
     return s;
 }
 
-weir_status weir_control_start(const struct weir_job_home *home, struct weir_job *job, struct weir_control **to,
-                               struct weir_error *error)
+static void add_guarantee(void *arg, const struct weir_sink_guarantee *g)
+{
+    json_object_set_new(arg, g->node, json_integer(g->level));
+}
+
+static json_t *describe(struct weir_job *job, const struct weir_job_args *args)
+{
+    json_t *guarantees = json_object();
+    char *here = realpath(".", NULL), *manifest = realpath(args->manifest, NULL);
+    if (weir_job_each_guarantee(job, add_guarantee, guarantees, NULL) != WEIR_OK) json_object_clear(guarantees);
+    json_t *about = json_pack("{s:b, s:o, s:o, s:s*, s:s*}", "ok", 1, "options", weir_job_args_options(args), "guarantees",
+                              guarantees, "directory", here, "manifest", manifest ? manifest : args->manifest);
+    free(here);
+    free(manifest);
+    return about;
+}
+
+weir_status weir_control_start(const struct weir_job_home *home, struct weir_job *job, const struct weir_job_args *args,
+                               struct weir_control **to, struct weir_error *error)
 {
     struct weir_control *c = weir_alloc(sizeof *c);
-    *c = (struct weir_control){.job = job, .path = weir_strdup(home->socket), .listener = -1, .stop = {-1, -1}};
+    *c = (struct weir_control){
+        .job = job, .about = describe(job, args), .path = weir_strdup(home->socket), .listener = -1, .stop = {-1, -1}};
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->served, NULL);
     *to = NULL;
@@ -337,6 +396,7 @@ weir_status weir_control_start(const struct weir_job_home *home, struct weir_job
         if (c->stop[i] >= 0) close(c->stop[i]);
     }
     if (c->listener >= 0) close(c->listener);
+    json_decref(c->about);
     weir_free(c->path);
     weir_free(c);
     return s;
@@ -355,6 +415,7 @@ char *weir_control_stop(struct weir_control *c)
     close(c->listener);
     unlink(c->path);
     char *last = c->last;
+    json_decref(c->about);
     weir_free(c->path);
     weir_free(c);
     return last;
@@ -385,32 +446,55 @@ static weir_status connect_to(const struct weir_job_home *home, int *fd, struct 
     return s;
 }
 
-static weir_status read_answer(const struct weir_job_home *home, int fd, json_t **answer, struct weir_error *error)
+weir_status weir_control_begin(const struct weir_job_home *home, json_t *request, struct weir_control_call *call,
+                               struct weir_error *error)
 {
-    struct weir_text held = {0};
-    char *line = receive_line(fd, -1, &held, SIZE_MAX);
-    weir_text_finish(&held);
+    *call = (struct weir_control_call){.home = home, .connection = -1};
+    weir_status s = connect_to(home, &call->connection, error);
+    if (s == WEIR_OK && !weir_control_send(call->connection, request))
+        s = weir_error_set(error, WEIR_E_IO, "job '%s' ended before it was asked", home->name);
+    return s;
+}
+
+weir_status weir_control_next(struct weir_control_call *call, json_t **answer, struct weir_error *error)
+{
+    char *line = receive_line(call->connection, -1, &call->held, SIZE_MAX);
     *answer = line ? json_loads(line, JSON_REJECT_DUPLICATES, NULL) : NULL;
     weir_free(line);
-    if (!*answer) return weir_error_set(error, WEIR_E_IO, "job '%s' ended before it answered", home->name);
+    if (!*answer) return weir_error_set(error, WEIR_E_IO, "job '%s' ended before it answered", call->home->name);
     if (json_is_true(json_object_get(*answer, "ok"))) return WEIR_OK;
     const char *text = json_string_value(json_object_get(*answer, "error"));
-    weir_error_set(error, WEIR_E_IO, "job '%s': %s", home->name, text ? text : "an answer without words");
+    weir_error_set(error, WEIR_E_IO, "job '%s': %s", call->home->name, text ? text : "an answer without words");
     json_decref(*answer);
     *answer = NULL;
     return WEIR_E_IO;
 }
 
+void weir_control_hang_up(struct weir_control_call *call)
+{
+    if (call->connection >= 0) close(call->connection);
+    weir_text_finish(&call->held);
+}
+
+static weir_status ask(const struct weir_job_home *home, json_t *request, bool to_end, json_t **answer,
+                       struct weir_error *error)
+{
+    struct weir_control_call call;
+    *answer = NULL;
+    weir_status s = weir_control_begin(home, request, &call, error);
+    if (s == WEIR_OK) s = weir_control_next(&call, answer, error);
+    if (s == WEIR_OK && to_end) weir_free(receive_line(call.connection, -1, &call.held, SIZE_MAX)); /* there is none */
+    weir_control_hang_up(&call);
+    return s;
+}
+
 weir_status weir_control_ask(const struct weir_job_home *home, json_t *request, json_t **answer, struct weir_error *error)
 {
-    int fd = -1;
-    *answer = NULL;
-    weir_status s = connect_to(home, &fd, error);
-    if (s != WEIR_OK) return s;
-    if (!send_line(fd, request))
-        s = weir_error_set(error, WEIR_E_IO, "job '%s' ended before it was asked", home->name);
-    else
-        s = read_answer(home, fd, answer, error);
-    close(fd);
-    return s;
+    return ask(home, request, false, answer, error);
+}
+
+weir_status weir_control_ask_to_end(const struct weir_job_home *home, json_t *request, json_t **answer,
+                                    struct weir_error *error)
+{
+    return ask(home, request, true, answer, error);
 }

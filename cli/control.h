@@ -15,6 +15,14 @@
  *               left out)
  *   savepoint   "after": "go_on"|"suspend"|"drain",   "path"; answered once it is complete, or has failed
  *               "directory" (may be left out)
+ *   about                                             "options", "manifest", "directory": how the job was started, and
+ *                                                     where; "guarantees": of each sink, enum weir_sink_guarantee_level
+ *   upgrade     "job": {"options", "manifest"},       several lines, each with a "step": suspended ("savepoint"), then
+ *               "drop": bool                          upgraded ("checkpoint"), finished or ended; or failed ("why"),
+ *                                                     then back
+ *
+ * Who asked for stop, cancel, or a savepoint to end the job with, sees the connection end once it has: with its lock given
+ * back, by the supervisor.
  *
  * The server is a thread of the job's process, and one more for each connection, so that a job can be cancelled while
  * somebody waits for a savepoint of it; they call only what weir.h gives to any thread. They end before the job is
@@ -25,13 +33,14 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "cli/home.h"
-#include "embed/weir.h"
+#include "cli/job_args.h"
 
 struct weir_control;
 /* Takes the place of a socket that a dead process left. The home's lock is held, and outlives it. */
-WEIR_CHECKED weir_status weir_control_start(const struct weir_job_home *, struct weir_job *, struct weir_control **,
-                                            struct weir_error *);
+WEIR_CHECKED weir_status weir_control_start(const struct weir_job_home *, struct weir_job *, const struct weir_job_args *,
+                                            struct weir_control **, struct weir_error *);
 /* Ends the threads, removes the socket. Gives the directory of the savepoint that the job was ended with through here, or
  * NULL; the caller frees it with weir_free. */
 char *weir_control_stop(struct weir_control *);
@@ -40,5 +49,21 @@ char *weir_control_stop(struct weir_control *);
  * does not run. Otherwise the error is the job's own. */
 WEIR_CHECKED weir_status weir_control_ask(const struct weir_job_home *, json_t *request, json_t **answer,
                                           struct weir_error *);
+/* The same, and waits until the job has ended. */
+WEIR_CHECKED weir_status weir_control_ask_to_end(const struct weir_job_home *, json_t *request, json_t **answer,
+                                                 struct weir_error *);
+
+/* The same, for several answers. */
+struct weir_control_call {
+    const struct weir_job_home *home;
+    int connection;
+    struct weir_text held;
+};
+WEIR_CHECKED weir_status weir_control_begin(const struct weir_job_home *, json_t *request, struct weir_control_call *,
+                                            struct weir_error *);
+WEIR_CHECKED weir_status weir_control_next(struct weir_control_call *, json_t **answer, struct weir_error *);
+void weir_control_hang_up(struct weir_control_call *);
+/* An answer, from whoever the connection was handed to. False: nobody takes it. */
+bool weir_control_send(int connection, const json_t *answer);
 
 #endif

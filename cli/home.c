@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,19 +137,32 @@ static weir_status held_by_another(const struct weir_job_home *home, int fd, str
                           home->name, *pid ? ": process " : "", pid, home->name, home->name);
 }
 
+static weir_status sign(struct weir_job_home *home, int fd, struct weir_error *error)
+{
+    char pid[32];
+    int n = snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)n, 0) == n) return WEIR_OK;
+    return failed(error, home->path, "its lock cannot be written");
+}
+
+weir_status weir_job_home_adopt(struct weir_job_home *home, int lock, struct weir_error *error)
+{
+    home->lock = lock;
+    return sign(home, lock, error);
+}
+
 weir_status weir_job_home_lock(struct weir_job_home *home, struct weir_error *error)
 {
     weir_status s = make_folders(home->path, error);
     if (s != WEIR_OK) return s;
-    char *path = weir_job_home_path(home, "lock"), pid[32];
+    char *path = weir_job_home_path(home, "lock");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         s = failed(error, path, "cannot be opened");
-    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        s = errno == EWOULDBLOCK ? held_by_another(home, fd, error) : failed(error, path, "cannot be locked");
+    } else if (fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK}) != 0) {
+        s = errno == EAGAIN || errno == EACCES ? held_by_another(home, fd, error) : failed(error, path, "cannot be locked");
     } else {
-        int n = snprintf(pid, sizeof pid, "%ld", (long)getpid());
-        if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) s = failed(error, path, "cannot be written");
+        s = sign(home, fd, error);
     }
     weir_free(path);
     if (s == WEIR_OK)
@@ -165,7 +177,8 @@ bool weir_job_home_is_locked(const struct weir_job_home *home)
     char *path = weir_job_home_path(home, "lock");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     weir_free(path);
-    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    struct flock held = {.l_type = F_WRLCK}; /* only looked at: who takes it, even for a moment, is in the way of a start */
+    bool locked = fd >= 0 && fcntl(fd, F_OFD_GETLK, &held) == 0 && held.l_type != F_UNLCK;
     if (fd >= 0) close(fd);
     return locked;
 }

@@ -1,9 +1,9 @@
 /* cli/home.h - where jobs live on this machine: their folders, who runs which, and what became of them.
  *
  *   HOME    $WEIR_HOME, else /var/lib/weir (root), else $XDG_STATE_HOME/weir (~/.local/state/weir)
- *     jobs/NAME/lock            locked by the supervisor and its child for as long as either lives
+ *     jobs/NAME/lock            locked from the job's start to its end: by its child, and between two by the supervisor
  *     jobs/NAME/state           one JSON object, replaced by a rename: struct weir_job_record
- *     jobs/NAME/manifest.yaml   as it was when the job was started
+ *     jobs/NAME/manifest.yaml   as it was when the job was started; manifest.before.yaml is the one before an upgrade
  *     jobs/NAME/checkpoints     where the manifest names no directory; savepoints: likewise
  *     jobs/NAME/log             what weir said while the job ran; log.1 is the one before it was full
  *   SOCKETS $WEIR_RUN, else /run/weir (root), else $XDG_RUNTIME_DIR/weir, else HOME/run
@@ -40,6 +40,8 @@ void weir_job_home_finish(struct weir_job_home *); /* gives the lock back */
 bool weir_job_home_exists(const struct weir_job_home *);
 /* Makes the folders, and locks. WEIR_E_CONFIG: somebody else holds the lock; the message says who. */
 WEIR_CHECKED weir_status weir_job_home_lock(struct weir_job_home *, struct weir_error *);
+/* One that a process before this one took, and left open to it. */
+WEIR_CHECKED weir_status weir_job_home_adopt(struct weir_job_home *, int lock, struct weir_error *);
 bool weir_job_home_is_locked(const struct weir_job_home *); /* by a process that runs it */
 /* name within the folder; the caller frees */
 char *weir_job_home_path(const struct weir_job_home *, const char *name);

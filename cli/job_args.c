@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/alloc.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/home.h"
+#include "cli/supervisor.h"
 
 enum {
     OPT_SET = 256,
@@ -27,7 +29,10 @@ enum {
     OPT_CLAIM,
     OPT_NON_RESTORED,
     OPT_EXPLAIN_TIME,
-    OPT_STATE_BACKEND
+    OPT_STATE_BACKEND,
+    OPT_DRY_RUN,
+    OPT_WEAKER,
+    OPT_RESET
 };
 
 static int bad(const char *command, const char *what, const char *value)
@@ -89,6 +94,9 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case OPT_FRESH: a->fresh = true; return -1;
     case OPT_CLAIM: a->claim = true; return -1;
     case OPT_NON_RESTORED: a->non_restored = true; return -1;
+    case OPT_DRY_RUN: a->dry = true; return -1;
+    case OPT_WEAKER: a->weaker = true; return -1;
+    case OPT_RESET: a->afresh = true; return -1;
     case OPT_EXPLAIN_TIME:
         return read_interval(value, &a->explain_ms) ? -1
                                                     : bad(command, "--explain-time wants a time such as 5s, found", value);
@@ -110,7 +118,8 @@ static bool is_extra(int option, const char *extra)
     return (option != OPT_GRAPH || strchr(extra, 'g')) && (option != OPT_FORMAT || strchr(extra, 'f')) &&
            (option != OPT_QUIET || strchr(extra, 'q')) &&
            (!is_about_restoring(option) || strchr(extra, 'r') || (option == OPT_NON_RESTORED && strchr(extra, 'n'))) &&
-           (option != OPT_EXPLAIN_TIME || strchr(extra, 't'));
+           (option != OPT_EXPLAIN_TIME || strchr(extra, 't')) &&
+           ((option != OPT_DRY_RUN && option != OPT_WEAKER && option != OPT_RESET) || strchr(extra, 'u'));
 }
 
 int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const char *extra, const char *help)
@@ -131,6 +140,9 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"allow-non-restored", no_argument, NULL, OPT_NON_RESTORED},
                                             {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},
                                             {"state-backend", required_argument, NULL, OPT_STATE_BACKEND},
+                                            {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+                                            {"allow-weaker-guarantee", no_argument, NULL, OPT_WEAKER},
+                                            {"reset-options", no_argument, NULL, OPT_RESET},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     *a = (struct weir_job_args){.sets = calloc((size_t)argc, sizeof *a->sets),
@@ -149,6 +161,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
         int code = take(a, argv[0], option, optarg);
         if (code >= 0) return code;
     }
+    if (strchr(extra, 'u') && optind < argc) a->job = argv[optind++];
     if (optind < argc) a->manifest = argv[optind++];
     if (optind < argc) return bad(argv[0], "one manifest is enough; there is also", argv[optind]);
     if (strchr(extra, 'm') && !a->manifest) return bad(argv[0], "which job? name its manifest", NULL);
@@ -161,6 +174,35 @@ void weir_job_args_finish(struct weir_job_args *a)
     free(a->overrides);
     free(a->plugins);
     *a = (struct weir_job_args){0};
+}
+
+/* ---- as words --------------------------------------------------------------------------------------------------- */
+
+static void add_word(json_t *words, const char *option, char *value)
+{
+    json_array_append_new(words, json_string(option));
+    if (value) json_array_append_new(words, json_string(value));
+    weir_free(value);
+}
+
+static void add_settings(json_t *words, const char *option, const struct weir_setting *settings, size_t n)
+{
+    for (size_t i = 0; i < n; i++) add_word(words, option, weir_format("%s=%s", settings[i].name, settings[i].value));
+}
+
+json_t *weir_job_args_options(const struct weir_job_args *a)
+{
+    json_t *words = json_array();
+    add_settings(words, "--set", a->sets, a->n_sets);
+    add_settings(words, "-D", a->overrides, a->n_overrides);
+    if (a->parallelism > 0) add_word(words, "-p", weir_format("%u", a->parallelism));
+    for (size_t i = 0; i < a->n_plugins; i++) add_word(words, "--plugins", weir_strdup(a->plugins[i]));
+    if (a->config) add_word(words, "--config", weir_strdup(a->config));
+    if (a->log) add_word(words, "--log", weir_strdup(a->log));
+    if (a->json) add_word(words, "--output", weir_strdup("json"));
+    if (a->quiet) add_word(words, "--quiet", NULL);
+    if (a->explain_ms > 0) json_array_append_new(words, json_sprintf("--explain-time=%lldms", (long long)a->explain_ms));
+    return words;
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -214,7 +256,8 @@ int weir_job_args_open(const struct weir_job_args *a, struct weir_runtime **runt
                                            .n_sets = a->n_sets,
                                            .overrides = a->overrides,
                                            .n_overrides = a->n_overrides,
-                                           .json = a->json};
+                                           .json = a->json,
+                                           .text = weir_supervised_text()};
     struct weir_home home;
     struct weir_error ignored;
     if (weir_home_find(&home, &ignored) == WEIR_OK) job_options.home = home.jobs;

@@ -2,6 +2,7 @@
 #ifndef WEIR_CLI_JOB_ARGS_H
 #define WEIR_CLI_JOB_ARGS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "embed/weir.h"
@@ -20,6 +21,8 @@ struct weir_job_args {
     bool claim, non_restored;   /* run: what `from` names is the job's from now on; state that no node takes is dropped */
     int64_t explain_ms;         /* run: how often event time is explained; 0: never */
     const char *graph, *format; /* plan */
+    const char *job;            /* upgrade: the one that runs; the manifest may be left out */
+    bool dry, weaker, afresh;   /* upgrade: only say; a sink may guarantee less; without the options of the job that runs */
 };
 
 #define WEIR_JOB_ARGS_HELP                                                                   \
@@ -28,8 +31,8 @@ struct weir_job_args {
     "                          -D nodes.out.parallelism=2\n"                                 \
     "  -p, --parallelism N     parallelism of nodes that do not say; beats the manifest's\n" \
     "                          default, a node's own `parallelism:` beats it\n"              \
-    "  --state-backend NAME    where keyed state lives: heap, leveldb, or a plugin's; as\n"   \
-    "                          -D state.backend=NAME\n"                                     \
+    "  --state-backend NAME    where keyed state lives: heap, leveldb, or a plugin's; as\n"  \
+    "                          -D state.backend=NAME\n"                                      \
     "  --plugins DIR           one more plugin directory, searched last; may be repeated\n"  \
     "  --config FILE           configuration file (see FILES)\n"                             \
     "  --log SPEC              log levels: \"info\", \"warn,task:debug\"; as $WEIR_LOG\n"    \
@@ -47,11 +50,13 @@ struct weir_job_args {
     "  and /etc/weir/weir.yaml that is there: slots, parallelism and plugin directories\n"    \
     "  of this machine.\n"
 
-/* extra: letters of further options that the command takes: g --graph, f --format, q --quiet, t --explain-time; n
- * --allow-non-restored; and m: a
- * manifest must be named. Prints what is wrong, or `help` for --help, and returns an exit code >= 0 then; -1: go on. */
+/* extra: letters of further options that the command takes: g --graph, f --format, q --quiet, t --explain-time, n
+ * --allow-non-restored, r all that is about restoring, u those of upgrade, whose first word is a job; and m: a manifest must
+ * be named. Prints what is wrong, or `help` for --help, and returns an exit code >= 0 then; -1: go on. */
 int weir_job_args_parse(struct weir_job_args *, int argc, char **argv, const char *extra, const char *help);
 void weir_job_args_finish(struct weir_job_args *);
+/* The options as words again, but for what a job goes on from: a list of strings that the caller owns. NULL: not UTF-8. */
+json_t *weir_job_args_options(const struct weir_job_args *);
 
 /* The runtime and, unless the manifest is NULL, the job. Prints what is wrong and returns an exit code > 0; 0: both are
  * there. */

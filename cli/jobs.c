@@ -275,10 +275,12 @@ int weir_logs_main(int argc, char **argv)
 
 /* ---- stop, cancel, checkpoint, savepoint --------------------------------------------------------------------------- */
 
-static weir_status ask(struct weir_job_home *home, json_t *request, const struct words *w, struct weir_error *error)
+static weir_status ask(struct weir_job_home *home, json_t *request, bool to_end, const struct words *w,
+                       struct weir_error *error)
 {
     json_t *answer;
-    weir_status s = weir_control_ask(home, request, &answer, error);
+    weir_status s =
+        to_end ? weir_control_ask_to_end(home, request, &answer, error) : weir_control_ask(home, request, &answer, error);
     json_decref(request);
     if (s != WEIR_OK) return s;
     const char *path = json_string_value(json_object_get(answer, "path"));
@@ -312,7 +314,7 @@ static const char checkpoint_help[] =
 
 static weir_status checkpoint(struct weir_job_home *home, const struct words *w, struct weir_error *error)
 {
-    return ask(home, json_pack("{s:s}", "do", "checkpoint"), w, error);
+    return ask(home, json_pack("{s:s}", "do", "checkpoint"), false, w, error);
 }
 
 int weir_checkpoint_main(int argc, char **argv)
@@ -336,7 +338,7 @@ static weir_status save(struct weir_job_home *home, const char *after, const str
     json_t *request = json_pack("{s:s, s:s, s:s*}", "do", "savepoint", "after", after, "directory", directory);
     weir_free(directory);
     if (!request) return weir_error_set(error, WEIR_E_CONFIG, "the directory's name is not UTF-8");
-    return ask(home, request, w, error);
+    return ask(home, request, strcmp(after, "go_on") != 0, w, error);
 }
 
 static weir_status take_savepoint(struct weir_job_home *home, const struct words *w, struct weir_error *error)
@@ -360,8 +362,8 @@ static const char savepoint_help[] = "weir savepoint - save the state of a runni
                                      "  ls [DIRECTORY|JOB]      which there are\n"
                                      "  verify DIRECTORY        is every byte of it as it was written?\n"
                                      "  dump DIRECTORY [NODE]   its state as lines of JSON, or as CSV\n"
-    "  diff DIRECTORY JOB.yaml what the job would make of it\n"
-    "  rm DIRECTORY...         remove it\n"
+                                     "  diff DIRECTORY JOB.yaml what the job would make of it\n"
+                                     "  rm DIRECTORY...         remove it\n"
                                      "  `weir savepoint ls --help` and so on say more. A job with such a name:\n"
                                      "  `weir savepoint -- ls`.\n"
                                      "\n" OPTIONS_HELP HOME_HELP "\n"
@@ -384,7 +386,8 @@ static const char stop_help[] = "weir stop - end a running job so that it can go
                                 "  Takes a savepoint (see `weir savepoint`), in which open windows and timers wait,\n"
                                 "  and ends the job there: nothing is lost, and nothing that comes after it was seen.\n"
                                 "  With --drain event time ends first: windows and timers fire as at the end of the\n"
-                                "  input; do not go on from such a savepoint. Prints the savepoint's name.\n"
+                                "  input; do not go on from such a savepoint. Prints the savepoint's name, once the\n"
+                                "  job has ended and its name is free.\n"
                                 "\n"
                                 "OPTIONS\n"
                                 "  --drain                 end event time first\n"
@@ -413,14 +416,14 @@ static const char cancel_help[] = "weir cancel - end a running job at once\n"
                                   "\n"
                                   "DESCRIPTION\n"
                                   "  Sources stop, what is in flight is dropped, sinks do not finish. Its newest\n"
-                                  "  checkpoint stays if the manifest says so.\n"
+                                  "  checkpoint stays if the manifest says so. Returns once the job has ended.\n"
                                   "\n" OPTIONS_HELP HOME_HELP "\n"
                                   "EXIT CODES\n"
-                                  "  0 it was told   1 it did not answer   2 the job does not run\n";
+                                  "  0 the job ended   1 it did not answer   2 the job does not run\n";
 
 static weir_status cancel(struct weir_job_home *home, const struct words *w, struct weir_error *error)
 {
-    return ask(home, json_pack("{s:s}", "do", "cancel"), w, error);
+    return ask(home, json_pack("{s:s}", "do", "cancel"), true, w, error);
 }
 
 int weir_cancel_main(int argc, char **argv)

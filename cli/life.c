@@ -13,6 +13,7 @@
 #include "base/platform.h"
 #include "base/text.h"
 #include "cli/control.h"
+#include "cli/supervisor.h"
 
 #define MOST_LOG_BYTES (16 << 20)
 
@@ -65,14 +66,27 @@ static void note(const struct weir_life *life, const char *what, const char *mor
 
 /* ---- beginning --------------------------------------------------------------------------------------------------- */
 
-static void copy_manifest(const struct weir_life *life, const char *manifest)
+/* Later attempts read the copy, and so does the job that comes back when an upgrade fails. */
+static weir_status copy_manifest(const struct weir_life *life, const char *manifest, struct weir_error *error)
 {
-    char *path = weir_job_home_path(&life->job, "manifest.yaml"), bytes[16384];
-    FILE *from = fopen(manifest, "re"), *to = from ? fopen(path, "we") : NULL;
-    for (size_t n; to && (n = fread(bytes, 1, sizeof bytes, from)) > 0;) fwrite(bytes, 1, n, to);
-    if (to) fclose(to);
-    if (from) fclose(from);
+    const struct weir_platform *os = weir_platform_os();
+    const char *text = weir_supervised_text();
+    char *path = weir_job_home_path(&life->job, "manifest.yaml"), *bytes = NULL;
+    size_t n = 0;
+    weir_status s = weir_read_file(os, text ? text : manifest, SIZE_MAX / 2, &bytes, &n, error);
+    if (s == WEIR_OK) s = weir_write_file(os, path, bytes, n, error);
+    weir_free(bytes);
     weir_free(path);
+    return s;
+}
+
+static weir_status take_lock(struct weir_life *life, struct weir_error *error)
+{
+    int lock = weir_supervised_lock(life->job.path);
+    if (lock >= 0) return weir_job_home_adopt(&life->job, lock, error);
+    weir_status s = weir_job_home_lock(&life->job, error);
+    if (s == WEIR_OK) weir_supervised_hold(life->job.lock);
+    return s;
 }
 
 static weir_status write_record(struct weir_life *life, struct weir_error *error)
@@ -86,13 +100,13 @@ static weir_status settle_in(struct weir_life *life, struct weir_job *job, const
     weir_status s = weir_home_find(&life->home, error);
     if (s != WEIR_OK) return WEIR_E_IO;
     if (weir_job_home_init(&life->job, &life->home, weir_job_name(job), error) != WEIR_OK) return WEIR_E_IO;
-    s = weir_job_home_lock(&life->job, error);
+    s = take_lock(life, error);
+    if (s == WEIR_OK) s = copy_manifest(life, manifest, error);
     if (s != WEIR_OK) return s;
     char *absolute = realpath(manifest, NULL);
     life->record = (struct weir_job_record){
         .state = weir_strdup("starting"), .manifest = weir_strdup(absolute), .pid = getppid(), .started_ms = now_ms()};
     free(absolute);
-    copy_manifest(life, manifest);
     open_log(life);
     if (life->log < 0) return weir_error_set(error, WEIR_E_IO, "%s: its log cannot be opened", life->job.path);
     return write_record(life, error);
@@ -125,14 +139,14 @@ weir_status weir_life_begin(struct weir_job *job, const char *manifest, struct w
     return WEIR_OK;
 }
 
-void weir_life_open(struct weir_life *life, struct weir_job *job)
+void weir_life_open(struct weir_life *life, struct weir_job *job, const struct weir_job_args *args)
 {
     struct weir_error error;
     if (!life) return;
     weir_free(life->record.state);
     life->record.state = weir_strdup("running");
     note(life, "runs", life->record.manifest);
-    weir_status s = weir_control_start(&life->job, job, &life->control, &error);
+    weir_status s = weir_control_start(&life->job, job, args, &life->control, &error);
     if (s == WEIR_OK) s = write_record(life, &error); /* who reads that it runs can ask it */
     if (s != WEIR_OK) weir_log(WEIR_WARN, "cli", "the job cannot be asked from outside: %s", error.text);
 }

@@ -7,14 +7,14 @@
 #define WEIR_CLI_LIFE_H
 
 #include "base/error.h"
-#include "embed/weir.h"
+#include "cli/job_args.h"
 
 struct weir_life; /* NULL where there is no home: fine for all calls */
 
 /* Before the job starts. WEIR_E_CONFIG: a job of this name is running. manifest: the path that was named. */
 WEIR_CHECKED weir_status weir_life_begin(struct weir_job *, const char *manifest, struct weir_life **, struct weir_error *);
 /* Once the job has started: from now on others can ask it. */
-void weir_life_open(struct weir_life *, struct weir_job *);
+void weir_life_open(struct weir_life *, struct weir_job *, const struct weir_job_args *);
 const char *weir_life_path(const struct weir_life *); /* the job's folder; NULL: none */
 /* After the job ended, before it is destroyed: nobody can ask it any more. The directory of the savepoint that somebody
  * ended it with from outside, or NULL; valid until weir_life_end. */

@@ -21,6 +21,7 @@ const struct weir_command weir_commands[] = {
     {"logs", "print what weir said while a job ran", weir_logs_main},
     {"checkpoint", "make a checkpoint of a running job now", weir_checkpoint_main},
     {"savepoint", "save the state of a running job; look at what was saved", weir_savepoint_main},
+    {"upgrade", "let a running job go on with another manifest", weir_upgrade_main},
     {"stop", "end a running job so that it can go on later", weir_stop_main},
     {"cancel", "end a running job at once", weir_cancel_main},
     {"state-backend", "move the keyed state of a running job to another backend", weir_state_backend_main},

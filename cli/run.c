@@ -86,6 +86,9 @@ struct watch {
     int interrupts, terminations, questions;
     bool ending;                      /* it was asked to, and has not refused */
     struct weir_savepoint *savepoint; /* that it is being suspended with; NULL: it is not */
+    struct weir_savepoint *first;     /* the checkpoint that a job on trial has to complete; NULL: not asked for */
+    bool settled;                     /* it has, or need not */
+    char *given_up;                   /* why the trial is over; NULL: it is not, or was passed */
     int64_t explained_ms;             /* of the job's own time */
 };
 
@@ -166,6 +169,34 @@ static void heed_interrupts(struct weir_job *job, struct watch *w)
     w->interrupts = asked;
 }
 
+/* The trial of a job that takes another's place is over, and the other one is to come back. */
+static void give_up(struct weir_job *job, struct watch *w, const char *why)
+{
+    w->settled = true;
+    w->given_up = weir_strdup(why);
+    weir_job_cancel(job);
+}
+
+static void heed_trial(struct weir_job *job, struct watch *w)
+{
+    static struct weir_error_text error;
+    char *path = NULL;
+    if (w->settled || (!w->first && weir_checkpoint_begin(job, &w->first, &error) != WEIR_OK)) return; /* it is over */
+    if (!weir_savepoint_wait(w->first, 0)) return;
+    weir_status s = weir_savepoint_result(w->first, &path, &error);
+    weir_savepoint_free(w->first);
+    w->first = NULL;
+    if (s == WEIR_OK) {
+        w->settled = true;
+        weir_supervised_settled(path);
+    } else if (weir_job_state(job) == WEIR_JOB_RUNNING && !w->ending) {
+        char *why = weir_format("its first checkpoint failed: %s", error.text);
+        give_up(job, w, why);
+        weir_free(why);
+    }
+    weir_text_free(path);
+}
+
 /* The savepoint that the job was ended with: by a signal, or from outside. NULL: none; freed with weir_text_free. */
 static char *suspended_with(const struct watch *w, const char *from_outside)
 {
@@ -181,15 +212,25 @@ static const char *state_name(enum weir_job_state state, const char *savepoint)
     return state == WEIR_JOB_CANCELLED ? "cancelled" : "failed";
 }
 
+static int take_back(struct weir_job *job, const struct watch *w, struct weir_life *life)
+{
+    fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), w->given_up);
+    weir_life_end(life, "failed", w->given_up, NULL);
+    return WEIR_EXIT_JOB;
+}
+
 /* Says how it ended, and writes it down in the job's home. */
 static int outcome(struct weir_job *job, const struct watch *w, struct weir_life *life)
 {
     const struct weir_job_args *args = w->args;
     static struct weir_error_text error;
     enum weir_job_state state = weir_job_state(job);
+    if (w->given_up) return take_back(job, w, life);
     char *path = suspended_with(w, weir_life_close(life));
     if (!args->quiet) weir_print_summary(job, args->json);
-    if (state == WEIR_JOB_STOPPED && path)
+    if (state == WEIR_JOB_STOPPED && path && weir_supervised_is_replaced())
+        fprintf(stderr, "weir: suspended for an upgrade; its state is in %s\n", path);
+    else if (state == WEIR_JOB_STOPPED && path)
         fprintf(stderr, "weir: suspended; its state is in %s\n  to go on from there: weir run %s --resume\n", path,
                 args->manifest);
     else if (state == WEIR_JOB_STOPPED && !args->quiet)
@@ -207,6 +248,10 @@ static int outcome(struct weir_job *job, const struct watch *w, struct weir_life
 static void tell_restart(void *arg, struct weir_job *job, const struct weir_restart_info *info)
 {
     struct watch *w = arg;
+    if (!w->settled) {
+        give_up(job, w, info->failure);
+        return;
+    }
     weir_progress_clear(&w->view);
     fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), info->failure);
     weir_say_restart(info);
@@ -226,7 +271,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
 {
     static struct weir_error_text error;
     struct weir_error in_home;
-    struct watch w = {.args = args};
+    struct watch w = {.args = args, .settled = !weir_supervised_on_trial()};
     struct weir_life *life;
     if (weir_life_begin(job, args->manifest, &life, &in_home) != WEIR_OK) {
         fprintf(stderr, "weir: %s\n", in_home.text);
@@ -243,7 +288,8 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     weir_status started = weir_supervised_recover(job, &error);
     weir_supervised_tell(job);
     if (started == WEIR_OK) started = weir_job_start_with(job, &o, &error);
-    if (started == WEIR_OK) weir_life_open(life, job); /* its thread, as the job's, is not to be interrupted */
+    if (started == WEIR_OK) weir_life_open(life, job, args); /* its thread, as the job's, is not to be interrupted */
+    if (started == WEIR_OK) weir_supervised_runs();
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
@@ -254,6 +300,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     while (!wait_a_little(job)) {
         heed_interrupts(job, &w);
         heed_savepoint(&w);
+        heed_trial(job, &w);
         heed_questions(job, &w);
         weir_progress_show(&w.view, job);
     }
@@ -261,6 +308,8 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     weir_progress_finish(&w.view);
     int code = outcome(job, &w, life);
     weir_savepoint_free(w.savepoint);
+    weir_savepoint_free(w.first);
+    weir_free(w.given_up);
     weir_supervised_over(code);
     return code;
 }

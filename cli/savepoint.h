@@ -12,6 +12,9 @@ int weir_savepoint_diff(int argc, char **argv);
 int weir_savepoint_rm(int argc, char **argv);
 int weir_savepoint_take(int argc, char **argv); /* of a running job: jobs.c */
 
+/* A visit: prints the change as a line, or appends it to the JSON array that arg is. */
+void weir_savepoint_tell_change(void *arg, const struct weir_savepoint_change *);
+
 /* The command line of those that take words, --output and --force. */
 struct weir_savepoint_words {
     char **words; /* within argv */

@@ -41,7 +41,7 @@ static void print_change(const struct weir_savepoint_change *c)
     putchar('\n');
 }
 
-static void tell(void *arg, const struct weir_savepoint_change *c)
+void weir_savepoint_tell_change(void *arg, const struct weir_savepoint_change *c)
 {
     if (!arg) {
         print_change(c);
@@ -57,7 +57,8 @@ static int compare(struct weir_job *job, const struct weir_job_args *args)
     static struct weir_error_text error;
     bool refused;
     json_t *all = args->json ? json_array() : NULL;
-    weir_status s = weir_job_compare_savepoint(job, directory, args->non_restored, tell, all, &refused, &error);
+    weir_status s =
+        weir_job_compare_savepoint(job, directory, args->non_restored, weir_savepoint_tell_change, all, &refused, &error);
     if (s == WEIR_OK && all) {
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "checkpoint/saved.h"
 #include "embed/embed_internal.h"
@@ -56,21 +57,42 @@ static struct weir_assignment *assignments(const struct weir_setting *settings, 
     return to;
 }
 
+/* NULL: `problems` say why. */
+static struct weir_document *read_document(const struct weir_platform *p, const char *path, const struct weir_job_options *o,
+                                           struct weir_problems *problems)
+{
+    struct weir_assignment *sets = assignments(o->sets, o->n_sets), *overrides = assignments(o->overrides, o->n_overrides);
+    struct weir_document *document = NULL;
+    struct weir_error error;
+    char *text = NULL, *folder = weir_path_dirname(path);
+    size_t n = 0;
+    if (!o->text) {
+        document = weir_document_read(p, path, sets, o->n_sets, overrides, o->n_overrides, problems);
+    } else if (weir_read_file(p, o->text, SIZE_MAX, &text, &n, &error) == WEIR_OK) {
+        document = weir_document_parse(p, text, n, path, folder, sets, o->n_sets, overrides, o->n_overrides, problems);
+    } else {
+        const struct weir_mark mark = {.origin = o->text, .length = 1};
+        weir_problems_add(problems, &mark, NULL, "the manifest cannot be read: %s", error.text);
+    }
+    weir_free(text);
+    weir_free(folder);
+    weir_free(sets);
+    weir_free(overrides);
+    return document;
+}
+
 static weir_status load(struct weir_runtime *runtime, const char *path, const struct weir_job_options *o,
                         struct weir_job **to, struct weir_error_text *error)
 {
     struct weir_job *job = weir_alloc(sizeof *job);
     job->lock = (struct weir_lock)WEIR_LOCK_INIT;
     struct weir_problems problems = {0};
-    struct weir_assignment *sets = assignments(o->sets, o->n_sets), *overrides = assignments(o->overrides, o->n_overrides);
     *to = NULL;
     job->runtime = runtime;
     job->parallelism = o->parallelism;
     job->json = o->json;
     job->home = weir_strdup(o->home);
-    job->document = weir_document_read(runtime->platform, path, sets, o->n_sets, overrides, o->n_overrides, &problems);
-    weir_free(sets);
-    weir_free(overrides);
+    job->document = read_document(runtime->platform, path, o, &problems);
     weir_status s = check(job, &problems, error);
     if (s == WEIR_OK)
         *to = job;
@@ -145,23 +167,41 @@ weir_status weir_job_plan(struct weir_job *job, const char *graph, const char *f
     return weir__report(s, &e, error);
 }
 
-weir_status weir_job_guarantees(struct weir_job *job, char **to, struct weir_error_text *error)
+static_assert((int)WEIR_SINK_AT_MOST_ONCE == WEIR_GUARANTEE_AT_MOST_ONCE &&
+                  (int)WEIR_SINK_AT_LEAST_ONCE == WEIR_GUARANTEE_AT_LEAST_ONCE &&
+                  (int)WEIR_SINK_EXACTLY_ONCE == WEIR_GUARANTEE_EXACTLY_ONCE,
+              "the same words inside and outside");
+
+weir_status weir_job_each_guarantee(struct weir_job *job, weir_sink_guarantee_visit *visit, void *arg,
+                                    struct weir_error_text *error)
 {
-    *to = NULL;
     weir_status s = weir_job_check(job, error);
-    if (s != WEIR_OK) return s;
-    struct weir_text text = {0};
-    for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
-        static const char *const words[] = {"at most once", "at least once", "exactly once"};
+    for (uint32_t i = 0; s == WEIR_OK && i < job->graph->n_nodes; i++) {
         const struct weir_stream_node *node = job->graph->nodes[i];
         enum weir_guarantee is;
         char *why;
         if (node->kind != WEIR_NODE_SINK || !weir_guarantee_of(job->graph, node, &is, &why)) continue;
-        weir_text_add(&text, "  %-16s %-14s %s\n", node->id, words[is], why);
+        const struct weir_sink_guarantee g = {.struct_size = sizeof g, .level = is, .node = node->id, .why = why};
+        visit(arg, &g);
         weir_free(why);
     }
-    *to = weir_text_take(&text);
-    return WEIR_OK;
+    return s;
+}
+
+static void add_guarantee(void *arg, const struct weir_sink_guarantee *g)
+{
+    static const char *const words[] = {"at most once", "at least once", "exactly once"};
+    weir_text_add(arg, "  %-16s %-14s %s\n", g->node, words[g->level], g->why);
+}
+
+weir_status weir_job_guarantees(struct weir_job *job, char **to, struct weir_error_text *error)
+{
+    struct weir_text text = {0};
+    *to = NULL;
+    weir_status s = weir_job_each_guarantee(job, add_guarantee, &text, error);
+    if (s == WEIR_OK) *to = weir_text_take(&text);
+    weir_text_finish(&text);
+    return s;
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */

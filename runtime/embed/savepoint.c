@@ -115,6 +115,19 @@ weir_status weir_job_checkpoint(struct weir_job *job, int64_t *number, char **pa
     return weir__report(s, &e, error);
 }
 
+weir_status weir_checkpoint_begin(struct weir_job *job, struct weir_savepoint **to, struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    struct weir_saving *saving = NULL;
+    *to = NULL;
+    weir_status s = checkpoint(job, &saving, &e);
+    if (s == WEIR_OK) {
+        *to = weir_alloc(sizeof **to);
+        (*to)->saving = saving;
+    }
+    return weir__report(s, &e, error);
+}
+
 bool weir_job_keeps_savepoints(const struct weir_job *job)
 {
     return job->graph && (job->graph->checkpoint.savepoints || job->graph->checkpoint.directory);

@@ -83,6 +83,9 @@ struct weir_job_options { /* struct_size = sizeof; the rest may be zero */
     /* Absolute: the folder that jobs have theirs in. `checkpoint:` without a directory goes to HOME/NAME/checkpoints,
      * savepoints to HOME/NAME/savepoints, which are made when they are needed. NULL: `checkpoint:` needs a directory. */
     const char *home;
+    /* A file to read the manifest's text from; path is then what it is called, and its folder what relative paths in it are
+     * relative to. NULL: path itself. */
+    const char *text;
 };
 /* Reads and checks. Problems: WEIR_E_CONFIG, all of them in error->text with file, line, column and a caret. */
 WEIR_API weir_status weir_job_load(struct weir_runtime *, const char *path, const struct weir_job_options *,
@@ -112,6 +115,14 @@ WEIR_API weir_status weir_job_plan(struct weir_job *, const char *graph, const c
 WEIR_API const char *weir_job_name(const struct weir_job *);
 /* What a crash does to the records of each sink, a line each: "  out  exactly once  sink file commits with checkpoints". */
 WEIR_API weir_status weir_job_guarantees(struct weir_job *, char **text, struct weir_error_text *);
+enum weir_sink_guarantee_level { WEIR_SINK_AT_MOST_ONCE = 0, WEIR_SINK_AT_LEAST_ONCE = 1, WEIR_SINK_EXACTLY_ONCE = 2 };
+struct weir_sink_guarantee {     /* given by reference: later versions append */
+    uint32_t struct_size, level; /* enum weir_sink_guarantee_level */
+    const char *node, *why;      /* why: valid during the call */
+};
+typedef void weir_sink_guarantee_visit(void *arg, const struct weir_sink_guarantee *);
+WEIR_API weir_status weir_job_each_guarantee(struct weir_job *, weir_sink_guarantee_visit *, void *arg,
+                                             struct weir_error_text *);
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
@@ -179,6 +190,8 @@ WEIR_API weir_status weir_job_stop_with_savepoint(struct weir_job *, const char 
 /* Asks for a checkpoint now, whatever the manifest's `every`, and waits until it, or a newer one, is complete: its number,
  * and its directory, which the job removes once newer ones take its place. Any thread; number and path may be NULL. */
 WEIR_API weir_status weir_job_checkpoint(struct weir_job *, int64_t *number, char **path, struct weir_error_text *);
+/* Asks as well, and returns at once; weir_savepoint_wait, _result and _free are for the ticket. */
+WEIR_API weir_status weir_checkpoint_begin(struct weir_job *, struct weir_savepoint **, struct weir_error_text *);
 /* Whether weir_savepoint_begin has a directory without being given one. */
 WEIR_API bool weir_job_keeps_savepoints(const struct weir_job *);
 

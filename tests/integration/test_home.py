@@ -6,7 +6,9 @@ import socket
 import stat
 import unittest
 
-from support import TROUBLESOME, WeirTest
+from support import BUILD, TROUBLESOME, WeirTest
+
+LAPSES = BUILD / "tests" / "integration" / "plugins" / "lapses.so"
 
 ENDLESS = """
 job: ticks
@@ -126,6 +128,26 @@ class Home(WeirTest):
         process = self.begin(ENDLESS, "--resume")
         self.weir("stop", "ticks", "--drain")
         self.assertEqual(process.wait(), 130)
+
+    def test_who_ends_a_job_hears_of_it_when_it_has_ended(self):
+        """And its name is free."""
+        job = ENDLESS.replace("nodes:", f"plugins: ['{LAPSES}']\nnodes:") + (
+            "  - {id: slow, from: in, select: {user: n}}\n  - {id: last, from: slow, process: {lapse: {how: linger}}}\n"
+            "  - {id: end, from: last, sink: discard}\n")
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        self.environment["LAPSES_FIFO"] = str(fifo)
+        for command, state in (("stop", "suspended"), ("cancel", "cancelled")):
+            process = self.begin(job, "--fresh")
+            ending = self.start(command, "ticks")
+            with open(fifo, "w", encoding="utf-8") as last:  # opened once the component is being closed
+                self.assertIn("is running already", self.weir("run", self.job(job), code=2).err)
+                self.assertIsNone(ending.poll())
+                last.write("go on")
+            self.assertEqual(ending.wait(), 0)
+            self.assertEqual(self.state("ticks"), state)
+            self.weir("run", self.job(ENDLESS.replace("1000000000000", "3")), "--quiet", "--fresh")
+            self.assertEqual(process.wait(), 130)
 
     def test_a_checkpoint_now(self):
         process = self.begin()  # one that takes none within the hour

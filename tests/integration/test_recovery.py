@@ -1,4 +1,5 @@
 """Jobs that crash or fail go on by themselves, from their newest checkpoint, as their restart strategy says."""
+import json
 import re
 
 from support import BUILD, WeirTest
@@ -133,10 +134,18 @@ class Recovery(WeirTest):
         self.assertIn("holds checkpoint 1 of an earlier run", refused.err)
         self.assertNotIn("restarting", refused.err)
 
+    def listed(self):
+        return json.loads(self.weir("list", "--output", "json").out)[0]
+
     def test_an_interrupt_ends_the_wait_for_the_next_attempt(self):
         for how in ("segfault", "error"):
             process = self.start("run", self.job(NO_CHECKPOINTS), "--set", f"how={how}", "--set", "at=10", "-D",
                                  "defaults.restart={fixed_delay: {delay: 10d}}")
             while "restarting in 10d" not in process.stderr.readline():
                 self.assertIsNone(process.poll())
+            if how == "segfault":  # the process is gone, the name is not free
+                while self.listed()["state"] == "running":  # it is written down behind that line
+                    pass
+                self.assertEqual(self.listed()["state"], "restarting")
+                self.assertIn("is running already", self.weir("run", self.job(NO_CHECKPOINTS), code=2).err)
             self.assertEqual(self.interrupt(process).code, 130)

@@ -1,5 +1,6 @@
 /* An operator that passes clicks on and goes wrong once, in its own way: in the first attempts, at the first record after a
  * checkpoint is complete, or at a certain record. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,8 +12,9 @@ typedef struct lapse {
     int32_t how;
 } lapse;
 
-enum { ERROR, SEGFAULT, ABORT, EXIT, EXIT_AT_ONCE, KILL, STUCK, KILL_AT_LAST };
-static const char *const ways[] = {"error", "segfault", "abort", "exit", "_exit", "kill", "stuck", "kill_at_last", NULL};
+enum { ERROR, SEGFAULT, ABORT, EXIT, EXIT_AT_ONCE, KILL, STUCK, KILL_AT_LAST, DECLINE, LINGER };
+static const char *const ways[] = {"error", "segfault",     "abort",   "exit",   "_exit", "kill",
+                                   "stuck", "kill_at_last", "decline", "linger", NULL};
 static const weir_option options[] = {
     WEIR_OPTION(lapse, how, .def = "error", .choices = ways, .doc = "what it does"),
     WEIR_OPTION(lapse, attempts, .def = "1", .doc = "in how many attempts, from the first on"),
@@ -51,7 +53,7 @@ static weir_status lapse_process(void *self, weir_ctx *cx, uint32_t port, const 
         cx->row = (uint32_t)*row;
         me->seen++;
         bool now = me->at > 0 ? me->seen == me->at : me->committed > 0;
-        now = now && weir_about(cx)->attempt < me->attempts;
+        now = now && weir_about(cx)->attempt < me->attempts && me->how < DECLINE;
         if (now && me->how == KILL_AT_LAST)
             at_last = true;
         else if (now)
@@ -71,8 +73,29 @@ static weir_status lapse_committed(void *self, weir_ctx *cx, int64_t checkpoint)
     return WEIR_OK;
 }
 
-static const weir_operator lapse_vtable = {
-    .struct_size = sizeof(weir_operator), .process = lapse_process, .committed = lapse_committed};
+static weir_status lapse_snapshot(void *self, weir_ctx *cx, int64_t checkpoint)
+{
+    const lapse *me = self;
+    (void)checkpoint;
+    if (me->how != DECLINE || weir_about(cx)->attempt >= me->attempts) return WEIR_OK;
+    return weir_fail(cx, WEIR_E_IO, "a lapse in a snapshot");
+}
+
+/* Until somebody has written something into $LAPSES_FIFO. */
+static void lapse_close(void *self, weir_ctx *cx)
+{
+    const lapse *me = self;
+    char byte;
+    (void)cx;
+    int fd = me->how == LINGER ? open(getenv("LAPSES_FIFO"), O_RDONLY) : -1;
+    if (fd >= 0 && read(fd, &byte, 1) >= 0) close(fd);
+}
+
+static const weir_operator lapse_vtable = {.struct_size = sizeof(weir_operator),
+                                           .process = lapse_process,
+                                           .snapshot = lapse_snapshot,
+                                           .committed = lapse_committed,
+                                           .close = lapse_close};
 WEIR_COMPONENT(lapse, WEIR_OPERATOR, lapse_vtable, .id = "lapse", .doc = "goes wrong once", .in = "user:i64",
                .out = "user:i64", WEIR_OPTIONS(options));
 

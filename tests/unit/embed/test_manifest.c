@@ -73,7 +73,7 @@ static void options_say_how_large_they_are(void)
     newer.later = 1;
     const char *path = write_file("numbers.yaml", numbers);
     CU_ASSERT_EQUAL(weir_job_load(g.runtime, path, o, &g.job, &g.error), WEIR_E_CONFIG);
-    WEIR_ASSERT_CONTAINS(g.error.text, "something is set beyond the 56 bytes that libweir");
+    WEIR_ASSERT_CONTAINS(g.error.text, "something is set beyond the 64 bytes that libweir");
     CU_ASSERT_PTR_NULL(g.job);
     o->struct_size = 12;
     CU_ASSERT_EQUAL(weir_job_load(g.runtime, path, o, &g.job, &g.error), WEIR_E_CONFIG);

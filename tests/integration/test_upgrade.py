@@ -1,0 +1,205 @@
+"""`weir upgrade`: a running job goes on with another manifest, or as it was, and nothing is lost or written twice."""
+import json
+import os
+import re
+import unittest
+
+from support import BUILD, TIMEOUT_S, WeirTest
+
+LAPSES = BUILD / "tests" / "integration" / "plugins" / "lapses.so"
+COUNT = 60000
+
+# Its input lasts for minutes, until an upgrade lets it run; what the sink has committed is the sum of all attempts.
+JOB = f"""
+job: clicks
+vars: {{rate: 300, output: out/}}
+checkpoint: {{every: 1h, directory: checkpoints, savepoints: savepoints}}
+defaults: {{max_parallelism: 64, restart: {{fixed_delay: {{attempts: unlimited, delay: 1ms}}}}}}
+nodes:
+  - {{id: in, source: {{datagen_clicks: {{count: {COUNT}, rate: "${{rate}}", users: 500, seed: 7}}}}}}
+  - {{id: counts, from: in, key_by: user, count: n}}
+  - {{id: picked, from: counts, select: [user, n]}}
+  - id: out
+    from: picked
+    sink: {{file: {{path: "${{output}}", roll_size: 20KiB, format: {{csv: {{header: false}}}}}}}}
+"""
+# The same results, and one more state.
+NEW = JOB + """
+  - {id: urls, from: in, key_by: url, count: n}
+  - {id: gone, from: urls, sink: discard}
+"""
+
+
+def lapsing(how):
+    """A new job that goes wrong at its first record."""
+    return JOB.replace("nodes:", f"plugins: ['{LAPSES}']\nnodes:") + f"""
+  - {{id: lapse, from: in, process: {{lapse: {{how: {how}, attempts: 1000, at: 1}}}}}}
+  - {{id: gone, from: lapse, sink: discard}}
+"""
+
+
+class Upgrade(WeirTest):
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder / "home" / "jobs" / "clicks"
+
+    def begin(self, text=JOB, *options):
+        """Starts the job, and waits until it answers."""
+        process = self.start("run", self.job(text), "--quiet", *options)
+        while self.weir("status", "clicks", code=None).code != 0 or self.record()["state"] != "running":
+            self.assertIsNone(process.poll(), "it ended")
+        return process
+
+    def record(self):
+        return json.loads(self.weir("list", "--output", "json").out)[0]
+
+    def upgrade(self, *words, code=0):
+        return self.weir("upgrade", *words, code=code)
+
+    def rows(self, folder):
+        names = sorted(os.listdir(self.folder / folder))
+        self.assertFalse([name for name in names if name.startswith(".")])
+        return sorted(row for name in names for row in (self.folder / folder / name).read_text().splitlines())
+
+    def expect_all(self, process, manifest):
+        """Lets it run to the end of its input: all records, and each once."""
+        self.upgrade("clicks", manifest, "--set", "rate=0")
+        _, err = process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 0, err)
+        self.weir("run", self.job(JOB, "plain.yaml"), "--quiet", "--set", "rate=0", "--set", "output=plain/", "-D",
+                  "checkpoint.directory=elsewhere")
+        self.assertEqual(self.rows("out"), self.rows("plain"))
+        return err
+
+    def end(self, process):
+        if process.poll() is None:
+            self.weir("cancel", "clicks", code=None)
+        super().end(process)
+
+    # ---- what is done ----
+
+    def test_another_manifest(self):
+        process = self.begin()
+        before = self.record()
+        said = self.upgrade("clicks", self.job(NEW, "new.yaml")).out
+        self.assertRegex(said, r"counts +count +restored  \d+ entries\n")
+        self.assertRegex(said, r"urls +- +empty +it is new\n")
+        self.assertRegex(said, r"suspended; its state is in \S*/savepoints/clicks-savepoint-\d+\n")
+        self.assertRegex(said, r"upgraded: its first checkpoint is complete, \S*/checkpoints/chk-\d+\n$")
+        self.assertEqual(len(os.listdir(self.folder / "savepoints")), 1)  # that of the comparison is gone
+        after = self.record()
+        self.assertEqual((after["pid"], after["state"]), (before["pid"], "running"))
+        self.assertTrue(after["manifest"].endswith("/new.yaml"))
+        self.assertIn("urls", self.weir("status", "clicks").out)
+        self.expect_all(process, after["manifest"])
+
+    def test_a_manifest_that_was_changed_in_its_place(self):
+        process = self.begin()
+        self.job(NEW)
+        self.assertIn("upgraded", self.upgrade("clicks").out)
+        self.job("not YAML: [")
+        told = json.loads(self.upgrade("clicks", self.job(JOB, "old.yaml"), "--allow-non-restored", "--output", "json").out)
+        self.assertEqual(told["result"], "upgraded")
+        self.assertIn({"node": "urls", "result": "dropped"}, [{"node": c["node"], "result": c["result"]}
+                                                              for c in told["changes"]])
+        self.expect_all(process, self.folder / "old.yaml")
+
+    def comes_back(self, new, *words):
+        process = self.begin()
+        self.job(new)  # in its place: the old text is the home's
+        said = self.upgrade("clicks", code=1).err
+        for part in ("the new job failed before its first checkpoint was complete", "the old one runs again, from", *words):
+            self.assertIn(part, said)
+        self.assertEqual(self.record()["state"], "running")
+        err = self.expect_all(process, self.job(JOB, "again.yaml"))
+        self.assertIn("weir: the upgrade failed before its first checkpoint was complete; going back to", err)
+
+    def test_a_new_job_that_fails(self):
+        self.comes_back(lapsing("error"), "a lapse in attempt 0", "test.lapses/lapse of")
+
+    def test_a_new_job_that_crashes(self):
+        self.comes_back(lapsing("segfault"), "signal 11", "node 'lapse'")
+
+    def test_a_new_job_that_ends_its_process(self):
+        self.comes_back(lapsing("_exit"), "the job's process ended with code 0, and not by weir")
+
+    def test_a_new_job_whose_checkpoint_fails(self):
+        new = lapsing("decline")
+        self.comes_back(new, "checkpoint.tolerable", "a lapse in a snapshot")
+
+    def test_a_new_job_whose_first_checkpoint_may_fail(self):
+        """What is tolerated later is not while it is on trial."""
+        new = lapsing("decline").replace("savepoints: savepoints", "savepoints: savepoints, tolerable: 5")
+        self.comes_back(new, "its first checkpoint failed", "a lapse in a snapshot")
+
+    def test_a_new_job_that_does_not_start(self):
+        taken = NEW.replace("sink: discard", "sink: {file: {path: job.yaml/below, format: csv}}")
+        self.comes_back(taken, "job.yaml': Not a directory")
+
+    def test_a_crash_after_an_upgrade_goes_on_with_the_new_one(self):
+        process = self.begin()
+        self.upgrade("clicks", self.job(NEW, "new.yaml"))
+        (self.folder / "new.yaml").write_text("not YAML: [")
+        child = (self.home / "lock").read_text()
+        os.kill(int(child), 9)
+        while (self.home / "lock").read_text() == child or self.record()["state"] != "running":
+            self.assertIsNone(process.poll(), "it ended")
+        self.assertIn("urls", self.weir("status", "clicks").out)
+        self.assertIn("restarting in 1ms from checkpoint", self.expect_all(process, self.job(NEW, "new.yaml")))
+
+    def test_options_stay(self):
+        process = self.begin(JOB, "-p", "2", "--set", "output=elsewhere/")
+        status = lambda: json.loads(self.weir("status", "clicks", "--output", "json").out)["nodes"][1]["parallelism"]
+        self.assertEqual(status(), 2)
+        self.upgrade("clicks", "--set", "rate=200")
+        self.assertEqual(status(), 2)
+        self.assertTrue((self.folder / "elsewhere").exists())
+        self.upgrade("clicks", "-p", "3")
+        self.assertEqual(status(), 3)
+        self.upgrade("clicks", "--reset-options", "--set", "output=elsewhere/")
+        self.assertEqual(status(), 1)
+        self.weir("cancel", "clicks")
+        self.assertEqual(process.wait(TIMEOUT_S), 130)
+
+    # ---- what is not ----
+
+    def refused(self, text, code, *words):
+        before = self.record()
+        said = self.upgrade("clicks", self.job(text, "new.yaml"), code=code)
+        for word in words:
+            self.assertIn(word, said.out + said.err)
+        self.assertEqual(self.record(), before)
+        self.assertEqual(os.listdir(self.folder / "savepoints") if (self.folder / "savepoints").exists() else [], [])
+
+    def test_what_cannot_be_is_refused(self):
+        self.assertIn("there is no job 'clicks' here", self.upgrade("clicks", self.job(JOB), code=2).err)
+        self.assertIn("which job?", self.upgrade(code=2).err)
+        process = self.begin()
+        self.refused(NEW.replace("from: urls", "from: ulrs"), 2, "did you mean 'urls'")
+        self.refused(NEW.replace("job: clicks", "job: others"), 2, "the manifest is of job 'others'; an upgrade keeps")
+        self.refused(re.sub("checkpoint: .*", "", NEW), 2, "has no `checkpoint:`")
+        self.refused(JOB.replace("key_by: user", "key_by: url").replace("[user, n]", "[url, n]"), 1, "counts", "refused",
+                     "key", "nothing was changed")
+        self.refused(JOB.replace("id: counts", "id: counted").replace("from: counts", "from: counted"), 1,
+                     "this job has no such node", "--allow-non-restored")
+        self.refused(re.sub("sink: {file: .*", "sink: print", JOB), 1,
+                     "sink 'out' guarantees 'exactly once' now, and would guarantee", "--allow-weaker-guarantee")
+        self.refused(JOB.replace("rate: 300", "rate: [1"), 2)
+        self.weir("cancel", "clicks")
+        process.wait(TIMEOUT_S)
+        self.assertIn("is not running", self.upgrade("clicks", self.job(JOB), code=2).err)
+
+    def test_a_dry_run_changes_nothing(self):
+        process = self.begin()
+        before = self.record()
+        new = self.job(NEW, "new.yaml")
+        self.assertRegex(self.upgrade("clicks", new, "--dry-run").out, r"urls +- +empty +it is new\n$")
+        told = json.loads(self.upgrade("clicks", new, "--dry-run", "--output", "json").out)
+        self.assertEqual(told["result"], "would go on")
+        self.assertEqual(self.record(), before)
+        self.assertEqual(os.listdir(self.folder / "savepoints"), [])
+        self.expect_all(process, new)
+
+
+if __name__ == "__main__":
+    unittest.main()
