@@ -160,7 +160,8 @@ static weir_field *read_fields(struct reader *r, const struct weir_value *map, c
                                  .type = known,
                                  .offset = number_of(r, f, "offset"),
                                  .size = number_of(r, f, "size"),
-                                 .since = number_of(r, f, "since")};
+                                 .since = number_of(r, f, "since"),
+                                 .def = text_of(r, f, "default", false)};
     }
     return fields;
 }

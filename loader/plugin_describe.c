@@ -253,11 +253,11 @@ static weir_status describe_options(const weir_component *c, struct weir_compone
 
 static weir_status describe_state(const weir_state *st, struct weir_state_layout *layout, struct weir_error *error)
 {
-    weir_status s =
-        check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field), error);
+    weir_status s = check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride,
+                                WEIR_FIRST_FIELD_SIZE, error);
     if (s == WEIR_OK)
-        s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride, sizeof(weir_field),
-                        error);
+        s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride,
+                        WEIR_FIRST_FIELD_SIZE, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "state '%s': ", st->name);
     return weir_state_layout_init(layout, st, error);
 }
@@ -274,7 +274,8 @@ static weir_status check_functions(const weir_state *st, struct weir_error *erro
         st->result ? "with result" : "without result");
 }
 
-#define FIRST_STATE_SIZE offsetof(weir_state, ttl_ms) /* what the first plugins of ABI 0.9 declare */
+#define FIRST_COMPONENT_SIZE offsetof(weir_component, migrate)
+#define FIRST_STATE_SIZE     offsetof(weir_state, ttl_ms) /* what the first plugins of ABI 0.9 declare */
 
 static weir_state state_of(const weir_component *c, uint32_t i)
 {
@@ -332,7 +333,7 @@ static weir_status describe_components(const weir_plugin *p, struct weir_plugin_
             return weir__refuse(error,
                                 "expected at most %u components, found more; end the list with NULL, as WEIR_PLUGIN does",
                                 WEIR__MAX_COMPONENTS);
-        weir_status s = check_size("weir_component", c->struct_size, sizeof(weir_component), error);
+        weir_status s = check_size("weir_component", c->struct_size, FIRST_COMPONENT_SIZE, error);
         if (s == WEIR_OK && !c->id)
             s = weir__refuse(error, "expected an id such as top_n ([a-z][a-z0-9_]*), found NULL; set its .id");
         if (s != WEIR_OK) return weir_error_prefix(error, "component %u: ", i + 1);

@@ -69,8 +69,13 @@ static void add_fields(struct weir_text *t, const char *key, const weir_field *f
 {
     if (n) weir_text_add(t, "        %s:\n", key);
     for (uint32_t i = 0; i < n; i++) {
-        weir_text_add(t, "          - {name: \"%s\", type: %s, offset: %u, size: %u, since: %u}\n", fields[i].name,
+        weir_text_add(t, "          - {name: \"%s\", type: %s, offset: %u, size: %u, since: %u", fields[i].name,
                       weir_type_name((weir_type)fields[i].type), fields[i].offset, fields[i].size, fields[i].since);
+        if (fields[i].def) {
+            weir_text_add(t, ", default: ");
+            weir_text_add_json(t, fields[i].def);
+        }
+        weir_text_add(t, "}\n");
     }
 }
 

@@ -36,6 +36,30 @@ static weir_status aggregate_open(void *self, weir_ctx *cx)
         }                                                   \
     }
 
+/* ---- inputs of another type than when the state was saved --------------------------------------------------------- */
+
+/* What has to be done with a value: nothing, or it was an i32 and is now an f64. */
+enum widening { OTHER, SAME, FLOATED };
+
+static enum widening widening_of(uint32_t from, uint32_t to)
+{
+    bool whole = from == WEIR_I64 || from == WEIR_TIMESTAMP || from == WEIR_I32;
+    if (from == to || (whole && (to == WEIR_I64 || to == WEIR_TIMESTAMP)) || (from == WEIR_F32 && to == WEIR_F64)) return SAME;
+    return from == WEIR_I32 && to == WEIR_F64 ? FLOATED : OTHER;
+}
+
+/* Input `i` of the saved state against that of now. */
+static weir_status migrate_input(weir_ctx *cx, const weir_migration *m, uint32_t i, enum widening *w)
+{
+    static const char *const names[] = {"", "bool", "i32", "i64", "f32", "f64", "timestamp", "string", "bytes", "any"};
+    const weir_schema_field *f = weir_schema_at(cx->host->input_schema(cx, 0), i);
+    uint32_t from = i < m->n_inputs ? m->inputs[i] : f->type;
+    *w = widening_of(from, f->type);
+    if (*w != OTHER || from >= WEIR_LEN(names)) return *w == OTHER ? WEIR_E_CONFIG : WEIR_OK;
+    return weir_fail(cx, WEIR_E_CONFIG, "'%s' was %s and is %s now; what was kept can only be taken over for wider numbers",
+                     f->name, names[from], names[f->type]);
+}
+
 /* ---- one value --------------------------------------------------------------------------------------------------- */
 
 typedef struct value {
@@ -93,6 +117,22 @@ static weir_status put_value(weir_ctx *cx, uint32_t column, const value *v)
     case WEIR_F64: weir_put_f64(cx, 0, column, v->f); return WEIR_OK;
     default: return weir_put_text(cx, 0, column, v->text);
     }
+}
+
+static void widen_value(value *v, enum widening w)
+{
+    if (w != FLOATED) return;
+    v->f = (double)v->i;
+    v->i = 0;
+}
+
+static weir_status value_migrate(void *self, weir_ctx *cx, const weir_migration *m)
+{
+    enum widening w;
+    weir_status s = migrate_input(cx, m, 0, &w);
+    (void)self;
+    if (s == WEIR_OK && m->now) widen_value(m->now, w);
+    return s;
 }
 
 static weir_status value_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)
@@ -196,6 +236,15 @@ typedef aggregate count;
 WEIR_COMPONENT(count, WEIR_AGGREGATE, count_vtable, .id = "count", .doc = "how many rows", .out = "result:i64",
                .flags = WEIR_MERGEABLE | WEIR_INVERTIBLE, WEIR_STATES(counter_states));
 
+/* It only looks at what is null. */
+static weir_status count_of_migrate(void *self, weir_ctx *cx, const weir_migration *m)
+{
+    (void)self;
+    (void)cx;
+    (void)m;
+    return WEIR_OK;
+}
+
 static const weir_aggregate count_of_vtable = {.struct_size = sizeof(weir_aggregate),
                                                .add = count_of_add,
                                                .add_rows = count_of_add_rows,
@@ -205,7 +254,7 @@ static const weir_aggregate count_of_vtable = {.struct_size = sizeof(weir_aggreg
 typedef aggregate count_of;
 WEIR_COMPONENT(count_of, WEIR_AGGREGATE, count_of_vtable, .id = "count_of", .doc = "how many rows whose value is not null",
                .in = "value:anything?", .out = "result:i64", .flags = WEIR_MERGEABLE | WEIR_INVERTIBLE,
-               WEIR_STATES(counter_states));
+               WEIR_STATES(counter_states), .migrate = count_of_migrate);
 
 /* ---- sum --------------------------------------------------------------------------------------------------------- */
 
@@ -292,6 +341,18 @@ static weir_status sum_result(void *self, weir_ctx *cx, const void *acc, uint32_
                      weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
 }
 
+static weir_status sum_migrate(void *self, weir_ctx *cx, const weir_migration *m)
+{
+    enum widening w;
+    total *now = m->now;
+    weir_status s = migrate_input(cx, m, 0, &w);
+    (void)self;
+    if (s != WEIR_OK || !now || w != FLOATED) return s;
+    now->f = (double)wide_of(now->low, now->high);
+    now->low = now->high = 0;
+    return WEIR_OK;
+}
+
 static const weir_aggregate sum_vtable = {.struct_size = sizeof(weir_aggregate),
                                           .open = aggregate_open,
                                           .add = sum_add,
@@ -301,7 +362,7 @@ static const weir_aggregate sum_vtable = {.struct_size = sizeof(weir_aggregate),
 typedef aggregate sum;
 WEIR_COMPONENT(sum, WEIR_AGGREGATE, sum_vtable, .id = "sum", .doc = "the values added up: integers as i64, floats as f64",
                .in = "value:number?", .out = "result:wide(value)?", .flags = WEIR_MERGEABLE_BUT_FLOATS,
-               WEIR_STATES(total_states));
+               WEIR_STATES(total_states), .migrate = sum_migrate);
 
 /* ---- avg --------------------------------------------------------------------------------------------------------- */
 
@@ -362,6 +423,18 @@ static weir_status avg_result(void *self, weir_ctx *cx, const void *acc, uint32_
     return WEIR_OK;
 }
 
+static weir_status avg_migrate(void *self, weir_ctx *cx, const weir_migration *m)
+{
+    enum widening w;
+    mean *now = m->now;
+    weir_status s = migrate_input(cx, m, 0, &w);
+    (void)self;
+    if (s != WEIR_OK || !now || w != FLOATED) return s;
+    now->f = (double)wide_of(now->low, now->high);
+    now->low = now->high = 0;
+    return WEIR_OK;
+}
+
 static const weir_aggregate avg_vtable = {.struct_size = sizeof(weir_aggregate),
                                           .open = aggregate_open,
                                           .add = avg_add,
@@ -370,7 +443,7 @@ static const weir_aggregate avg_vtable = {.struct_size = sizeof(weir_aggregate),
                                           .result = avg_result};
 typedef aggregate avg;
 WEIR_COMPONENT(avg, WEIR_AGGREGATE, avg_vtable, .id = "avg", .doc = "the mean of the values", .in = "value:number?",
-               .out = "result:f64?", .flags = WEIR_MERGEABLE_BUT_FLOATS, WEIR_STATES(mean_states));
+               .out = "result:f64?", .flags = WEIR_MERGEABLE_BUT_FLOATS, WEIR_STATES(mean_states), .migrate = avg_migrate);
 
 /* ---- min, max ---------------------------------------------------------------------------------------------------- */
 
@@ -444,7 +517,8 @@ static inline weir_status extreme_add_rows(const aggregate *me, weir_ctx *cx, vo
                                                  .result = value_result};                                      \
     typedef aggregate name;                                                                                    \
     WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:ordered?", \
-                   .out = "result:same(value)?", .flags = WEIR_MERGEABLE, WEIR_STATES(value_states))
+                   .out = "result:same(value)?", .flags = WEIR_MERGEABLE, WEIR_STATES(value_states), \
+                   .migrate = value_migrate)
 
 EXTREME(min, -1, "the smallest value");
 EXTREME(max, 1, "the largest value");
@@ -477,7 +551,7 @@ static weir_status last_take(const aggregate *me, weir_ctx *cx, value *acc, cons
                                                  .result = value_result};                                       \
     typedef aggregate name;                                                                                     \
     WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:anything?", \
-                   .out = "result:same(value)?", WEIR_STATES(value_states))
+                   .out = "result:same(value)?", WEIR_STATES(value_states), .migrate = value_migrate)
 
 BY_ARRIVAL(first, "the value that arrived first");
 BY_ARRIVAL(last, "the value that arrived last");
@@ -512,6 +586,19 @@ static weir_status take_by(const aggregate *me, weir_ctx *cx, pair *acc, const p
     return s == WEIR_OK ? assign_value(cx, &acc->of, &next->of, me->type) : s;
 }
 
+static weir_status pair_migrate(void *self, weir_ctx *cx, const weir_migration *m)
+{
+    enum widening of, by = SAME;
+    pair *now = m->now;
+    weir_status s = migrate_input(cx, m, 0, &of);
+    (void)self;
+    if (s == WEIR_OK) s = migrate_input(cx, m, 1, &by);
+    if (s != WEIR_OK || !now) return s;
+    widen_value(&now->of, of);
+    widen_value(&now->by, by);
+    return WEIR_OK;
+}
+
 static weir_status by_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)
 {
     (void)self;
@@ -536,7 +623,7 @@ static weir_status by_result(void *self, weir_ctx *cx, const void *acc, uint32_t
                                                  .result = by_result};                        \
     typedef aggregate name;                                                                   \
     WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described,        \
-                   .in = "value:anything?, by:ordered?", .out = "result:same(value)?", WEIR_STATES(pair_states))
+                   .in = "value:anything?, by:ordered?", .out = "result:same(value)?", WEIR_STATES(pair_states), .migrate = pair_migrate)
 
 EXTREME_BY(min_by, -1, "the value of the row in which `by` is smallest");
 EXTREME_BY(max_by, 1, "the value of the row in which `by` is largest");
@@ -690,6 +777,17 @@ static weir_status count_distinct_merge(void *self, weir_ctx *cx, void *acc, con
     return s;
 }
 
+/* Words and texts are the same for wider numbers, but not for whole ones that become floats. */
+static weir_status count_distinct_migrate(void *self, weir_ctx *cx, const weir_migration *m)
+{
+    enum widening w;
+    weir_status s = migrate_input(cx, m, 0, &w);
+    (void)self;
+    if (s != WEIR_OK || w != FLOATED) return s;
+    return weir_fail(cx, WEIR_E_CONFIG, "'%s' was i32 and is f64 now; the different values of before cannot be compared with it",
+                     weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
+}
+
 static weir_status count_distinct_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)
 {
     (void)self;
@@ -705,7 +803,7 @@ static const weir_aggregate count_distinct_vtable = {.struct_size = sizeof(weir_
 typedef aggregate count_distinct;
 WEIR_COMPONENT(count_distinct, WEIR_AGGREGATE, count_distinct_vtable, .id = "count_distinct",
                .doc = "how many different values", .in = "value:anything?", .out = "result:i64", .flags = WEIR_MERGEABLE,
-               WEIR_STATES(distinct_states));
+               WEIR_STATES(distinct_states), .migrate = count_distinct_migrate);
 
 WEIR_PLUGIN("weir.aggregates", "0.1.0", &count_component, &count_of_component, &sum_component, &avg_component,
             &min_component, &max_component, &first_component, &last_component, &min_by_component, &max_by_component,

@@ -173,6 +173,7 @@ static weir_status host_pack_row(weir_ctx *cx, weir_row row, weir_str *packed)
 {
     struct weir_instance *in = weir_instance_of(cx);
     in->packed.n = 0;
+    in->packs_rows = true;
     if (weir_row_pack(&in->packed, row.batch, row.i) != WEIR_OK) return no_memory(in);
     char *copy = weir__scratch_take(&in->scratch, in->packed.n);
     if (!copy) return no_memory(in);

@@ -314,9 +314,31 @@ static weir_status host_clear(weir_ctx *cx, uint32_t state)
 
 /* ---- bytes of members -------------------------------------------------------------------------------------------- */
 
+/* Bytes of a struct that is not in the state yet. */
+static void *resize_migrated(struct weir_instance *in, weir_str *member, size_t size)
+{
+    char *p = weir__scratch_take(&in->scratch, size + 1);
+    if (!p) return NULL;
+    size_t kept = member->n < size ? member->n : size;
+    if (kept > 0) memcpy(p, member->p, kept);
+    memset(p + kept, 0, size - kept);
+    *member = (weir_str){p, size};
+    return p;
+}
+
+static weir_status assign_migrated(struct weir_instance *in, weir_str *member, weir_str bytes)
+{
+    member->n = 0;
+    char *p = resize_migrated(in, member, bytes.n);
+    if (!p) return no_memory(in);
+    if (bytes.n > 0) memcpy(p, bytes.p, bytes.n);
+    return WEIR_OK;
+}
+
 static weir_status host_assign(weir_ctx *cx, uint32_t state, weir_str *member, weir_str bytes)
 {
     struct weir_instance *in = weir_instance_of(cx);
+    if (in->migrating) return assign_migrated(in, member, bytes);
     if (!is_broadcast(in, state) && !has_state(in, state)) return WEIR_E_PLUGIN;
     weir_status s = is_broadcast(in, state) ? in->shared->ops->assign(in->shared, state, member, bytes)
                                             : SET->ops->assign(SET, in->state_base + state, member, bytes);
@@ -325,6 +347,11 @@ static weir_status host_assign(weir_ctx *cx, uint32_t state, weir_str *member, w
 static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, size_t size)
 {
     struct weir_instance *in = weir_instance_of(cx);
+    if (in->migrating) {
+        void *bytes = resize_migrated(in, member, size);
+        if (!bytes) no_memory(in);
+        return bytes;
+    }
     if (!is_broadcast(in, state) && !has_state(in, state)) return NULL;
     void *p = is_broadcast(in, state) ? in->shared->ops->resize_bytes(in->shared, state, member, size)
                                       : SET->ops->resize_bytes(SET, in->state_base + state, member, size);

@@ -76,6 +76,8 @@ struct weir_instance {
     struct weir_buffer *null_rows; /* memory of view.null_rows */
     struct weir_scratch scratch;
     struct weir_key_bytes packed;
+    bool packs_rows; /* it has asked for a packed row, and may keep some */
+    bool migrating;  /* in migrate: structs are not in the state yet, nor are their texts */
 
     /* Sources: where rows go instead of the outbox, and what becomes of a malformed record. NULL: not a source. */
     const struct weir_instance_source *source;
@@ -146,6 +148,9 @@ WEIR_CHECKED weir_status weir_instance_flush(struct weir_instance *);
 /* Current key from the batch's row, or from a timer (copied). */
 WEIR_CHECKED weir_status weir_instance_use_row_key(struct weir_instance *, int64_t row);
 WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const struct weir_key_ref *);
+/* What it is to the layout of its state number `state`; outlives neither the instance nor weir_state_owners_free. */
+void weir_instance_own(struct weir_instance *, uint32_t state, struct weir_state_owner *);
+void weir_state_owners_free(struct weir_state_owner *, uint32_t n); /* NULL is fine */
 /* Adds "component 'acme.billing/vat' of /x/vat.so, record {..}" to op->error after a callback failed with `status`, and
  * returns status; a callback that
  * failed without fail() is named as such. */

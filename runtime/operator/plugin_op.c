@@ -20,8 +20,10 @@ struct plugin_op {
     struct weir_instance *instance;
     const weir_operator *vtable;
     struct weir_state_set *state;
-    struct weir_state_layout *timed; /* of `state`, where some expire; NULL: the component's */
-    uint32_t n_timed;
+    struct weir_state_layout *timed; /* of `state`, where some expire; NULL: none */
+    struct weir_state_layout *plain; /* the component's, as borrowed but for their owners, where none does */
+    struct weir_state_owner *owners; /* by state */
+    uint32_t n_timed, n_states;
     struct weir_ttl *ttl;                     /* NULL: nothing expires */
     struct weir_state_set *shared;            /* broadcast states */
     struct weir_state_layout *shared_layouts; /* as maps; borrowed from the component's */
@@ -179,13 +181,48 @@ static weir_status flush_component(struct plugin_op *p, int64_t checkpoint)
 
 static const struct weir_state_layout *layouts_of(const struct plugin_op *p)
 {
-    return p->timed ? p->timed : p->instance->part.spec->info->states;
+    return p->timed ? p->timed : p->plain;
+}
+
+static void set_owners(struct plugin_op *p, uint32_t n)
+{
+    p->owners = weir_alloc_array(n + 1, sizeof *p->owners);
+    for (uint32_t i = 0; i < n; i++) {
+        struct weir_state_layout *const of[] = {p->timed ? p->timed : p->plain, p->shared_layouts};
+        weir_instance_own(p->instance, i, &p->owners[i]);
+        for (size_t k = 0; k < WEIR_LEN(of); k++) {
+            if (!of[k]) continue;
+            of[k][i].owners = &p->owners[i];
+            of[k][i].n_owners = 1;
+        }
+    }
 }
 
 static void tell_time(struct plugin_op *p)
 {
     const struct weir_platform *platform = p->op.env->platform;
     if (p->ttl) p->state->now_ms = platform->wall_ms(platform->self);
+}
+
+/* Rows that the component keeps packed have neither names nor types: their fields go along, and others are refused. */
+static uint32_t row_schemas(const struct plugin_op *p, struct weir_schema *schemas[2])
+{
+    for (uint32_t i = 0; i < p->instance->n_inputs; i++) schemas[i] = p->instance->inputs[i].schema;
+    return p->instance->n_inputs;
+}
+
+static weir_status tell_rows(struct plugin_op *p, struct weir_snapshot *to)
+{
+    struct weir_schema *schemas[2];
+    weir_status s = weir_snapshot_row_schemas(to, schemas, row_schemas(p, schemas));
+    return s == WEIR_OK ? s : weir_op_fail(&p->op, WEIR_E_MEMORY, "no memory for a snapshot");
+}
+
+static weir_status check_rows(struct plugin_op *p, const struct weir_snapshot *from, uint32_t n)
+{
+    struct weir_schema *schemas[2];
+    p->instance->packs_rows = weir_restore_has_rows(from, n); /* they stay, whether or not there will be more */
+    return weir_restore_row_schemas(from, n, schemas, row_schemas(p, schemas), &p->op.error);
 }
 
 static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
@@ -197,6 +234,9 @@ static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct we
     if (s == WEIR_OK && (p->state || p->timers))
         s = weir_snapshot_keyed(to, p->state, p->timers, p->instance->key_builder.schema, p->first_group, p->last_group,
                                 &op->error);
+    if (s == WEIR_OK && p->shared && !p->state && !p->timers)
+        s = weir_snapshot_header(to, p->shared_layouts, info->n_states, &op->error);
+    if (s == WEIR_OK && p->state && p->instance->packs_rows) s = tell_rows(p, to);
     for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
         if (info->states[i].kind != WEIR_BROADCAST) continue;
         struct weir_snapshot_list *list = weir_snapshot_list(to, info->states[i].name, WEIR_DEAL_COPY);
@@ -211,7 +251,8 @@ static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *fr
     const struct weir_component_info *info = p->instance->part.spec->info;
     weir_status s = WEIR_OK;
     tell_time(p);
-    if (p->state || p->timers)
+    if (p->state) s = check_rows(p, from, n);
+    if (s == WEIR_OK && (p->state || p->timers))
         s = weir_restore_keyed(from, n, p->state, p->timers, layouts_of(p), info->n_states, p->instance->key_builder.schema,
                                p->first_group, p->last_group, &op->error);
     for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
@@ -270,6 +311,8 @@ static void destroy_op(struct weir_op *op)
     if (p->state) p->state->ops->destroy(p->state);
     weir_ttl_destroy(p->ttl);
     weir_ttl_layouts_free(p->timed, p->n_timed);
+    weir_free(p->plain);
+    weir_state_owners_free(p->owners, p->owners ? p->n_states : 0);
     if (p->shared) p->shared->ops->destroy(p->shared);
     weir_free(p->shared_layouts);
     weir_timers_destroy(p->timers);
@@ -309,8 +352,11 @@ static weir_status create_state(struct plugin_op *p, const struct weir_stream_no
     p->n_timed = info->n_states;
     p->timed = weir_ttl_layouts(info->states, info->n_states, node->ttl);
     if (p->timed) p->ttl = weir_ttl_create(p->timed, info->n_states, env->platform);
-    return weir_op_state_create(env, p->timed ? p->timed : info->states, info->n_states, p->first_group, p->last_group,
-                                &p->state, error);
+    if (!p->timed) {
+        p->plain = weir_alloc_array(info->n_states, sizeof *p->plain);
+        memcpy(p->plain, info->states, info->n_states * sizeof *p->plain);
+    }
+    return weir_op_state_create(env, layouts_of(p), info->n_states, p->first_group, p->last_group, &p->state, error);
 }
 
 struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const struct weir_op_env *env,
@@ -336,5 +382,7 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
         return NULL;
     }
     p->vtable = p->instance->part.vtable;
+    p->n_states = info->n_states;
+    set_owners(p, info->n_states);
     return &p->op;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "data/key.h"
 
 static const char *const kind_names[] = {
@@ -158,11 +159,11 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
         return weir_error_set(error, WEIR_E_PLUGIN,
                               "state '%s' declares a map key, but only maps and broadcast states have one", s->name);
     }
-    if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) || s->field_stride < sizeof(weir_field)) {
+    if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) || s->field_stride < WEIR_FIRST_FIELD_SIZE) {
         return weir_error_set(error, WEIR_E_PLUGIN,
                               "state '%s': its members are not there, or their stride %u is below %zu; declare it with the "
                               "WEIR_..._STATE macros",
-                              s->name, s->field_stride, sizeof(weir_field));
+                              s->name, s->field_stride, WEIR_FIRST_FIELD_SIZE);
     }
     return WEIR_OK;
 }
@@ -174,16 +175,80 @@ static weir_field *copy_fields(const weir_field *fields, uint32_t n, uint32_t st
 {
     weir_field *copy = weir_alloc_array(n ? n : 1, sizeof *copy);
     for (uint32_t i = 0; i < n; i++) {
-        copy[i] = *(const weir_field *)(const void *)((const char *)fields + (size_t)i * stride);
+        memcpy(&copy[i], (const char *)fields + (size_t)i * stride, stride < sizeof *copy ? stride : sizeof *copy);
         copy[i].name = weir_strdup(copy[i].name);
+        copy[i].def = weir_strdup(copy[i].def);
     }
     return copy;
 }
 
 static void free_fields(weir_field *fields, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) weir_free((char *)(uintptr_t)fields[i].name);
+    for (uint32_t i = 0; i < n; i++) {
+        weir_free((char *)(uintptr_t)fields[i].name);
+        weir_free((char *)(uintptr_t)fields[i].def);
+    }
     weir_free(fields);
+}
+
+/* ---- defaults ---------------------------------------------------------------------------------------------------- */
+
+static bool put_default(const weir_field *f, uint8_t *p)
+{
+    struct weir_error ignored;
+    int64_t whole;
+    double number;
+    weir_str text = {f->def, strlen(f->def)};
+    switch ((weir_type)f->type) {
+    case WEIR_BOOL: return weir_parse_bool(f->def, (bool *)(void *)p, &ignored) == WEIR_OK;
+    case WEIR_I32:
+        if (weir_parse_i64(f->def, &whole, &ignored) != WEIR_OK || whole != (int32_t)whole) return false;
+        *(int32_t *)(void *)p = (int32_t)whole;
+        return true;
+    case WEIR_I64:
+    case WEIR_TIMESTAMP: return weir_parse_i64(f->def, (int64_t *)(void *)p, &ignored) == WEIR_OK;
+    case WEIR_F32:
+        if (weir_parse_f64(f->def, &number, &ignored) != WEIR_OK) return false;
+        *(float *)(void *)p = (float)number;
+        return true;
+    case WEIR_F64: return weir_parse_f64(f->def, (double *)(void *)p, &ignored) == WEIR_OK;
+    case WEIR_STRING:
+    case WEIR_BYTES: memcpy(p, &text, sizeof text); return true;
+    case WEIR_ANY: break;
+    }
+    return false;
+}
+
+/* Texts are those of `fields`. */
+static weir_status make_defaults(const struct check *c, const weir_field *fields, uint32_t n, uint32_t size, void **to)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < n; i++) any |= fields[i].def != NULL;
+    if (any) *to = weir_alloc(size);
+    for (uint32_t i = 0; i < n; i++) {
+        if (fields[i].def && !put_default(&fields[i], (uint8_t *)*to + fields[i].offset))
+            return weir_error_set(c->error, WEIR_E_PLUGIN,
+                                  "state '%s': member '%s' of the %s has the default \"%s\", which is no %s; write a number, "
+                                  "true or false, or a text, and none for any",
+                                  c->state, fields[i].name, c->what, fields[i].def,
+                                  weir_type_name((weir_type)fields[i].type));
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_value(struct check *check, struct weir_state_layout *l)
+{
+    bool may_be_empty = weir_layout_shape(l) == WEIR_SHAPE_MAP && l->size == 0 && l->n_fields == 0; /* of a map: then it is a set */
+    check->what = "value";
+    weir_status s = check_struct(check, l->fields, l->n_fields, l->size, may_be_empty);
+    return s == WEIR_OK ? make_defaults(check, l->fields, l->n_fields, l->size, &l->defaults) : s;
+}
+
+static weir_status check_map_key(struct check *check, struct weir_state_layout *l)
+{
+    check->what = "map key";
+    weir_status s = check_struct(check, l->key_fields, l->n_key_fields, l->key_size, false);
+    return s == WEIR_OK ? make_defaults(check, l->key_fields, l->n_key_fields, l->key_size, &l->key_defaults) : s;
 }
 
 weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state *state, struct weir_error *error)
@@ -206,11 +271,9 @@ weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state
         .ttl_flags = state->ttl_flags,
         .ttl_sweep = WEIR_TTL_SWEEP,
     };
-    struct check check = {.state = l->name, .what = "value", .version = l->version, .error = error};
-    bool is_map = weir_layout_shape(l) == WEIR_SHAPE_MAP; /* whose value may be empty: a set */
-    s = check_struct(&check, l->fields, l->n_fields, l->size, is_map && l->size == 0 && l->n_fields == 0);
-    check.what = "map key";
-    if (s == WEIR_OK && is_map) s = check_struct(&check, l->key_fields, l->n_key_fields, l->key_size, false);
+    struct check check = {.state = l->name, .version = l->version, .error = error};
+    s = check_value(&check, l);
+    if (s == WEIR_OK && weir_layout_shape(l) == WEIR_SHAPE_MAP) s = check_map_key(&check, l);
     if (s != WEIR_OK) weir_state_layout_finish(l);
     return s;
 }
@@ -219,6 +282,8 @@ void weir_state_layout_finish(struct weir_state_layout *l)
 {
     if (l->fields) free_fields(l->fields, l->n_fields);
     if (l->key_fields) free_fields(l->key_fields, l->n_key_fields);
+    weir_free(l->defaults);
+    weir_free(l->key_defaults);
     weir_free(l->name);
     memset(l, 0, sizeof *l);
 }

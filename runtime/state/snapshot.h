@@ -72,6 +72,9 @@ void weir_snapshot_finish(struct weir_snapshot *); /* before what was cut is des
 WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, const struct weir_timers *,
                                              const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                              struct weir_error *);
+/* The header alone, of an operator that has no key: how its broadcast states are laid out. */
+WEIR_CHECKED weir_status weir_snapshot_header(struct weir_snapshot *, const struct weir_state_layout *, uint32_t n,
+                                              struct weir_error *);
 /* Reads the next key group that is pending; until `pending` is NULL, this is not all. On failure it is of no use any
  * more. */
 WEIR_CHECKED weir_status weir_snapshot_read(struct weir_snapshot *, struct weir_error *);
@@ -101,7 +104,7 @@ WEIR_CHECKED weir_status weir_snapshot_add_split(struct weir_snapshot_list *, co
 /* What becomes of a saved state. */
 enum weir_restored {
     WEIR_RESTORED = 0, /* as it was */
-    WEIR_MIGRATED,     /* fields were added (zero), dropped, or widened */
+    WEIR_MIGRATED,     /* fields were added, dropped, or widened; or by the component */
     WEIR_DROPPED,      /* the operator has no state of that name */
     WEIR_REFUSED       /* see why */
 };
@@ -152,6 +155,7 @@ WEIR_CHECKED weir_status weir_restore_numbers(const struct weir_snapshot *, uint
                                               struct weir_error *);
 WEIR_CHECKED weir_status weir_restore_texts(const struct weir_snapshot *, uint32_t n, const char *name,
                                             weir_status (*fn)(void *arg, weir_str text), void *arg, struct weir_error *);
+bool weir_restore_has_rows(const struct weir_snapshot *, uint32_t n); /* the fields of packed rows were kept */
 /* Refuses packed rows of other fields than these. */
 WEIR_CHECKED weir_status weir_restore_row_schemas(const struct weir_snapshot *, uint32_t n, struct weir_schema *const *,
                                                   uint32_t n_schemas, struct weir_error *);

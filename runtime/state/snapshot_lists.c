@@ -136,6 +136,15 @@ weir_status weir_restore_texts(const struct weir_snapshot *from, uint32_t n, con
     return restore_lists(from, n, name, &item, error);
 }
 
+bool weir_restore_has_rows(const struct weir_snapshot *from, uint32_t n)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < n; i++) {
+        for (size_t l = 0; l < from[i].n_lists; l++) any |= strcmp(from[i].lists[l].name, ROW_SCHEMA) == 0;
+    }
+    return any;
+}
+
 struct row_schemas {
     struct weir_schema *const *own;
     uint32_t n, seen; /* seen: texts so far, of all subtasks */

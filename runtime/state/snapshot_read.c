@@ -1,9 +1,7 @@
 /* snapshot_read.c - restoring: a saved header is matched with the operator's layouts once, then entries are read by it. Any
  * one thread; the sets and timers are not in use yet.
  *
- * Saved states find theirs by name, members by name. A member that is new is zero; one that is gone is dropped; i32 may
- * become i64 or f64, i64 may not become f64 (it may not fit), f32 may become f64, i64 and timestamp are the same.
- * Anything else is refused before the job starts.
+ * Saved states find theirs by name; what becomes of their members is judged in evolve.c.
  */
 #include <msgpack.h>
 #include <string.h>
@@ -11,27 +9,12 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "data/row_codec.h"
+#include "state/evolve.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 
-#define DROPPED (-1)
-
-struct saved_field {
-    weir_type type;
-    int32_t member; /* of the layout's; DROPPED */
-};
-
-struct saved_state {
-    struct weir_restored_state told;
-    int32_t state;   /* of the set; DROPPED */
-    bool gains_time; /* it expires now, and did not when it was saved */
-    weir_state_kind kind;
-    struct saved_field *fields, *key_fields;
-    uint32_t n_fields, n_key_fields;
-};
-
 struct weir_restore {
-    struct saved_state *states;
+    struct weir__saved_state *states;
     size_t n_states;
     weir_type *key;
     uint32_t n_key;
@@ -52,7 +35,7 @@ static bool next_value(msgpack_unpacked *tree, const uint8_t *bytes, size_t n, s
     return size > 0 && msgpack_unpack_next(tree, (const char *)bytes, *at + size, at) == MSGPACK_UNPACK_SUCCESS;
 }
 
-static const msgpack_object *get(const msgpack_object *map, const char *name)
+const msgpack_object *weir__saved_get(const msgpack_object *map, const char *name)
 {
     size_t n = strlen(name);
     for (uint32_t i = 0; map->type == MSGPACK_OBJECT_MAP && i < map->via.map.size; i++) {
@@ -65,14 +48,14 @@ static const msgpack_object *get(const msgpack_object *map, const char *name)
 
 static const msgpack_object *get_array(const msgpack_object *map, const char *name)
 {
-    const msgpack_object *value = get(map, name);
+    const msgpack_object *value = weir__saved_get(map, name);
     return value && value->type == MSGPACK_OBJECT_ARRAY ? value : NULL;
 }
 
 /* A copy of a string member; NULL: it is not there. */
 static char *get_text(const msgpack_object *map, const char *name)
 {
-    const msgpack_object *value = get(map, name);
+    const msgpack_object *value = weir__saved_get(map, name);
     return value && value->type == MSGPACK_OBJECT_STR ? weir_strndup(value->via.str.ptr, value->via.str.size) : NULL;
 }
 
@@ -86,82 +69,15 @@ static bool get_type(const msgpack_object *map, weir_type *type)
 
 /* ---- matching ---------------------------------------------------------------------------------------------------- */
 
-static bool widens(weir_type from, weir_type to)
-{
-    bool whole = (from == WEIR_I64 || from == WEIR_TIMESTAMP) && (to == WEIR_I64 || to == WEIR_TIMESTAMP);
-    return from == to || whole || (from == WEIR_I32 && (to == WEIR_I64 || to == WEIR_F64)) ||
-           (from == WEIR_F32 && to == WEIR_F64);
-}
-
-static void tell(struct saved_state *s, enum weir_restored result, char *why)
-{
-    if (result > s->told.result) s->told.result = result;
-    if (s->told.why) {
-        char *both = weir_format("%s; %s", s->told.why, why);
-        weir_free(s->told.why);
-        weir_free(why);
-        why = both;
-    }
-    s->told.why = why;
-}
-
-static int32_t find_member(const weir_field *fields, uint32_t n, const char *name)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (strcmp(fields[i].name, name) == 0) return (int32_t)i;
-    }
-    return DROPPED;
-}
-
-static void match_field(struct saved_state *s, struct saved_field *f, const char *name, const weir_field *fields, uint32_t n)
-{
-    f->member = find_member(fields, n, name);
-    if (f->member == DROPPED && strcmp(name, WEIR_TTL_MEMBER) == 0) {
-        tell(s, WEIR_MIGRATED, weir_strdup("it no longer expires"));
-        return;
-    }
-    if (f->member == DROPPED) {
-        tell(s, WEIR_MIGRATED, weir_format("'%s' is dropped", name));
-        return;
-    }
-    weir_type now = (weir_type)fields[f->member].type;
-    if (!widens(f->type, now))
-        tell(s, WEIR_REFUSED, weir_format("'%s' was %s and is now %s", name, weir_type_name(f->type), weir_type_name(now)));
-    else if (f->type != now)
-        tell(s, WEIR_MIGRATED,
-             weir_format("'%s' is widened from %s to %s", name, weir_type_name(f->type), weir_type_name(now)));
-}
-
-static void tell_added(struct saved_state *s, const struct saved_field *saved, uint32_t n_saved, const weir_field *fields,
-                       uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        bool known = false;
-        for (uint32_t k = 0; k < n_saved; k++) known |= saved[k].member == (int32_t)i;
-        if (!known && strcmp(fields[i].name, WEIR_TTL_MEMBER) == 0) {
-            s->gains_time = true;
-            tell(s, WEIR_MIGRATED, weir_strdup("it expires from now on: all of it is as touched now"));
-            continue;
-        }
-        if (!known) tell(s, WEIR_MIGRATED, weir_format("'%s' is new and starts at zero", fields[i].name));
-    }
-}
-
-/* False: not a list of fields. */
-static bool match_fields(struct saved_state *s, const msgpack_object *saved, struct saved_field **to, uint32_t *n_to,
-                         const weir_field *fields, uint32_t n)
+static bool read_fields(const msgpack_object *saved, struct weir__saved_fields *to)
 {
     if (!saved) return false;
-    *to = weir_alloc_array(saved->via.array.size + 1, sizeof **to);
-    for (uint32_t i = 0; i < saved->via.array.size; i++) {
-        struct saved_field *f = &(*to)[(*n_to)++];
-        char *name = get_text(&saved->via.array.ptr[i], "name");
-        bool whole = name && get_type(&saved->via.array.ptr[i], &f->type);
-        if (whole) match_field(s, f, name, fields, n);
-        weir_free(name);
-        if (!whole) return false;
+    to->all = weir_alloc_array(saved->via.array.size + 1, sizeof *to->all);
+    while (to->n < saved->via.array.size) {
+        struct weir__saved_field *f = &to->all[to->n];
+        f->name = get_text(&saved->via.array.ptr[to->n++], "name");
+        if (!f->name || !get_type(&saved->via.array.ptr[to->n - 1], &f->type)) return false;
     }
-    tell_added(s, *to, *n_to, fields, n);
     return true;
 }
 
@@ -173,31 +89,22 @@ static bool read_kind(const msgpack_object *saved, weir_state_kind *kind)
     return known;
 }
 
-static bool match_state(struct saved_state *s, const msgpack_object *saved, const struct weir_state_layout *layouts,
+static bool match_state(struct weir__saved_state *s, const msgpack_object *saved, const struct weir_state_layout *layouts,
                         uint32_t n)
 {
-    static const struct weir_state_layout nothing;
-    const struct weir_state_layout *l = &nothing;
-    s->state = DROPPED;
+    s->state = WEIR__DROPPED;
     s->told.name = get_text(saved, "name");
-    if (!s->told.name || !read_kind(saved, &s->kind)) return false;
+    if (!s->told.name || !read_kind(saved, &s->kind) || !read_fields(get_array(saved, "fields"), &s->value) ||
+        !read_fields(get_array(saved, "key_fields"), &s->key))
+        return false;
     for (uint32_t i = 0; i < n; i++) {
         if (strcmp(layouts[i].name, s->told.name) == 0) s->state = (int32_t)i;
     }
-    if (s->state != DROPPED) l = &layouts[s->state];
-    bool read =
-        match_fields(s, get_array(saved, "fields"), &s->fields, &s->n_fields, l->fields, l->n_fields) &&
-        match_fields(s, get_array(saved, "key_fields"), &s->key_fields, &s->n_key_fields, l->key_fields, l->n_key_fields);
-    if (s->state == DROPPED) {
-        weir_free(s->told.why);
-        s->told.why = NULL;
+    if (s->state != WEIR__DROPPED)
+        weir__evolve(s, saved, &layouts[s->state]);
+    else
         s->told.result = WEIR_DROPPED;
-    } else if (l->kind != s->kind) {
-        tell(s, WEIR_REFUSED,
-             weir_format("it was a state of kind %s and is now of kind %s", weir_state_kind_name(s->kind),
-                         weir_state_kind_name(l->kind)));
-    }
-    return read;
+    return true;
 }
 
 static weir_status match_key(struct weir_restore *r, const msgpack_object *saved, const struct weir_schema *key,
@@ -223,7 +130,7 @@ static weir_status match_key(struct weir_restore *r, const msgpack_object *saved
 static weir_status match_header(struct weir_restore *r, const msgpack_object *root, const struct weir_state_layout *layouts,
                                 uint32_t n, const struct weir_schema *key, struct weir_error *error)
 {
-    const msgpack_object *version = get(root, "version"), *states = get_array(root, "states");
+    const msgpack_object *version = weir__saved_get(root, "version"), *states = get_array(root, "states");
     if (!version || version->type != MSGPACK_OBJECT_POSITIVE_INTEGER || !states)
         return not_ours(error, "a header of states");
     if (version->via.u64 != WEIR__SNAPSHOT_VERSION)
@@ -258,12 +165,7 @@ weir_status weir_restore_create(const uint8_t *header, size_t n, const struct we
 void weir_restore_destroy(struct weir_restore *r)
 {
     if (!r) return;
-    for (size_t i = 0; i < r->n_states; i++) {
-        weir_free(r->states[i].told.name);
-        weir_free(r->states[i].told.why);
-        weir_free(r->states[i].fields);
-        weir_free(r->states[i].key_fields);
-    }
+    for (size_t i = 0; i < r->n_states; i++) weir__saved_state_finish(&r->states[i]);
     weir_free(r->states);
     weir_free(r->key);
     weir_free(r);
@@ -316,7 +218,7 @@ static bool as_text(const msgpack_object *o, weir_str *v)
 }
 
 /* Strings are borrowed from the tree; who stores the struct copies them. */
-static bool put_member(const msgpack_object *o, weir_type type, uint8_t *p)
+bool weir__put_member(const msgpack_object *o, weir_type type, uint8_t *p)
 {
     int64_t whole;
     double number;
@@ -353,14 +255,13 @@ static bool put_member(const msgpack_object *o, weir_type type, uint8_t *p)
     return false;
 }
 
-static bool put_struct(const msgpack_object *o, const struct saved_field *saved, uint32_t n, const weir_field *fields,
-                       void *value)
+static bool put_struct(const msgpack_object *o, const struct weir__saved_fields *saved, const weir_field *fields, void *value)
 {
-    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != n) return false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (saved[i].member == DROPPED) continue;
-        const weir_field *f = &fields[saved[i].member];
-        if (!put_member(&o->via.array.ptr[i], (weir_type)f->type, (uint8_t *)value + f->offset)) return false;
+    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != saved->n) return false;
+    for (uint32_t i = 0; i < saved->n; i++) {
+        if (saved->all[i].member == WEIR__DROPPED) continue;
+        const weir_field *f = &fields[saved->all[i].member];
+        if (!weir__put_member(&o->via.array.ptr[i], (weir_type)f->type, (uint8_t *)value + f->offset)) return false;
     }
     return true;
 }
@@ -383,12 +284,13 @@ static weir_status store_struct(struct weir_state_set *set, uint32_t state, void
 
 struct entry {
     const struct weir_restore *restore;
-    const struct saved_state *saved;
+    const struct weir__saved_state *saved;
     struct weir_state_set *set;
     uint32_t state;
     struct weir_key_ref key;
     int64_t ns;
     void *value; /* room for one struct of any state of the set, with texts borrowed from the tree */
+    void *old;   /* room for those that are migrated; NULL: none are */
     struct weir_error *error;
 };
 
@@ -401,13 +303,31 @@ static void *room_for_values(const struct weir_state_set *set)
     return weir_alloc(most);
 }
 
-/* One struct of the state into e->value. */
+static void *room_for_old(const struct weir_restore *r)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < r->n_states; i++) {
+        size_t size = weir__migration_room(&r->states[i]);
+        if (size > most) most = size;
+    }
+    return most > 0 ? weir_alloc(most) : NULL;
+}
+
+/* One struct of the state into e->value, by the rules. */
 static bool read_value(struct entry *e, const msgpack_object *o)
 {
     const struct weir_state_layout *l = &e->set->layouts[e->state];
     memset(e->value, 0, l->size);
+    if (l->defaults) memcpy(e->value, l->defaults, l->is_timed ? l->plain_size : l->size);
     if (e->saved->gains_time) *weir_layout_touched(l, e->value) = e->set->now_ms;
-    return put_struct(o, e->saved->fields, e->saved->n_fields, l->fields, e->value);
+    return put_struct(o, &e->saved->value, l->fields, e->value);
+}
+
+/* What the rules cannot read of it. key, now_key: of a map; else NULL. */
+static weir_status migrate(struct entry *e, const msgpack_object *value, const msgpack_object *key, void *now_key)
+{
+    if (e->saved->n_migrants == 0) return WEIR_OK;
+    return weir__migrate(e->saved, value, key, e->value, now_key, e->old, e->error);
 }
 
 static weir_status no_memory(struct weir_error *error)
@@ -418,6 +338,8 @@ static weir_status no_memory(struct weir_error *error)
 static weir_status put_value(struct entry *e, const msgpack_object *o)
 {
     if (!read_value(e, o)) return not_ours(e->error, "the members of a value");
+    weir_status s = migrate(e, o, NULL, NULL);
+    if (s != WEIR_OK) return s;
     void *value = e->set->ops->value_edit(e->set, e->state, &e->key, e->ns);
     bool stored = value && store_struct(e->set, e->state, value, e->value) == WEIR_OK;
     return stored ? WEIR_OK : no_memory(e->error);
@@ -428,24 +350,43 @@ static weir_status put_list(struct entry *e, const msgpack_object *o)
     if (o->type != MSGPACK_OBJECT_ARRAY) return not_ours(e->error, "a list");
     for (uint32_t i = 0; i < o->via.array.size; i++) {
         if (!read_value(e, &o->via.array.ptr[i])) return not_ours(e->error, "the members of a list's item");
+        weir_status s = migrate(e, &o->via.array.ptr[i], NULL, NULL);
+        if (s != WEIR_OK) return s;
         if (e->set->ops->list_add(e->set, e->state, &e->key, e->ns, e->value) != WEIR_OK) /* copies the texts too */
             return no_memory(e->error);
     }
     return WEIR_OK;
 }
 
+/* Entries whose keys were different and are the same now would be fewer, without a word. */
+static bool is_there(struct entry *e, const void *key)
+{
+    return e->saved->n_migrants > 0 && e->set->ops->map_get(e->set, e->state, &e->key, e->ns, key);
+}
+
+static weir_status put_in_map(struct entry *e, const void *key)
+{
+    if (is_there(e, key))
+        return weir_error_set(e->error, WEIR_E_PLUGIN,
+                              "state '%s' cannot be restored: the component migrates two entries of a map to the same key",
+                              e->saved->told.name);
+    void *value = e->set->ops->map_edit(e->set, e->state, &e->key, e->ns, key);
+    bool stored = value && store_struct(e->set, e->state, value, e->value) == WEIR_OK;
+    return stored ? WEIR_OK : no_memory(e->error);
+}
+
 static weir_status put_pair(struct entry *e, const msgpack_object *o)
 {
     const struct weir_state_layout *l = &e->set->layouts[e->state];
     if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 2) return not_ours(e->error, "a map's key and value");
-    void *key = weir_alloc(l->key_size), *value = NULL;
+    const msgpack_object *saved = o->via.array.ptr;
+    void *key = weir_alloc(l->key_size);
+    if (l->key_defaults) memcpy(key, l->key_defaults, l->key_size);
     weir_status s = WEIR_OK;
-    if (!put_struct(&o->via.array.ptr[0], e->saved->key_fields, e->saved->n_key_fields, l->key_fields, key) ||
-        !read_value(e, &o->via.array.ptr[1]))
+    if (!put_struct(&saved[0], &e->saved->key, l->key_fields, key) || !read_value(e, &saved[1]))
         s = not_ours(e->error, "the members of a map's key and value");
-    else if (!(value = e->set->ops->map_edit(e->set, e->state, &e->key, e->ns, key)) ||
-             store_struct(e->set, e->state, value, e->value) != WEIR_OK)
-        s = no_memory(e->error);
+    if (s == WEIR_OK) s = migrate(e, &saved[1], &saved[0], key);
+    if (s == WEIR_OK) s = put_in_map(e, key);
     weir_free(key);
     return s;
 }
@@ -509,7 +450,7 @@ static weir_status put_state(struct entry *e, int64_t state, const msgpack_objec
     if (e->saved->told.result == WEIR_REFUSED)
         return weir_error_set(e->error, WEIR_E_CONFIG, "state '%s' cannot be restored: %s", e->saved->told.name,
                               e->saved->told.why);
-    if (e->saved->state == DROPPED || !e->set) return WEIR_OK;
+    if (e->saved->state == WEIR__DROPPED || !e->set) return WEIR_OK;
     e->state = (uint32_t)e->saved->state;
     switch (weir_state_shape(e->saved->kind)) {
     case WEIR_SHAPE_VALUE: return put_value(e, o);
@@ -539,7 +480,7 @@ static weir_status put_entry(struct entry *e, const msgpack_object *o, uint32_t 
 weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entries, size_t n, uint32_t group,
                                struct weir_state_set *set, struct weir_timers *timers, struct weir_error *error)
 {
-    struct entry e = {.restore = r, .set = set, .value = room_for_values(set), .error = error};
+    struct entry e = {.restore = r, .set = set, .value = room_for_values(set), .old = room_for_old(r), .error = error};
     struct weir_key_bytes key = {0};
     msgpack_unpacked tree;
     weir_status s = WEIR_OK;
@@ -554,6 +495,7 @@ weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entr
     msgpack_unpacked_destroy(&tree);
     weir_key_bytes_finish(&key);
     weir_free(e.value);
+    weir_free(e.old);
     return s;
 }
 
@@ -598,33 +540,70 @@ static const struct weir_snapshot_list *find_list(const struct weir_snapshot *s,
     return NULL;
 }
 
-weir_status weir_restore_map(const struct weir_snapshot *from, uint32_t n, uint32_t subtask, const char *name,
-                             struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+/* The state of the header, which says how the list's entries are laid out; without one they are as the state is now. */
+static weir_status match_map(const struct weir_snapshot *from, const struct weir_state_layout *l, struct weir__saved_state *to,
                              struct weir_error *error)
 {
-    const struct weir_snapshot_list *list = n > 0 ? find_list(&from[subtask % n], name) : NULL;
-    const struct weir_state_layout *l = &set->layouts[state];
-    struct saved_state saved = {.n_fields = l->n_fields, .n_key_fields = l->n_key_fields};
-    if (!list) return WEIR_OK;
-    saved.fields = weir_alloc_array(l->n_fields + 1, sizeof *saved.fields);
-    saved.key_fields = weir_alloc_array(l->n_key_fields + 1, sizeof *saved.key_fields);
-    for (uint32_t i = 0; i < l->n_fields; i++) saved.fields[i].member = (int32_t)i;
-    for (uint32_t i = 0; i < l->n_key_fields; i++) saved.key_fields[i].member = (int32_t)i;
-    struct entry e = {
-        .saved = &saved, .set = set, .state = state, .key = *key, .value = room_for_values(set), .error = error};
+    msgpack_unpacked tree;
+    size_t at = 0;
+    bool found = false, read = true;
+    msgpack_unpacked_init(&tree);
+    const msgpack_object *states = from->header.n > 0 && next_value(&tree, from->header.p, from->header.n, &at)
+                                       ? get_array(&tree.data, "states")
+                                       : NULL;
+    for (uint32_t i = 0; states && !found && i < states->via.array.size; i++) {
+        char *name = get_text(&states->via.array.ptr[i], "name");
+        found = name && strcmp(name, l->name) == 0;
+        if (found) read = match_state(to, &states->via.array.ptr[i], l, 1);
+        weir_free(name);
+    }
+    msgpack_unpacked_destroy(&tree);
+    if (!read) return not_ours(error, "a state with its fields");
+    if (to->told.result == WEIR_REFUSED)
+        return weir_error_set(error, WEIR_E_CONFIG, "state '%s' cannot be restored: %s", l->name, to->told.why);
+    for (uint32_t k = 0; !found && k < 2; k++) {
+        struct weir__saved_fields *fields = k ? &to->key : &to->value;
+        fields->n = k ? l->n_key_fields : l->n_fields;
+        fields->all = weir_alloc_array(fields->n + 1, sizeof *fields->all);
+        for (uint32_t i = 0; i < fields->n; i++) fields->all[i].member = (int32_t)i;
+    }
+    return WEIR_OK;
+}
+
+static weir_status put_pairs(struct entry *e, const struct weir_snapshot_list *list)
+{
     msgpack_unpacked tree;
     weir_status s = WEIR_OK;
     size_t at = 0;
     msgpack_unpacked_init(&tree);
     while (s == WEIR_OK && at < list->bytes.n) {
         bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at);
-        s = read ? put_pair(&e, &tree.data) : not_ours(error, "an entry of a map");
-        set->ops->settle(set);
+        s = read ? put_pair(e, &tree.data) : not_ours(e->error, "an entry of a map");
+        e->set->ops->settle(e->set);
     }
     msgpack_unpacked_destroy(&tree);
-    weir_free(saved.fields);
-    weir_free(saved.key_fields);
+    return s;
+}
+
+weir_status weir_restore_map(const struct weir_snapshot *from, uint32_t n, uint32_t subtask, const char *name,
+                             struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+                             struct weir_error *error)
+{
+    const struct weir_snapshot_list *list = n > 0 ? find_list(&from[subtask % n], name) : NULL;
+    struct weir__saved_state saved = {0};
+    if (!list) return WEIR_OK;
+    weir_status s = match_map(&from[subtask % n], &set->layouts[state], &saved, error);
+    struct entry e = {.saved = &saved,
+                      .set = set,
+                      .state = state,
+                      .key = *key,
+                      .value = room_for_values(set),
+                      .old = weir_alloc(weir__migration_room(&saved) + 1),
+                      .error = error};
+    if (s == WEIR_OK) s = put_pairs(&e, list);
+    weir__saved_state_finish(&saved);
     weir_free(e.value);
+    weir_free(e.old);
     return s;
 }
 

@@ -56,34 +56,85 @@ static int pack_fields(msgpack_packer *pk, const weir_field *fields, uint32_t n)
     return failed;
 }
 
+/* Types of inputs that the components of a state leave open: what they keep may depend on them. */
+static int pack_inputs(msgpack_packer *pk, const struct weir_state_owner *o)
+{
+    int failed = pack_text(pk, "inputs");
+    failed |= msgpack_pack_array(pk, o->n_inputs);
+    for (uint32_t i = 0; i < o->n_inputs; i++) failed |= pack_text(pk, weir_type_name((weir_type)o->inputs[i]));
+    return failed;
+}
+
+static int pack_parts(msgpack_packer *pk, const struct weir_state_layout *l)
+{
+    int failed = pack_text(pk, "parts");
+    failed |= msgpack_pack_array(pk, l->n_owners);
+    for (uint32_t i = 0; i < l->n_owners; i++) {
+        failed |= msgpack_pack_map(pk, 3);
+        failed |= pack_word(pk, "name", l->owners[i].part);
+        failed |= pack_number(pk, "version", l->owners[i].version);
+        failed |= pack_inputs(pk, &l->owners[i]);
+    }
+    return failed;
+}
+
+static int pack_owners(msgpack_packer *pk, const struct weir_state_layout *l)
+{
+    if (l->n_owners == 0) return 0;
+    return l->owners[0].part ? pack_parts(pk, l) : pack_inputs(pk, &l->owners[0]);
+}
+
+/* Left out where there is nothing to say. */
+static bool tells_owners(const struct weir_state_layout *l)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < l->n_owners; i++) {
+        const struct weir_state_owner *o = &l->owners[i];
+        any |= o->n_inputs > 0 || (o->part && o->version != 1);
+    }
+    return any;
+}
+
 static int pack_state(msgpack_packer *pk, const struct weir_state_layout *l)
 {
-    int failed = msgpack_pack_map(pk, 5);
+    bool owned = tells_owners(l);
+    int failed = msgpack_pack_map(pk, owned ? 6 : 5);
     failed |= pack_word(pk, "name", l->name);
     failed |= pack_word(pk, "kind", weir_state_kind_name(l->kind));
     failed |= pack_number(pk, "version", l->version);
     failed |= pack_text(pk, "key_fields");
     failed |= pack_fields(pk, l->key_fields, l->n_key_fields);
     failed |= pack_text(pk, "fields");
-    return failed | pack_fields(pk, l->fields, l->n_fields);
+    failed |= pack_fields(pk, l->fields, l->n_fields);
+    return owned ? failed | pack_owners(pk, l) : failed;
 }
 
-static int pack_header(msgpack_packer *pk, const struct weir_state_set *set, const struct weir_schema *key)
+static int pack_header(msgpack_packer *pk, const struct weir_state_layout *layouts, uint32_t n,
+                       const struct weir_schema *key)
 {
+    uint32_t n_key = key ? weir_schema_count(key) : 0;
     int failed = msgpack_pack_map(pk, 3);
     failed |= pack_number(pk, "version", WEIR__SNAPSHOT_VERSION);
     failed |= pack_text(pk, "key");
-    failed |= msgpack_pack_array(pk, weir_schema_count(key));
-    for (uint32_t i = 0; i < weir_schema_count(key); i++) {
+    failed |= msgpack_pack_array(pk, n_key);
+    for (uint32_t i = 0; i < n_key; i++) {
         const weir_schema_field *f = weir_schema_field_at(key, i);
         failed |= msgpack_pack_map(pk, 2);
         failed |= pack_word(pk, "name", f->name);
         failed |= pack_word(pk, "type", weir_type_name((weir_type)f->type));
     }
     failed |= pack_text(pk, "states");
-    failed |= msgpack_pack_array(pk, set ? set->n_states : 0);
-    for (uint32_t i = 0; set && i < set->n_states; i++) failed |= pack_state(pk, &set->layouts[i]);
+    failed |= msgpack_pack_array(pk, n);
+    for (uint32_t i = 0; i < n; i++) failed |= pack_state(pk, &layouts[i]);
     return failed;
+}
+
+weir_status weir_snapshot_header(struct weir_snapshot *to, const struct weir_state_layout *layouts, uint32_t n,
+                                 struct weir_error *error)
+{
+    msgpack_packer header;
+    msgpack_packer_init(&header, &to->header, append);
+    return pack_header(&header, layouts, n, NULL) ? no_memory(error) : WEIR_OK;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
@@ -343,7 +394,7 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     msgpack_packer header;
     msgpack_packer_init(&header, &to->header, append);
     msgpack_packer_init(&c.pk, &to->keyed, append);
-    c.failed = pack_header(&header, set, key);
+    c.failed = pack_header(&header, set ? set->layouts : NULL, set ? set->n_states : 0, key);
     if (!c.failed && cut_later(to, set, timers, key, first_group, last_group)) return WEIR_OK;
     for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, timers, group);
     return c.failed ? no_memory(error) : WEIR_OK;

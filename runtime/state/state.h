@@ -20,6 +20,19 @@
 #include "base/error.h"
 #include "time/timers.h"
 
+/* A component behind a state, or behind a part of its members. What was saved of it with another version or for inputs of
+ * other types, and what the rules of evolve.c do not cover, goes through its migrate. */
+struct weir_state_owner {
+    const char *part;        /* NULL: all of the state is its; else its members' names begin with "part." */
+    uint32_t state, version; /* as the component declares it */
+    uint32_t offset;         /* of its struct in the layout's */
+    uint32_t n_inputs;
+    uint32_t *inputs; /* enum weir_type, of inputs that may be of several types */
+    /* NULL: it has none. On failure the message is the component's. */
+    weir_status (*migrate)(void *arg, const weir_migration *, struct weir_error *);
+    void *arg;
+};
+
 /* A state declaration with its arrays copied to their natural stride; immutable. Built from weir_state (or from a plugin
  * manifest). */
 struct weir_state_layout {
@@ -27,14 +40,18 @@ struct weir_state_layout {
     weir_state_kind kind;
     uint32_t version, size, key_size;
     uint32_t flags;                  /* WEIR_PER_WINDOW */
-    weir_field *fields, *key_fields; /* names owned */
+    weir_field *fields, *key_fields; /* names and defaults owned */
     uint32_t n_fields, n_key_fields;
+    void *defaults, *key_defaults;         /* a struct with those; NULL: all zero */
+    const struct weir_state_owner *owners; /* borrowed; set by who makes the operator */
+    uint32_t n_owners;
     /* Expiring states (ttl.h); ttl_ms 0: it lives for ever. */
     int64_t ttl_ms;
     uint32_t ttl_flags, ttl_sweep; /* WEIR_TTL_...; entries looked at for each access, 0: none */
     bool is_timed;                 /* laid out with the time */
     uint32_t ttl_at, plain_size;   /* its offset; the size that the component knows */
 };
+#define WEIR_FIRST_FIELD_SIZE offsetof(weir_field, def) /* what the first plugins declare */
 #define WEIR_TTL_MEMBER "@touched" /* the last member of a state that is laid out with the time */
 #define WEIR_TTL_SWEEP  5
 #define WEIR_TTL_GONE   INT64_MIN /* as a time: it was read when it had expired; nobody sees it again */

@@ -91,6 +91,22 @@ static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_sl
     return WEIR_OK;
 }
 
+/* Before the layout is copied. */
+static void set_owners(struct weir_aggregates *a)
+{
+    a->owners = weir_alloc_array(a->n + 1, sizeof *a->owners);
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct weir_aggregate_slot *slot = &a->slots[i];
+        if (!slot->instance || !accumulator_of(slot->config)) continue;
+        struct weir_state_owner *o = &a->owners[a->n_owners++];
+        weir_instance_own(slot->instance, 0, o);
+        o->part = slot->config->name;
+        o->offset = slot->offset;
+    }
+    a->layout.owners = a->owners;
+    a->layout.n_owners = a->n_owners;
+}
+
 static weir_status init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
                         struct weir_registry *registry, bool arrival, struct weir_error *error)
 {
@@ -105,6 +121,7 @@ static weir_status init(struct weir_aggregates *a, const struct weir_stream_node
     }
     s = make_results(a, node, error);
     for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) s = make_slot(a, &a->slots[i], node, registry, error);
+    if (s == WEIR_OK) set_owners(a);
     return s;
 }
 
@@ -165,6 +182,7 @@ void weir_aggregates_finish(struct weir_aggregates *a)
 {
     for (uint32_t i = 0; i < a->n; i++) weir_instance_destroy(a->slots[i].instance);
     weir_state_layout_finish(&a->layout);
+    weir_state_owners_free(a->owners, a->n_owners);
     weir_builder_finish(&a->results);
     weir_free(a->accs);
     weir_free(a->slots);

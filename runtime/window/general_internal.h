@@ -105,6 +105,7 @@ struct weir__general {
     bool assigner_opened, trigger_opened, evictor_opened, function_opened;
 
     struct weir_state_layout own[WEIR__TRIGGER_STATES];
+    struct weir_state_owner *owners;   /* by layout: of those that are components' */
     struct weir_state_layout *layouts; /* own, the triggers', the accumulators', the function's: theirs, but for the names */
     uint32_t n_layouts, n_trigger_states, function_base; /* function_base: where the function's begin */
     struct weir_state_set *state;                        /* of `layouts` */
@@ -139,6 +140,7 @@ void weir__count_late_join(struct weir_op *, const char *output, int64_t time, u
 
 /* ---- flights.c: of the current key ------------------------------------------------------------------------------------ */
 
+void weir__general_set_owners(struct weir__general *);
 WEIR_CHECKED weir_status weir__flights_layouts(struct weir_state_layout own[WEIR__TRIGGER_STATES], struct weir_error *);
 bool weir__flight_find(struct weir__general *, const weir_window *, struct weir__flight *);
 bool weir__flight_by_id(struct weir__general *, int64_t id, struct weir__flight *);

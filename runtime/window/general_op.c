@@ -488,6 +488,7 @@ static weir_status make_parts(struct weir__general *g, struct weir_registry *reg
     if (s == WEIR_OK && c->reducer) s = weir__reduction_init(g, registry, error);
     if (s == WEIR_OK) s = weir__general_lay_out(g, error);
     if (s == WEIR_OK && c->function) s = make_function(g, registry, error);
+    if (s == WEIR_OK) weir__general_set_owners(g);
     if (s == WEIR_OK && g->crosses) s = weir__crossing_init(g, registry, error);
     if (s != WEIR_OK) return s;
     bool cannot_merge = g->merging && !weir_aggregates_can_merge(&g->aggregates);

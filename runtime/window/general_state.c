@@ -88,6 +88,21 @@ weir_status weir__general_lay_out(struct weir__general *g, struct weir_error *er
     return WEIR_OK;
 }
 
+/* Triggers, and the function: who else keeps a state has its own owners. The instances are there. */
+void weir__general_set_owners(struct weir__general *g)
+{
+    g->owners = weir_alloc_array(g->n_layouts + 1, sizeof *g->owners);
+    for (uint32_t t = 0; t <= g->n_triggers; t++) {
+        struct weir_instance *in = t < g->n_triggers ? g->triggers[t] : g->function;
+        for (uint32_t i = 0; in && i < in->part.spec->info->n_states; i++) {
+            struct weir_state_owner *o = &g->owners[in->state_base + i];
+            weir_instance_own(in, i, o);
+            g->layouts[in->state_base + i].owners = o;
+            g->layouts[in->state_base + i].n_owners = 1;
+        }
+    }
+}
+
 struct weir_state_set *weir__general_exchange_state(struct weir_op *op, struct weir_state_set *to)
 {
     struct weir__general *g = (struct weir__general *)(void *)op;
@@ -102,6 +117,7 @@ void weir__general_state_finish(struct weir__general *g)
 {
     if (g->state) g->state->ops->destroy(g->state);
     for (uint32_t i = 0; i < g->n_layouts; i++) weir_free(g->layouts[i].name);
+    weir_state_owners_free(g->owners, g->owners ? g->n_layouts : 0);
     weir_free(g->layouts);
     weir_schema_release(g->key_schema);
 }

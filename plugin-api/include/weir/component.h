@@ -160,6 +160,9 @@ typedef struct weir_field {
     uint32_t type; /* enum weir_type */
     uint32_t offset, size;
     uint32_t since, reserved; /* state version that added it; 0 = from the start */
+    /* What it is in structs that were saved before it was there: a number, true or false, a text; a timestamp in ms. NULL:
+     * zero, and so for `any`. New structs are zeroed all the same. */
+    const char *def;
 } weir_field;
 
 /* Window functions: the state is of the key and the window at hand, not of the key across its windows. Not with windows that
@@ -193,6 +196,21 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
     weir_status (*result)(void *self, struct weir_ctx *, const void *acc, void *out);
 } weir_state;
 
+/* ---- states of an earlier version --------------------------------------------------------------------------------- */
+
+/* A struct of a state as it was saved, for weir_component.migrate. It is laid out as `fields` say, which are the members that
+ * were saved; bytes of weir_str members are borrowed until the call returns. */
+typedef struct weir_migration {
+    uint32_t struct_size, state; /* state: of the component */
+    uint32_t version, kind;      /* of the state as it was saved; enum weir_state_kind */
+    const weir_field *fields, *key_fields; /* key_fields: of maps */
+    uint32_t n_fields, n_key_fields, field_stride;
+    uint32_t n_inputs;           /* 0 where none is of several types, and where it is not known */
+    const uint32_t *inputs;      /* enum weir_type: see weir_component.migrate */
+    const void *old, *old_key;   /* the value, item or entry; NULL: the question whether they can be migrated at all */
+    void *now, *now_key;         /* of the state's own types, to be filled in */
+} weir_migration;
+
 /* ---- component and plugin ---------------------------------------------------------------------------------------- */
 
 typedef struct weir_component {
@@ -207,6 +225,15 @@ typedef struct weir_component {
     const weir_state *states; /* indexed by the `state` argument of the state services */
     uint32_t n_states, state_stride;
     const void *vtable; /* the struct of the kind, whose first member is its size */
+
+    /* [coordinator] Before open, where a job goes on from a state that was saved with another version, with members whose
+     * types cannot become what they are now, or for inputs of other types than now (those that `in` leaves open, as in
+     * "value:number", and fields that options choose, in their order). First once for each state with `old` NULL: can it be
+     * done? Then for each struct: `now` is zeroed, has the defaults of new members, and what the rules could carry over. Its
+     * weir_str members may be set to bytes of `old`, or with assign and resize_bytes of the state; of the services, these,
+     * alloc, release, scratch, log, info, schemas and fail are there. NULL: states change by the rules alone, and anything
+     * else is refused. */
+    weir_status (*migrate)(void *self, struct weir_ctx *, const weir_migration *);
 } weir_component;
 
 typedef struct weir_plugin {
@@ -221,7 +248,7 @@ typedef struct weir_plugin {
 typedef const weir_plugin *weir_plugin_entry(void);
 WEIR_EXPORT const weir_plugin *weir_plugin_v0(void);
 
-static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 96 && sizeof(weir_field) == 32,
+static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 96 && sizeof(weir_field) == 40,
               "declarations of ABI 0.9; a later minor passes a longer stride");
 
 #endif

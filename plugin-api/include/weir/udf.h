@@ -58,6 +58,19 @@
     {.name = #member, .type = (t), .offset = (uint32_t)offsetof(T, member), .size = (uint32_t)sizeof(((T *)0)->member)}
 #define WEIR_MEMBER(T, member) WEIR_MEMBER_OF(T, member, WEIR_FIELD_TYPE_(((T *)0)->member))
 
+/* The same for a member that version `v` of the state added: what it is in what was saved before, as text: "-1", "none". */
+#define WEIR_ADDED_MEMBER(T, member, v, d)                                                                            \
+    {.name = #member, .type = WEIR_FIELD_TYPE_(((T *)0)->member), .offset = (uint32_t)offsetof(T, member),            \
+     .size = (uint32_t)sizeof(((T *)0)->member), .since = (v), .def = (d)}
+/* A state of a later version than the first: WEIR_STATE_OF_VERSION(2, WEIR_VALUE, "count", counts, members), and for maps
+ * WEIR_MAP_KEY(name, name_members) behind that. */
+#define WEIR_STATE_OF_VERSION(v, KIND, n, T, ...) WEIR_STATE_OF_VERSION_(v, KIND, n, T, __VA_ARGS__, .doc = NULL)
+#define WEIR_STATE_OF_VERSION_(v, KIND, n, T, members, ...)                                                           \
+    {.name = n, .kind = (KIND), .version = (v), .size = sizeof(T), .fields = members, .n_fields = WEIR_LEN(members),  \
+     .field_stride = sizeof(weir_field), __VA_ARGS__}
+#define WEIR_MAP_KEY(K, key_members)                                                                                  \
+    .key_size = sizeof(K), .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)
+
 #define WEIR_MEMBERS_(array) .fields = array, .n_fields = WEIR_LEN(array), .field_stride = sizeof(weir_field), .version = 1
 #define WEIR_VALUE_STATE(n, T, members) {.name = n, .kind = WEIR_VALUE, .size = sizeof(T), WEIR_MEMBERS_(members)}
 #define WEIR_LIST_STATE(n, T, members) {.name = n, .kind = WEIR_LIST, .size = sizeof(T), WEIR_MEMBERS_(members)}

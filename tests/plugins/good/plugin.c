@@ -46,11 +46,13 @@ typedef struct seen_key {
 } seen_key;
 typedef struct seen_value {
     int64_t n, at;
+    weir_str note;
 } seen_value;
 static const weir_option seen_options[] = {
     WEIR_OPTION_OF(seen, gap, WEIR_OPT_DURATION, .def = "1min", .doc = "how long to wait")};
 static const weir_field seen_keys[] = {WEIR_MEMBER(seen_key, word)};
-static const weir_field seen_values[] = {WEIR_MEMBER(seen_value, n), WEIR_MEMBER_OF(seen_value, at, WEIR_TIMESTAMP)};
+static const weir_field seen_values[] = {WEIR_MEMBER(seen_value, n), WEIR_MEMBER_OF(seen_value, at, WEIR_TIMESTAMP),
+                                         WEIR_ADDED_MEMBER(seen_value, note, 1, "\"none\", yet")};
 static const weir_state seen_states[] = {
     WEIR_VALUE_STATE("last", seen_value, seen_values),
     WEIR_MAP_STATE("null", seen_key, seen_keys, seen_value, seen_values), /* a name that YAML would read as no name */

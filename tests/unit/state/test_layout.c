@@ -105,6 +105,15 @@ static void refuses_bad_members(void)
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
 }
 
+static void refuses_bad_defaults(void)
+{
+    const weir_field wrong[] = {{.name = "small", .type = WEIR_I32, .offset = 4, .size = 4, .def = "2147483648"},
+                                {.name = "small", .type = WEIR_I32, .offset = 4, .size = 4, .def = "1.5"},
+                                {.name = "small", .type = WEIR_F32, .offset = 4, .size = 4, .def = "many"},
+                                {.name = "small", .type = WEIR_F32, .offset = 4, .size = 4, .def = ""}};
+    for (uint32_t i = 0; i < WEIR_LEN(wrong); i++) member_refused(1, wrong[i], "has the default");
+}
+
 static void refuses_bad_states(void)
 {
     weir_state s = sample_state(WEIR_VALUE);
@@ -199,6 +208,7 @@ static void equality_of_floats_is_javas(void)
 
 WEIR_SUITE(layout) = {
     {"copies what it is given, at its stride", copies_what_it_is_given},
+    {"refuses bad defaults", refuses_bad_defaults},
     {"refuses bad members", refuses_bad_members},
     {"refuses bad states", refuses_bad_states},
     {"a map of nothing is a set", a_map_of_nothing_is_a_set},

@@ -373,6 +373,268 @@ static void members_are_found_by_name_and_widened(void)
     finish(&g);
 }
 
+/* ---- defaults, and components that migrate ----------------------------------------------------------------------- */
+
+struct with_defaults {
+    bool on;
+    int32_t small;
+    int64_t wide, at;
+    float single;
+    double real;
+    weir_str text, raw;
+    int64_t a;
+};
+#define DEFAULT(T, m, t, d)                                                                                \
+    {                                                                                                      \
+        .name = #m, .type = t, .offset = offsetof(T, m), .size = sizeof(((T *)0)->m), .since = 2, .def = d \
+    }
+static const weir_field default_members[] = {
+    DEFAULT(struct with_defaults, on, WEIR_BOOL, "true"),   DEFAULT(struct with_defaults, small, WEIR_I32, "-7"),
+    DEFAULT(struct with_defaults, wide, WEIR_I64, "1_000"), DEFAULT(struct with_defaults, at, WEIR_TIMESTAMP, "86400000"),
+    DEFAULT(struct with_defaults, single, WEIR_F32, "0.5"), DEFAULT(struct with_defaults, real, WEIR_F64, "-1e9"),
+    DEFAULT(struct with_defaults, text, WEIR_STRING, "?"),  DEFAULT(struct with_defaults, raw, WEIR_BYTES, "xyz"),
+    MEMBER(struct with_defaults, a, WEIR_I64)};
+#define STATE_2(n, k, T, m)                                                                          \
+    {                                                                                                \
+        .name = n, .kind = k, .version = 2, .size = sizeof(T), .fields = m, .n_fields = WEIR_LEN(m), \
+        .field_stride = sizeof(weir_field)                                                           \
+    }
+#define MAP_OF(K, km) .key_size = sizeof(K), .key_fields = km, .n_key_fields = WEIR_LEN(km)
+
+/* A value, a list of two and a map of two, all of struct before, cut. */
+static struct weir_key_ref cut_before(struct stage *g, const struct weir_state_owner *owners, uint32_t n_owners,
+                                      struct weir_snapshot *to)
+{
+    static const weir_state of[] = {STATE("value", WEIR_VALUE, struct before, before_members),
+                                    STATE("list", WEIR_LIST, struct before, before_members),
+                                    {.name = "map",
+                                     .kind = WEIR_MAP,
+                                     .version = 1,
+                                     .size = sizeof(struct before),
+                                     .fields = before_members,
+                                     .n_fields = WEIR_LEN(before_members),
+                                     .field_stride = sizeof(weir_field),
+                                     MAP_OF(struct map_key, key_members)}};
+    struct weir_state_layout layouts[3];
+    struct weir_error error;
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&layouts[i], &of[i], &error), WEIR_OK);
+        layouts[i].owners = owners;
+        layouts[i].n_owners = n_owners;
+    }
+    struct weir_state_set *set = weir_heap_state_create(layouts, 3, 0, N_GROUPS - 1);
+    struct weir_key_ref key = make_key(3);
+    for (int i = 0; i < 2; i++) {
+        struct before b = {i - 5, 0.5f, {i ? "second" : "first", i ? 6 : 5}};
+        struct map_key k = {{i ? "bb" : "a", i ? 2 : 1}};
+        struct before *v = set->ops->value_edit(set, 0, &key, 0), *m;
+        v->a = b.a, v->b = b.b;
+        CU_ASSERT_EQUAL(set->ops->assign(set, 0, &v->c, b.c), WEIR_OK);
+        CU_ASSERT_EQUAL(set->ops->list_add(set, 1, &key, 0, &b), WEIR_OK);
+        m = set->ops->map_edit(set, 2, &key, 0, &k);
+        m->a = b.a, m->b = b.b;
+        CU_ASSERT_EQUAL(set->ops->assign(set, 2, &m->c, b.c), WEIR_OK);
+    }
+    cut(g, set, NULL, 0, N_GROUPS - 1, to);
+    set->ops->destroy(set);
+    for (int i = 0; i < 3; i++) weir_state_layout_finish(&layouts[i]);
+    return key;
+}
+
+static void added_members_take_their_defaults(void)
+{
+    static const weir_state now = STATE_2("value", WEIR_VALUE, struct with_defaults, default_members);
+    struct weir_state_layout layout;
+    struct weir_snapshot all = {0};
+    struct weir_restore *restore;
+    struct weir_error error;
+    struct stage g;
+    init(&g, 1);
+    struct weir_key_ref key = cut_before(&g, NULL, 0, &all);
+    CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&layout, &now, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, &layout, 1, g.key, &restore, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 0)->result, WEIR_MIGRATED);
+    CU_ASSERT_STRING_EQUAL(
+        weir_restore_state(restore, 0)->why,
+        "'a' is widened from i32 to i64; 'b' is dropped; 'c' is dropped; 'on' is new and starts at true; 'small' is new and "
+        "starts at -7; 'wide' is new and starts at 1_000; 'at' is new and starts at 86400000; 'single' is new and starts at "
+        "0.5; 'real' is new and starts at -1e9; 'text' is new and starts as \"?\"; 'raw' is new and starts as \"xyz\"");
+    struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, N_GROUPS - 1);
+    CU_ASSERT_EQUAL(weir_restore_group(restore, all.keyed.p, all.keyed.n, key.group, set, NULL, &error), WEIR_OK);
+    const struct with_defaults *v = set->ops->value_get(set, 0, &key, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(v);
+    CU_ASSERT(v->on && v->small == -7 && v->wide == 1000 && v->at == 86400000 && v->single == 0.5f && v->real == -1e9);
+    CU_ASSERT(v->text.n == 1 && v->text.p[0] == '?' && v->raw.n == 3 && memcmp(v->raw.p, "xyz", 3) == 0 && v->a == -4);
+    struct weir_key_ref other = make_key(4);
+    const struct with_defaults *fresh = set->ops->value_edit(set, 0, &other, 0);
+    CU_ASSERT(!fresh->on && fresh->small == 0 && fresh->text.n == 0); /* what is new is zeroed */
+    set->ops->destroy(set);
+    weir_restore_destroy(restore);
+    weir_state_layout_finish(&layout);
+    weir_snapshot_finish(&all);
+    finish(&g);
+}
+
+/* c, a text, has become its length; the key of the map a number. */
+struct migrated {
+    double b;
+    int32_t c, a;
+};
+struct migrated_key {
+    int64_t name;
+};
+static const weir_field migrated_members[] = {MEMBER(struct migrated, b, WEIR_F64), MEMBER(struct migrated, c, WEIR_I32),
+                                              MEMBER(struct migrated, a, WEIR_I32)};
+static const weir_field migrated_key_members[] = {MEMBER(struct migrated_key, name, WEIR_I64)};
+static const weir_state migrated_states[] = {STATE_2("value", WEIR_VALUE, struct migrated, migrated_members),
+                                             STATE_2("list", WEIR_LIST, struct migrated, migrated_members),
+                                             {.name = "map",
+                                              .kind = WEIR_MAP,
+                                              .version = 2,
+                                              .size = sizeof(struct migrated),
+                                              .fields = migrated_members,
+                                              .n_fields = WEIR_LEN(migrated_members),
+                                              .field_stride = sizeof(weir_field),
+                                              MAP_OF(struct migrated_key, migrated_key_members)}};
+struct migrator {
+    int asked, migrated;
+    bool refuses, confuses;
+};
+
+static weir_str text_of(const weir_field *fields, uint32_t n, const void *old, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(fields[i].name, name) == 0) {
+            CU_ASSERT(fields[i].type == WEIR_STRING || fields[i].type == WEIR_BYTES);
+            return *(const weir_str *)(const void *)((const char *)old + fields[i].offset);
+        }
+    }
+    CU_FAIL("a member that was saved is not told");
+    return (weir_str){0};
+}
+
+static weir_status migrate_before(void *arg, const weir_migration *g, struct weir_error *error)
+{
+    struct migrator *m = arg;
+    CU_ASSERT(g->version == 1 && g->n_fields == 3 && g->field_stride == sizeof(weir_field));
+    if (!g->old) {
+        m->asked++;
+        return m->refuses ? weir_error_set(error, WEIR_E_CONFIG, "not from version 1") : WEIR_OK;
+    }
+    struct migrated *now = g->now;
+    m->migrated++;
+    CU_ASSERT(now->b == 0.5 && now->a < 0 && now->c == 0); /* as far as the rules go */
+    now->c = (int32_t)text_of(g->fields, g->n_fields, g->old, "c").n;
+    CU_ASSERT_EQUAL(g->kind == WEIR_MAP, g->old_key != NULL);
+    if (g->old_key)
+        ((struct migrated_key *)g->now_key)->name =
+            m->confuses ? 1 : (int64_t)text_of(g->key_fields, g->n_key_fields, g->old_key, "name").n;
+    return WEIR_OK;
+}
+
+static void expect_migrated(struct weir_state_set *set, const struct weir_key_ref *key)
+{
+    const struct migrated *v = set->ops->value_get(set, 0, key, 0);
+    CU_ASSERT(v && v->a == -4 && v->b == 0.5 && v->c == 6);
+    CU_ASSERT_EQUAL(set->ops->list_size(set, 1, key, 0), 2);
+    for (int32_t i = 0; i < 2; i++) {
+        const struct migrated_key k = {i + 1};
+        v = set->ops->list_at(set, 1, key, 0, (size_t)i);
+        CU_ASSERT(v && v->a == i - 5 && v->c == 5 + i);
+        v = set->ops->map_get(set, 2, key, 0, &k);
+        CU_ASSERT(v && v->a == i - 5 && v->c == 5 + i);
+    }
+}
+
+static void components_migrate_what_the_rules_cannot(void)
+{
+    struct migrator m = {0};
+    struct weir_state_owner owners[3];
+    struct weir_snapshot all = {0};
+    struct weir_restore *restore;
+    struct weir_error error;
+    struct stage g;
+    init(&g, 1);
+    struct weir_key_ref key = cut_before(&g, NULL, 0, &all);
+    weir_state_layout_finish(&g.layouts[0]), weir_state_layout_finish(&g.layouts[1]), weir_state_layout_finish(&g.layouts[2]);
+    for (uint32_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&g.layouts[i], &migrated_states[i], &error), WEIR_OK);
+        owners[i] = (struct weir_state_owner){.state = i, .version = 2, .migrate = migrate_before, .arg = &m};
+        g.layouts[i].owners = &owners[i];
+        g.layouts[i].n_owners = 1;
+    }
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, g.layouts, 3, g.key, &restore, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(m.asked, 3);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(weir_restore_state(restore, i)->result, WEIR_MIGRATED);
+        CU_ASSERT_STRING_EQUAL(weir_restore_state(restore, i)->why, "migrated by the component");
+    }
+    for (size_t h = 0; h < N_HOLDERS; h++) {
+        struct holder holder;
+        struct weir_state_set *set = make_set(&g, &holder, holders[h], 0, N_GROUPS - 1);
+        weir_status s = weir_restore_group(restore, all.keyed.p, all.keyed.n, key.group, set, NULL, &error);
+        CU_ASSERT_EQUAL(s, WEIR_OK);
+        expect_migrated(set, &key);
+        destroy_set(set, &holder);
+    }
+    CU_ASSERT_EQUAL(m.migrated, 5 * N_HOLDERS);
+
+    m.confuses = true;
+    struct weir_state_set *set = weir_heap_state_create(g.layouts, 3, 0, N_GROUPS - 1);
+    CU_ASSERT_EQUAL(weir_restore_group(restore, all.keyed.p, all.keyed.n, key.group, set, NULL, &error), WEIR_E_PLUGIN);
+    CU_ASSERT_STRING_EQUAL(error.text,
+                           "state 'map' cannot be restored: the component migrates two entries of a map to the same key");
+    set->ops->destroy(set);
+    weir_restore_destroy(restore);
+
+    m.refuses = true;
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, g.layouts, 3, g.key, &restore, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 0)->result, WEIR_REFUSED);
+    CU_ASSERT_STRING_EQUAL(weir_restore_state(restore, 0)->why, "not from version 1");
+    weir_restore_destroy(restore);
+
+    for (int i = 0; i < 3; i++) owners[i].migrate = NULL;
+    CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, g.layouts, 3, g.key, &restore, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_restore_state(restore, 0)->result, WEIR_REFUSED);
+    CU_ASSERT_STRING_EQUAL(weir_restore_state(restore, 0)->why, "'b' is widened from f32 to f64; 'c' was string and is now i32");
+    weir_restore_destroy(restore);
+    weir_snapshot_finish(&all);
+    finish(&g);
+}
+
+/* What a component keeps of an input may be laid out alike whatever the input's type is, as that of max is. */
+static void inputs_of_other_types_are_another_layout(void)
+{
+    uint32_t number = WEIR_I64, text = WEIR_STRING, time = WEIR_TIMESTAMP;
+    struct weir_state_owner of_number = {.version = 1, .n_inputs = 1, .inputs = &number}, now = of_number;
+    static const weir_state same = STATE("value", WEIR_VALUE, struct before, before_members);
+    struct weir_state_layout layout;
+    struct weir_snapshot all = {0};
+    struct weir_restore *restore;
+    struct weir_error error;
+    struct stage g;
+    init(&g, 1);
+    cut_before(&g, &of_number, 1, &all);
+    CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&layout, &same, &error), WEIR_OK);
+    layout.owners = &now;
+    layout.n_owners = 1;
+    struct {
+        uint32_t *type;
+        enum weir_restored result;
+    } cases[] = {{&number, WEIR_RESTORED}, {&time, WEIR_RESTORED}, {&text, WEIR_REFUSED}};
+    for (size_t i = 0; i < WEIR_LEN(cases); i++) {
+        now.inputs = cases[i].type;
+        CU_ASSERT_EQUAL_FATAL(weir_restore_create(all.header.p, all.header.n, &layout, 1, g.key, &restore, &error), WEIR_OK);
+        CU_ASSERT_EQUAL(weir_restore_state(restore, 0)->result, cases[i].result);
+        if (cases[i].result == WEIR_REFUSED)
+            CU_ASSERT_STRING_EQUAL(weir_restore_state(restore, 0)->why, "it was kept for input of i64, which is string now");
+        weir_restore_destroy(restore);
+    }
+    weir_state_layout_finish(&layout);
+    weir_snapshot_finish(&all);
+    finish(&g);
+}
+
 static void a_key_keeps_its_types(void)
 {
     struct stage g;
@@ -445,5 +707,8 @@ WEIR_SUITE(snapshot) = {{"lists are dealt in contiguous runs", lists_are_dealt_i
                         {"what is restored is what was cut", what_is_restored_is_what_was_cut},
                         {"damage is told or harmless", damage_is_told_or_harmless},
                         {"members are found by name and widened", members_are_found_by_name_and_widened},
+                        {"added members take their defaults", added_members_take_their_defaults},
+                        {"components migrate what the rules cannot", components_migrate_what_the_rules_cannot},
+                        {"inputs of other types are another layout", inputs_of_other_types_are_another_layout},
                         {"a key keeps its types", a_key_keeps_its_types},
                         {NULL, NULL}};

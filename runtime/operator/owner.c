@@ -1,0 +1,84 @@
+/* owner.c - a component as the owner of its states: which types they depend on, and its migrate. Coordinator's thread. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/schema.h"
+#include "operator/instance_internal.h"
+
+/* ---- what its states may depend on ------------------------------------------------------------------------------- */
+
+static void add_type(struct weir_state_owner *o, uint32_t type)
+{
+    o->inputs = weir_realloc_array(o->inputs, o->n_inputs, o->n_inputs + 1, sizeof *o->inputs);
+    o->inputs[o->n_inputs++] = type;
+}
+
+/* Fields whose types the declaration leaves open. */
+static void add_open_inputs(const struct weir_instance *in, struct weir_state_owner *o)
+{
+    struct weir_named_schema *texts;
+    size_t n;
+    if (in->n_inputs == 0 || weir_inputs_parse(in->part.spec->info->in, &texts, &n, NULL) != WEIR_OK) return;
+    for (uint32_t port = 0; port < in->n_inputs && port < n; port++) {
+        const struct weir_schema_text *text = &texts[port].schema;
+        const struct weir_schema *schema = in->inputs[port].schema;
+        for (uint32_t i = 0; i < text->n && i < weir_schema_count(schema); i++) {
+            const struct weir_item *item = &text->items[i];
+            if (item->kind == WEIR_ITEM_FIELD && item->type_kind != WEIR_ITEM_PLAIN)
+                add_type(o, weir_schema_field_at(schema, i)->type);
+        }
+    }
+    weir_named_schemas_finish(texts, n);
+}
+
+static void add_chosen_fields(const struct weir_instance *in, struct weir_state_owner *o)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    for (uint32_t i = 0; i < info->n_options; i++) {
+        const struct weir_option_value *v = &in->part.spec->values[i];
+        if (info->options[i].type != WEIR_OPT_FIELD || in->n_inputs == 0) continue;
+        const struct weir_schema *schema = in->inputs[0].schema;
+        bool known = v->set && v->index >= 0 && (uint32_t)v->index < weir_schema_count(schema);
+        if (known) add_type(o, weir_schema_field_at(schema, (uint32_t)v->index)->type);
+    }
+}
+
+/* ---- migrating --------------------------------------------------------------------------------------------------- */
+
+/* What assign keeps lives until the next struct: the one before is stored by then. */
+static weir_status migrate(void *arg, const weir_migration *m, struct weir_error *error)
+{
+    struct weir_instance *in = arg;
+    struct weir_error *own = &in->op->error;
+    weir__scratch_reset(&in->scratch);
+    in->migrating = true;
+    weir_status s = in->part.component->migrate(in->part.self, &in->cx, m);
+    in->migrating = false;
+    if (s >= 0) s = own->status; /* it may have failed, and gone on */
+    if (s >= 0) return WEIR_OK;
+    if (own->status == WEIR_OK)
+        weir_error_set(own, s, "migrate failed without calling weir_fail; it must say what is wrong");
+    if (m->old) weir_instance_failed(in, s, "migrate");
+    if (error == own) return s;
+    if (error) *error = *own;
+    own->status = WEIR_OK;
+    own->text[0] = 0;
+    return s;
+}
+
+/* ---- owners ------------------------------------------------------------------------------------------------------ */
+
+void weir_instance_own(struct weir_instance *in, uint32_t state, struct weir_state_owner *o)
+{
+    const weir_component *c = in->part.component;
+    *o = (struct weir_state_owner){.state = state, .version = in->part.spec->info->states[state].version, .arg = in};
+    add_open_inputs(in, o);
+    add_chosen_fields(in, o);
+    if (WEIR_HAS(weir_component, c, migrate) && c->migrate) o->migrate = migrate;
+}
+
+void weir_state_owners_free(struct weir_state_owner *owners, uint32_t n)
+{
+    for (uint32_t i = 0; owners && i < n; i++) weir_free(owners[i].inputs);
+    weir_free(owners);
+}
