@@ -253,11 +253,11 @@ static weir_status describe_options(const weir_component *c, struct weir_compone
 
 static weir_status describe_state(const weir_state *st, struct weir_state_layout *layout, struct weir_error *error)
 {
-    weir_status s = check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride,
-                                WEIR_FIRST_FIELD_SIZE, error);
+    weir_status s =
+        check_array("field", st->fields, st->n_fields, WEIR__MAX_FIELDS, st->field_stride, WEIR_FIRST_FIELD_SIZE, error);
     if (s == WEIR_OK)
-        s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride,
-                        WEIR_FIRST_FIELD_SIZE, error);
+        s = check_array("field", st->key_fields, st->n_key_fields, WEIR__MAX_FIELDS, st->field_stride, WEIR_FIRST_FIELD_SIZE,
+                        error);
     if (s != WEIR_OK) return weir_error_prefix(error, "state '%s': ", st->name);
     return weir_state_layout_init(layout, st, error);
 }

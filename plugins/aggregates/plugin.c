@@ -44,7 +44,8 @@ enum widening { OTHER, SAME, FLOATED };
 static enum widening widening_of(uint32_t from, uint32_t to)
 {
     bool whole = from == WEIR_I64 || from == WEIR_TIMESTAMP || from == WEIR_I32;
-    if (from == to || (whole && (to == WEIR_I64 || to == WEIR_TIMESTAMP)) || (from == WEIR_F32 && to == WEIR_F64)) return SAME;
+    if (from == to || (whole && (to == WEIR_I64 || to == WEIR_TIMESTAMP)) || (from == WEIR_F32 && to == WEIR_F64))
+        return SAME;
     return from == WEIR_I32 && to == WEIR_F64 ? FLOATED : OTHER;
 }
 
@@ -517,7 +518,7 @@ static inline weir_status extreme_add_rows(const aggregate *me, weir_ctx *cx, vo
                                                  .result = value_result};                                      \
     typedef aggregate name;                                                                                    \
     WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described, .in = "value:ordered?", \
-                   .out = "result:same(value)?", .flags = WEIR_MERGEABLE, WEIR_STATES(value_states), \
+                   .out = "result:same(value)?", .flags = WEIR_MERGEABLE, WEIR_STATES(value_states),           \
                    .migrate = value_migrate)
 
 EXTREME(min, -1, "the smallest value");
@@ -605,25 +606,26 @@ static weir_status by_result(void *self, weir_ctx *cx, const void *acc, uint32_t
     return put_value(cx, column, &((const pair *)acc)->of);
 }
 
-#define EXTREME_BY(name, sign, described)                                                     \
-    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)          \
-    {                                                                                         \
-        const aggregate *me = self;                                                           \
-        const pair next = {.by = value_at(row, 1, me->by), .of = value_at(row, 0, me->type)}; \
-        return take_by(me, cx, acc, &next, sign);                                             \
-    }                                                                                         \
-    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)   \
-    {                                                                                         \
-        return take_by(self, cx, acc, other, sign);                                           \
-    }                                                                                         \
-    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),       \
-                                                 .open = aggregate_open,                      \
-                                                 .add = name##_add,                           \
-                                                 .merge = name##_merge,                       \
-                                                 .result = by_result};                        \
-    typedef aggregate name;                                                                   \
-    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described,        \
-                   .in = "value:anything?, by:ordered?", .out = "result:same(value)?", WEIR_STATES(pair_states), .migrate = pair_migrate)
+#define EXTREME_BY(name, sign, described)                                                                        \
+    static weir_status name##_add(void *self, weir_ctx *cx, void *acc, weir_row row)                             \
+    {                                                                                                            \
+        const aggregate *me = self;                                                                              \
+        const pair next = {.by = value_at(row, 1, me->by), .of = value_at(row, 0, me->type)};                    \
+        return take_by(me, cx, acc, &next, sign);                                                                \
+    }                                                                                                            \
+    static weir_status name##_merge(void *self, weir_ctx *cx, void *acc, const void *other)                      \
+    {                                                                                                            \
+        return take_by(self, cx, acc, other, sign);                                                              \
+    }                                                                                                            \
+    static const weir_aggregate name##_vtable = {.struct_size = sizeof(weir_aggregate),                          \
+                                                 .open = aggregate_open,                                         \
+                                                 .add = name##_add,                                              \
+                                                 .merge = name##_merge,                                          \
+                                                 .result = by_result};                                           \
+    typedef aggregate name;                                                                                      \
+    WEIR_COMPONENT(name, WEIR_AGGREGATE, name##_vtable, .id = #name, .doc = described,                           \
+                   .in = "value:anything?, by:ordered?", .out = "result:same(value)?", WEIR_STATES(pair_states), \
+                   .migrate = pair_migrate)
 
 EXTREME_BY(min_by, -1, "the value of the row in which `by` is smallest");
 EXTREME_BY(max_by, 1, "the value of the row in which `by` is largest");
@@ -784,7 +786,8 @@ static weir_status count_distinct_migrate(void *self, weir_ctx *cx, const weir_m
     weir_status s = migrate_input(cx, m, 0, &w);
     (void)self;
     if (s != WEIR_OK || w != FLOATED) return s;
-    return weir_fail(cx, WEIR_E_CONFIG, "'%s' was i32 and is f64 now; the different values of before cannot be compared with it",
+    return weir_fail(cx, WEIR_E_CONFIG,
+                     "'%s' was i32 and is f64 now; the different values of before cannot be compared with it",
                      weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
 }
 

@@ -159,7 +159,8 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
         return weir_error_set(error, WEIR_E_PLUGIN,
                               "state '%s' declares a map key, but only maps and broadcast states have one", s->name);
     }
-    if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) || s->field_stride < WEIR_FIRST_FIELD_SIZE) {
+    if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) ||
+        s->field_stride < WEIR_FIRST_FIELD_SIZE) {
         return weir_error_set(error, WEIR_E_PLUGIN,
                               "state '%s': its members are not there, or their stride %u is below %zu; declare it with the "
                               "WEIR_..._STATE macros",
@@ -227,11 +228,11 @@ static weir_status make_defaults(const struct check *c, const weir_field *fields
     if (any) *to = weir_alloc(size);
     for (uint32_t i = 0; i < n; i++) {
         if (fields[i].def && !put_default(&fields[i], (uint8_t *)*to + fields[i].offset))
-            return weir_error_set(c->error, WEIR_E_PLUGIN,
-                                  "state '%s': member '%s' of the %s has the default \"%s\", which is no %s; write a number, "
-                                  "true or false, or a text, and none for any",
-                                  c->state, fields[i].name, c->what, fields[i].def,
-                                  weir_type_name((weir_type)fields[i].type));
+            return weir_error_set(
+                c->error, WEIR_E_PLUGIN,
+                "state '%s': member '%s' of the %s has the default \"%s\", which is no %s; write a number, "
+                "true or false, or a text, and none for any",
+                c->state, fields[i].name, c->what, fields[i].def, weir_type_name((weir_type)fields[i].type));
     }
     return WEIR_OK;
 }

@@ -255,7 +255,8 @@ bool weir__put_member(const msgpack_object *o, weir_type type, uint8_t *p)
     return false;
 }
 
-static bool put_struct(const msgpack_object *o, const struct weir__saved_fields *saved, const weir_field *fields, void *value)
+static bool put_struct(const msgpack_object *o, const struct weir__saved_fields *saved, const weir_field *fields,
+                       void *value)
 {
     if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != saved->n) return false;
     for (uint32_t i = 0; i < saved->n; i++) {
@@ -541,8 +542,8 @@ static const struct weir_snapshot_list *find_list(const struct weir_snapshot *s,
 }
 
 /* The state of the header, which says how the list's entries are laid out; without one they are as the state is now. */
-static weir_status match_map(const struct weir_snapshot *from, const struct weir_state_layout *l, struct weir__saved_state *to,
-                             struct weir_error *error)
+static weir_status match_map(const struct weir_snapshot *from, const struct weir_state_layout *l,
+                             struct weir__saved_state *to, struct weir_error *error)
 {
     msgpack_unpacked tree;
     size_t at = 0;
