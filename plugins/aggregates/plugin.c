@@ -49,14 +49,15 @@ static enum widening widening_of(uint32_t from, uint32_t to)
     return from == WEIR_I32 && to == WEIR_F64 ? FLOATED : OTHER;
 }
 
-/* Input `i` of the saved state against that of now. */
+/* Input `i` of the saved state against that of now. w: NULL: an i32 cannot become an f64. */
 static weir_status migrate_input(weir_ctx *cx, const weir_migration *m, uint32_t i, enum widening *w)
 {
     static const char *const names[] = {"", "bool", "i32", "i64", "f32", "f64", "timestamp", "string", "bytes", "any"};
     const weir_schema_field *f = weir_schema_at(cx->host->input_schema(cx, 0), i);
-    uint32_t from = i < m->n_inputs ? m->inputs[i] : f->type;
-    *w = widening_of(from, f->type);
-    if (*w != OTHER || from >= WEIR_LEN(names)) return *w == OTHER ? WEIR_E_CONFIG : WEIR_OK;
+    uint32_t from = i < m->n_inputs && m->inputs[i] < WEIR_LEN(names) ? m->inputs[i] : f->type;
+    enum widening found = widening_of(from, f->type);
+    if (w) *w = found;
+    if (found == SAME || (found == FLOATED && w)) return WEIR_OK;
     return weir_fail(cx, WEIR_E_CONFIG, "'%s' was %s and is %s now; what was kept can only be taken over for wider numbers",
                      f->name, names[from], names[f->type]);
 }
@@ -179,44 +180,38 @@ static const weir_state counter_states[] = {WEIR_VALUE_STATE("count", counter, c
 
 static weir_status count_add(void *self, weir_ctx *cx, void *acc, weir_row row)
 {
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     (void)row;
     ((counter *)acc)->n++;
     return WEIR_OK;
 }
 static weir_status count_add_rows(void *self, weir_ctx *cx, void *const *accs, const weir_batch *batch)
 {
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     for (int64_t i = 0; i < batch->length; i++) ((counter *)accs[i])->n++;
     return WEIR_OK;
 }
 static weir_status count_of_add(void *self, weir_ctx *cx, void *acc, weir_row row)
 {
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     ((counter *)acc)->n += !weir_null(row, 0);
     return WEIR_OK;
 }
 static weir_status count_of_add_rows(void *self, weir_ctx *cx, void *const *accs, const weir_batch *batch)
 {
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     FOR_PRESENT(counter, acc->n++)
     return WEIR_OK;
 }
 static weir_status count_merge(void *self, weir_ctx *cx, void *acc, const void *other)
 {
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     ((counter *)acc)->n += ((const counter *)other)->n;
     return WEIR_OK;
 }
 static weir_status count_subtract(void *self, weir_ctx *cx, void *acc, const void *other)
 {
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     ((counter *)acc)->n -= ((const counter *)other)->n;
     return WEIR_OK;
 }
@@ -240,9 +235,7 @@ WEIR_COMPONENT(count, WEIR_AGGREGATE, count_vtable, .id = "count", .doc = "how m
 /* It only looks at what is null. */
 static weir_status count_of_migrate(void *self, weir_ctx *cx, const weir_migration *m)
 {
-    (void)self;
-    (void)cx;
-    (void)m;
+    (void)self, (void)cx, (void)m;
     return WEIR_OK;
 }
 
@@ -324,8 +317,7 @@ static weir_status sum_merge(void *self, weir_ctx *cx, void *acc, const void *ot
 {
     total *a = acc;
     const total *b = other;
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     a->present |= b->present;
     a->f += b->f;
     wide_add(&a->low, &a->high, wide_of(b->low, b->high));
@@ -342,16 +334,19 @@ static weir_status sum_result(void *self, weir_ctx *cx, const void *acc, uint32_
                      weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
 }
 
+static void float_sum(int64_t *low, int64_t *high, double *f)
+{
+    *f = (double)wide_of(*low, *high);
+    *low = *high = 0;
+}
 static weir_status sum_migrate(void *self, weir_ctx *cx, const weir_migration *m)
 {
     enum widening w;
     total *now = m->now;
     weir_status s = migrate_input(cx, m, 0, &w);
     (void)self;
-    if (s != WEIR_OK || !now || w != FLOATED) return s;
-    now->f = (double)wide_of(now->low, now->high);
-    now->low = now->high = 0;
-    return WEIR_OK;
+    if (s == WEIR_OK && now && w == FLOATED) float_sum(&now->low, &now->high, &now->f);
+    return s;
 }
 
 static const weir_aggregate sum_vtable = {.struct_size = sizeof(weir_aggregate),
@@ -404,8 +399,7 @@ static weir_status avg_merge(void *self, weir_ctx *cx, void *acc, const void *ot
 {
     mean *a = acc;
     const mean *b = other;
-    (void)self;
-    (void)cx;
+    (void)self, (void)cx;
     a->n += b->n;
     a->f += b->f;
     wide_add(&a->low, &a->high, wide_of(b->low, b->high));
@@ -430,10 +424,8 @@ static weir_status avg_migrate(void *self, weir_ctx *cx, const weir_migration *m
     mean *now = m->now;
     weir_status s = migrate_input(cx, m, 0, &w);
     (void)self;
-    if (s != WEIR_OK || !now || w != FLOATED) return s;
-    now->f = (double)wide_of(now->low, now->high);
-    now->low = now->high = 0;
-    return WEIR_OK;
+    if (s == WEIR_OK && now && w == FLOATED) float_sum(&now->low, &now->high, &now->f);
+    return s;
 }
 
 static const weir_aggregate avg_vtable = {.struct_size = sizeof(weir_aggregate),
@@ -589,15 +581,16 @@ static weir_status take_by(const aggregate *me, weir_ctx *cx, pair *acc, const p
 
 static weir_status pair_migrate(void *self, weir_ctx *cx, const weir_migration *m)
 {
-    enum widening of, by = SAME;
+    enum widening of, by;
     pair *now = m->now;
     weir_status s = migrate_input(cx, m, 0, &of);
     (void)self;
     if (s == WEIR_OK) s = migrate_input(cx, m, 1, &by);
-    if (s != WEIR_OK || !now) return s;
-    widen_value(&now->of, of);
-    widen_value(&now->by, by);
-    return WEIR_OK;
+    if (s == WEIR_OK && now) {
+        widen_value(&now->of, of);
+        widen_value(&now->by, by);
+    }
+    return s;
 }
 
 static weir_status by_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)
@@ -782,13 +775,8 @@ static weir_status count_distinct_merge(void *self, weir_ctx *cx, void *acc, con
 /* Words and texts are the same for wider numbers, but not for whole ones that become floats. */
 static weir_status count_distinct_migrate(void *self, weir_ctx *cx, const weir_migration *m)
 {
-    enum widening w;
-    weir_status s = migrate_input(cx, m, 0, &w);
     (void)self;
-    if (s != WEIR_OK || w != FLOATED) return s;
-    return weir_fail(cx, WEIR_E_CONFIG,
-                     "'%s' was i32 and is f64 now; the different values of before cannot be compared with it",
-                     weir_schema_at(cx->host->input_schema(cx, 0), 0)->name);
+    return migrate_input(cx, m, 0, NULL);
 }
 
 static weir_status count_distinct_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)

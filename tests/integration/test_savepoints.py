@@ -502,7 +502,8 @@ class Inputs(Comparisons):
         self.keep("max(n)")
         old = self.savepoint(self.rows(), self.ROWS, "--fresh")
         self.assertEqual(self.windows(self.diff(old)), [("restored", None)] * 3)
-        for made, now in (("max(word)", "'value' was i64 and is string now"), ("max(wide)", "'value' was i64 and is f64 now")):
+        for made, now in (("max(word)", "'value' was i64 and is string now"),
+                          ("max(wide)", "'value' was i64 and is f64 now")):
             self.keep(made)
             for result, why in self.windows(self.diff(old, code=1)):
                 self.assertEqual(result, "refused")

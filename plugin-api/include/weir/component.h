@@ -198,8 +198,8 @@ typedef struct weir_state { /* array element: the stride is in weir_component */
 
 /* ---- states of an earlier version --------------------------------------------------------------------------------- */
 
-/* A struct of a state as it was saved, for weir_component.migrate. It is laid out as `fields` say, which are the members that
- * were saved; bytes of weir_str members are borrowed until the call returns. */
+/* A struct of a state as it was saved, for weir_component.migrate. It is laid out as `fields` say, the members that were
+ * saved; bytes of weir_str members are borrowed until the call returns. */
 typedef struct weir_migration {
     uint32_t struct_size, state; /* state: of the component */
     uint32_t version, kind;      /* of the state as it was saved; enum weir_state_kind */
