@@ -55,9 +55,9 @@ static weir_status migrate_input(weir_ctx *cx, const weir_migration *m, uint32_t
     static const char *const names[] = {"", "bool", "i32", "i64", "f32", "f64", "timestamp", "string", "bytes", "any"};
     const weir_schema_field *f = weir_schema_at(cx->host->input_schema(cx, 0), i);
     uint32_t from = i < m->n_inputs && m->inputs[i] < WEIR_LEN(names) ? m->inputs[i] : f->type;
-    enum widening found = widening_of(from, f->type);
+    const enum widening found = widening_of(from, f->type);
     if (w) *w = found;
-    if (found == SAME || (found == FLOATED && w)) return WEIR_OK;
+    if (found == SAME || (w && found == FLOATED)) return WEIR_OK;
     return weir_fail(cx, WEIR_E_CONFIG, "'%s' was %s and is %s now; what was kept can only be taken over for wider numbers",
                      f->name, names[from], names[f->type]);
 }
@@ -586,10 +586,9 @@ static weir_status pair_migrate(void *self, weir_ctx *cx, const weir_migration *
     weir_status s = migrate_input(cx, m, 0, &of);
     (void)self;
     if (s == WEIR_OK) s = migrate_input(cx, m, 1, &by);
-    if (s == WEIR_OK && now) {
-        widen_value(&now->of, of);
-        widen_value(&now->by, by);
-    }
+    if (s != WEIR_OK || !now) return s;
+    widen_value(&now->of, of);
+    widen_value(&now->by, by);
     return s;
 }
 
