@@ -239,7 +239,8 @@ static weir_status make_defaults(const struct check *c, const weir_field *fields
 
 static weir_status check_value(struct check *check, struct weir_state_layout *l)
 {
-    bool may_be_empty = weir_layout_shape(l) == WEIR_SHAPE_MAP && l->size == 0 && l->n_fields == 0; /* of a map: then it is a set */
+    /* A map of nothing is a set. */
+    bool may_be_empty = weir_layout_shape(l) == WEIR_SHAPE_MAP && l->size == 0 && l->n_fields == 0;
     check->what = "value";
     weir_status s = check_struct(check, l->fields, l->n_fields, l->size, may_be_empty);
     return s == WEIR_OK ? make_defaults(check, l->fields, l->n_fields, l->size, &l->defaults) : s;
