@@ -213,7 +213,7 @@ static bool skip_order(weir_str *record)
 
 static bool is_map(const struct weir_state_layout *l)
 {
-    return l->kind == WEIR_MAP || l->kind == WEIR_BROADCAST;
+    return weir_layout_shape(l) == WEIR_SHAPE_MAP;
 }
 
 /* Into the room for it: the next value, item or pair. */
@@ -227,7 +227,7 @@ static bool take_one(const struct stored_packing *p, weir_str *record)
 static bool begin(const struct stored_packing *p, weir_str *record, uint64_t *n)
 {
     *n = 1;
-    return skip_order(record) && (p->layout->kind == WEIR_VALUE || take_length(record, n));
+    return skip_order(record) && (weir_layout_shape(p->layout) == WEIR_SHAPE_VALUE || take_length(record, n));
 }
 
 weir_status weir__stored_count(const struct stored_packing *p, weir_str record, uint64_t *n)
@@ -248,7 +248,7 @@ weir_status weir__stored_pack(const struct stored_packing *p, weir_str record, u
     const struct weir_state_layout *l = p->layout;
     uint64_t all;
     if (!begin(p, &record, &all)) return WEIR_E_DATA;
-    int failed = l->kind == WEIR_VALUE ? 0 : msgpack_pack_array(p->to, n);
+    int failed = weir_layout_shape(l) == WEIR_SHAPE_VALUE ? 0 : msgpack_pack_array(p->to, n);
     for (uint64_t i = 0; i < all; i++) {
         if (!take_one(p, &record)) return WEIR_E_DATA;
         if (!weir_layout_lives(l, p->value, p->now_ms)) continue;
