@@ -99,8 +99,8 @@ static part *part_to_read(const events *me)
     return found;
 }
 
-static inline weir_progress poll(events *me, weir_ctx *cx, int64_t most, enum nexmark_kind kind,
-                                 weir_status (*write)(const events *, weir_ctx *, int64_t n))
+static inline weir_progress read_events(events *me, weir_ctx *cx, int64_t most, enum nexmark_kind kind,
+                                        weir_status (*put_event)(const events *, weir_ctx *, int64_t n))
 {
     part *p = part_to_read(me);
     if (!p) return WEIR_DONE;
@@ -112,7 +112,7 @@ static inline weir_progress poll(events *me, weir_ctx *cx, int64_t most, enum ne
             p->next = n;
             return cx->host->split_done(cx, p->id) == WEIR_OK ? WEIR_MADE : WEIR_FAILED;
         }
-        if (write(me, cx, n) != WEIR_OK || weir_emit(cx, 0, me->base + nexmark_time(n, me->rate)) != WEIR_OK)
+        if (put_event(me, cx, n) != WEIR_OK || weir_emit(cx, 0, me->base + nexmark_time(n, me->rate)) != WEIR_OK)
             return WEIR_FAILED;
         p->next = behind(n, p->step);
     }
@@ -124,7 +124,7 @@ static weir_status put(weir_ctx *cx, uint32_t column, struct nexmark_text text)
     return weir_put_text(cx, 0, column, (weir_str){text.p, text.n});
 }
 
-static weir_status write_person(const events *me, weir_ctx *cx, int64_t n)
+static weir_status put_person(const events *me, weir_ctx *cx, int64_t n)
 {
     char buffer[NEXMARK_BUFFER];
     struct nexmark_person e = nexmark_person_at(n, buffer);
@@ -136,7 +136,7 @@ static weir_status write_person(const events *me, weir_ctx *cx, int64_t n)
     weir_put_i64(cx, 0, 7, me->base + nexmark_time(n, me->rate));
     return WEIR_OK;
 }
-static weir_status write_auction(const events *me, weir_ctx *cx, int64_t n)
+static weir_status put_auction(const events *me, weir_ctx *cx, int64_t n)
 {
     char buffer[NEXMARK_BUFFER];
     struct nexmark_auction e = nexmark_auction_at(n, me->rate, buffer);
@@ -151,7 +151,7 @@ static weir_status write_auction(const events *me, weir_ctx *cx, int64_t n)
     if (s == WEIR_OK) s = put(cx, 2, e.description);
     return s == WEIR_OK ? put(cx, 9, e.extra) : s;
 }
-static weir_status write_bid(const events *me, weir_ctx *cx, int64_t n)
+static weir_status put_bid(const events *me, weir_ctx *cx, int64_t n)
 {
     char buffer[NEXMARK_BUFFER];
     struct nexmark_bid e = nexmark_bid_at(n, buffer);
@@ -164,15 +164,15 @@ static weir_status write_bid(const events *me, weir_ctx *cx, int64_t n)
 
 static weir_progress persons_poll(void *self, weir_ctx *cx, int64_t most)
 {
-    return poll(self, cx, most, NEXMARK_PERSON, write_person);
+    return read_events(self, cx, most, NEXMARK_PERSON, put_person);
 }
 static weir_progress auctions_poll(void *self, weir_ctx *cx, int64_t most)
 {
-    return poll(self, cx, most, NEXMARK_AUCTION, write_auction);
+    return read_events(self, cx, most, NEXMARK_AUCTION, put_auction);
 }
 static weir_progress bids_poll(void *self, weir_ctx *cx, int64_t most)
 {
-    return poll(self, cx, most, NEXMARK_BID, write_bid);
+    return read_events(self, cx, most, NEXMARK_BID, put_bid);
 }
 
 static const weir_option events_options[] = {
