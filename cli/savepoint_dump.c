@@ -85,7 +85,7 @@ int weir_savepoint_dump_main(int argc, char **argv)
 {
     static struct weir_error_text error;
     struct weir_savepoint_dump_options o = {.struct_size = sizeof o, .write = print};
-    const char *directory;
+    const char *directory = NULL;
     int code = parse(&o, &directory, argc, argv);
     if (code >= 0) return code;
     struct weir_runtime *runtime = weir_savepoint_runtime(&code);

@@ -259,7 +259,7 @@ static weir_status check_metadata(struct reader *r, const uint8_t *bytes, size_t
 
 static weir_status check_and_read(struct reader *r, const char *bytes, size_t n, struct weir_saved_index *s)
 {
-    size_t size;
+    size_t size = 0;
     msgpack_unpacked root;
     weir_status status = check_metadata(r, (const uint8_t *)bytes, n, &size);
     if (status != WEIR_OK) return status;

@@ -318,9 +318,18 @@ static struct heap_key *find_index(struct heap_index *x, uint64_t hash, const we
     return NULL;
 }
 
+/* The one of the key's first two slots that may be its, without a branch between them: where a search ends is a coin toss
+ * that no predictor learns. */
+static inline struct heap_key *likely_entry(const uint64_t *slots, uint32_t mask, uint64_t hash)
+{
+    uint64_t one = slots[(uint32_t)hash & mask], two = slots[((uint32_t)hash + 1) & mask];
+    uint64_t slot = ((two ^ hash) & TAG) == 0 ? two : 0;
+    return entry_of(((one ^ hash) & TAG) == 0 ? one : slot);
+}
+
 /* Rows first .. first + n - 1 of a batch, or of the picks: those that the index knows get their values, the others stay in
- * the chunk. Looks at two slots without a branch between them: where a search ends is a coin toss that no predictor learns.
- */
+ * the chunk. An index that the cache holds is looked into and done with, row by row; of a larger one the misses of a chunk
+ * are made to overlap. */
 static inline void recall_kind(struct chunk *c, const uint32_t *picks, int64_t first, uint32_t n, void **values,
                                enum key_kind kind)
 {
@@ -329,24 +338,21 @@ static inline void recall_kind(struct chunk *c, const uint32_t *picks, int64_t f
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
     const void *data = column->data;
     uint32_t mask = x->n_slots - 1, left = 0;
+    bool cached = mask < BEYOND_CACHE;
     struct heap_key *found[CHUNK];
 #define ROW(i) (picks ? picks[first + (i)] : (uint32_t)(first + (i)))
     for (uint32_t i = 0; x->n_stale > 0 && i < n; i++) {
         (void)slot_at(x, (uint32_t)hash[ROW(i)] & mask);
         (void)slot_at(x, ((uint32_t)hash[ROW(i)] + 1) & mask);
     }
-    for (uint32_t i = 0; mask >= BEYOND_CACHE && i < n; i++) __builtin_prefetch(&slots[(uint32_t)hash[ROW(i)] & mask]);
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t h = hash[ROW(i)];
-        uint64_t one = slots[(uint32_t)h & mask], two = slots[((uint32_t)h + 1) & mask];
-        uint64_t slot = ((two ^ h) & TAG) == 0 ? two : 0;
-        slot = ((one ^ h) & TAG) == 0 ? one : slot;
-        found[i] = entry_of(slot);
+    for (uint32_t i = 0; !cached && i < n; i++) __builtin_prefetch(&slots[(uint32_t)hash[ROW(i)] & mask]);
+    for (uint32_t i = 0; !cached && i < n; i++) {
+        found[i] = likely_entry(slots, mask, hash[ROW(i)]);
         __builtin_prefetch(found[i], 1);
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = ROW(i);
-        struct heap_key *entry = found[i];
+        struct heap_key *entry = cached ? likely_entry(slots, mask, hash[row]) : found[i];
         if (!entry || !is_key_of(entry, column, data, row, kind)) entry = find_index(x, hash[row], column, row, kind);
         if (entry) {
             values[first + i] = weir__heap_value(entry);
