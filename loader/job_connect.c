@@ -202,7 +202,8 @@ void weir__build_connected(struct weir__job *job, struct weir__flow *first, cons
 {
     struct connection c = {.job = job, .first = first};
     if (weir__is_call(value)) {
-        weir__say(job, weir_value_key(value, "call"), weir_strdup("put it in a node of its own, before or after this one"),
+        const struct weir_value *key = weir_value_key(value, "call"); /* a signature alone is one, too */
+        weir__say(job, key ? key : value, weir_strdup("put it in a node of its own, before or after this one"),
                   "a C function reads one stream, but this node has two inputs");
         first->node->ports_unknown = true;
         weir_schema_release(first->schema);
