@@ -253,7 +253,9 @@ weir_status weir_plugin_manifest_read(const char *text, size_t n, const char *na
     struct weir_problems problems = {0};
     struct weir_document *doc = weir_document_create(name, ".");
     *p = (struct weir_plugin_info){.path = weir_strdup(so_path)};
-    const struct weir_value *root = weir__document_parse_yaml(doc, text, n, name, true, &problems);
+    char *copy = weir_alloc(n + 1); /* marks go on to the end of their line, or to a NUL */
+    memcpy(copy, text, n);
+    const struct weir_value *root = weir__document_parse_yaml(doc, copy, n, name, true, &problems);
     if (problems.n > 0) {
         wrong(&r, &(struct weir_value){.mark = problems.problems[0].mark}, "expected a plugin manifest in YAML, found: %s",
               problems.problems[0].message);
@@ -264,6 +266,7 @@ weir_status weir_plugin_manifest_read(const char *text, size_t n, const char *na
     }
     weir_problems_finish(&problems);
     weir_document_destroy(doc);
+    weir_free(copy);
     if (r.failed) return WEIR_E_PLUGIN;
     weir_status s = weir_plugin_info_check(p, error);
     if (s != WEIR_OK) return weir_error_prefix(error, "%s: ", name);
