@@ -266,6 +266,27 @@ class Dumps(Waiting):
                          "".join(line for line in dumps["-p 1"].splitlines(True) if '{"node":"numbers"' in line))
         self.check_order(dumps["-p 1"])
 
+    def test_dumps_stay_the_same_through_1_2_4_3_and_exchanged_backends(self):
+        self.job(HOARDING)
+        path = self.savepoint(self.rows(), self.ROWS, "-p", "1")
+        first = self.state(path)
+        self.assertGreater(len(first.splitlines()), 500)
+        for options in (["-p", "2"], ["-p", "4", "--state-backend", "leveldb"], ["-p", "3"]):
+            path = self.savepoint("", 0, "--from", path, *options)
+            self.assertEqual(self.state(path), first, options)
+        with contextlib.closing(Server("")) as server:
+            process = self.start("run", self.folder / "job.yaml", "--set", f"port={server.port}", "--quiet", "--from", path,
+                                 "-p", "3")
+            while self.has_read(process) != 0:
+                pass
+            for backend in ("{leveldb: {sync: false, write_buffer: 64KiB}}", "heap"):  # of a job that runs
+                moved = self.weir("state-backend", "hoarding", backend, "--output", "json")
+                self.assertTrue(all(m["moved"] for m in json.loads(moved.out)["moved"]), moved.out)
+                saved = self.weir("savepoint", "hoarding", self.folder / "live").out.strip()
+                self.assertEqual(self.state(saved), first, backend)
+            self.weir("cancel", "hoarding")
+            process.communicate(timeout=TIMEOUT_S)
+
     def check_order(self, dump):
         """By node, state, key and namespace, each line once, behind a line that says its fields."""
         seen, orders, schemas = set(), [], {}
