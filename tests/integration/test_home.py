@@ -1,6 +1,8 @@
 """Jobs in their home: one of a name at a time, what is known of them from outside, and what remains of them."""
 import json
 import os
+import random
+import shutil
 import signal
 import socket
 import stat
@@ -17,6 +19,15 @@ nodes:
   - {id: in, source: {sequence: {to: 1000000000000, field: n}}}
   - {id: odd, from: in, filter: "n % 2 = 1"}
   - {id: out, from: odd, sink: discard}
+"""
+DAMAGED = """
+job: damaged
+vars: {rate: 0, output: out.csv}
+checkpoint: {every: 20ms, guarantee: exactly_once}
+nodes:
+  - {id: clicks, source: {datagen_clicks: {count: 20000, rate: "${rate}", users: 50, seed: 7}}}
+  - {id: counts, from: clicks, key_by: user, count: n}
+  - {id: out, from: counts, sink: {file: {path: "${output}", format: csv}}}
 """
 SHORT = """
 job: short
@@ -211,6 +222,52 @@ class Home(WeirTest):
         self.assertIn("expected what became of the job", self.weir("list").out)
         self.weir("run", self.job(SHORT))
         self.assertEqual(self.state("short"), "finished")
+
+    def damages(self, path):
+        """The file with other bytes in three places, cut, empty, and gone; and put right each time."""
+        whole = path.read_bytes()
+        draw = random.Random(path.name)
+        for at in (draw.randrange(len(whole)) for _ in range(3)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ draw.randrange(1, 256)]) + whole[at + 1:])
+            yield f"byte {at}"
+        for n in (len(whole) // 2, 0):
+            path.write_bytes(whole[:n])
+            yield f"cut at {n}"
+        path.unlink()
+        yield "gone"
+        path.write_bytes(whole)
+
+    def test_damage_to_what_is_known_of_a_job_does_not_reach_its_state(self):
+        """Where a job goes on is said by its checkpoints and _suspended alone, whose damage is told (test_job)."""
+        job = self.job(DAMAGED)
+        process = self.start("run", job, "--quiet", "--set", "rate=1000")
+        folder = self.home / "jobs" / "damaged"
+        while not any((folder / "checkpoints").glob("chk-*")):
+            self.assertIsNone(process.poll(), "it ended")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate()
+        self.assertEqual(process.returncode, 130, err)
+        kept = self.folder / "kept"
+        shutil.copytree(self.home, kept / "home")
+        output = [path for path in self.folder.iterdir() if "out.csv" in path.name]
+        for path in output:
+            shutil.copy2(path, kept / path.name)
+        self.weir("run", job, "--quiet", "--set", "output=plain.csv", WEIR_HOME=str(self.folder / "elsewhere"))
+        plain = sorted((self.folder / "plain.csv").read_text().splitlines())
+        self.assertEqual(len(plain), 20001)  # and a header
+        for name in ("lock", "state", "manifest.yaml", "log"):
+            for damage in self.damages(kept / "home" / "jobs" / "damaged" / name):
+                shutil.rmtree(self.home)
+                shutil.copytree(kept / "home", self.home)
+                (self.folder / "out.csv").unlink(missing_ok=True)
+                for path in output:
+                    shutil.copy2(kept / path.name, path)
+                if name == "state":
+                    self.weir("list")
+                self.weir("run", job, "--quiet", "--resume")
+                found = sorted((self.folder / "out.csv").read_text().splitlines())
+                self.assertEqual(found, plain, (name, damage))
+                self.assertEqual(self.state("damaged"), "finished")
 
 
 if __name__ == "__main__":
