@@ -106,22 +106,28 @@ static uint32_t lay_out(const struct weir_saved_fields *fields, bool is_later, w
     return (size + 7) / 8 * 8;
 }
 
-static uint32_t kind_of(const char *name)
+static weir_status fold(void *self, struct weir_ctx *cx, void *into, const void *value)
 {
-    static const char *const names[] = {
-        [WEIR_VALUE] = "value", [WEIR_LIST] = "list", [WEIR_MAP] = "map", [WEIR_BROADCAST] = "broadcast"};
-    for (uint32_t i = WEIR_VALUE; i < WEIR_LEN(names); i++) {
-        if (strcmp(names[i], name) == 0) return i;
-    }
-    return WEIR_VALUE; /* a kind that the header has wrong is refused */
+    (void)self, (void)cx, (void)into, (void)value;
+    return WEIR_OK;
+}
+
+static weir_status finish_fold(void *self, struct weir_ctx *cx, const void *acc, void *out)
+{
+    (void)self, (void)cx, (void)acc, (void)out;
+    return WEIR_OK;
 }
 
 static bool add_state(struct stage *g, const struct weir_saved_state_info *saved, bool is_later)
 {
     weir_field fields[MOST_FIELDS], key_fields[MOST_FIELDS];
     struct weir_error error;
+    weir_state_kind kind = WEIR_VALUE; /* one that the header has wrong is refused */
+    bool known = weir_state_kind_parse(saved->kind, &kind), folds = kind == WEIR_REDUCING || kind == WEIR_AGGREGATING;
     weir_state state = {.name = saved->name,
-                        .kind = kind_of(saved->kind),
+                        .kind = known ? kind : WEIR_VALUE,
+                        .add = folds ? fold : NULL,
+                        .result = kind == WEIR_AGGREGATING ? finish_fold : NULL,
                         .version = 1,
                         .fields = fields,
                         .key_fields = key_fields,
