@@ -54,7 +54,8 @@ static void add_choices(struct weir_text *t, const char *indent, char *const *ch
 static void add_option(struct weir_text *t, const struct weir_option_info *o)
 {
     static const char indent[] = "        ";
-    weir_text_add(t, "      - name: \"%s\"\n%stype: %s\n", o->name, indent, weir_option_type_name(o->type));
+    add_text(t, "      - ", "name", o->name);
+    weir_text_add(t, "%stype: %s\n", indent, weir_option_type_name(o->type));
     add_text(t, indent, "doc", o->doc);
     add_text(t, indent, "default", o->def);
     add_text(t, indent, "min", o->min);
@@ -69,8 +70,10 @@ static void add_fields(struct weir_text *t, const char *key, const weir_field *f
 {
     if (n) weir_text_add(t, "        %s:\n", key);
     for (uint32_t i = 0; i < n; i++) {
-        weir_text_add(t, "          - {name: \"%s\", type: %s, offset: %u, size: %u, since: %u", fields[i].name,
-                      weir_type_name((weir_type)fields[i].type), fields[i].offset, fields[i].size, fields[i].since);
+        weir_text_add(t, "          - {name: ");
+        weir_text_add_json(t, fields[i].name);
+        weir_text_add(t, ", type: %s, offset: %u, size: %u, since: %u", weir_type_name((weir_type)fields[i].type),
+                      fields[i].offset, fields[i].size, fields[i].since);
         if (fields[i].def) {
             weir_text_add(t, ", default: ");
             weir_text_add_json(t, fields[i].def);
@@ -81,8 +84,9 @@ static void add_fields(struct weir_text *t, const char *key, const weir_field *f
 
 static void add_state(struct weir_text *t, const struct weir_state_layout *s)
 {
-    weir_text_add(t, "      - name: \"%s\"\n        kind: %s\n        version: %u\n        size: %u\n", s->name,
-                  weir_state_kind_name(s->kind), s->version, s->size);
+    add_text(t, "      - ", "name", s->name);
+    weir_text_add(t, "        kind: %s\n        version: %u\n        size: %u\n", weir_state_kind_name(s->kind), s->version,
+                  s->size);
     add_flags(t, "        ", weir__state_flags, s->flags);
     if (s->ttl_ms > 0) weir_text_add(t, "        ttl_ms: %lld\n", (long long)s->ttl_ms);
     if (s->ttl_flags & WEIR_TTL_ON_READ) weir_text_add(t, "        ttl_on_read: true\n");
@@ -96,7 +100,8 @@ static void add_state(struct weir_text *t, const struct weir_state_layout *s)
 static void add_component(struct weir_text *t, const struct weir_component_info *c)
 {
     static const char indent[] = "    ";
-    weir_text_add(t, "  - id: \"%s\"\n%skind: %s\n", c->id, indent, weir_kind_name(c->kind));
+    add_text(t, "  - ", "id", c->id);
+    weir_text_add(t, "%skind: %s\n", indent, weir_kind_name(c->kind));
     add_text(t, indent, "doc", c->doc);
     add_text(t, indent, "in", c->in);
     add_text(t, indent, "out", c->out);
@@ -119,7 +124,9 @@ void weir_plugin_manifest_write(const struct weir_plugin_info *p, struct weir_te
     add_text(t, "", "id", p->id);
     add_text(t, "", "version", p->version);
     add_text(t, "", "license", p->license);
-    weir_text_add(t, "abi: \"%u.%u\"\nbuild_id: \"%s\"\ncomponents:\n", p->abi_major, p->abi_minor, p->build_id);
+    weir_text_add(t, "abi: \"%u.%u\"\n", p->abi_major, p->abi_minor);
+    add_text(t, "", "build_id", p->build_id);
+    weir_text_add(t, "components:\n");
     for (uint32_t i = 0; i < p->n_components; i++) add_component(t, &p->components[i]);
 }
 
@@ -130,9 +137,7 @@ static void add_json(struct weir_text *t, const struct weir_value *v)
     bool raw = v->kind == WEIR_VALUE_SCALAR && !v->quoted &&
                (strcmp(v->text, "true") == 0 || strspn(v->text, "0123456789") == strlen(v->text));
     switch (v->kind) {
-    case WEIR_VALUE_NULL:
-        weir_text_add(t, "null");
-        break;
+    case WEIR_VALUE_NULL: weir_text_add(t, "null"); break;
     case WEIR_VALUE_SCALAR:
         if (raw) {
             weir_text_add(t, "%s", v->text);
