@@ -80,6 +80,55 @@ static void add_time(struct weir_text *t, int64_t ms)
     weir_text_add_bytes(t, text, weir_text_from_time(text, ms));
 }
 
+static void add_any(struct weir_text *, const msgpack_object *);
+
+static void add_list(struct weir_text *t, const msgpack_object_array *list)
+{
+    add(t, "[");
+    for (uint32_t i = 0; i < list->size; i++) {
+        if (i) add(t, ",");
+        add_any(t, &list->ptr[i]);
+    }
+    add(t, "]");
+}
+
+static bool is_container(const msgpack_object *o)
+{
+    return o->type == MSGPACK_OBJECT_ARRAY || o->type == MSGPACK_OBJECT_MAP;
+}
+
+/* A text as it is; what else stands as a key in JSON is the text of its value. */
+static void add_key(struct weir_text *t, const msgpack_object *key)
+{
+    struct weir_text value = {0};
+    add_any(&value, key);
+    if (key->type == MSGPACK_OBJECT_STR)
+        add(t, weir_text_get(&value));
+    else
+        add_string(t, weir_text_get(&value), value.n);
+    weir_text_finish(&value);
+}
+
+/* A list of pairs where a key is a list or a map: as a text of a text of a text it would double with every level. */
+static void add_map(struct weir_text *t, const msgpack_object_map *map)
+{
+    bool pairs = false;
+    for (uint32_t i = 0; i < map->size; i++) pairs |= is_container(&map->ptr[i].key);
+    add(t, pairs ? "[" : "{");
+    for (uint32_t i = 0; i < map->size; i++) {
+        if (i) add(t, ",");
+        if (pairs) add(t, "[");
+        if (pairs)
+            add_any(t, &map->ptr[i].key);
+        else
+            add_key(t, &map->ptr[i].key);
+        add(t, pairs ? "," : ":");
+        add_any(t, &map->ptr[i].val);
+        if (pairs) add(t, "]");
+    }
+    add(t, pairs ? "]" : "}");
+}
+
 static void add_any(struct weir_text *t, const msgpack_object *o)
 {
     switch (o->type) {
@@ -92,30 +141,8 @@ static void add_any(struct weir_text *t, const msgpack_object *o)
     case MSGPACK_OBJECT_STR: add_string(t, o->via.str.ptr, o->via.str.size); return;
     case MSGPACK_OBJECT_BIN: add_bytes(t, o->via.bin.ptr, o->via.bin.size); return;
     case MSGPACK_OBJECT_EXT: add_bytes(t, o->via.ext.ptr, o->via.ext.size); return;
-    case MSGPACK_OBJECT_ARRAY:
-        add(t, "[");
-        for (uint32_t i = 0; i < o->via.array.size; i++) {
-            if (i) add(t, ",");
-            add_any(t, &o->via.array.ptr[i]);
-        }
-        add(t, "]");
-        return;
-    case MSGPACK_OBJECT_MAP:
-        add(t, "{");
-        for (uint32_t i = 0; i < o->via.map.size; i++) {
-            struct weir_text key = {0};
-            add_any(&key, &o->via.map.ptr[i].key);
-            if (i) add(t, ",");
-            if (o->via.map.ptr[i].key.type == MSGPACK_OBJECT_STR)
-                add(t, weir_text_get(&key));
-            else
-                add_string(t, weir_text_get(&key), key.n);
-            add(t, ":");
-            weir_text_finish(&key);
-            add_any(t, &o->via.map.ptr[i].val);
-        }
-        add(t, "}");
-        return;
+    case MSGPACK_OBJECT_ARRAY: add_list(t, &o->via.array); return;
+    case MSGPACK_OBJECT_MAP: add_map(t, &o->via.map); return;
     }
 }
 
