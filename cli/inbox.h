@@ -4,6 +4,7 @@
  *   {"keep": "asker"} + a connection                     of somebody who waits until the job has ended: closed then
  *   {"upgrade": {"arguments": [...], "savepoint": ...,   the job was suspended for another to take its place; the supervisor
  *     "home": ..., "drop": bool}} + a connection         answers when that has completed a checkpoint, or was taken back
+ *   {"runs": bool}                                       the job has started; or it failed, and the child starts it again
  *   {"settled": PATH}                                    the other's first checkpoint is complete
  *
  * A pair of sockets that keep messages whole. Sending is for any thread of the child; the supervisor has one.

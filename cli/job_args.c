@@ -25,6 +25,7 @@ enum {
     OPT_QUIET,
     OPT_FROM,
     OPT_RESUME,
+    OPT_RESUME_IF_ANY,
     OPT_FRESH,
     OPT_CLAIM,
     OPT_NON_RESTORED,
@@ -91,6 +92,10 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
     case OPT_QUIET: a->quiet = true; return -1;
     case OPT_FROM: a->from = value; return -1;
     case OPT_RESUME: a->from = ""; return -1;
+    case OPT_RESUME_IF_ANY:
+        a->from = "";
+        a->or_begin = true;
+        return -1;
     case OPT_FRESH: a->fresh = true; return -1;
     case OPT_CLAIM: a->claim = true; return -1;
     case OPT_NON_RESTORED: a->non_restored = true; return -1;
@@ -109,8 +114,8 @@ static int take(struct weir_job_args *a, const char *command, int option, char *
 
 static bool is_about_restoring(int option)
 {
-    return option == OPT_FROM || option == OPT_RESUME || option == OPT_FRESH || option == OPT_CLAIM ||
-           option == OPT_NON_RESTORED;
+    return option == OPT_FROM || option == OPT_RESUME || option == OPT_RESUME_IF_ANY || option == OPT_FRESH ||
+           option == OPT_CLAIM || option == OPT_NON_RESTORED;
 }
 
 static bool is_extra(int option, const char *extra)
@@ -136,6 +141,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
                                             {"from", required_argument, NULL, OPT_FROM},
                                             {"fresh", no_argument, NULL, OPT_FRESH},
                                             {"resume", no_argument, NULL, OPT_RESUME},
+                                            {"resume-if-any", no_argument, NULL, OPT_RESUME_IF_ANY},
                                             {"claim", no_argument, NULL, OPT_CLAIM},
                                             {"allow-non-restored", no_argument, NULL, OPT_NON_RESTORED},
                                             {"explain-time", optional_argument, NULL, OPT_EXPLAIN_TIME},

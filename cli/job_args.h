@@ -17,6 +17,7 @@ struct weir_job_args {
     uint32_t parallelism;
     bool json, quiet;
     const char *from;           /* run: what to go on from; "": the newest checkpoint; NULL: the start */
+    bool or_begin;              /* run: where `from` is "" and there is no checkpoint, it begins */
     bool fresh;                 /* run: from the start although there are checkpoints */
     bool claim, non_restored;   /* run: what `from` names is the job's from now on; state that no node takes is dropped */
     int64_t explain_ms;         /* run: how often event time is explained; 0: never */

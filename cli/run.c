@@ -36,6 +36,7 @@ static const char help[] = "weir run - run a job until its input ends or somebod
                            "  --explain-time[=5s]     print where event time stands and what holds it, this often and\n"
                            "                          when the job is asked to stop; see EVENT TIME\n"
                            "  --resume                go on from the newest checkpoint of the job (see CHECKPOINTS)\n"
+                           "  --resume-if-any         the same where there is one, else begin: for service managers\n"
                            "  --from DIRECTORY        go on from this checkpoint or savepoint\n"
                            "  --fresh                 begin again although there are checkpoints\n"
                            "  --claim                 what --from names is the job's from now on, and is removed\n"
@@ -88,6 +89,7 @@ struct watch {
     struct weir_savepoint *savepoint; /* that it is being suspended with; NULL: it is not */
     struct weir_savepoint *first;     /* the checkpoint that a job on trial has to complete; NULL: not asked for */
     bool settled;                     /* it has, or need not */
+    bool restarting;                  /* it failed, and does not run again yet */
     char *given_up;                   /* why the trial is over; NULL: it is not, or was passed */
     int64_t explained_ms;             /* of the job's own time */
 };
@@ -167,6 +169,15 @@ static void heed_interrupts(struct weir_job *job, struct watch *w)
     }
     w->ending = true;
     w->interrupts = asked;
+}
+
+static void heed_pulse(struct weir_job *job, struct watch *w)
+{
+    enum weir_job_state state = weir_job_state(job);
+    weir_supervised_beat();
+    if (!w->restarting || state != WEIR_JOB_RUNNING) return;
+    weir_supervised_runs(true);
+    w->restarting = false;
 }
 
 /* The trial of a job that takes another's place is over, and the other one is to come back. */
@@ -256,6 +267,8 @@ static void tell_restart(void *arg, struct weir_job *job, const struct weir_rest
     fprintf(stderr, "weir: job '%s' failed\n%s\n", weir_job_name(job), info->failure);
     weir_say_restart(info);
     weir_supervised_tell(job);
+    weir_supervised_runs(false);
+    w->restarting = true;
 }
 
 /* A job that starts again starts its threads in here. */
@@ -284,12 +297,13 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
                                          .claim = args->claim,
                                          .allow_non_restored = args->non_restored,
                                          .fresh = args->fresh,
+                                         .or_begin = args->or_begin,
                                          .from = args->from};
     weir_status started = weir_supervised_recover(job, &error);
     weir_supervised_tell(job);
     if (started == WEIR_OK) started = weir_job_start_with(job, &o, &error);
     if (started == WEIR_OK) weir_life_open(life, job, args); /* its thread, as the job's, is not to be interrupted */
-    if (started == WEIR_OK) weir_supervised_runs();
+    if (started == WEIR_OK) weir_supervised_runs(true);
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {
         fprintf(stderr, "weir: job '%s' cannot start\n%s\n", weir_job_name(job), error.text);
@@ -298,6 +312,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     }
     weir_progress_init(&w.view, args->quiet);
     while (!wait_a_little(job)) {
+        heed_pulse(job, &w);
         heed_interrupts(job, &w);
         heed_savepoint(&w);
         heed_trial(job, &w);

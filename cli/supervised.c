@@ -173,9 +173,14 @@ void weir_supervised_keep(int connection)
     if (report) (void)weir_inbox_send(report->inbox, json_pack("{s:s}", "keep", "asker"), connection);
 }
 
-void weir_supervised_runs(void)
+void weir_supervised_runs(bool does)
 {
-    if (report) (void)weir_inbox_send(report->inbox, json_pack("{s:b}", "runs", 1), -1);
+    if (report) (void)weir_inbox_send(report->inbox, json_pack("{s:b}", "runs", (int)does), -1);
+}
+
+void weir_supervised_beat(void)
+{
+    if (report) atomic_fetch_add(&report->beats, 1);
 }
 
 bool weir_supervised_replace(json_t *upgrade, int connection)

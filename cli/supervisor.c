@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "base/platform.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -23,6 +24,9 @@
 #include "cli/home.h"
 #include "cli/inbox.h"
 #include "cli/supervisor_internal.h"
+
+#define WATCHDOG  "WATCHDOG=1"
+#define MORE_TIME "EXTEND_TIMEOUT_USEC=60000000" /* suspending a job with much state takes as long as it takes */
 
 extern char **environ;
 
@@ -140,13 +144,37 @@ static char *death_of(const struct weir__report *r, int fd, int status)
 
 /* ---- what happens meanwhile ---------------------------------------------------------------------------------------- */
 
+static int64_t now_ns(void)
+{
+    const struct weir_platform *os = weir_platform_os();
+    return os->monotonic_ns(os->self);
+}
+
+/* The service manager hears that the job gets on as long as its child's main thread does; a component that does not return
+ * is the job's own watchdog's business. Between two children, and while one starts, there is nothing to get on with. */
+static void beat(struct weir__supervision *s)
+{
+    int64_t now = now_ns();
+    if (s->notify.interval_ms < 0 || now - s->beaten_ns < s->notify.interval_ms * 1000000) return;
+    uint64_t beats = atomic_load(&s->report->beats);
+    if (!s->running || beats != s->beats) weir_notify_say(&s->notify, s->ending ? WATCHDOG "\n" MORE_TIME : WATCHDOG);
+    s->beats = beats;
+    s->beaten_ns = now;
+}
+
+static void begin_to_end(struct weir__supervision *s)
+{
+    if (!s->ending) weir_notify_say(&s->notify, "STOPPING=1\nSTATUS=ending");
+    s->ending = true;
+}
+
 /* Passed on to the child; no handler runs, so nothing can fall between two of its lines. */
 static void heed_signals(struct weir__supervision *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         int number = (int)info.ssi_signo;
-        if (number == SIGINT || number == SIGTERM) s->ending = true;
+        if (number == SIGINT || number == SIGTERM) begin_to_end(s);
         if (number != SIGCHLD && s->child > 0) kill(s->child, number);
     }
 }
@@ -160,7 +188,16 @@ static void keep(struct weir__supervision *s, const char *what, int descriptor)
     }
     WEIR_GROW(s->askers, s->askers_capacity, s->n_askers + 1);
     s->askers[s->n_askers++] = descriptor;
-    s->ending = true;
+    begin_to_end(s);
+}
+
+static void heed_running(struct weir__supervision *s, bool runs)
+{
+    s->running = runs;
+    s->report->home[sizeof s->report->home - 1] = '\0';
+    const char *name = weir_path_basename(s->report->home);
+    weir_notify_say(&s->notify, runs ? "READY=1\nSTATUS=%s runs" : "STATUS=%s failed, and is to start again", name);
+    if (runs) weir__succession_runs(s);
 }
 
 static void heed_messages(struct weir__supervision *s)
@@ -171,7 +208,7 @@ static void heed_messages(struct weir__supervision *s)
         const char *settled = json_string_value(json_object_get(m, "settled"));
         const json_t *upgrade = json_object_get(m, "upgrade");
         if (settled) weir__succession_settled(s, settled);
-        if (json_object_get(m, "runs")) weir__succession_runs(s);
+        if (json_object_get(m, "runs")) heed_running(s, json_is_true(json_object_get(m, "runs")));
         if (what && descriptor >= 0)
             keep(s, what, descriptor);
         else if (upgrade)
@@ -185,9 +222,12 @@ static void heed_messages(struct weir__supervision *s)
 static void attend(struct weir__supervision *s, int64_t most_ms)
 {
     struct pollfd fds[2] = {{s->signals, POLLIN, 0}, {s->inbox[0], POLLIN, 0}};
-    (void)poll(fds, 2, most_ms < 0 ? -1 : most_ms < INT_MAX ? (int)most_ms : INT_MAX);
+    int64_t interval = s->notify.interval_ms, ms = most_ms < 0 || most_ms > INT_MAX ? -1 : most_ms;
+    if (interval >= 0 && (ms < 0 || ms > interval)) ms = interval;
+    (void)poll(fds, 2, (int)ms);
     heed_signals(s);
     heed_messages(s);
+    beat(s);
 }
 
 static int wait_for_end(struct weir__supervision *s)
@@ -200,6 +240,7 @@ static int wait_for_end(struct weir__supervision *s)
         }
         s->child = 0;
         heed_messages(s); /* its last ones */
+        s->running = false;
         return ended > 0 ? status : W_EXITCODE(WEIR_EXIT_JOB, 0);
     }
 }
@@ -207,9 +248,8 @@ static int wait_for_end(struct weir__supervision *s)
 /* The delay before the next attempt. False: somebody ended it. */
 static bool pause_for(struct weir__supervision *s, int64_t ms)
 {
-    const struct weir_platform *os = weir_platform_os();
-    int64_t until = os->monotonic_ns(os->self) + ms * 1000000, left = ms * 1000000;
-    for (; left > 0 && !s->ending; left = until - os->monotonic_ns(os->self)) attend(s, (left + 999999) / 1000000);
+    int64_t until = now_ns() + ms * 1000000, left = ms * 1000000;
+    for (; left > 0 && !s->ending; left = until - now_ns()) attend(s, (left + 999999) / 1000000);
     heed_signals(s);
     return !s->ending;
 }
@@ -273,6 +313,7 @@ static bool go_on(struct weir__supervision *s, const char *death, int *code)
         return false;
     }
     weir_say_restart(&info);
+    weir_notify_say(&s->notify, "STATUS=%s crashed, and is to start again", weir_path_basename(r->home));
     write_down(r, "restarting", death);
     keep_manifest(r);
     if (pause_for(s, info.delay_ms)) return true;
@@ -327,6 +368,8 @@ static bool begin(struct weir__supervision *s, int argc, char **argv)
     sigset_t set = weir__interrupt_signals();
     sigaddset(&set, SIGCHLD);
     weir__set_handler(SIGCHLD, SIG_DFL, 0);
+    weir_notify_open(&s->notify);
+    s->beaten_ns = now_ns();
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* a child that has ended already is found by the first waitpid */
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     s->report_fd = memfd_create("weir report", 0); /* the child inherits it, as: */
@@ -344,6 +387,8 @@ static bool begin(struct weir__supervision *s, int argc, char **argv)
 /* The name is free before whoever waits for the job's end hears of it. */
 static void finish(struct weir__supervision *s)
 {
+    begin_to_end(s);
+    weir_notify_close(&s->notify);
     if (s->lock >= 0) close(s->lock);
     weir__succession_finish(s);
     for (size_t i = 0; i < s->n_askers; i++) close(s->askers[i]);
@@ -358,7 +403,8 @@ static void finish(struct weir__supervision *s)
 
 int weir_supervise(int argc, char **argv)
 {
-    struct weir__supervision s = {.report_fd = -1, .inbox = {-1, -1}, .signals = -1, .lock = -1, .next = {.asker = -1}};
+    struct weir__supervision s = {
+        .report_fd = -1, .inbox = {-1, -1}, .signals = -1, .lock = -1, .next = {.asker = -1}, .notify = {.socket = -1}};
     int code = begin(&s, argc, argv) ? supervise_children(&s) : cannot_start(errno);
     finish(&s);
     return code;

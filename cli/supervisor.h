@@ -38,7 +38,8 @@ void weir_supervised_in(const char *home);    /* where the job's record is (cli/
 int weir_supervised_lock(const char *home);
 void weir_supervised_hold(int lock);       /* of the home: another child is to have it; the descriptor stays the caller's */
 void weir_supervised_keep(int connection); /* stays open until the job has ended; likewise */
-void weir_supervised_runs(void);           /* the job has started */
+void weir_supervised_runs(bool does);      /* the job has started, or failed and is to start again in this process */
+void weir_supervised_beat(void);           /* the main thread gets on: called a few times a second while the job runs */
 /* Another job is to take the place of this one, which is suspended: see cli/inbox.h. False: nobody heard it. */
 bool weir_supervised_replace(json_t *upgrade, int connection);
 bool weir_supervised_is_replaced(void); /* that was heard */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "cli/notify.h"
 #include "cli/supervisor.h"
 
 #define WEIR__REPORT_FD_VARIABLE "WEIR_SUPERVISOR_FD"
@@ -29,6 +30,7 @@ struct weir__report {
     _Atomic uint32_t valid;           /* 1 or 2; 0: none */
     _Atomic uint32_t ended;           /* the child ended by itself, and its exit code says how */
     _Atomic uint32_t over;            /* 1 + the exit code: the job has ended, the child has not; 0: neither has */
+    _Atomic uint64_t beats;           /* grows while the child's main thread gets on */
     struct weir__crash crash;
     /* Of the supervisor, for the child: */
     int64_t supervisor;     /* process that is to outlive the child */
@@ -53,11 +55,15 @@ struct weir__supervision {
     char **arguments; /* of the child, "weir" first; ends with NULL; the words are owned */
     pid_t child;      /* 0: none just now */
     int report_fd, inbox[2], signals;
-    int lock;    /* of the job's home; -1: not held */
-    bool ending; /* somebody asked for the job's end: it does not start again */
-    int *askers; /* who wait for it */
+    int lock;     /* of the job's home; -1: not held */
+    bool running; /* the child says so */
+    bool ending;  /* somebody asked for the job's end: it does not start again */
+    int *askers;  /* who wait for it */
     size_t n_askers, askers_capacity;
     struct weir__succession next;
+    struct weir_notify notify;
+    uint64_t beats; /* as last seen, then: */
+    int64_t beaten_ns;
 };
 
 /* succession.c. Takes the connection. */

@@ -465,6 +465,20 @@ weir_status weir_registry_open(struct weir_registry *r, const struct weir_compon
     return s;
 }
 
+const struct weir_plugin_info *weir_registry_next_open(struct weir_registry *r, const struct weir_plugin_info *after)
+{
+    const struct weir_plugin_info *next = NULL;
+    size_t i = 0;
+    weir_lock_take(&r->lock);
+    while (after && i < r->n_plugins && r->plugins[i++] != after) {
+    }
+    for (; !next && i < r->n_plugins; i++) {
+        if (entry_of(r->plugins[i])->live) next = r->plugins[i];
+    }
+    weir_lock_leave(&r->lock);
+    return next;
+}
+
 /* ---- plain C functions ------------------------------------------------------------------------------------------- */
 
 weir_status weir_registry_check_function(const struct weir_registry *r, const char *library, const char *function,

@@ -77,6 +77,8 @@ const struct weir_component_info *weir_registry_find(const struct weir_registry 
                                                      struct weir_error *);
 /* For listing; in a fixed order (plugin id, component order). */
 size_t weir_registry_plugins(const struct weir_registry *, const struct weir_plugin_info *const **);
+/* The next opened one behind `after` in that order (NULL: the first one); NULL: there is none. Any thread. */
+const struct weir_plugin_info *weir_registry_next_open(struct weir_registry *, const struct weir_plugin_info *after);
 /* Files in the directories that could not be used, each with its message. */
 size_t weir_registry_refused(const struct weir_registry *, const char *const **messages);
 

@@ -229,12 +229,14 @@ static weir_status find_newest(const struct weir_job *job, char **path, bool *ow
 {
     const char *directory = job->graph->checkpoint.directory;
     int64_t number;
+    if (!directory && job->begin.or_begin) return WEIR_OK;
     if (!directory)
         return weir_error_set(error, WEIR_E_CONFIG,
                               "the job takes no checkpoints that it could go on from; give it `checkpoint: {every: 10s, "
                               "directory: ...}`, or say which one: --from DIRECTORY");
     weir_status s = weir_checkpoints_newest(job->runtime->platform, directory, path, &number, own, error);
-    if (s == WEIR_OK && !*path) s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
+    if (s == WEIR_OK && !*path && !job->begin.or_begin)
+        s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
     return s;
 }
 
@@ -360,7 +362,7 @@ weir_status weir_job_start_from(struct weir_job *job, const char *directory, str
 
 weir_status weir_job_start_with(struct weir_job *job, const struct weir_start_options *o, struct weir_error_text *error)
 {
-    static const struct weir__options_shape shape = {"weir_start_options", sizeof *o, sizeof *o};
+    static const struct weir__options_shape shape = {"weir_start_options", sizeof *o, 24};
     struct weir_error e = {0};
     struct weir_start_options own;
     weir_status s = weir__options_read(&own, &shape, o, &e);

@@ -175,3 +175,13 @@ weir_status weir_runtime_reference(struct weir_runtime *r, char **text, struct w
     *text = weir_text_take(&t);
     return weir__report(WEIR_OK, NULL, error);
 }
+
+void weir_runtime_opened(struct weir_runtime *r, weir_opened_plugin_visit *visit, void *arg)
+{
+    const struct weir_plugin_info *p = NULL;
+    while ((p = weir_registry_next_open(r->registry, p))) {
+        const struct weir_opened_plugin opened = {
+            .struct_size = sizeof opened, .id = p->id, .version = p->version, .path = p->path};
+        visit(arg, &opened);
+    }
+}

@@ -1,9 +1,11 @@
 /* swap.c - the backend of keyed state, changed while the job runs. Any thread. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "embed/embed_internal.h"
 #include "loader/job.h"
+#include "loader/part.h"
 
 /* ---- what was chosen --------------------------------------------------------------------------------------------- */
 
@@ -83,6 +85,52 @@ static struct weir_state_config *compile(const struct weir_job *job, const struc
     weir_document_destroy(document);
     weir_free(yaml);
     return config;
+}
+
+/* ---- what the manifest says ---------------------------------------------------------------------------------------- */
+
+static void add_option(struct weir_text *t, const struct weir_option_info *o, const struct weir_option_value *v)
+{
+    weir_text_add(t, " %s=", o->name);
+    switch (o->type) {
+    case WEIR_OPT_BOOL: weir_text_add(t, "%d", v->boolean); return;
+    case WEIR_OPT_F64: weir_text_add(t, "%.17g", v->f64); return;
+    case WEIR_OPT_STRING: weir_text_add(t, "%s", v->string); return;
+    case WEIR_OPT_ENUM: weir_text_add(t, "%s", o->choices[v->index]); return;
+    case WEIR_OPT_I64:
+    case WEIR_OPT_DURATION:
+    case WEIR_OPT_SIZE: weir_text_add(t, "%" PRId64, v->i64); return;
+    default: return; /* secrets are not written down; backends have no others */
+    }
+}
+
+static char *place_of(const struct weir_state_config *config)
+{
+    struct weir_text t = {0};
+    weir_text_add(&t, "%s", config && config->name ? config->name : "heap");
+    if (config && config->name)
+        weir_text_add(&t, " cache=%zu directory=%s", config->cache_bytes, config->directory ? config->directory : "");
+    const struct weir_part_spec *part = config ? config->backend : NULL;
+    for (uint32_t i = 0; part && i < part->info->n_options; i++) {
+        if (part->values[i].set) add_option(&t, &part->info->options[i], &part->values[i]);
+    }
+    return weir_text_take(&t);
+}
+
+weir_status weir_job_each_state_place(struct weir_job *job, weir_state_place_visit *visit, void *arg,
+                                      struct weir_error_text *error)
+{
+    weir_status s = weir_job_check(job, error);
+    if (s != WEIR_OK) return s;
+    char *place = place_of(job->graph->states[0]);
+    visit(arg, NULL, place);
+    weir_free(place);
+    for (uint32_t i = 0; i < job->graph->n_nodes; i++) {
+        place = place_of(job->graph->nodes[i]->state);
+        visit(arg, job->graph->nodes[i]->id, place);
+        weir_free(place);
+    }
+    return s;
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */

@@ -67,6 +67,15 @@ WEIR_API weir_status weir_runtime_list(struct weir_runtime *, const char *kind, 
 /* The reference of all components with their options, as Markdown: docs/reference/components.md is made with it. */
 WEIR_API weir_status weir_runtime_reference(struct weir_runtime *, char **text, struct weir_error_text *);
 
+/* A plugin file that was opened here, by its path (absolute); given by reference: later versions append. */
+struct weir_opened_plugin {
+    uint32_t struct_size, reserved;
+    const char *id, *version, *path;
+};
+typedef void weir_opened_plugin_visit(void *arg, const struct weir_opened_plugin *);
+/* Those that jobs which were started needed. Any thread. */
+WEIR_API void weir_runtime_opened(struct weir_runtime *, weir_opened_plugin_visit *, void *arg);
+
 /* ---- jobs: from a manifest --------------------------------------------------------------------------------------- */
 
 struct weir_setting {
@@ -149,6 +158,8 @@ struct weir_start_options { /* struct_size = sizeof; the rest may be zero */
     uint32_t allow_non_restored; /* 1: state that no node takes is dropped */
     uint32_t fresh;              /* 1: as weir_job_start_fresh */
     const char *from;            /* as weir_job_start_from; NULL: from the start */
+    uint32_t or_begin;           /* 1: where from is "" and there is no checkpoint, the job begins */
+    uint32_t reserved;
 };
 WEIR_API weir_status weir_job_start_with(struct weir_job *, const struct weir_start_options *, struct weir_error_text *);
 WEIR_API void weir_job_stop(struct weir_job *);   /* sources stop, what is in flight arrives, sinks finish */
@@ -299,6 +310,12 @@ typedef void weir_swapped_visit(void *arg, const struct weir_swapped *);
  * started, and between two attempts: it begins there. Any thread. */
 WEIR_API weir_status weir_job_swap_state(struct weir_job *, const struct weir_swap_options *, weir_swapped_visit *,
                                          void *arg, struct weir_error_text *);
+
+/* Where the job's keyed state is to live by its manifest and the options it was loaded with, whatever became of it since:
+ * once for the job (node NULL), then for each node. place is a line of text; equal lines mean the same. */
+typedef void weir_state_place_visit(void *arg, const char *node, const char *place);
+WEIR_API weir_status weir_job_each_state_place(struct weir_job *, weir_state_place_visit *, void *arg,
+                                               struct weir_error_text *);
 
 /* ---- failing and going on ---------------------------------------------------------------------------------------- */
 
