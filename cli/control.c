@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/path.h"
+#include "cli/places.h"
 #include "cli/supervisor.h"
 
 #define MOST_REQUEST 65536
@@ -95,6 +97,7 @@ static char *receive_line(int fd, int stop, struct weir_text *held, size_t most)
 /* ---- the job's side ---------------------------------------------------------------------------------------------- */
 
 struct weir_control {
+    const struct weir_job_home *home;
     struct weir_job *job;
     json_t *about; /* how it was started; written once */
     char *path;
@@ -243,7 +246,17 @@ static void add_swapped(void *arg, const struct weir_swapped *m)
                                          "pause_ms", (double)m->pause_ns / 1e6, "copied_ms", (double)m->copied_ns / 1e6));
 }
 
-static json_t *swap_state(struct weir_job *job, const json_t *request)
+/* Later attempts, and the next run that goes on, find it there. */
+static void note_place(struct weir_control *c, const struct weir_swap_options *o)
+{
+    struct weir_error error;
+    pthread_mutex_lock(&c->lock);
+    weir_status s = weir_places_note(c->home, c->job, o, &error);
+    pthread_mutex_unlock(&c->lock);
+    if (s != WEIR_OK) weir_log(WEIR_WARN, "cli", "the next run will not know where keyed state is now: %s", error.text);
+}
+
+static json_t *swap_state(struct weir_control *c, const json_t *request)
 {
     const struct weir_swap_options o = {.struct_size = sizeof o,
                                         .node = json_string_value(json_object_get(request, "node")),
@@ -252,7 +265,8 @@ static json_t *swap_state(struct weir_job *job, const json_t *request)
                                         .directory = json_string_value(json_object_get(request, "directory"))};
     struct weir_error_text error;
     json_t *moved = json_array();
-    weir_status s = weir_job_swap_state(job, &o, add_swapped, moved, &error);
+    weir_status s = weir_job_swap_state(c->job, &o, add_swapped, moved, &error);
+    if (s == WEIR_OK) note_place(c, &o);
     if (s == WEIR_OK) return json_pack("{s:b, s:o}", "ok", 1, "moved", moved);
     json_decref(moved);
     return refusal(error.text);
@@ -270,7 +284,7 @@ static json_t *answer_to(struct weir_control *c, const json_t *request, int conn
     if (strcmp(what, "cancel") == 0) return cancel(c, connection);
     if (strcmp(what, "about") == 0) return json_deep_copy(c->about);
     if (strcmp(what, "upgrade") == 0) return upgrade(c, request, connection);
-    if (strcmp(what, "state-backend") == 0) return swap_state(job, request);
+    if (strcmp(what, "state-backend") == 0) return swap_state(c, request);
     if (strcmp(what, "checkpoint") == 0) return checkpoint(job);
     return strcmp(what, "savepoint") == 0 ? save(c, request, connection)
                                           : refusal("\"do\": not known to this version of weir");
@@ -379,8 +393,12 @@ weir_status weir_control_start(const struct weir_job_home *home, struct weir_job
                                struct weir_control **to, struct weir_error *error)
 {
     struct weir_control *c = weir_alloc(sizeof *c);
-    *c = (struct weir_control){
-        .job = job, .about = describe(job, args), .path = weir_strdup(home->socket), .listener = -1, .stop = {-1, -1}};
+    *c = (struct weir_control){.home = home,
+                               .job = job,
+                               .about = describe(job, args),
+                               .path = weir_strdup(home->socket),
+                               .listener = -1,
+                               .stop = {-1, -1}};
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->served, NULL);
     *to = NULL;

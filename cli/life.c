@@ -13,6 +13,8 @@
 #include "base/platform.h"
 #include "base/text.h"
 #include "cli/control.h"
+#include "cli/places.h"
+#include "cli/plugin_files.h"
 #include "cli/supervisor.h"
 
 #define MOST_LOG_BYTES (16 << 20)
@@ -154,6 +156,32 @@ void weir_life_open(struct weir_life *life, struct weir_job *job, const struct w
 const char *weir_life_path(const struct weir_life *life)
 {
     return life ? life->job.path : NULL;
+}
+
+static void warn(void *arg, const char *what)
+{
+    (void)arg;
+    weir_log(WEIR_WARN, "cli", "%s", what);
+}
+
+void weir_life_go_on(struct weir_life *life, struct weir_job *job, bool goes_on)
+{
+    static struct weir_error_text error;
+    if (!life) return;
+    if (!goes_on) {
+        weir_places_forget(&life->job);
+        return;
+    }
+    weir_plugin_files_compare(&life->job, warn, NULL);
+    if (weir_places_apply(&life->job, job, &error) == WEIR_OK) return;
+    weir_log(WEIR_WARN, "cli", "keyed state begins where the manifest says, not where it was moved to while the job ran: %s",
+             error.text);
+}
+
+void weir_life_note_plugins(struct weir_life *life, struct weir_runtime *runtime)
+{
+    struct weir_error error;
+    if (life && weir_plugin_files_write(&life->job, runtime, &error) != WEIR_OK) warn(NULL, error.text);
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------------ */

@@ -16,6 +16,11 @@ WEIR_CHECKED weir_status weir_life_begin(struct weir_job *, const char *manifest
 /* Once the job has started: from now on others can ask it. */
 void weir_life_open(struct weir_life *, struct weir_job *, const struct weir_job_args *);
 const char *weir_life_path(const struct weir_life *); /* the job's folder; NULL: none */
+/* Before the job is started: says which plugin files are others than those that what it goes on from was made with; state
+ * begins where somebody moved it to while the job ran. A job that begins again begins without all that. */
+void weir_life_go_on(struct weir_life *, struct weir_job *, bool goes_on);
+/* Once it was: writes down which plugin files it runs with. */
+void weir_life_note_plugins(struct weir_life *, struct weir_runtime *);
 /* After the job ended, before it is destroyed: nobody can ask it any more. The directory of the savepoint that somebody
  * ended it with from outside, or NULL; valid until weir_life_end. */
 const char *weir_life_close(struct weir_life *);

@@ -299,10 +299,12 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
                                          .fresh = args->fresh,
                                          .or_begin = args->or_begin,
                                          .from = args->from};
+    weir_life_go_on(life, job, args->from || weir_supervised_again());
     weir_status started = weir_supervised_recover(job, &error);
     weir_supervised_tell(job);
     if (started == WEIR_OK) started = weir_job_start_with(job, &o, &error);
     if (started == WEIR_OK) weir_life_open(life, job, args); /* its thread, as the job's, is not to be interrupted */
+    if (started == WEIR_OK) weir_life_note_plugins(life, weir_job_runtime(job));
     if (started == WEIR_OK) weir_supervised_runs(true);
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {

@@ -135,6 +135,11 @@ weir_status weir_supervised_recover(struct weir_job *job, struct weir_error_text
     return valid ? weir_job_recover(job, &report->recovery[valid - 1], error) : WEIR_OK;
 }
 
+bool weir_supervised_again(void)
+{
+    return report && atomic_load(&report->valid) != 0;
+}
+
 void weir_supervised_tell(struct weir_job *job)
 {
     if (!report) return;

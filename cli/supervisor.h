@@ -30,6 +30,7 @@ int weir_supervise(int argc, char **argv);
 bool weir_supervised_child(void);
 /* Before the job is started: it goes on where a process that died has left it, if there was one. */
 weir_status weir_supervised_recover(struct weir_job *, struct weir_error_text *);
+bool weir_supervised_again(void); /* there was one */
 void weir_supervised_tell(struct weir_job *); /* its recovery: before it starts, and when it is to start again by itself */
 void weir_supervised_over(int code);          /* the job has ended; what becomes of this process does not matter to it */
 void weir_supervised_end(void);               /* what the child exits with from now on is the job's end */

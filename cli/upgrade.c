@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/plugin_files.h"
 #include "cli/savepoint.h"
 
 static const char help[] = "weir upgrade - let a running job go on with another manifest\n"
@@ -196,6 +197,12 @@ static int save(struct upgrade *u, char **path)
     return -1;
 }
 
+static void say_plugin(void *arg, const char *what)
+{
+    (void)arg;
+    fprintf(stderr, "weir upgrade: %s\n", what);
+}
+
 /* With a savepoint that nobody else needs, while the job goes on. */
 static int compare(struct upgrade *u)
 {
@@ -204,6 +211,7 @@ static int compare(struct upgrade *u)
     char *path = NULL;
     int code = save(u, &path);
     if (code >= 0) return code;
+    weir_plugin_files_compare(&u->home, say_plugin, NULL);
     weir_status s = weir_job_compare_savepoint(u->job, path, u->given.non_restored, weir_savepoint_tell_change, u->changes,
                                                &refused, &error);
     fflush(stdout);

@@ -117,6 +117,11 @@ const char *weir_job_name(const struct weir_job *job)
     return job->graph ? job->graph->job : weir_document_name(job->document);
 }
 
+struct weir_runtime *weir_job_runtime(const struct weir_job *job)
+{
+    return job->runtime;
+}
+
 /* ---- planning ---------------------------------------------------------------------------------------------------- */
 
 static int index_of(const char *word, const char *const *words)

@@ -122,6 +122,7 @@ WEIR_API weir_status weir_job_check(struct weir_job *, struct weir_error_text *)
 WEIR_API weir_status weir_job_plan(struct weir_job *, const char *graph, const char *format, char **text,
                                    struct weir_error_text *);
 WEIR_API const char *weir_job_name(const struct weir_job *);
+WEIR_API struct weir_runtime *weir_job_runtime(const struct weir_job *);
 /* What a crash does to the records of each sink, a line each: "  out  exactly once  sink file commits with checkpoints". */
 WEIR_API weir_status weir_job_guarantees(struct weir_job *, char **text, struct weir_error_text *);
 enum weir_sink_guarantee_level { WEIR_SINK_AT_MOST_ONCE = 0, WEIR_SINK_AT_LEAST_ONCE = 1, WEIR_SINK_EXACTLY_ONCE = 2 };

@@ -1,4 +1,5 @@
 """Jobs in their home: one of a name at a time, what is known of them from outside, and what remains of them."""
+import hashlib
 import json
 import os
 import random
@@ -210,6 +211,39 @@ class Home(WeirTest):
         self.weir("cancel", "ticks")
         process.wait()
         self.assertFalse(path.exists())
+
+    def test_the_plugin_files_are_known(self):
+        """And that one is another by now is said."""
+        plugin = self.folder / "mine.so"
+        shutil.copy(LAPSES, plugin)
+        shutil.copy(LAPSES.with_suffix(".weir.yaml"), self.folder / "mine.weir.yaml")
+        job = ENDLESS.replace("nodes:", "plugins: [./mine.so]\nnodes:") + (
+            "  - {id: user, from: in, select: {user: n}}\n  - {id: last, from: user, process: lapse}\n"
+            "  - {id: end, from: last, sink: discard}\n").replace("lapse}", "{lapse: {attempts: 0}}}")
+        process = self.begin(job)
+        known = self.home / "jobs" / "ticks" / "plugins.sha256"
+        lines = dict(reversed(line.split("  ")) for line in known.read_text().splitlines())
+        self.assertEqual(lines[str(plugin.resolve())], hashlib.sha256(plugin.read_bytes()).hexdigest())
+        self.assertEqual(sum("sequence" in path for path in lines), 1)
+        self.weir("stop", "ticks")
+        self.assertEqual(process.communicate()[1].count("plugin file"), 0)
+        process = self.begin(job, "--resume")
+        self.assertNotIn("plugin file", self.weir("upgrade", "ticks").err)
+        with open(plugin, "ab") as file:
+            file.write(b"another one")
+        said = self.weir("upgrade", "ticks").err
+        self.assertIn(f"the plugin file {plugin.resolve()} is not the one that the job was last started with", said)
+        self.weir("stop", "ticks")
+        self.assertEqual(process.communicate()[1].count("plugin file"), 1)  # by the new one
+        with open(plugin, "ab") as file:
+            file.write(b"and another")
+        process = self.begin(job, "--resume")
+        self.assertIn("plugin file", self.weir("logs", "ticks").out)
+        self.weir("cancel", "ticks")
+        self.assertIn(f"the plugin file {plugin.resolve()} is not the one", process.communicate()[1])
+        process = self.begin(job, "--fresh")
+        self.weir("cancel", "ticks")
+        self.assertEqual(process.communicate()[1].count("plugin file"), 0)
 
     def test_without_a_home_the_job_runs(self):
         done = self.weir("run", self.job(SHORT), WEIR_HOME="/dev/null/home")

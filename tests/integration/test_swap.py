@@ -1,7 +1,9 @@
 """`weir state-backend`: keyed state that changes its backend while the job runs, and nobody can tell from the results."""
 import itertools
 import json
+import os
 import random
+import signal
 import socket
 import unittest
 
@@ -130,6 +132,58 @@ class Swap(WeirTest):
         while self.status("in") is None:
             self.assertIsNone(process.poll())
         return process
+
+    def run_until(self, do, *words, text=ENDLESS):
+        """Begins the job, does it, and suspends the job."""
+        process = self.start("run", self.job(text), "--quiet", *words)
+        while self.status("in") is None:
+            self.assertIsNone(process.poll())
+        do()
+        self.weir("stop", "moving")
+        process.communicate(timeout=120)
+
+    def finds(self, places, *words, text=ENDLESS):
+        """State that is in a backend already is not moved there."""
+        def look():
+            for node, backend in places.items():
+                self.assertIn("already", self.swap(node, backend, code=1).err)
+        self.run_until(look, *words, text=text)
+
+    def test_a_move_is_remembered(self):
+        two = ENDLESS + """  - {id: more, from: in, key_by: {k: "n % 7"}, count: c}
+  - {id: out2, from: more, sink: discard}
+"""
+        third = two + """  - {id: third, from: in, key_by: {k: "n % 5"}, count: c}
+  - {id: out3, from: third, sink: discard}
+"""
+        self.run_until(lambda: self.swap(LEVELDB), text=two)
+        self.finds({"counts": "leveldb", "more": "leveldb"}, "--resume", text=two)
+        self.run_until(lambda: self.swap("more", "heap"), "--resume", text=two)
+        self.finds({"counts": "leveldb", "more": "heap"}, "--resume", text=two)
+        self.finds({"counts": "leveldb", "more": "heap", "third": "leveldb"}, "--resume", text=third)
+        plain = "count: c}\n  - {id: out,"
+        said = third.replace(plain, plain.replace("c}", "c, state: {backend: {leveldb: {}}, cache: 1MiB}}"))
+        self.assertNotEqual(said, third)
+        self.run_until(lambda: self.swap("counts", "heap"), "--resume", text=said)  # newer than the manifest
+        self.finds({"counts": "heap", "more": "heap"}, "--resume", text=said)
+        changed = said.replace("1MiB", "2MiB")
+        self.finds({"counts": "leveldb", "more": "heap"}, "--resume", text=changed)  # what is newer counts
+        self.finds({"more": "leveldb", "third": "leveldb"}, "--resume", "--state-backend", "leveldb", text=third)
+        self.finds({"counts": "heap", "more": "heap", "third": "heap"}, "--fresh", text=third)
+        self.finds({"counts": "heap"}, "--resume", text=third)
+
+    def test_a_move_outlives_a_crash(self):
+        process = self.begin()
+        self.swap("leveldb")
+        self.weir("checkpoint", "moving")
+        lock = self.folder / "home" / "jobs" / "moving" / "lock"
+        child = lock.read_text()
+        os.kill(int(child), signal.SIGKILL)
+        while lock.read_text() == child or self.status("in") is None:
+            self.assertIsNone(process.poll())
+        self.assertIn("already", self.swap("counts", "leveldb", code=1).err)
+        self.weir("cancel", "moving")
+        process.communicate()
 
     def test_what_cannot_be_is_refused(self):
         self.assertIn("there is no job 'moving' here", self.swap("heap", code=2).err)
