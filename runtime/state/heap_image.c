@@ -15,6 +15,7 @@
 #define BY_ENTRY      UINT32_MAX
 #define LOOKS         200
 #define WAIT_NS       20000
+#define RUN_LENGTH    256  /* copies that are given back together */
 #define COMPACT_AFTER 4096 /* ids given beyond twice those of the cut */
 
 enum mark { LIVE = 0, HELD, KEPT, DONE };
@@ -47,7 +48,9 @@ struct heap_image {
     void *unit;                           /* reader: a copy of the unit at hand */
     struct heap ledger;                   /* reader: bytes that it freed, until the set's thread counts them */
     size_t most_copies;                   /* set's thread */
-    _Atomic(struct heap_copy *) returned; /* from the reader */
+    struct heap_copy *run;                /* reader: copies that it has done with */
+    uint32_t run_length;                  /* reader */
+    _Atomic(struct heap_copy *) returned; /* from the reader: runs */
     _Atomic(struct heap_table *) retired; /* from the set's thread */
     _Atomic uint32_t is_done, n_holders;  /* is_done: the reader has left */
 };
@@ -180,15 +183,24 @@ static bool pack_unit(const struct heap_image *image, const struct image_table *
 
 /* ---- set's thread: keeping --------------------------------------------------------------------------------------- */
 
+/* NULL: there is none at hand. */
+static struct heap_copy *pop_copy(struct heap *h)
+{
+    if (!h->copies && h->runs) {
+        h->copies = h->runs;
+        h->runs = h->runs->next_run;
+    }
+    struct heap_copy *copy = h->copies;
+    if (copy) h->copies = copy->next;
+    return copy;
+}
+
 /* NULL: the pool is spent. */
 static struct heap_copy *take_copy(struct heap *h)
 {
-    if (!h->copies) h->copies = atomic_exchange_explicit(&h->image->returned, NULL, memory_order_acquire);
-    struct heap_copy *copy = h->copies;
-    if (copy) {
-        h->copies = copy->next;
-        return copy;
-    }
+    if (!h->copies && !h->runs) h->runs = atomic_exchange_explicit(&h->image->returned, NULL, memory_order_acquire);
+    struct heap_copy *copy = pop_copy(h);
+    if (copy) return copy;
     if (h->n_copies < h->image->most_copies) copy = weir_try_alloc_aligned(64, WEIR__HEAP_COPY_BYTES);
     h->n_copies += copy != NULL;
     return copy;
@@ -289,9 +301,8 @@ static void let_go(struct heap_image *image)
 
 static void free_copies(struct heap *h, size_t most)
 {
-    while (h->copies && h->n_copies > most) {
-        struct heap_copy *copy = h->copies;
-        h->copies = copy->next;
+    struct heap_copy *copy;
+    while (h->n_copies > most && (copy = pop_copy(h))) {
         h->n_copies--;
         weir_free(copy);
     }
@@ -301,11 +312,11 @@ void weir__heap_thaw(struct heap *h)
 {
     struct heap_image *image = h->image;
     if (!atomic_load_explicit(&image->is_done, memory_order_acquire)) return;
-    struct heap_copy *next, *copy = atomic_exchange_explicit(&image->returned, NULL, memory_order_acquire);
-    for (; copy; copy = next) {
-        next = copy->next;
-        copy->next = h->copies;
-        h->copies = copy;
+    struct heap_copy *next, *run = atomic_exchange_explicit(&image->returned, NULL, memory_order_acquire);
+    for (; run; run = next) {
+        next = run->next_run;
+        run->next_run = h->runs;
+        h->runs = run;
     }
     free_retired(h, image);
     h->bytes += image->ledger.bytes; /* wraps: it is what was freed, below zero */
@@ -413,15 +424,26 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
 
 /* ---- reader ------------------------------------------------------------------------------------------------------ */
 
+static void give_run_back(struct heap_image *image)
+{
+    struct heap_copy *run = image->run;
+    if (!run) return;
+    run->next_run = atomic_load_explicit(&image->returned, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&image->returned, &run->next_run, run, memory_order_release,
+                                                  memory_order_relaxed)) {
+    }
+    image->run = NULL;
+    image->run_length = 0;
+}
+
 static void give_back(struct heap_image *image, struct piece *piece)
 {
     weir_key_bytes_finish(&piece->packed);
     struct heap_copy *copy = piece->copy;
     if (!copy) return;
-    copy->next = atomic_load_explicit(&image->returned, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&image->returned, &copy->next, copy, memory_order_release,
-                                                  memory_order_relaxed)) {
-    }
+    copy->next = image->run;
+    image->run = copy;
+    if (++image->run_length == RUN_LENGTH) give_run_back(image);
 }
 
 static bool read_live(struct heap_image *image, const struct image_table *t, uint32_t unit, _Atomic uint8_t *mark,
@@ -466,6 +488,7 @@ static bool read_table(struct heap_image *image, struct image_table *t, struct w
     for (uint32_t i = 0, n = (uint32_t)count_units(t); i < n; i++) ok &= read_unit(image, t, i, ok ? to : NULL);
     weir_free(t->pieces);
     t->pieces = NULL;
+    give_run_back(image);
     return ok;
 }
 

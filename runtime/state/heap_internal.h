@@ -24,8 +24,8 @@
 
 #define WEIR__HEAP_PAGE_BYTES   65536
 #define WEIR__HEAP_KEY_IN_PLACE 12
-#define WEIR__HEAP_COPY_BYTES   4096       /* of images: what is copied at a time */
-#define WEIR__HEAP_COPIES       4096       /* 16 MiB: what the pool of images may have at least */
+#define WEIR__HEAP_COPY_BYTES   1024       /* of images: what is copied at a time */
+#define WEIR__HEAP_COPIES       16384      /* 16 MiB: what the pool of images may have at least */
 #define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */
 
 struct heap_key {
@@ -93,8 +93,9 @@ struct heap_state {
     size_t n_entries;
     struct heap_index index;
 };
-struct heap_copy { /* of entries, in an image; between two uses in a pool */
+struct heap_copy { /* of entries, in an image; between two uses in a pool, in runs that are handed over whole */
     struct heap_copy *next;
+    struct heap_copy *next_run; /* of the first of a run */
 };
 struct heap {
     struct weir_state_set set; /* first member: a weir_state_set of this backend is its heap */
@@ -102,7 +103,8 @@ struct heap {
     size_t bytes;
     struct heap_image *image; /* that is being read (image.h), or NULL */
     uint64_t n_images;
-    struct heap_copy *copies;      /* that nobody uses */
+    struct heap_copy *copies;      /* that nobody uses: the run at hand */
+    struct heap_copy *runs;        /* and the others */
     size_t n_copies, least_copies; /* with those that are used; that the pool may have */
     bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
     struct weir_key_bytes scratch; /* keys being encoded */

@@ -8,14 +8,14 @@
  * is no failure of the store. What has expired at the cut is left out as it is read.
  *
  * The image of a set on the heap (heap_image.c) is a note of the tables and their pages, and copies no entry. Its
- * protocol. What was there at the cut is divided into units: at most 4 KiB of a page of a state whose values are
+ * protocol. What was there at the cut is divided into units: at most 1 KiB of a page of a state whose values are
  * whole in their entries (a batch of rows with random keys changes as many units as it has rows, so they are small); an
  * entry of a state whose values own memory elsewhere (texts, lists, maps). A unit has a mark:
  *
  *   LIVE --reader: HELD, copies it, or packs an entry---------------------------------------> DONE
  *   LIVE --set's thread, before its first change: HELD, copies or packs it aside--> KEPT --reader takes that--> DONE
  *
- * Whoever turns LIVE into HELD has the unit to itself; the other waits, for the copying of 4 KiB or the packing of one
+ * Whoever turns LIVE into HELD has the unit to itself; the other waits, for the copying of 1 KiB or the packing of one
  * entry. In DONE and KEPT the live entries are the set's again. So an entry is read as it was at the cut, once, by
  * either thread, and what is changed often is copied once. Reading needs no mark: both only read then.
  *
