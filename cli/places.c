@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/platform.h"
 
 static char *path_of(const struct weir_job_home *home)
@@ -32,10 +33,15 @@ static json_t *read_moves(const struct weir_job_home *home)
 {
     char *path = path_of(home);
     json_t *moves = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_array(moves)) {
+        if (access(path, F_OK) == 0)
+            weir_log(WEIR_WARN, "cli",
+                     "%s: expected a list of moves, found something else; state begins where the manifest says", path);
+        json_decref(moves);
+        moves = json_array();
+    }
     weir_free(path);
-    if (json_is_array(moves)) return moves;
-    json_decref(moves);
-    return json_array();
+    return moves;
 }
 
 /* A move of everything, or of the same node, makes those before it void. */

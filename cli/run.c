@@ -303,8 +303,8 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
     weir_status started = weir_supervised_recover(job, &error);
     weir_supervised_tell(job);
     if (started == WEIR_OK) started = weir_job_start_with(job, &o, &error);
-    if (started == WEIR_OK) weir_life_open(life, job, args); /* its thread, as the job's, is not to be interrupted */
     if (started == WEIR_OK) weir_life_note_plugins(life, weir_job_runtime(job));
+    if (started == WEIR_OK) weir_life_open(life, job, args); /* its thread, as the job's, is not to be interrupted */
     if (started == WEIR_OK) weir_supervised_runs(true);
     weir_hold_interrupts(false);
     if (started != WEIR_OK) {

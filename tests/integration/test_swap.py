@@ -171,6 +171,10 @@ class Swap(WeirTest):
         self.finds({"more": "leveldb", "third": "leveldb"}, "--resume", "--state-backend", "leveldb", text=third)
         self.finds({"counts": "heap", "more": "heap", "third": "heap"}, "--fresh", text=third)
         self.finds({"counts": "heap"}, "--resume", text=third)
+        self.run_until(lambda: self.swap("counts", "leveldb"), "--resume", text=third)
+        (self.folder / "home" / "jobs" / "moving" / "state-backends").write_text("[{")
+        self.finds({"counts": "heap"}, "--resume", text=third)
+        self.assertIn("expected a list of moves", self.weir("logs", "moving").out)
 
     def test_a_move_outlives_a_crash(self):
         process = self.begin()
