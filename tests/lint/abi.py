@@ -4,8 +4,9 @@
 The list has every struct that crosses the border with the offset, size and type of its members, every value of an enum,
 and every flag and name of the headers that <weir/plugin.h> includes. The compiler says where things are. Not a finding:
 a member behind the end of a struct that may grow, a new value, struct or flag. Anything else is one: a member that moved,
-changed its type, or is gone; one in the padding of what there was, which an older plugin's struct_size would cover; growth of a
-struct that has no struct_size and no stride. `abi.py --write` writes the list anew, after additions, or before 1.0.
+changed its type, or is gone; one in the padding of what there was, which an older plugin's struct_size would cover;
+growth of a struct that has no struct_size and no stride. `abi.py --write` writes the list anew, after additions, or
+before 1.0.
 """
 
 import os
@@ -18,7 +19,7 @@ import lint
 
 ABI = "plugin-api/include/"
 LIST = "tests/lint/abi.txt"
-STRIDED = {"weir_option", "weir_state", "weir_field", "weir_schema_field"}  # elements of arrays that are passed with a stride
+STRIDED = {"weir_option", "weir_state", "weir_field", "weir_schema_field"}  # elements of arrays with a stride
 HOSTS_OWN = {"struct weir_ctx"}  # made by hosts alone: plugins see a pointer
 
 
@@ -177,10 +178,16 @@ def tree(header):
 SAME = HEADER % ("", "", "")
 CASES = [
     (tree(SAME), []),
-    (tree(HEADER % (", WEIR_C = 3", "    uint32_t reserved_;\n    uint64_t more;\n", "")), ["weir_s.reserved_ is new, at 36 4"]),
+    (
+        tree(HEADER % (", WEIR_C = 3", "    uint32_t reserved_;\n    uint64_t more;\n", "")),
+        ["weir_s.reserved_ is new, at 36 4"],
+    ),
     (tree(HEADER % (", WEIR_C = 3", "    uint64_t more;\n", "")), []),
     (tree(SAME + "typedef struct weir_t {\n    uint32_t struct_size;\n} weir_t;\n"), []),
-    (tree(SAME.replace("uint32_t struct_size, kind", "uint32_t kind, struct_size")), ["weir_s.struct_size was", "weir_s.kind"]),
+    (
+        tree(SAME.replace("uint32_t struct_size, kind", "uint32_t kind, struct_size")),
+        ["weir_s.struct_size was", "weir_s.kind"],
+    ),
     (tree(SAME.replace("int64_t at)", "int32_t at)")), ["weir_s.call was at 24 8"]),
     (tree(SAME.replace("WEIR_B = 2", "WEIR_B = 5")), ["WEIR_B was 2, and is 5"]),
     (tree(SAME.replace("(1u << 3)", "(1u << 4)")), ["WEIR_F was 8, and is 16"]),
