@@ -53,7 +53,7 @@ static const struct vtable_rule {
 } vtables[] = {
     {WEIR_SOURCE,
      "weir_source",
-     sizeof(weir_source),
+     offsetof(weir_source, snapshot),
      {CALLBACK(weir_source, discover), CALLBACK(weir_source, add_split), CALLBACK(weir_source, poll)}},
     {WEIR_OPERATOR, "weir_operator", sizeof(weir_operator), {{NULL, 0}}},
     {WEIR_REDUCER, "weir_reducer", sizeof(weir_reducer), {CALLBACK(weir_reducer, reduce)}},
@@ -307,6 +307,27 @@ static weir_status describe_states(const weir_component *c, struct weir_componen
 /* ---- component and plugin
  * -------------------------------------------------------------------------------------------------- */
 
+/* Whether the component is told of barriers: it has a snapshot. */
+static bool is_told_of_barriers(const weir_component *c)
+{
+    const weir_source *source = c->vtable;
+    if (c->kind == WEIR_OPERATOR) return ((const weir_operator *)c->vtable)->snapshot;
+    if (c->kind == WEIR_SINK) return ((const weir_sink *)c->vtable)->snapshot;
+    return c->kind == WEIR_SOURCE && WEIR_HAS(weir_source, source, snapshot) && source->snapshot;
+}
+
+static weir_status check_raw(const weir_component *c, const struct weir_component_info *info, struct weir_error *error)
+{
+    for (uint32_t i = 0; i < info->n_states; i++) {
+        if (info->states[i].kind == WEIR_RAW && !is_told_of_barriers(c))
+            return weir__refuse(error,
+                                "state '%s': expected snapshot in the vtable of a component with a raw state, which writes it "
+                                "there, found none; write it, or declare a split list",
+                                info->states[i].name);
+    }
+    return WEIR_OK;
+}
+
 static weir_status describe_component(const weir_component *c, struct weir_component_info *info, struct weir_error *error)
 {
     info->id = weir_strdup(c->id);
@@ -320,6 +341,7 @@ static weir_status describe_component(const weir_component *c, struct weir_compo
     weir_status s = check_vtable(c, info, error);
     if (s == WEIR_OK) s = describe_options(c, info, error);
     if (s == WEIR_OK) s = describe_states(c, info, error);
+    if (s == WEIR_OK) s = check_raw(c, info, error);
     if (s != WEIR_OK) weir_error_prefix(error, "component '%s': ", c->id);
     return s;
 }

@@ -16,7 +16,7 @@ static const struct rule {
     enum port in, out, sides, states;
     uint32_t flags; /* beside those that every kind may have */
 } rules[] = {
-    {WEIR_SOURCE, NONE, MUST, MAY, NONE, WEIR_UNBOUNDED | WEIR_REPLAYABLE},
+    {WEIR_SOURCE, NONE, MUST, MAY, MAY, WEIR_UNBOUNDED | WEIR_REPLAYABLE},
     {WEIR_OPERATOR, MAY, MAY, MAY, MAY, WEIR_NEEDS_KEY | WEIR_ONE_TO_ONE},
     {WEIR_REDUCER, MAY, MUST, NONE, NONE, WEIR_NEEDS_KEY},
     {WEIR_AGGREGATE, MAY, MUST, NONE, MUST, WEIR_NEEDS_KEY | WEIR_MERGEABLE | WEIR_MERGEABLE_BUT_FLOATS | WEIR_INVERTIBLE},
@@ -24,7 +24,7 @@ static const struct rule {
     {WEIR_PARTITIONER, MAY, NONE, NONE, NONE, 0},
     {WEIR_DECODER, MAY, MUST, NONE, NONE, 0},
     {WEIR_ENCODER, MAY, NONE, NONE, NONE, 0},
-    {WEIR_SINK, MAY, NONE, NONE, NONE, WEIR_AT_MOST_ONCE | WEIR_IDEMPOTENT | WEIR_WRITE_AHEAD | WEIR_TWO_PHASE},
+    {WEIR_SINK, MAY, NONE, NONE, MAY, WEIR_AT_MOST_ONCE | WEIR_IDEMPOTENT | WEIR_WRITE_AHEAD | WEIR_TWO_PHASE},
     {WEIR_WINDOW_ASSIGNER, MAY, NONE, NONE, NONE, WEIR_MERGING | WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS | WEIR_PERIODIC},
     {WEIR_TRIGGER, MAY, NONE, NONE, MAY, WEIR_MERGEABLE | WEIR_END_OF_WINDOW},
     {WEIR_EVICTOR, MAY, NONE, NONE, NONE, 0},
@@ -292,8 +292,34 @@ static weir_status check_window_part(const struct weir_component_info *c, struct
 
 /* ---- states and the rest ----------------------------------------------------------------------------------------- */
 
+/* What belongs to no key is of operators, sources and sinks; the latter two have nothing else. */
+static weir_status check_owner(const struct weir_component_info *c, const struct weir_state_layout *l,
+                               struct weir_error *error)
+{
+    bool keyed = weir_state_is_keyed(l->kind), ends = c->kind == WEIR_SOURCE || c->kind == WEIR_SINK;
+    const char *taken = c->kind == WEIR_SOURCE ? "splits" : "transactions";
+    if (ends && strcmp(l->name, taken) == 0)
+        return weir__refuse(error, "state '%s': expected another name; a %s has a list of that name in checkpoints", l->name,
+                            weir_kind_name(c->kind));
+    if (keyed && ends)
+        return weir__refuse(error,
+                            "state '%s': expected states that belong to no key of a component of kind %s (split_list, "
+                            "union_list, raw), found a %s state",
+                            l->name, weir_kind_name(c->kind), weir_state_kind_name(l->kind));
+    if (!keyed && l->kind != WEIR_BROADCAST && !ends && c->kind != WEIR_OPERATOR)
+        return weir__refuse(error,
+                            "state '%s': expected %s states of operators, sources and sinks alone, found one of a component "
+                            "of kind %s; take it away",
+                            l->name, weir_state_kind_name(l->kind), weir_kind_name(c->kind));
+    return WEIR_OK;
+}
+
 static weir_status check_states(const struct weir_component_info *c, struct weir_error *error)
 {
+    for (uint32_t i = 0; i < c->n_states; i++) {
+        weir_status s = check_owner(c, &c->states[i], error);
+        if (s != WEIR_OK) return s;
+    }
     for (uint32_t i = 0; i < c->n_states; i++) {
         for (uint32_t j = 0; j < i; j++) {
             if (strcmp(c->states[i].name, c->states[j].name) == 0)

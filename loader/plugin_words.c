@@ -39,8 +39,15 @@ const struct weir__word weir__option_types[] = {
     {0, NULL},
 };
 const struct weir__word weir__state_kinds[] = {
-    {WEIR_VALUE, "value"},         {WEIR_LIST, "list"},         {WEIR_MAP, "map"},
-    {WEIR_BROADCAST, "broadcast"}, {WEIR_REDUCING, "reducing"}, {WEIR_AGGREGATING, "aggregating"},
+    {WEIR_VALUE, "value"},
+    {WEIR_LIST, "list"},
+    {WEIR_MAP, "map"},
+    {WEIR_BROADCAST, "broadcast"},
+    {WEIR_REDUCING, "reducing"},
+    {WEIR_AGGREGATING, "aggregating"},
+    {WEIR_SPLIT_LIST, "split_list"},
+    {WEIR_UNION_LIST, "union_list"},
+    {WEIR_RAW, "raw"},
     {0, NULL},
 };
 const struct weir__word weir__component_flags[] = {
@@ -66,8 +73,12 @@ const struct weir__word weir__component_flags[] = {
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {
-    {WEIR_OPTIONAL, "optional"}, {WEIR_NUMERIC, "numeric"},   {WEIR_ORDERED, "ordered"},
-    {WEIR_PATH, "path"},         {WEIR_ONE_FILE, "one_file"}, {WEIR_INTEGER, "integer"},
+    {WEIR_OPTIONAL, "optional"},
+    {WEIR_NUMERIC, "numeric"},
+    {WEIR_ORDERED, "ordered"},
+    {WEIR_PATH, "path"},
+    {WEIR_ONE_FILE, "one_file"},
+    {WEIR_INTEGER, "integer"},
     {0, NULL},
 };
 

@@ -16,7 +16,7 @@ struct weir__dump_state {
     const char *node, *name;
     enum weir__dump_class class;
     const struct weir_saved_fields *key;       /* NULL: belongs to no key */
-    const struct weir_saved_state_info *state; /* WEIR__DUMP_STATE */
+    const struct weir_saved_state_info *state; /* WEIR__DUMP_STATE; _LIST: NULL: items of the operator's own */
     enum weir_deal deal;                       /* WEIR__DUMP_LIST */
 };
 

@@ -233,13 +233,19 @@ static bool add_value(struct weir_text *t, const struct weir__dump_state *s, con
     return fine;
 }
 
-/* Splits of a source have names for what is in them; all other items are as they are. */
-static void add_item(struct weir_text *t, const struct weir__dump_state *s, const msgpack_object *o)
+static bool is_raw(const struct weir__dump_state *s)
+{
+    return !s->state || strcmp(s->state->kind, weir_state_kind_name(WEIR_RAW)) == 0;
+}
+
+/* Splits of a source have names for what is in them, states of a component types; all other items are as they are. */
+static bool add_item(struct weir_text *t, const struct weir__dump_state *s, const msgpack_object *o)
 {
     static const char *const names[] = {"id", "description", "done", "position"};
-    if (strcmp(s->name, WEIR_SPLITS_LIST) != 0 || o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 4) {
+    if (!is_raw(s)) return s->state->shape == WEIR_SHAPE_MAP ? add_pair(t, s->state, o) : add_struct(t, &s->state->value, o);
+    if (s->state || strcmp(s->name, WEIR_SPLITS_LIST) != 0 || o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 4) {
         add_any(t, o);
-        return;
+        return true;
     }
     for (uint32_t i = 0; i < 4; i++) {
         add(t, i ? "," : "{");
@@ -247,6 +253,7 @@ static void add_item(struct weir_text *t, const struct weir__dump_state *s, cons
         add_any(t, &o->via.array.ptr[i]);
     }
     add(t, "}");
+    return true;
 }
 
 /* ---- lines of JSON ----------------------------------------------------------------------------------------------- */
@@ -275,7 +282,11 @@ static void json_header(struct weir_text *t, const struct weir__dump_state *s)
 {
     begin_line(t, s);
     if (s->class == WEIR__DUMP_LIST) {
-        weir_text_add(t, ",\"schema\":{\"kind\":\"items\",\"deal\":\"%s\"}}\n", weir_deal_name(s->deal));
+        weir_text_add(t, ",\"schema\":{\"kind\":\"%s\",\"deal\":\"%s\"", s->state ? s->state->kind : "items",
+                      weir_deal_name(s->deal));
+        if (!is_raw(s) && s->state->key.n > 0) add_types(t, "map_key", &s->state->key);
+        if (!is_raw(s)) add_types(t, "value", &s->state->value);
+        add(t, "}}\n");
         return;
     }
     weir_text_add(t, ",\"schema\":{\"kind\":\"%s\"", s->state ? s->state->kind : "timer");
@@ -384,13 +395,14 @@ static bool csv_entry(struct weir_text *t, const struct weir__dump_state *s, con
     return fine;
 }
 
-static void csv_item(struct weir_text *t, const struct weir__dump_state *s, const msgpack_object *o)
+static bool csv_item(struct weir_text *t, const struct weir__dump_state *s, const msgpack_object *o)
 {
     struct weir_text json = {0};
-    add_item(&json, s, o);
+    bool fine = add_item(&json, s, o);
     add(t, ",");
     add_cell(t, weir_text_get(&json), json.n);
     weir_text_finish(&json);
+    return fine;
 }
 
 /* ---- lines ------------------------------------------------------------------------------------------------------- */
@@ -416,10 +428,10 @@ bool weir__dump_line(struct weir_text *t, const struct weir__dump_state *s, cons
     if (s->class != WEIR__DUMP_LIST) {
         fine = csv ? csv_entry(t, s, o) : json_entry(t, s, o);
     } else if (csv) {
-        csv_item(t, s, o);
+        fine = csv_item(t, s, o);
     } else {
         add(t, ",\"item\":");
-        add_item(t, s, o);
+        fine = add_item(t, s, o);
     }
     add(t, csv ? "\n" : "}\n");
     return fine;

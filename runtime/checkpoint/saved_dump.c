@@ -232,10 +232,11 @@ static weir_status collect_item(struct dump *d, const struct weir_saved_list *li
         d->watermarks = list;
         return WEIR_OK;
     }
+    const struct line line = {.list = list, .header = &d->headers[d->part], .class = WEIR__DUMP_LIST};
     bool once = list->deal != WEIR_DEAL_SPLIT;
     bool fine = begin_order(d, WEIR__DUMP_LIST, list->name) && weir__order_value(&d->order, o) &&
                 weir__order_number(&d->order, once ? 0 : d->n_items++);
-    return fine ? collect(d, (struct line){.list = list, .class = WEIR__DUMP_LIST}, bytes, n, error) : no_memory(error);
+    return fine ? collect(d, line, bytes, n, error) : no_memory(error);
 }
 
 static weir_status see_item(void *arg, const struct weir_saved_list *list, const uint8_t *bytes, size_t n,
@@ -330,12 +331,22 @@ static weir_status flush(struct dump *d, struct weir_error *error)
     return s == WEIR_OK ? s : weir_error_set(error, s, "the dump cannot be written on");
 }
 
+/* What a list holds, where it is a state of the component; NULL: it is the operator's own. */
+static const struct weir_saved_state_info *unkeyed_state(const struct weir_saved_header *header, const char *name)
+{
+    for (size_t i = 0; header && i < header->n; i++) {
+        if (!header->states[i].keyed && strcmp(header->states[i].name, name) == 0) return &header->states[i];
+    }
+    return NULL;
+}
+
 static struct weir__dump_state state_of(const struct dump *d, const struct line *line)
 {
     struct weir__dump_state s = {.node = d->node->id, .class = line->class};
     if (line->class == WEIR__DUMP_LIST) {
         s.name = line->list->name;
         s.deal = line->list->deal;
+        s.state = unkeyed_state(line->header, s.name);
         return s;
     }
     s.key = &line->header->key;

@@ -55,6 +55,7 @@ static bool read_state(const msgpack_object *described, struct weir_saved_state_
     weir_state_kind kind;
     if (!state->kind || !weir_state_kind_parse(state->kind, &kind)) return false;
     state->shape = weir_state_shape(kind);
+    state->keyed = weir_state_is_keyed(kind);
     return state->name && read_fields(get(described, "key_fields", MSGPACK_OBJECT_ARRAY), &state->key) &&
            read_fields(get(described, "fields", MSGPACK_OBJECT_ARRAY), &state->value);
 }

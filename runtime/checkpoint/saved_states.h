@@ -22,6 +22,7 @@ struct weir_saved_fields {
 struct weir_saved_state_info {
     char *name, *kind; /* weir_state_kind_name */
     enum weir_state_shape shape;
+    bool keyed; /* it has entries; else its items are in a list of its name */
     struct weir_saved_fields key, value; /* key: of a map's entries */
 };
 /* Zeroed is empty: of state that belongs to no key. */

@@ -14,7 +14,9 @@
 struct counted { /* a state or list of a node, over all its subtasks */
     char *name;
     uint64_t entries;
-    bool is_list, taken;
+    bool is_list;
+    bool taken; /* a list that the node looked at */
+    bool told;
 };
 
 struct comparison {
@@ -40,7 +42,7 @@ static struct counted *count(struct comparison *c, const char *name, bool is_lis
         return &c->counted[i];
     }
     WEIR_GROW(c->counted, c->capacity, c->n + 1);
-    c->counted[c->n] = (struct counted){weir_strdup(name), n, is_list, false};
+    c->counted[c->n] = (struct counted){.name = weir_strdup(name), .entries = n, .is_list = is_list};
     return &c->counted[c->n++];
 }
 
@@ -56,7 +58,8 @@ static weir_status see_header(void *arg, const uint8_t *bytes, size_t n, struct 
     struct comparison *c = arg;
     weir_saved_header_finish(&c->header);
     weir_status s = weir_saved_header_read(bytes, n, &c->header, error);
-    for (size_t i = 0; s == WEIR_OK && i < c->header.n; i++) count(c, c->header.states[i].name, false, 0);
+    for (size_t i = 0; s == WEIR_OK && i < c->header.n; i++)
+        count(c, c->header.states[i].name, !c->header.states[i].keyed, 0);
     if (s == WEIR_OK && c->to && !weir_key_bytes_add(&c->to->parts[c->subtask].header, bytes, n))
         s = weir_error_set(error, WEIR_E_MEMORY, "no memory for a header");
     return s;
@@ -142,20 +145,19 @@ static void tell_header(void *arg, const struct weir_restore *r, const struct we
     struct comparison *c = arg;
     for (size_t i = 0; i < weir_restore_count(r); i++) {
         const struct weir_restored_state *state = weir_restore_state(r, i);
-        struct counted *counted = count(c, state->name, false, 0);
-        if (counted->taken) return;
-        counted->taken = true;
+        struct counted *counted = count(c, state->name, !weir_state_is_keyed(state->kind), 0);
+        if (counted->told) return;
+        counted->told = true;
         if (counted->entries == 0 && state->result != WEIR_DROPPED)
             tell(c, state->name, WEIR_COMPARE_EMPTY, 0, "it had no entries");
         else if (counted->entries > 0)
             tell(c, state->name, result_of(state->result), counted->entries, state->why);
     }
     for (uint32_t i = 0; i < n; i++) {
-        if (weir_state_is_keyed(layouts[i].kind) && !is_saved(r, layouts[i].name) &&
-            !count(c, layouts[i].name, false, 0)->taken) {
-            count(c, layouts[i].name, false, 0)->taken = true;
-            tell(c, layouts[i].name, WEIR_COMPARE_EMPTY, 0, "it is new");
-        }
+        struct counted *counted = count(c, layouts[i].name, !weir_state_is_keyed(layouts[i].kind), 0);
+        if (counted->told || is_saved(r, layouts[i].name)) continue;
+        counted->told = true;
+        tell(c, layouts[i].name, WEIR_COMPARE_EMPTY, 0, "it is new");
     }
 }
 
@@ -169,7 +171,7 @@ static void tell_rest(struct comparison *c)
     if (c->timers > 0) tell(c, "timers", WEIR_COMPARE_RESTORED, c->timers, NULL);
     for (size_t i = 0; i < c->n; i++) {
         const struct counted *of = &c->counted[i];
-        if (!of->is_list || of->entries == 0) continue;
+        if (!of->is_list || of->entries == 0 || of->told) continue;
         tell(c, of->name, of->taken ? WEIR_COMPARE_RESTORED : WEIR_COMPARE_DROPPED, of->entries,
              of->taken ? NULL : "the node has no use for it");
     }

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "operator/instance_internal.h"
 #include "state/ttl.h"
+#include "state/unkeyed.h"
 
 static weir_status no_memory(struct weir_instance *in)
 {
@@ -92,8 +93,16 @@ static weir_row host_key(weir_ctx *cx)
 /* A component that touches state without a key, or a state that it did not declare, is refused rather than obeyed. */
 static bool has_state(struct weir_instance *in, uint32_t state)
 {
+    const struct weir_state_layout *states = in->part.spec->info->states;
     uint32_t n = in->part.spec->info->n_states;
-    if (state < n && in->state) return true;
+    if (state < n && in->state && weir_state_is_keyed(states[state].kind)) return true;
+    if (state < n && !weir_state_is_keyed(states[state].kind)) {
+        weir_op_fail(in->op, WEIR_E_PLUGIN,
+                     "state '%s' belongs to no key: it is a %s state, used where a keyed one was expected, or outside of a "
+                     "subtask (discover, persist)",
+                     states[state].name, weir_state_kind_name(states[state].kind));
+        return false;
+    }
     weir_op_fail(in->op, WEIR_E_PLUGIN, "state %u was used, but the component declares %u", state, n);
     return false;
 }
@@ -209,40 +218,70 @@ static weir_status host_value_result(weir_ctx *cx, uint32_t state, void *out)
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
 
+static bool is_unkeyed(const struct weir_instance *in, uint32_t state)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    return in->unkeyed && state < info->n_states && !weir_state_is_keyed(info->states[state].kind);
+}
+
+/* Where a state is that may belong to no key. */
+#define SET_OF (is_unkeyed(in, state) ? in->unkeyed : in->state)
+#define AT_OF                                                                                                        \
+    SET_OF, is_unkeyed(in, state) ? state : in->state_base + state, is_unkeyed(in, state) ? &weir_no_key : &in->key, \
+        is_unkeyed(in, state) ? 0 : namespace_of(in, state)
+
+static bool may_use_list(struct weir_instance *in, uint32_t state)
+{
+    if (!is_unkeyed(in, state) || in->part.spec->info->states[state].kind == WEIR_BROADCAST)
+        return may_use(in, state, WEIR_LIST);
+    return true;
+}
+
+static bool may_change_list(struct weir_instance *in, uint32_t state)
+{
+    if (!may_use_list(in, state)) return false;
+    const struct weir_state_layout *l = &in->part.spec->info->states[state];
+    if (l->kind != WEIR_RAW || in->is_cut) return true;
+    weir_op_fail(
+        in->op, WEIR_E_PLUGIN,
+        "raw state '%s' was changed outside of snapshot; it is kept in checkpoints alone, so each snapshot writes all "
+        "of it",
+        l->name);
+    return false;
+}
+
 static weir_status host_list_add(weir_ctx *cx, uint32_t state, const void *item)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
-    weir_status s = expires(in, state) ? weir_ttl_list_add(TIMED, item) : SET->ops->list_add(AT, item);
+    if (!may_change_list(in, state)) return WEIR_E_PLUGIN;
+    weir_status s = expires(in, state) ? weir_ttl_list_add(TIMED, item) : SET_OF->ops->list_add(AT_OF, item);
     return s == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 static size_t host_list_size(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_LIST)) return 0;
-    return expires(in, state) ? weir_ttl_list_size(TIMED) : SET->ops->list_size(AT);
+    if (!may_use_list(in, state)) return 0;
+    return expires(in, state) ? weir_ttl_list_size(TIMED) : SET_OF->ops->list_size(AT_OF);
 }
 static const void *host_list_at(weir_ctx *cx, uint32_t state, size_t i)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_LIST)) return NULL;
-    return expires(in, state) ? weir_ttl_list_at(TIMED, i) : SET->ops->list_at(AT, i);
+    if (!may_use_list(in, state)) return NULL;
+    return expires(in, state) ? weir_ttl_list_at(TIMED, i) : SET_OF->ops->list_at(AT_OF, i);
 }
 static weir_status host_list_update(weir_ctx *cx, uint32_t state, const void *items, size_t n)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use(in, state, WEIR_LIST)) return WEIR_E_PLUGIN;
-    weir_status s = expires(in, state) ? weir_ttl_list_update(TIMED, items, n) : SET->ops->list_update(AT, items, n);
+    if (!may_change_list(in, state)) return WEIR_E_PLUGIN;
+    weir_status s = expires(in, state) ? weir_ttl_list_update(TIMED, items, n) : SET_OF->ops->list_update(AT_OF, items, n);
     return s == WEIR_OK ? WEIR_OK : no_memory(in);
 }
-/* ---- maps: the current key's, or the subtask's copy of a broadcast one ------------------------------------------- */
 
-const struct weir_key_ref weir__no_key = {.p = (const uint8_t *)""};
+/* ---- maps: the current key's, or the subtask's copy of a broadcast one ------------------------------------------- */
 
 static bool is_broadcast(const struct weir_instance *in, uint32_t state)
 {
-    const struct weir_component_info *info = in->part.spec->info;
-    return state < info->n_states && info->states[state].kind == WEIR_BROADCAST && in->shared;
+    return is_unkeyed(in, state) && in->part.spec->info->states[state].kind == WEIR_BROADCAST;
 }
 
 static bool is_broadcast_input(const struct weir_instance *in)
@@ -266,22 +305,17 @@ static bool may_change_map(struct weir_instance *in, uint32_t state)
     return false;
 }
 
-#define MAP_SET (is_broadcast(in, state) ? in->shared : in->state)
-#define MAP_AT                                                                                                             \
-    MAP_SET, is_broadcast(in, state) ? state : in->state_base + state, is_broadcast(in, state) ? &weir__no_key : &in->key, \
-        is_broadcast(in, state) ? 0 : namespace_of(in, state)
-
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_use_map(in, state)) return NULL;
-    return expires(in, state) ? weir_ttl_map_get(TIMED, key) : MAP_SET->ops->map_get(MAP_AT, key);
+    return expires(in, state) ? weir_ttl_map_get(TIMED, key) : SET_OF->ops->map_get(AT_OF, key);
 }
 static void *host_map_edit(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_change_map(in, state)) return NULL;
-    void *value = expires(in, state) ? weir_ttl_map_edit(TIMED, key) : MAP_SET->ops->map_edit(MAP_AT, key);
+    void *value = expires(in, state) ? weir_ttl_map_edit(TIMED, key) : SET_OF->ops->map_edit(AT_OF, key);
     if (!value) no_memory(in);
     return value;
 }
@@ -289,26 +323,29 @@ static weir_status host_map_remove(weir_ctx *cx, uint32_t state, const void *key
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_change_map(in, state)) return WEIR_E_PLUGIN;
-    MAP_SET->ops->map_remove(MAP_AT, key);
+    SET_OF->ops->map_remove(AT_OF, key);
     return WEIR_OK;
 }
 static size_t host_map_size(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    return may_use_map(in, state) ? MAP_SET->ops->map_size(MAP_AT) : 0;
+    return may_use_map(in, state) ? SET_OF->ops->map_size(AT_OF) : 0;
 }
 static bool host_map_next(weir_ctx *cx, uint32_t state, weir_cursor *cursor, const void **key, const void **value)
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (!may_use_map(in, state)) return false;
     return expires(in, state) ? weir_ttl_map_next(TIMED, cursor, key, value)
-                              : MAP_SET->ops->map_next(MAP_AT, cursor, key, value);
+                              : SET_OF->ops->map_next(AT_OF, cursor, key, value);
 }
 static weir_status host_clear(weir_ctx *cx, uint32_t state)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (is_broadcast(in, state) ? !may_change_map(in, state) : !may_use(in, state, 0)) return WEIR_E_PLUGIN;
-    MAP_SET->ops->clear(MAP_AT);
+    bool may = is_broadcast(in, state) ? may_change_map(in, state)
+               : is_unkeyed(in, state) ? may_change_list(in, state)
+                                       : may_use(in, state, 0);
+    if (!may) return WEIR_E_PLUGIN;
+    SET_OF->ops->clear(AT_OF);
     return WEIR_OK;
 }
 
@@ -339,9 +376,9 @@ static weir_status host_assign(weir_ctx *cx, uint32_t state, weir_str *member, w
 {
     struct weir_instance *in = weir_instance_of(cx);
     if (in->migrating) return assign_migrated(in, member, bytes);
-    if (!is_broadcast(in, state) && !has_state(in, state)) return WEIR_E_PLUGIN;
-    weir_status s = is_broadcast(in, state) ? in->shared->ops->assign(in->shared, state, member, bytes)
-                                            : SET->ops->assign(SET, in->state_base + state, member, bytes);
+    if (!is_unkeyed(in, state) && !has_state(in, state)) return WEIR_E_PLUGIN;
+    uint32_t at = is_unkeyed(in, state) ? state : in->state_base + state;
+    weir_status s = SET_OF->ops->assign(SET_OF, at, member, bytes);
     return s == WEIR_OK ? s : no_memory(in);
 }
 static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, size_t size)
@@ -352,9 +389,9 @@ static void *host_resize_bytes(weir_ctx *cx, uint32_t state, weir_str *member, s
         if (!bytes) no_memory(in);
         return bytes;
     }
-    if (!is_broadcast(in, state) && !has_state(in, state)) return NULL;
-    void *p = is_broadcast(in, state) ? in->shared->ops->resize_bytes(in->shared, state, member, size)
-                                      : SET->ops->resize_bytes(SET, in->state_base + state, member, size);
+    if (!is_unkeyed(in, state) && !has_state(in, state)) return NULL;
+    uint32_t at = is_unkeyed(in, state) ? state : in->state_base + state;
+    void *p = SET_OF->ops->resize_bytes(SET_OF, at, member, size);
     if (!p && size > 0) no_memory(in);
     return p;
 }
@@ -395,7 +432,7 @@ static weir_status host_each_key(weir_ctx *cx, uint32_t state, weir_status (*fn)
     struct weir_instance *in = weir_instance_of(cx);
     struct key_list list = {0};
     weir_status s = WEIR_OK;
-    if (is_broadcast(in, state) || !has_state(in, state) || !is_broadcast_input(in))
+    if (is_unkeyed(in, state) || !has_state(in, state) || !is_broadcast_input(in))
         return weir_op_fail(in->op, WEIR_E_PLUGIN,
                             "each_key is for keyed states, while records of a broadcast input are processed");
     for (uint32_t group = SET->first_group; s == WEIR_OK && group <= SET->last_group; group++) {

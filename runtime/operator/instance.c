@@ -163,7 +163,7 @@ static weir_status set_up_keys(struct weir_instance *in, const struct weir_insta
         in->inputs[1].key_fields = o->second->key_fields;
         in->inputs[1].n_key_fields = o->second->n_key_fields;
     }
-    in->shared = o->shared;
+    in->unkeyed = o->unkeyed;
     in->ttl = o->ttl;
     in->state = o->state;
     in->state_base = o->state_base;
@@ -426,7 +426,7 @@ static weir_status end_call(struct weir_instance *in, bool done, bool hold)
     weir__scratch_reset(&in->scratch);
     if (in->ttl) weir_ttl_sweep(in->ttl, in->state);
     if (in->state) in->state->ops->settle(in->state);
-    if (in->shared) in->shared->ops->settle(in->shared);
+    if (in->unkeyed) in->unkeyed->ops->settle(in->unkeyed);
     if (in->timers) {
         int64_t next = weir_timers_next(in->timers, WEIR_PROCESSING_TIME);
         in->op->next_due_ms = next == INT64_MAX ? INT64_MAX : next + 1; /* A5.1: at ts + 1 ms */

@@ -59,11 +59,12 @@ struct weir_instance {
     struct weir_state_set *state; /* may be shared with other instances of the op; NULL: stateless */
     uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
-    struct weir_ttl *ttl;          /* of states that expire (state/ttl.h); NULL: none does */
-    struct weir_state_set *shared; /* of broadcast states; they are under one empty key; NULL: none */
-    int64_t ns;                    /* namespace of state access; 0 but for windows */
-    bool timers_in_ns;             /* a trigger: its timers have that namespace too */
-    struct weir_key_ref key;       /* current; key.p NULL: none */
+    struct weir_ttl *ttl;           /* of states that expire (state/ttl.h); NULL: none does */
+    struct weir_state_set *unkeyed; /* states that belong to no key (state/unkeyed.h); NULL: none */
+    bool is_cut;                    /* inside the component's snapshot: raw states are written now */
+    int64_t ns;                     /* namespace of state access; 0 but for windows */
+    bool timers_in_ns;              /* a trigger: its timers have that namespace too */
+    struct weir_key_ref key;        /* current; key.p NULL: none */
     struct weir_key_bytes key_bytes;
     int64_t key_at;                  /* row of `rows` it came from; -1: a timer's */
     struct weir_builder key_builder; /* a timer's key as a row, made when asked for */
@@ -117,9 +118,9 @@ struct weir_instance_options {
     struct weir_builder *builder; /* lent for port 0: rows are not taken by weir_instance_end; NULL: its own */
     const struct weir_instance_source *source;
     void *source_arg;
-    struct weir_timers *timers;    /* borrowed; NULL: no timers */
-    struct weir_state_set *shared; /* borrowed; NULL: no broadcast states */
-    struct weir_ttl *ttl;          /* borrowed; NULL: no state expires */
+    struct weir_timers *timers;     /* borrowed; NULL: no timers */
+    struct weir_state_set *unkeyed; /* borrowed; NULL: no states that belong to no key */
+    struct weir_ttl *ttl;           /* borrowed; NULL: no state expires */
 };
 /* Makes the instance; does not call open. On failure *instance is NULL. */
 WEIR_CHECKED weir_status weir_instance_create(const struct weir_instance_options *, struct weir_instance **,
@@ -151,6 +152,16 @@ WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const str
 /* What it is to the layout of its state number `state`; outlives neither the instance nor weir_state_owners_free. */
 void weir_instance_own(struct weir_instance *, uint32_t state, struct weir_state_owner *);
 void weir_state_owners_free(struct weir_state_owner *, uint32_t n); /* NULL is fine */
+/* The states of a component that belong to no key (state/unkeyed.h), with the component as their owner. Zeroed is none. */
+struct weir_unkeyed_states {
+    struct weir_state_set *set; /* NULL: it has none */
+    struct weir_state_layout *layouts;
+    struct weir_state_owner *owners;
+    uint32_t n;
+};
+void weir_unkeyed_states_init(struct weir_unkeyed_states *, const struct weir_component_info *); /* outlives them */
+void weir_unkeyed_states_own(struct weir_unkeyed_states *, struct weir_instance *); /* before anything is cut or restored */
+void weir_unkeyed_states_finish(struct weir_unkeyed_states *);
 /* Adds "component 'acme.billing/vat' of /x/vat.so, record {..}" to op->error after a callback failed with `status`, and
  * returns status; a callback that
  * failed without fail() is named as such. */

@@ -22,8 +22,6 @@ void weir__scratch_finish(struct weir_scratch *);
 WEIR_CHECKED weir_status weir__instance_flush(struct weir_instance *, uint32_t port);
 /* Fills the '@key' columns of the rows emitted since the last call, from the current key. */
 WEIR_CHECKED weir_status weir__instance_fill_keys(struct weir_instance *);
-/* Key of all broadcast states; no encoded key is empty. */
-extern const struct weir_key_ref weir__no_key;
 void weir__instance_forget_key(struct weir_instance *); /* no key is current */
 /* The current key's fields as a row; batch NULL on failure. */
 weir_row weir__instance_key_row(struct weir_instance *);

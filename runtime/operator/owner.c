@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "data/schema.h"
 #include "operator/instance_internal.h"
+#include "state/unkeyed.h"
 
 /* ---- what its states may depend on ------------------------------------------------------------------------------- */
 
@@ -81,4 +82,32 @@ void weir_state_owners_free(struct weir_state_owner *owners, uint32_t n)
 {
     for (uint32_t i = 0; owners && i < n; i++) weir_free(owners[i].inputs);
     weir_free(owners);
+}
+
+/* ---- of states that belong to no key ----------------------------------------------------------------------------- */
+
+void weir_unkeyed_states_init(struct weir_unkeyed_states *u, const struct weir_component_info *info)
+{
+    u->n = info->n_states;
+    u->layouts = weir_alloc_array(u->n + 1, sizeof *u->layouts);
+    u->owners = weir_alloc_array(u->n + 1, sizeof *u->owners);
+    if (u->n > 0) memcpy(u->layouts, info->states, u->n * sizeof *u->layouts);
+    u->set = weir_unkeyed_create(u->layouts, u->n);
+}
+
+void weir_unkeyed_states_own(struct weir_unkeyed_states *u, struct weir_instance *in)
+{
+    for (uint32_t i = 0; u->set && i < u->n; i++) {
+        weir_instance_own(in, i, &u->owners[i]);
+        u->layouts[i].owners = &u->owners[i];
+        u->layouts[i].n_owners = 1;
+    }
+}
+
+void weir_unkeyed_states_finish(struct weir_unkeyed_states *u)
+{
+    if (u->set) u->set->ops->destroy(u->set);
+    weir_state_owners_free(u->owners, u->owners ? u->n : 0);
+    weir_free(u->layouts);
+    *u = (struct weir_unkeyed_states){0};
 }

@@ -12,6 +12,7 @@
 #include "operator/instance_internal.h"
 #include "operator/ops.h"
 #include "state/ttl.h"
+#include "state/unkeyed.h"
 
 #define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
 
@@ -24,9 +25,8 @@ struct plugin_op {
     struct weir_state_layout *plain; /* the component's, as borrowed but for their owners, where none does */
     struct weir_state_owner *owners; /* by state */
     uint32_t n_timed, n_states;
-    struct weir_ttl *ttl;                     /* NULL: nothing expires */
-    struct weir_state_set *shared;            /* broadcast states */
-    struct weir_state_layout *shared_layouts; /* as maps; borrowed from the component's */
+    struct weir_ttl *ttl; /* NULL: nothing expires */
+    struct weir_unkeyed_states unkeyed;
     struct weir_timers *timers;
     uint32_t first_group, last_group;
     weir_timer firing; /* the timer whose callback said MORE */
@@ -41,10 +41,10 @@ static struct plugin_op *plugin_of(struct weir_op *op)
 static weir_status open_op(struct weir_op *op)
 {
     struct plugin_op *p = plugin_of(op);
-    if (!p->vtable->open) return WEIR_OK;
-    weir_status s = p->vtable->open(p->instance->part.self, &p->instance->cx);
+    weir_status s = p->vtable->open ? p->vtable->open(p->instance->part.self, &p->instance->cx) : WEIR_OK;
     if (s < 0) return weir_instance_failed(p->instance, s, "open");
-    return weir_instance_end(p->instance, false);
+    weir_unkeyed_forget_raw(p->unkeyed.set);
+    return p->vtable->open ? weir_instance_end(p->instance, false) : WEIR_OK;
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -174,7 +174,9 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
 static weir_status flush_component(struct plugin_op *p, int64_t checkpoint)
 {
     if (!p->vtable->snapshot) return WEIR_OK;
+    p->instance->is_cut = true;
     weir_status s = p->vtable->snapshot(p->instance->part.self, &p->instance->cx, checkpoint);
+    p->instance->is_cut = false;
     if (s < 0) return weir_instance_failed(p->instance, s, "snapshot");
     return weir_instance_end(p->instance, false);
 }
@@ -188,13 +190,11 @@ static void set_owners(struct plugin_op *p, uint32_t n)
 {
     p->owners = weir_alloc_array(n + 1, sizeof *p->owners);
     for (uint32_t i = 0; i < n; i++) {
-        struct weir_state_layout *const of[] = {p->timed ? p->timed : p->plain, p->shared_layouts};
+        struct weir_state_layout *of = p->timed ? p->timed : p->plain;
         weir_instance_own(p->instance, i, &p->owners[i]);
-        for (size_t k = 0; k < WEIR_LEN(of); k++) {
-            if (!of[k]) continue;
-            of[k][i].owners = &p->owners[i];
-            of[k][i].n_owners = 1;
-        }
+        if (!of) continue;
+        of[i].owners = &p->owners[i];
+        of[i].n_owners = 1;
     }
 }
 
@@ -228,20 +228,14 @@ static weir_status check_rows(struct plugin_op *p, const struct weir_snapshot *f
 static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct plugin_op *p = plugin_of(op);
-    const struct weir_component_info *info = p->instance->part.spec->info;
     weir_status s = flush_component(p, checkpoint);
     tell_time(p);
     if (s == WEIR_OK && (p->state || p->timers))
         s = weir_snapshot_keyed(to, p->state, p->timers, p->instance->key_builder.schema, p->first_group, p->last_group,
                                 &op->error);
-    if (s == WEIR_OK && p->shared && !p->state && !p->timers)
-        s = weir_snapshot_header(to, p->shared_layouts, info->n_states, &op->error);
     if (s == WEIR_OK && p->state && p->instance->packs_rows) s = tell_rows(p, to);
-    for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
-        if (info->states[i].kind != WEIR_BROADCAST) continue;
-        struct weir_snapshot_list *list = weir_snapshot_list(to, info->states[i].name, WEIR_DEAL_COPY);
-        s = weir_snapshot_add_map(list, p->shared, i, &weir__no_key, &op->error);
-    }
+    if (s == WEIR_OK && p->unkeyed.set) s = weir_unkeyed_cut(p->unkeyed.set, !p->state, to, &op->error);
+    weir_unkeyed_forget_raw(p->unkeyed.set);
     return s;
 }
 
@@ -255,10 +249,8 @@ static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *fr
     if (s == WEIR_OK && (p->state || p->timers))
         s = weir_restore_keyed(from, n, p->state, p->timers, layouts_of(p), info->n_states, p->instance->key_builder.schema,
                                p->first_group, p->last_group, &op->error);
-    for (uint32_t i = 0; s == WEIR_OK && p->shared && i < info->n_states; i++) {
-        if (info->states[i].kind == WEIR_BROADCAST)
-            s = weir_restore_map(from, n, op->env->subtask, info->states[i].name, p->shared, i, &weir__no_key, &op->error);
-    }
+    if (s == WEIR_OK && p->unkeyed.set)
+        s = weir_unkeyed_restore(p->unkeyed.set, from, n, op->env->subtask, op->env->parallelism, &op->error);
     /* Processing timers that came due meanwhile fire at the first step. */
     return s == WEIR_OK ? weir_instance_end(p->instance, false) : s;
 }
@@ -313,8 +305,7 @@ static void destroy_op(struct weir_op *op)
     weir_ttl_layouts_free(p->timed, p->n_timed);
     weir_free(p->plain);
     weir_state_owners_free(p->owners, p->owners ? p->n_states : 0);
-    if (p->shared) p->shared->ops->destroy(p->shared);
-    weir_free(p->shared_layouts);
+    weir_unkeyed_states_finish(&p->unkeyed);
     weir_timers_destroy(p->timers);
     weir_outbox_finish(&op->outbox);
     weir_free(p);
@@ -333,17 +324,6 @@ static const struct weir_op_class plugin_class = {.name = "operator",
                                                   .waits = waits,
                                                   .close = close_op,
                                                   .destroy = destroy_op};
-
-/* Broadcast states are maps of one key that is nobody's, in a set of their own: they are not rescaled by key group. */
-static void create_shared(struct plugin_op *p, const struct weir_component_info *info)
-{
-    p->shared_layouts = weir_alloc_array(info->n_states, sizeof *p->shared_layouts);
-    for (uint32_t i = 0; i < info->n_states; i++) {
-        p->shared_layouts[i] = info->states[i];
-        if (info->states[i].kind == WEIR_BROADCAST) p->shared_layouts[i].kind = WEIR_MAP;
-    }
-    p->shared = weir_heap_state_create(p->shared_layouts, info->n_states, 0, 0);
-}
 
 static weir_status create_state(struct plugin_op *p, const struct weir_stream_node *node, const struct weir_op_env *env,
                                 struct weir_error *error)
@@ -373,10 +353,14 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
         }
         if (info->has_timers) p->timers = weir_timers_create(p->first_group, p->last_group);
     }
-    if (weir_component_broadcasts(info)) create_shared(p, info);
+    weir_unkeyed_states_init(&p->unkeyed, info);
     p->op.accepts_selection = info->flags & WEIR_ACCEPTS_SELECTION;
-    struct weir_instance_options o = {
-        .op = &p->op, .registry = registry, .state = p->state, .timers = p->timers, .shared = p->shared, .ttl = p->ttl};
+    struct weir_instance_options o = {.op = &p->op,
+                                      .registry = registry,
+                                      .state = p->state,
+                                      .timers = p->timers,
+                                      .unkeyed = p->unkeyed.set,
+                                      .ttl = p->ttl};
     if (weir_instance_create_for_node(node, &o, &p->instance, error) != WEIR_OK) {
         destroy_op(&p->op);
         return NULL;
@@ -384,5 +368,6 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
     p->vtable = p->instance->part.vtable;
     p->n_states = info->n_states;
     set_owners(p, info->n_states);
+    weir_unkeyed_states_own(&p->unkeyed, p->instance);
     return &p->op;
 }

@@ -11,6 +11,7 @@
 #include "base/running.h"
 #include "operator/instance.h"
 #include "operator/ops.h"
+#include "state/unkeyed.h"
 
 #define TRANSACTIONS "transactions"
 
@@ -18,6 +19,7 @@ struct sink_op {
     struct weir_op op;
     struct weir_instance *instance;
     const weir_sink *vtable;
+    struct weir_unkeyed_states unkeyed;
     weir_transaction *restored; /* until open; their bytes are owned */
     size_t n_restored, restored_capacity;
     struct weir_op aside;            /* [coordinator] of `persister`; its outbox stays empty */
@@ -54,6 +56,7 @@ static weir_status open_op(struct weir_op *op)
     for (size_t i = 0; s >= 0 && i < k->n_restored; i++)
         s = after(k, k->vtable->restore(k->instance->part.self, cx, &k->restored[i]), "restore", false);
     forget_restored(k);
+    weir_unkeyed_forget_raw(k->unkeyed.set);
     return s;
 }
 
@@ -92,13 +95,23 @@ static weir_status add_transaction(void *to, const void *bytes, size_t n)
     return weir_snapshot_add_bytes(to, bytes, n);
 }
 
+static weir_status cut_component(struct sink_op *k, int64_t checkpoint, struct weir_snapshot *to)
+{
+    if (!k->vtable->snapshot) return WEIR_OK;
+    struct weir_snapshot_list *list = weir_snapshot_list(to, TRANSACTIONS, WEIR_DEAL_SPLIT);
+    k->instance->is_cut = true;
+    weir_status s = k->vtable->snapshot(k->instance->part.self, &k->instance->cx, checkpoint, add_transaction, list);
+    k->instance->is_cut = false;
+    return after(k, s, "snapshot", false);
+}
+
 static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct sink_op *k = sink_of(op);
-    if (!k->vtable->snapshot) return WEIR_OK;
-    struct weir_snapshot_list *list = weir_snapshot_list(to, TRANSACTIONS, WEIR_DEAL_SPLIT);
-    weir_status s = k->vtable->snapshot(k->instance->part.self, &k->instance->cx, checkpoint, add_transaction, list);
-    return after(k, s, "snapshot", false);
+    weir_status s = cut_component(k, checkpoint, to);
+    if (s == WEIR_OK && k->unkeyed.set) s = weir_unkeyed_cut(k->unkeyed.set, true, to, &op->error);
+    weir_unkeyed_forget_raw(k->unkeyed.set);
+    return s;
 }
 
 static weir_status keep_restored(void *arg, const struct weir_saved_bytes *saved)
@@ -123,6 +136,8 @@ static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *fr
     if (s == WEIR_OK && k->n_restored > 0 && !k->vtable->restore)
         s = weir_op_fail(op, WEIR_E_CONFIG,
                          "there are saved transactions for it, but this sink takes part in no checkpoint");
+    if (s == WEIR_OK && k->unkeyed.set)
+        s = weir_unkeyed_restore(k->unkeyed.set, from, n, op->env->subtask, op->env->parallelism, &op->error);
     return s;
 }
 
@@ -177,6 +192,7 @@ static void destroy_op(struct weir_op *op)
     weir_instance_destroy(k->instance);
     weir_instance_destroy(k->persister);
     forget_restored(k);
+    weir_unkeyed_states_finish(&k->unkeyed);
     weir_outbox_finish(&op->outbox);
     weir_free(op);
 }
@@ -200,15 +216,18 @@ struct weir_op *weir_sink_op_create(const struct weir_stream_node *node, const s
     struct sink_op *k = weir_alloc(sizeof *k);
     weir_op_init(&k->op, &sink_class, env, where);
     k->op.accepts_selection = node->part->info->flags & WEIR_ACCEPTS_SELECTION;
-    struct weir_instance_options o = {.op = &k->op, .registry = registry};
+    weir_unkeyed_states_init(&k->unkeyed, node->part->info);
+    struct weir_instance_options o = {.op = &k->op, .registry = registry, .unkeyed = k->unkeyed.set};
     if (weir_instance_create_for_node(node, &o, &k->instance, error) != WEIR_OK) {
         destroy_op(&k->op);
         return NULL;
     }
     k->vtable = k->instance->part.vtable;
+    weir_unkeyed_states_own(&k->unkeyed, k->instance);
     if (!k->vtable->persist) return &k->op;
     weir_op_init(&k->aside, &sink_class, env, where);
     o.op = &k->aside;
+    o.unkeyed = NULL;
     if (weir_instance_create_for_node(node, &o, &k->persister, error) != WEIR_OK) {
         destroy_op(&k->op);
         return NULL;

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "operator/ops.h"
 #include "operator/watermarker.h"
+#include "state/unkeyed.h"
 #include "time/published.h"
 
 struct split {
@@ -28,6 +29,7 @@ struct source_op {
     struct weir_registry *registry;
     struct weir_instance *instance;
     const weir_source *vtable;
+    struct weir_unkeyed_states unkeyed;
     struct split *splits;
     size_t n_splits, splits_capacity;
     size_t n_open;         /* of them, those that were not read to their end before this run */
@@ -280,7 +282,9 @@ static weir_status open_op(struct weir_op *op)
     if (ticks) op->next_due_ms = p->wall_ms(p->self) + s->node->time.interval_ms;
     weir_status status = s->vtable->open ? s->vtable->open(s->instance->part.self, &s->instance->cx) : WEIR_OK;
     if (status < 0) return weir_instance_failed(s->instance, status, "open");
-    return open_splits(s);
+    status = open_splits(s);
+    weir_unkeyed_forget_raw(s->unkeyed.set);
+    return status;
 }
 
 static weir_progress end_stream(struct source_op *s)
@@ -330,11 +334,38 @@ static weir_status position_of(struct source_op *s, const struct split *split, i
     }
 }
 
+/* What the component holds outside its states goes into them now. */
+static weir_status flush_component(struct source_op *s, int64_t checkpoint)
+{
+    struct weir_instance *in = s->instance;
+    if (!WEIR_HAS(weir_source, s->vtable, snapshot) || !s->vtable->snapshot) return WEIR_OK;
+    in->is_cut = true;
+    weir_status status = s->vtable->snapshot(in->part.self, &in->cx, checkpoint);
+    in->is_cut = false;
+    if (status < 0) return weir_instance_failed(in, status, "snapshot");
+    return in->op->error.status; /* a callback that went on after fail() has failed all the same */
+}
+
+static weir_status snapshot_states(struct source_op *s, int64_t checkpoint, struct weir_snapshot *to)
+{
+    weir_status status = flush_component(s, checkpoint);
+    if (status == WEIR_OK && s->unkeyed.set) status = weir_unkeyed_cut(s->unkeyed.set, true, to, &s->op.error);
+    weir_unkeyed_forget_raw(s->unkeyed.set);
+    return status;
+}
+
+static weir_status restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
+{
+    struct source_op *s = source_of(op);
+    if (!s->unkeyed.set) return WEIR_OK;
+    return weir_unkeyed_restore(s->unkeyed.set, from, n, op->env->subtask, op->env->parallelism, &op->error);
+}
+
 static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct source_op *s = source_of(op);
+    weir_status status = snapshot_states(s, checkpoint, to);
     struct weir_snapshot_list *list = weir_snapshot_list(to, WEIR_SPLITS_LIST, WEIR_DEAL_UNION);
-    weir_status status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && i < s->n_splits; i++) {
         struct split *split = &s->splits[i];
         void *position = NULL;
@@ -383,6 +414,7 @@ static void destroy_op(struct weir_op *op)
     weir_minimum_finish(&s->minimum);
     weir_builder_finish(&s->malformed);
     weir_instance_destroy(s->instance);
+    weir_unkeyed_states_finish(&s->unkeyed);
     weir_outbox_finish(&op->outbox);
     weir_free(s);
 }
@@ -392,6 +424,7 @@ static const struct weir_op_class source_class = {.name = "source",
                                                   .processing_time = tick,
                                                   .poll = poll,
                                                   .snapshot = snapshot,
+                                                  .restore = restore,
                                                   .committed = committed,
                                                   .interrupt = interrupt,
                                                   .close = close_op,
@@ -405,7 +438,9 @@ struct weir_op *weir_source_op_create(const struct weir_stream_node *node, const
     s->node = node;
     s->registry = registry;
     weir_minimum_init(&s->minimum);
-    struct weir_instance_options o = {.op = &s->op, .registry = registry, .source = &services, .source_arg = s};
+    weir_unkeyed_states_init(&s->unkeyed, node->part->info);
+    struct weir_instance_options o = {
+        .op = &s->op, .registry = registry, .source = &services, .source_arg = s, .unkeyed = s->unkeyed.set};
     weir_status status = weir_instance_create_for_node(node, &o, &s->instance, error);
     if (status == WEIR_OK && node->malformed == WEIR_MALFORMED_SIDE_OUTPUT) {
         status = weir_builder_init(&s->malformed, env->pool, node->outputs[1].schema, NULL, 0, env->batch_rows, true, false,
@@ -416,6 +451,7 @@ struct weir_op *weir_source_op_create(const struct weir_stream_node *node, const
         return NULL;
     }
     s->vtable = s->instance->part.vtable;
+    weir_unkeyed_states_own(&s->unkeyed, s->instance);
     return &s->op;
 }
 
@@ -475,6 +511,7 @@ weir_status weir_source_discover(const struct weir_stream_node *node, const stru
     struct weir_op *op = weir_source_op_create(node, env, registry, where, error);
     if (!op) return error->status;
     struct weir_instance *in = source_of(op)->instance;
+    in->unkeyed = NULL; /* the splits are asked for once, not by a subtask */
     weir_status s = source_of(op)->vtable->discover(in->part.self, &in->cx, add_found, found);
     if (s < 0) {
         weir_instance_failed(in, s, "discover");

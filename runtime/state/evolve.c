@@ -250,7 +250,7 @@ static void add_migrant(struct weir__saved_state *s, const struct weir_state_own
     m->told = (weir_migration){.struct_size = sizeof m->told,
                                .state = o->state,
                                .version = version,
-                               .kind = s->kind,
+                               .kind = s->told.kind,
                                .fields = m->value.fields,
                                .key_fields = m->key.fields,
                                .n_fields = m->value.n,
@@ -290,11 +290,9 @@ void weir__evolve(struct weir__saved_state *s, const msgpack_object *saved, cons
 {
     find_members(&s->value, l->fields, l->n_fields);
     find_members(&s->key, l->key_fields, l->n_key_fields);
-    bool same_kind =
-        l->kind == s->kind || (l->kind == WEIR_MAP && s->kind == WEIR_BROADCAST); /* broadcast are kept as maps */
-    if (!same_kind) {
+    if (l->kind != s->told.kind) {
         tell(s, WEIR_REFUSED,
-             weir_format("it was a state of kind %s and is now of kind %s", weir_state_kind_name(s->kind),
+             weir_format("it was a state of kind %s and is now of kind %s", weir_state_kind_name(s->told.kind),
                          weir_state_kind_name(l->kind)));
         return;
     }

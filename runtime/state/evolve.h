@@ -41,7 +41,6 @@ struct weir__saved_state {
     struct weir_restored_state told;
     int32_t state;   /* of the set; WEIR__DROPPED */
     bool gains_time; /* it expires now, and did not when it was saved */
-    weir_state_kind kind;
     struct weir__saved_fields value, key; /* key: of maps */
     struct weir__migrant *migrants;
     uint32_t n_migrants;

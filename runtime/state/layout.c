@@ -14,8 +14,15 @@
 #include "data/key.h"
 
 static const char *const kind_names[] = {
-    [WEIR_VALUE] = "value",         [WEIR_LIST] = "list",         [WEIR_MAP] = "map",
-    [WEIR_BROADCAST] = "broadcast", [WEIR_REDUCING] = "reducing", [WEIR_AGGREGATING] = "aggregating",
+    [WEIR_VALUE] = "value",
+    [WEIR_LIST] = "list",
+    [WEIR_MAP] = "map",
+    [WEIR_BROADCAST] = "broadcast",
+    [WEIR_REDUCING] = "reducing",
+    [WEIR_AGGREGATING] = "aggregating",
+    [WEIR_SPLIT_LIST] = "split_list",
+    [WEIR_UNION_LIST] = "union_list",
+    [WEIR_RAW] = "raw",
 };
 
 const char *weir_state_kind_name(weir_state_kind kind)
@@ -159,6 +166,12 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
         return weir_error_set(error, WEIR_E_PLUGIN,
                               "state '%s' declares a map key, but only maps and broadcast states have one", s->name);
     }
+    if (kind == WEIR_RAW &&
+        (s->size != sizeof(weir_str) || s->n_fields != 1 || !s->fields || s->fields[0].type != WEIR_BYTES)) {
+        return weir_error_set(error, WEIR_E_PLUGIN,
+                              "state '%s' is raw and declares members; its items are bytes: declare it with WEIR_RAW_STATE",
+                              s->name);
+    }
     if ((s->n_fields > 0 && !s->fields) || (s->n_key_fields > 0 && !s->key_fields) ||
         s->field_stride < WEIR_FIRST_FIELD_SIZE) {
         return weir_error_set(error, WEIR_E_PLUGIN,
@@ -253,9 +266,18 @@ static weir_status check_map_key(struct check *check, struct weir_state_layout *
     return s == WEIR_OK ? make_defaults(check, l->key_fields, l->n_key_fields, l->key_size, &l->key_defaults) : s;
 }
 
-weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state *state, struct weir_error *error)
+/* Of raw states: the items are bytes, and need no declaration. */
+static const weir_field raw_member = {.name = "bytes", .type = WEIR_BYTES, .size = sizeof(weir_str)};
+
+weir_status weir_state_layout_init(struct weir_state_layout *l, const weir_state *declared, struct weir_error *error)
 {
+    weir_state known = *declared;
+    const weir_state *state = &known;
     memset(l, 0, sizeof *l);
+    if (known.kind == WEIR_RAW && known.n_fields == 0) {
+        known.fields = &raw_member;
+        known.n_fields = 1;
+    }
     weir_status s = check_head(state, error);
     if (s != WEIR_OK) return s;
     *l = (struct weir_state_layout){

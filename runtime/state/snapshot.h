@@ -72,7 +72,7 @@ void weir_snapshot_finish(struct weir_snapshot *); /* before what was cut is des
 WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, const struct weir_timers *,
                                              const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                              struct weir_error *);
-/* The header alone, of an operator that has no key: how its broadcast states are laid out. */
+/* The header alone, of an operator that has no keyed state: how its other states are laid out. */
 WEIR_CHECKED weir_status weir_snapshot_header(struct weir_snapshot *, const struct weir_state_layout *, uint32_t n,
                                               struct weir_error *);
 /* Reads the next key group that is pending; until `pending` is NULL, this is not all. On failure it is of no use any
@@ -85,9 +85,6 @@ WEIR_CHECKED weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *, 
 WEIR_CHECKED weir_status weir_snapshot_add_text(struct weir_snapshot_list *, const char *);                   /* a str */
 /* The fields of rows that are kept packed, without names and types: one schema for each input, before anything is kept. */
 WEIR_CHECKED weir_status weir_snapshot_row_schemas(struct weir_snapshot *, struct weir_schema *const *, uint32_t n);
-/* The entries of a map: [key members, value members] each. */
-WEIR_CHECKED weir_status weir_snapshot_add_map(struct weir_snapshot_list *, struct weir_state_set *, uint32_t state,
-                                               const struct weir_key_ref *, struct weir_error *);
 
 /* A split of a source: [id, description, whether it was read to its end, position]. */
 #define WEIR_SPLITS_LIST "splits"
@@ -111,11 +108,12 @@ enum weir_restored {
 struct weir_restored_state {
     char *name, *why; /* why: what was added, dropped or widened, or cannot be read; NULL where all is as it was */
     enum weir_restored result;
+    weir_state_kind kind; /* that it was saved as */
 };
 
 /* A saved header read against the states and key of an operator. */
 struct weir_restore;
-/* Fails when the header is not one, or when the key has other types; states that cannot be read are no failure here. */
+/* Fails when the header is not one, or when the key (NULL: whatever it is) has other types; states that cannot be read are no failure here. */
 WEIR_CHECKED weir_status weir_restore_create(const uint8_t *header, size_t n, const struct weir_state_layout *,
                                              uint32_t n_states, const struct weir_schema *key, struct weir_restore **,
                                              struct weir_error *);
@@ -137,7 +135,7 @@ WEIR_CHECKED weir_status weir_restore_splits(const struct weir_snapshot *, uint3
  * whose bytes are borrowed. */
 struct weir_saved_bytes {
     uint32_t subtask;      /* that saved it */
-    uint32_t owner;        /* WEIR_DEAL_SPLIT: the subtask of `parallelism` that it goes to */
+    uint32_t owner;        /* WEIR_DEAL_SPLIT: the subtask of `parallelism` that it goes to (unkeyed.h) */
     uint64_t index, total; /* of all items */
     weir_str bytes;
 };
@@ -159,9 +157,5 @@ bool weir_restore_has_rows(const struct weir_snapshot *, uint32_t n); /* the fie
 /* Refuses packed rows of other fields than these. */
 WEIR_CHECKED weir_status weir_restore_row_schemas(const struct weir_snapshot *, uint32_t n, struct weir_schema *const *,
                                                   uint32_t n_schemas, struct weir_error *);
-/* Maps that weir_snapshot_add_map wrote in the list `name`: of snapshot `subtask` modulo n. */
-WEIR_CHECKED weir_status weir_restore_map(const struct weir_snapshot *, uint32_t n, uint32_t subtask, const char *name,
-                                          struct weir_state_set *, uint32_t state, const struct weir_key_ref *,
-                                          struct weir_error *);
 
 #endif

@@ -5,7 +5,7 @@
 #include <msgpack.h>
 
 #include "data/schema.h"
-#include "state/state.h"
+#include "state/snapshot.h"
 
 #define WEIR__SNAPSHOT_VERSION 1
 
@@ -18,5 +18,24 @@ int weir__pack_entry_head(msgpack_packer *, const struct weir_schema *key, int64
                           const struct weir_key_ref *);
 int weir__pack_struct(msgpack_packer *, const weir_field *, uint32_t n, const void *value);
 int weir__pack_pair(msgpack_packer *, const struct weir_state_layout *, const void *key, const void *value); /* of a map */
+
+/* Reading (snapshot_read.c). The value at *at, which moves behind it; a damaged length is found before anything is allocated
+ * for it. */
+bool weir__next_value(msgpack_unpacked *, const uint8_t *bytes, size_t n, size_t *at);
+/* As if these layouts had been saved. */
+struct weir_restore *weir__restore_as_it_is(const struct weir_state_layout *, uint32_t n);
+/* An item of a list state, or a pair of a map, into the set's state; room: for any struct of the set. */
+WEIR_CHECKED weir_status weir__restore_item(const struct weir_restore *, struct weir_state_set *, uint32_t state,
+                                            const struct weir_key_ref *, const msgpack_object *, void *room,
+                                            struct weir_error *);
+
+/* Which subtask gets which item of a split list (unkeyed.c): begun for a list, then asked in order of the items. */
+struct weir__deal {
+    bool same; /* parallelism: each keeps its own */
+    uint32_t parallelism;
+    uint64_t total, first;
+};
+void weir__deal_begin(struct weir__deal *, const struct weir_snapshot *, uint32_t n, uint32_t parallelism, const char *name);
+uint32_t weir__deal_owner(const struct weir__deal *, uint32_t subtask, uint64_t index); /* index < total */
 
 #endif

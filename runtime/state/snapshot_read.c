@@ -28,8 +28,7 @@ static weir_status not_ours(struct weir_error *error, const char *what)
                           what);
 }
 
-/* The value at *at, which moves behind it. A damaged length is found before anything is allocated for it. */
-static bool next_value(msgpack_unpacked *tree, const uint8_t *bytes, size_t n, size_t *at)
+bool weir__next_value(msgpack_unpacked *tree, const uint8_t *bytes, size_t n, size_t *at)
 {
     size_t size = weir_msgpack_size(bytes + *at, n - *at);
     return size > 0 && msgpack_unpack_next(tree, (const char *)bytes, *at + size, at) == MSGPACK_UNPACK_SUCCESS;
@@ -94,7 +93,7 @@ static bool match_state(struct weir__saved_state *s, const msgpack_object *saved
 {
     s->state = WEIR__DROPPED;
     s->told.name = get_text(saved, "name");
-    if (!s->told.name || !read_kind(saved, &s->kind) || !read_fields(get_array(saved, "fields"), &s->value) ||
+    if (!s->told.name || !read_kind(saved, &s->told.kind) || !read_fields(get_array(saved, "fields"), &s->value) ||
         !read_fields(get_array(saved, "key_fields"), &s->key))
         return false;
     for (uint32_t i = 0; i < n; i++) {
@@ -112,6 +111,7 @@ static weir_status match_key(struct weir_restore *r, const msgpack_object *saved
 {
     if (!saved) return not_ours(error, "the fields of the key");
     r->n_key = saved->via.array.size;
+    if (r->n_key == 0) return WEIR_OK; /* it had none, and so no entries */
     r->key = weir_alloc_array(r->n_key + 1, sizeof *r->key);
     if (r->n_key != weir_schema_count(key))
         return weir_error_set(error, WEIR_E_CONFIG, "the saved key has %u fields, the operator's has %u", r->n_key,
@@ -136,7 +136,7 @@ static weir_status match_header(struct weir_restore *r, const msgpack_object *ro
     if (version->via.u64 != WEIR__SNAPSHOT_VERSION)
         return weir_error_set(error, WEIR_E_CONFIG, "the states are of format version %llu, this weir reads %d",
                               (unsigned long long)version->via.u64, WEIR__SNAPSHOT_VERSION);
-    weir_status s = match_key(r, get_array(root, "key"), key, error);
+    weir_status s = key ? match_key(r, get_array(root, "key"), key, error) : WEIR_OK;
     if (s != WEIR_OK) return s;
     r->states = weir_alloc_array(states->via.array.size + 1, sizeof *r->states);
     for (uint32_t i = 0; i < states->via.array.size; i++) {
@@ -153,8 +153,9 @@ weir_status weir_restore_create(const uint8_t *header, size_t n, const struct we
     msgpack_unpacked_init(&tree);
     *restore = weir_alloc(sizeof **restore);
     size_t at = 0;
-    weir_status s = next_value(&tree, header, n, &at) ? match_header(*restore, &tree.data, layouts, n_states, key, error)
-                                                      : not_ours(error, "a header of states");
+    weir_status s = weir__next_value(&tree, header, n, &at)
+                        ? match_header(*restore, &tree.data, layouts, n_states, key, error)
+                        : not_ours(error, "a header of states");
     msgpack_unpacked_destroy(&tree);
     if (s == WEIR_OK) return s;
     weir_restore_destroy(*restore);
@@ -346,17 +347,21 @@ static weir_status put_value(struct entry *e, const msgpack_object *o)
     return stored ? WEIR_OK : no_memory(e->error);
 }
 
+static weir_status put_item(struct entry *e, const msgpack_object *o)
+{
+    if (!read_value(e, o)) return not_ours(e->error, "the members of a list's item");
+    weir_status s = migrate(e, o, NULL, NULL);
+    if (s != WEIR_OK) return s;
+    /* copies the texts too */
+    return e->set->ops->list_add(e->set, e->state, &e->key, e->ns, e->value) == WEIR_OK ? WEIR_OK : no_memory(e->error);
+}
+
 static weir_status put_list(struct entry *e, const msgpack_object *o)
 {
     if (o->type != MSGPACK_OBJECT_ARRAY) return not_ours(e->error, "a list");
-    for (uint32_t i = 0; i < o->via.array.size; i++) {
-        if (!read_value(e, &o->via.array.ptr[i])) return not_ours(e->error, "the members of a list's item");
-        weir_status s = migrate(e, &o->via.array.ptr[i], NULL, NULL);
-        if (s != WEIR_OK) return s;
-        if (e->set->ops->list_add(e->set, e->state, &e->key, e->ns, e->value) != WEIR_OK) /* copies the texts too */
-            return no_memory(e->error);
-    }
-    return WEIR_OK;
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < o->via.array.size; i++) s = put_item(e, &o->via.array.ptr[i]);
+    return s;
 }
 
 /* Entries whose keys were different and are the same now would be fewer, without a word. */
@@ -453,7 +458,7 @@ static weir_status put_state(struct entry *e, int64_t state, const msgpack_objec
                               e->saved->told.why);
     if (e->saved->state == WEIR__DROPPED || !e->set) return WEIR_OK;
     e->state = (uint32_t)e->saved->state;
-    switch (weir_state_shape(e->saved->kind)) {
+    switch (weir_state_shape(e->saved->told.kind)) {
     case WEIR_SHAPE_VALUE: return put_value(e, o);
     case WEIR_SHAPE_LIST: return put_list(e, o);
     case WEIR_SHAPE_MAP: break;
@@ -488,7 +493,7 @@ weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entr
     size_t at = 0;
     msgpack_unpacked_init(&tree);
     while (s == WEIR_OK && at < n) {
-        if (!next_value(&tree, entries, n, &at))
+        if (!weir__next_value(&tree, entries, n, &at))
             s = not_ours(error, "an entry");
         else
             s = put_entry(&e, &tree.data, group, timers, &key);
@@ -541,69 +546,47 @@ static const struct weir_snapshot_list *find_list(const struct weir_snapshot *s,
     return NULL;
 }
 
-/* The state of the header, which says how the list's entries are laid out; without one they are as the state is now. */
-static weir_status match_map(const struct weir_snapshot *from, const struct weir_state_layout *l,
-                             struct weir__saved_state *to, struct weir_error *error)
+/* ---- states that belong to no key: state/unkeyed.h --------------------------------------------------------------- */
+
+static void as_it_is(struct weir__saved_state *s, const struct weir_state_layout *l, uint32_t state)
 {
-    msgpack_unpacked tree;
-    size_t at = 0;
-    bool found = false, read = true;
-    msgpack_unpacked_init(&tree);
-    const msgpack_object *states = from->header.n > 0 && next_value(&tree, from->header.p, from->header.n, &at)
-                                       ? get_array(&tree.data, "states")
-                                       : NULL;
-    for (uint32_t i = 0; states && !found && i < states->via.array.size; i++) {
-        char *name = get_text(&states->via.array.ptr[i], "name");
-        found = name && strcmp(name, l->name) == 0;
-        if (found) read = match_state(to, &states->via.array.ptr[i], l, 1);
-        weir_free(name);
-    }
-    msgpack_unpacked_destroy(&tree);
-    if (!read) return not_ours(error, "a state with its fields");
-    if (to->told.result == WEIR_REFUSED)
-        return weir_error_set(error, WEIR_E_CONFIG, "state '%s' cannot be restored: %s", l->name, to->told.why);
-    for (uint32_t k = 0; !found && k < 2; k++) {
-        struct weir__saved_fields *fields = k ? &to->key : &to->value;
+    s->state = (int32_t)state;
+    s->told = (struct weir_restored_state){.name = weir_strdup(l->name), .kind = l->kind};
+    for (uint32_t k = 0; k < 2; k++) {
+        struct weir__saved_fields *fields = k ? &s->key : &s->value;
         fields->n = k ? l->n_key_fields : l->n_fields;
         fields->all = weir_alloc_array(fields->n + 1, sizeof *fields->all);
         for (uint32_t i = 0; i < fields->n; i++) fields->all[i].member = (int32_t)i;
     }
-    return WEIR_OK;
 }
 
-static weir_status put_pairs(struct entry *e, const struct weir_snapshot_list *list)
+struct weir_restore *weir__restore_as_it_is(const struct weir_state_layout *layouts, uint32_t n)
 {
-    msgpack_unpacked tree;
-    weir_status s = WEIR_OK;
-    size_t at = 0;
-    msgpack_unpacked_init(&tree);
-    while (s == WEIR_OK && at < list->bytes.n) {
-        bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at);
-        s = read ? put_pair(e, &tree.data) : not_ours(e->error, "an entry of a map");
-        e->set->ops->settle(e->set);
+    struct weir_restore *r = weir_alloc(sizeof *r);
+    r->states = weir_alloc_array(n + 1, sizeof *r->states);
+    for (; r->n_states < n; r->n_states++) as_it_is(&r->states[r->n_states], &layouts[r->n_states], (uint32_t)r->n_states);
+    return r;
+}
+
+/* Raw items are bytes, not structs of them. */
+static weir_status put_raw(struct entry *e, const msgpack_object *o)
+{
+    weir_str bytes;
+    if (!as_text(o, &bytes)) return not_ours(e->error, "bytes");
+    return e->set->ops->list_add(e->set, e->state, &e->key, 0, &bytes) == WEIR_OK ? WEIR_OK : no_memory(e->error);
+}
+
+weir_status weir__restore_item(const struct weir_restore *r, struct weir_state_set *set, uint32_t state,
+                               const struct weir_key_ref *key, const msgpack_object *o, void *room, struct weir_error *error)
+{
+    struct entry e = {.restore = r, .set = set, .state = state, .key = *key, .value = room, .error = error};
+    for (size_t i = 0; i < r->n_states; i++) {
+        if (r->states[i].state == (int32_t)state) e.saved = &r->states[i];
     }
-    msgpack_unpacked_destroy(&tree);
-    return s;
-}
-
-weir_status weir_restore_map(const struct weir_snapshot *from, uint32_t n, uint32_t subtask, const char *name,
-                             struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
-                             struct weir_error *error)
-{
-    const struct weir_snapshot_list *list = n > 0 ? find_list(&from[subtask % n], name) : NULL;
-    struct weir__saved_state saved = {0};
-    if (!list) return WEIR_OK;
-    weir_status s = match_map(&from[subtask % n], &set->layouts[state], &saved, error);
-    struct entry e = {.saved = &saved,
-                      .set = set,
-                      .state = state,
-                      .key = *key,
-                      .value = room_for_values(set),
-                      .old = weir_alloc(weir__migration_room(&saved) + 1),
-                      .error = error};
-    if (s == WEIR_OK) s = put_pairs(&e, list);
-    weir__saved_state_finish(&saved);
-    weir_free(e.value);
+    if (!e.saved) return not_ours(error, "a list that the header tells of");
+    if (set->layouts[state].kind == WEIR_RAW) return put_raw(&e, o);
+    if (e.saved->n_migrants > 0) e.old = weir_alloc(weir__migration_room(e.saved) + 1);
+    weir_status s = weir_layout_shape(&set->layouts[state]) == WEIR_SHAPE_MAP ? put_pair(&e, o) : put_item(&e, o);
     weir_free(e.old);
     return s;
 }
@@ -632,7 +615,7 @@ weir_status weir_restore_splits(const struct weir_snapshot *from, uint32_t n,
         *any |= list != NULL;
         while (s == WEIR_OK && list && at < list->bytes.n) {
             struct weir_saved_split split;
-            bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at);
+            bool read = weir__next_value(&tree, list->bytes.p, list->bytes.n, &at);
             s = read && read_split(&tree.data, &split) ? fn(arg, &split) : not_ours(error, "a split");
         }
     }
@@ -640,35 +623,26 @@ weir_status weir_restore_splits(const struct weir_snapshot *from, uint32_t n,
     return s;
 }
 
-/* Semantics A6: contiguous runs, of which the first ones are longer by one; each keeps its own when nothing changed. */
-static uint32_t owner_of(const struct weir_saved_bytes *item, uint32_t n, uint32_t parallelism)
-{
-    if (n == parallelism) return item->subtask;
-    uint64_t each = item->total / parallelism, longer = item->total % parallelism, in_longer = longer * (each + 1);
-    return (uint32_t)(item->index < in_longer ? item->index / (each + 1) : longer + (item->index - in_longer) / each);
-}
-
 weir_status weir_restore_bytes(const struct weir_snapshot *from, uint32_t n, uint32_t parallelism, const char *name,
                                weir_status (*fn)(void *arg, const struct weir_saved_bytes *), void *arg,
                                struct weir_error *error)
 {
     struct weir_saved_bytes item = {0};
+    struct weir__deal deal;
     msgpack_unpacked tree;
     weir_status s = WEIR_OK;
-    for (uint32_t i = 0; i < n; i++) {
-        const struct weir_snapshot_list *list = find_list(&from[i], name);
-        item.total += list ? list->n : 0;
-    }
+    weir__deal_begin(&deal, from, n, parallelism, name);
+    item.total = deal.total;
     msgpack_unpacked_init(&tree);
     for (item.subtask = 0; s == WEIR_OK && item.subtask < n; item.subtask++) {
         const struct weir_snapshot_list *list = find_list(&from[item.subtask], name);
         for (size_t at = 0; s == WEIR_OK && list && at < list->bytes.n; item.index++) {
-            bool read = next_value(&tree, list->bytes.p, list->bytes.n, &at) && as_text(&tree.data, &item.bytes);
+            bool read = weir__next_value(&tree, list->bytes.p, list->bytes.n, &at) && as_text(&tree.data, &item.bytes);
             if (!read || item.index >= item.total) {
                 s = not_ours(error, "an item of a list");
                 break;
             }
-            item.owner = owner_of(&item, n, parallelism);
+            item.owner = weir__deal_owner(&deal, item.subtask, item.index);
             s = fn(arg, &item);
         }
     }

@@ -454,21 +454,6 @@ weir_status weir_snapshot_add_split(struct weir_snapshot_list *list, const struc
     return failed ? WEIR_E_MEMORY : WEIR_OK;
 }
 
-weir_status weir_snapshot_add_map(struct weir_snapshot_list *list, struct weir_state_set *set, uint32_t state,
-                                  const struct weir_key_ref *key, struct weir_error *error)
-{
-    msgpack_packer pk;
-    weir_cursor at = {0};
-    const void *k, *v;
-    int failed = 0;
-    msgpack_packer_init(&pk, &list->bytes, append);
-    while (!failed && set->ops->map_next(set, state, key, 0, &at, &k, &v)) {
-        failed |= weir__pack_pair(&pk, &set->layouts[state], k, v);
-        list->n++;
-    }
-    return failed ? no_memory(error) : WEIR_OK;
-}
-
 void weir_snapshot_finish(struct weir_snapshot *s)
 {
     drop_pending(s);

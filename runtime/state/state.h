@@ -59,13 +59,22 @@ struct weir_state_layout {
 enum weir_state_shape { WEIR_SHAPE_VALUE, WEIR_SHAPE_LIST, WEIR_SHAPE_MAP };
 static inline enum weir_state_shape weir_state_shape(weir_state_kind kind)
 {
-    return kind == WEIR_LIST                            ? WEIR_SHAPE_LIST
-           : kind == WEIR_MAP || kind == WEIR_BROADCAST ? WEIR_SHAPE_MAP
-                                                        : WEIR_SHAPE_VALUE;
+    switch (kind) {
+    case WEIR_LIST:
+    case WEIR_SPLIT_LIST:
+    case WEIR_UNION_LIST:
+    case WEIR_RAW: return WEIR_SHAPE_LIST;
+    case WEIR_MAP:
+    case WEIR_BROADCAST: return WEIR_SHAPE_MAP;
+    case WEIR_VALUE:
+    case WEIR_REDUCING:
+    case WEIR_AGGREGATING: break;
+    }
+    return WEIR_SHAPE_VALUE;
 }
 static inline bool weir_state_is_keyed(weir_state_kind kind)
 {
-    return kind != WEIR_BROADCAST;
+    return kind != WEIR_BROADCAST && kind != WEIR_SPLIT_LIST && kind != WEIR_UNION_LIST && kind != WEIR_RAW;
 }
 const char *weir_state_kind_name(weir_state_kind); /* as headers and manifests say it: "value" */
 WEIR_CHECKED bool weir_state_kind_parse(const char *name, weir_state_kind *);

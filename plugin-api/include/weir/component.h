@@ -149,8 +149,16 @@ typedef enum weir_state_kind {
     WEIR_BROADCAST = 4,
     /* One struct per key that values are folded into by the state's own functions (weir_add). They are kept as value states
      * are, and read with weir_get; only weir_add and weir_clear change them. */
-    WEIR_REDUCING = 5,   /* of the same type as the values: the first is stored, `add` folds each next one in */
-    WEIR_AGGREGATING = 6 /* an accumulator, zeroed before its first value; `result` says what it comes to (weir_result) */
+    WEIR_REDUCING = 5,    /* of the same type as the values: the first is stored, `add` folds each next one in */
+    WEIR_AGGREGATING = 6, /* an accumulator, zeroed before its first value; `result` says what it comes to (weir_result) */
+    /* Lists that belong to no key: each subtask has its own, in memory, used with the calls for lists at any time. Of
+     * operators, sources and sinks. They differ in what a restored subtask finds in its list. */
+    WEIR_SPLIT_LIST = 7, /* its part of all items: its own where the parallelism is the same, else a contiguous run */
+    WEIR_UNION_LIST = 8, /* all items of all subtasks, also where the parallelism is the same */
+    /* Bytes of the component's own, in items (weir_str) that are dealt out as those of a split list. Kept nowhere but in
+     * checkpoints: `snapshot` adds them at each barrier, and they are there to be read while a restored subtask opens (open,
+     * add_split of sources, restore of sinks). */
+    WEIR_RAW = 9
 } weir_state_kind;
 
 /* A member of a state struct. Strings, bytes and any are weir_str members whose bytes the state owns. The struct is

@@ -85,7 +85,7 @@ typedef struct weir_host {
     void *(*value_edit)(weir_ctx *, uint32_t state);
     weir_status (*clear)(weir_ctx *, uint32_t state);
     weir_status (*list_add)(weir_ctx *, uint32_t state, const void *item); /* copies the bytes of string members too */
-    size_t (*list_size)(weir_ctx *, uint32_t state);
+    size_t (*list_size)(weir_ctx *, uint32_t state); /* lists that belong to no key need no current one */
     const void *(*list_at)(weir_ctx *, uint32_t state, size_t i);                           /* NULL beyond the end */
     weir_status (*list_update)(weir_ctx *, uint32_t state, const void *items, size_t n);    /* replaces all */
     const void *(*map_get)(weir_ctx *, uint32_t state, const void *key);

@@ -50,6 +50,10 @@ typedef struct weir_source {
     weir_status (*committed)(void *self, weir_ctx *, int64_t checkpoint);
 
     void (*close)(void *self, weir_ctx *); /* [task] last call, also after a failure */
+
+    /* [task] Barrier `checkpoint`, before the positions are asked for: what the component holds beside its states goes into
+     * them. */
+    weir_status (*snapshot)(void *self, weir_ctx *, int64_t checkpoint);
 } weir_source;
 
 #endif

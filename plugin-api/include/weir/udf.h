@@ -82,6 +82,12 @@
     {.name = n, .kind = WEIR_BROADCAST, .size = sizeof(T), WEIR_MEMBERS_(members), .key_size = sizeof(K),             \
      .key_fields = key_members, .n_key_fields = WEIR_LEN(key_members)}
 
+/* Lists that belong to no key, for operators, sources and sinks: see enum weir_state_kind. */
+#define WEIR_SPLIT_LIST_STATE(n, T, members) {.name = n, .kind = WEIR_SPLIT_LIST, .size = sizeof(T), WEIR_MEMBERS_(members)}
+#define WEIR_UNION_LIST_STATE(n, T, members) {.name = n, .kind = WEIR_UNION_LIST, .size = sizeof(T), WEIR_MEMBERS_(members)}
+#define WEIR_RAW_STATE(n) {.name = n, .kind = WEIR_RAW, .version = 1, .size = sizeof(weir_str),                       \
+                           .field_stride = sizeof(weir_field)}
+
 /* States that values are folded into. WEIR_REDUCING_STATE("most", sale, members, larger):
  *   weir_status larger(void *self, weir_ctx *cx, void *into, const void *value): sale *into, const sale *value
  * WEIR_AGGREGATING_STATE("mean", sums, members, add_price, mean_of) has besides

@@ -6,6 +6,7 @@
 #include "harness/suite.h"
 #include "state/snapshot.h"
 #include "state/store.h"
+#include "state/unkeyed.h"
 
 struct map_key {
     weir_str name;
@@ -497,33 +498,31 @@ static void each_part_is_migrated_by_its_own_component(void)
 static void broadcast_maps_evolve_too(void)
 {
     struct migrator m = {0};
-    const struct weir_key_ref nobody = {.p = (const uint8_t *)""};
+    const struct weir_key_ref nobody = weir_no_key;
     const struct weir_state_owner owner = {.version = 2, .migrate = migrate_before, .arg = &m};
     struct weir_state_layout old, now;
     struct weir_snapshot all = {0};
     struct weir_error error;
-    weir_state was = STATE("rules", WEIR_MAP, struct before, before_members), is = migrated_states[2];
+    weir_state was = STATE("rules", WEIR_BROADCAST, struct before, before_members), is = migrated_states[2];
     was.key_size = sizeof(struct map_key), was.key_fields = key_members, was.n_key_fields = 1;
-    is.name = "rules";
+    is.name = "rules", is.kind = WEIR_BROADCAST;
     CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&old, &was, &error), WEIR_OK);
     CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&now, &is, &error), WEIR_OK);
-    struct weir_state_set *set = weir_heap_state_create(&old, 1, 0, 0);
+    struct weir_state_set *set = weir_unkeyed_create(&old, 1);
     const struct map_key name = {{"four", 4}};
     struct before *b = set->ops->map_edit(set, 0, &nobody, 0, &name);
     b->a = -1, b->b = 0.5f;
     CU_ASSERT_EQUAL(set->ops->assign(set, 0, &b->c, (weir_str){"abc", 3}), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_snapshot_header(&all, &old, 1, &error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_snapshot_add_map(weir_snapshot_list(&all, "rules", WEIR_DEAL_COPY), set, 0, &nobody, &error),
-                    WEIR_OK);
+    CU_ASSERT_EQUAL(weir_unkeyed_cut(set, true, &all, &error), WEIR_OK);
     set->ops->destroy(set);
 
-    set = weir_heap_state_create(&now, 1, 0, 0);
-    CU_ASSERT_EQUAL(weir_restore_map(&all, 1, 0, "rules", set, 0, &nobody, &error), WEIR_E_CONFIG);
+    set = weir_unkeyed_create(&now, 1);
+    CU_ASSERT_EQUAL(weir_unkeyed_restore(set, &all, 1, 0, 1, &error), WEIR_E_CONFIG);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "state 'rules' cannot be restored: "));
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "'c' was string and is now i32"));
     now.owners = &owner;
     now.n_owners = 1;
-    CU_ASSERT_EQUAL(weir_restore_map(&all, 1, 0, "rules", set, 0, &nobody, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_unkeyed_restore(set, &all, 1, 0, 1, &error), WEIR_OK);
     const struct migrated_key k = {4};
     const struct migrated *v = set->ops->map_get(set, 0, &nobody, 0, &k);
     CU_ASSERT(v && v->a == -1 && v->c == 3);
