@@ -321,8 +321,8 @@ static weir_status check_raw(const weir_component *c, const struct weir_componen
     for (uint32_t i = 0; i < info->n_states; i++) {
         if (info->states[i].kind == WEIR_RAW && !is_told_of_barriers(c))
             return weir__refuse(error,
-                                "state '%s': expected snapshot in the vtable of a component with a raw state, which writes it "
-                                "there, found none; write it, or declare a split list",
+                                "state '%s': expected snapshot in the vtable of a component with a raw state, which writes "
+                                "it there, found none; write it, or declare a split list",
                                 info->states[i].name);
     }
     return WEIR_OK;

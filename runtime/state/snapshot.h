@@ -113,7 +113,8 @@ struct weir_restored_state {
 
 /* A saved header read against the states and key of an operator. */
 struct weir_restore;
-/* Fails when the header is not one, or when the key (NULL: whatever it is) has other types; states that cannot be read are no failure here. */
+/* Fails when the header is not one, or when the key (NULL: whatever it is) has other types; states that cannot be read are
+ * no failure here. */
 WEIR_CHECKED weir_status weir_restore_create(const uint8_t *header, size_t n, const struct weir_state_layout *,
                                              uint32_t n_states, const struct weir_schema *key, struct weir_restore **,
                                              struct weir_error *);

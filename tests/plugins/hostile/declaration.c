@@ -80,6 +80,15 @@
 #ifndef STRIDE
 #define STRIDE sizeof(weir_option)
 #endif
+#ifndef STATE_KIND
+#define STATE_KIND WEIR_VALUE
+#endif
+#ifndef STATE_SIZE
+#define STATE_SIZE 8
+#endif
+#ifndef N_FIELDS
+#define N_FIELDS 1
+#endif
 #ifndef FIELD_OFFSET
 #define FIELD_OFFSET 0
 #endif
@@ -112,10 +121,10 @@ static const weir_option options[] = {
 };
 static const weir_field fields[] = {{.name = "n", .type = FIELD_TYPE, .offset = FIELD_OFFSET, .size = 8}};
 static const weir_state states[] = {{.name = "kept",
-                                     .kind = WEIR_VALUE,
+                                     .kind = STATE_KIND,
                                      .version = 1,
-                                     .size = 8,
-                                     .n_fields = 1,
+                                     .size = STATE_SIZE,
+                                     .n_fields = N_FIELDS,
                                      .fields = fields,
                                      .field_stride = sizeof(weir_field)}};
 

@@ -1,4 +1,5 @@
-/* States that values are folded into, in operators: reducing and aggregating ones (semantics A6). */
+/* States of the less usual kinds in operators: those that values are folded into, and lists that belong to no key (semantics
+ * A6). */
 #include "unit/operator/stage.h"
 
 static const struct weir_state_ttl *rules; /* of the next stage */
@@ -116,8 +117,67 @@ static void what_cannot_be_is_told(void)
     }
 }
 
+/* ---- states that belong to no key -------------------------------------------------------------------------------- */
+
+static void set_up_keeps(struct stage *g)
+{
+    stage_init(g, WEIR_NODE_OPERATOR, "n: i64, word: string", "seen: string");
+    stage_component(g, WEIR_OPERATOR, "keeps");
+    stage_start(g);
+}
+
+static void lists_need_no_key(void)
+{
+    struct stage g;
+    set_up_keeps(&g);
+    stage_feed(&g, "1 | 0, x\n1 | 5, a\n1 | 2, b\n1 | 7, c\n1 | 10, d\n1 | 0, x\n1 | -1, x\n1 | -2, x\n1 | 0, x");
+    stage_expect(&g, "1 |  | | | 0\n1 |  5a 7c | 5a 10d | 2b 10d | 0\n1 |  7c | 5a 10d | | 0\n");
+    stage_end(&g);
+}
+
+static void lists_go_with_a_cut(void)
+{
+    struct stage first, second, third;
+    struct weir_snapshot cut = {0}, again = {0};
+    set_up_keeps(&first);
+    stage_feed(&first, "1 | 5, a\n1 | 2, b");
+    CU_ASSERT_EQUAL_FATAL(first.op->class->snapshot(first.op, 1, &cut), WEIR_OK);
+    stage_feed(&first, "1 | 7, c\n1 | 0, x");
+    stage_expect(&first, "1 |  5a 7c | 5a | 2b | 0\n");
+    stage_restore = &cut;
+    set_up_keeps(&second);
+    stage_feed(&second, "1 | 0, x");
+    stage_expect(&second, "1 |  5a | 5a | 2b | 0;0\n"); /* raw bytes were there in open, and are gone */
+    CU_ASSERT_EQUAL(first.op->class->snapshot(first.op, 2, &again), WEIR_OK);
+    stage_restore = &again;
+    set_up_keeps(&third);
+    stage_restore = NULL;
+    stage_feed(&third, "1 | 0, x");
+    stage_expect(&third, "1 |  5a 7c | 5a | 2b | 0;;0\n"); /* each cut writes all of them */
+    weir_snapshot_finish(&cut);
+    weir_snapshot_finish(&again);
+    stage_end(&first);
+    stage_end(&second);
+    stage_end(&third);
+}
+
+static void raw_bytes_are_written_in_snapshot(void)
+{
+    struct stage g;
+    set_up_keeps(&g);
+    CU_ASSERT(stage_try(&g, "1 | -3, x") < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(g.op->error.text, "raw state 'raw' was changed outside of snapshot"));
+    stage_end(&g);
+}
+
 WEIR_SUITE(kinds) = {
-    {"values are folded in", values_are_folded_in},         {"they are at hand in timers", they_are_at_hand_in_timers},
-    {"they expire as values do", they_expire_as_values_do}, {"they go with a cut", they_go_with_a_cut},
-    {"what cannot be is told", what_cannot_be_is_told},     {NULL, NULL},
+    {"values are folded in", values_are_folded_in},
+    {"they are at hand in timers", they_are_at_hand_in_timers},
+    {"they expire as values do", they_expire_as_values_do},
+    {"they go with a cut", they_go_with_a_cut},
+    {"what cannot be is told", what_cannot_be_is_told},
+    {"lists need no key", lists_need_no_key},
+    {"lists go with a cut", lists_go_with_a_cut},
+    {"raw bytes are written in snapshot", raw_bytes_are_written_in_snapshot},
+    {NULL, NULL},
 };

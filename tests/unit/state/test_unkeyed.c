@@ -1,5 +1,5 @@
-/* States that belong to no key: at every change of parallelism each subtask gets what semantics A6 says, by a slow model that
- * deals items one after the other; and what becomes of states whose declaration has changed. */
+/* States that belong to no key: at every change of parallelism each subtask gets what semantics A6 says, by a slow model
+ * that deals items one after the other; and what becomes of states whose declaration has changed. */
 #include <stdio.h>
 #include <string.h>
 
