@@ -295,10 +295,10 @@ int main(int argc, char **argv)
     int result = case_compare(c, argv[1], &found);
     lines_free(&found);
     weir_text_finish(&r.text);
+    weir_part_spec_destroy(r.in_leveldb.backend); /* before the registry, whose options it has */
     weir_op_stage_finish(&r.s);
     for (int i = 0; i < 2; i++) weir_schema_release(r.in[i]);
     for (size_t i = 0; i < c->n_outs; i++) weir_schema_release(r.outs[i]);
-    weir_part_spec_destroy(r.in_leveldb.backend);
     weir_free(r.in_leveldb.name);
     weir_free(r.in_leveldb.directory);
     case_free(c);
