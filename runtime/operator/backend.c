@@ -32,7 +32,8 @@ weir_status weir_op_backend_open(struct weir_op_backend *b, const struct weir_op
     struct weir_state_store_options o = {.backend = b->instance.vtable,
                                          .self = b->instance.self,
                                          .directory = b->directory,
-                                         .cache_bytes = b->config->cache_bytes / env->parallelism};
+                                         .cache_bytes = b->config->cache_bytes / env->parallelism,
+                                         .platform = env->platform->run_later ? NULL : env->platform};
     return weir_state_store_create(&o, &b->store, error);
 }
 

@@ -5,6 +5,9 @@
  * they get too many; their images (image.h) are views of the store, for another thread to read. Results are those of the
  * heap backend, order of enumeration included.
  *
+ * With a platform, changes are written by a thread of the store (store_writer.h), before the cache is full, so that the
+ * operator goes on meanwhile; at most an eighth of the cache, 1 to 8 MiB, is on its way to the disk.
+ *
  * What the store cannot do is sticky: from then on calls give nothing, and whoever runs the operator asks for the failure
  * after each call, before anything that the operator emitted leaves it.
  */
@@ -13,6 +16,7 @@
 
 #include <weir/backend.h>
 
+#include "base/platform.h"
 #include "state/state.h"
 
 struct weir_state_store;
@@ -22,6 +26,8 @@ struct weir_state_store_options {
     void *self;            /* of the backend; not opened yet, outlives the store */
     const char *directory; /* exists, for this store alone */
     size_t cache_bytes;    /* of decoded entries of all sets; they are written back and let go when it is more */
+    const struct weir_platform
+        *platform; /* with threads: changes are written on one of the store's; NULL: on the caller's */
 };
 WEIR_CHECKED weir_status weir_state_store_create(const struct weir_state_store_options *, struct weir_state_store **,
                                                  struct weir_error *);

@@ -15,6 +15,25 @@ void weir__stored_fail(struct weir_state_store *store, weir_status status, const
     weir_error_set(&store->failure, status, "keyed state in %s could not be %s: %s", store->directory, what, why);
 }
 
+/* An eighth of the cache, between these, is on its way to the disk. */
+#define LEAST_WAITING ((size_t)1 << 20)
+#define MOST_WAITING  ((size_t)8 << 20)
+
+static weir_status put_writer(struct weir_state_store *store, const struct weir_state_store_options *o,
+                              struct weir_error *error)
+{
+    size_t limit = o->cache_bytes / 8;
+    if (limit < LEAST_WAITING) limit = LEAST_WAITING;
+    if (limit > MOST_WAITING) limit = MOST_WAITING;
+    const struct weir_store_writer_options wo = {
+        .backend = o->backend, .self = o->self, .limit_bytes = limit, .platform = o->platform};
+    weir_status s = weir_store_writer_create(&wo, &store->writer, error);
+    if (s != WEIR_OK) return s;
+    store->backend = &weir_store_writer;
+    store->self = store->writer;
+    return WEIR_OK;
+}
+
 weir_status weir_state_store_create(const struct weir_state_store_options *o, struct weir_state_store **to,
                                     struct weir_error *error)
 {
@@ -22,10 +41,12 @@ weir_status weir_state_store_create(const struct weir_state_store_options *o, st
     struct weir_state_store *store = weir_alloc(sizeof *store);
     *store = (struct weir_state_store){
         .backend = o->backend, .self = o->self, .directory = weir_strdup(o->directory), .cache_bytes = o->cache_bytes};
-    weir_status s = o->backend->open(o->self, store->directory, &why);
+    weir_status s = o->platform ? put_writer(store, o, error) : WEIR_OK;
+    bool has_begun = s == WEIR_OK;
+    if (has_begun) s = store->backend->open(store->self, store->directory, &why);
     *to = s >= 0 ? store : NULL;
     if (s >= 0) return WEIR_OK;
-    weir_error_set(error, s, "no store for keyed state could be opened in %s: %s", o->directory, why.message);
+    if (has_begun) weir_error_set(error, s, "no store for keyed state could be opened in %s: %s", o->directory, why.message);
     weir_state_store_destroy(store);
     return s;
 }
@@ -40,6 +61,7 @@ void weir_state_store_destroy(struct weir_state_store *store)
     if (!store) return;
     WEIR_ASSERT(!weir_state_store_is_read(store)); /* snapshots are finished before */
     store->backend->close(store->self);
+    weir_store_writer_destroy(store->writer);
     weir_free(store->directory);
     weir_free(store);
 }
@@ -367,7 +389,10 @@ static void *resize_bytes(struct weir_state_set *set, uint32_t state, weir_str *
 static void settle(struct weir_state_set *set)
 {
     struct stored *d = weir__stored_of(set);
-    if (weir__stored_is_over(d)) weir__stored_shrink(d);
+    if (weir__stored_is_over(d))
+        weir__stored_shrink(d);
+    else if (d->store->writer && d->cache->bytes > d->write_at)
+        weir__stored_write_ahead(d);
 }
 
 static size_t memory(const struct weir_state_set *set)
@@ -447,5 +472,6 @@ struct weir_state_set *weir_stored_state_create(struct weir_state_store *store, 
     d->cache_base = d->cache->bytes;
     d->states = weir_alloc_array(n_states + 1, sizeof *d->states);
     d->room = weir_alloc(largest_struct(layouts, n_states));
+    weir__stored_write_ahead(d); /* nothing: it says from when on */
     return &d->set;
 }

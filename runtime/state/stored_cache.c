@@ -1,4 +1,4 @@
-/* stored_cache.c - writing changed entries back, and letting entries go. One thread.
+/* stored_cache.c - writing changed entries back, and letting entries go. One thread; the writing itself may be another's.
  *
  * Changes are written some hundred KiB at a time. What is let go was written before, so letting go is forgetting.
  */
@@ -144,17 +144,36 @@ static void let_go(struct stored *d, uint32_t before)
 }
 
 /* A quarter of the room is free afterwards, so that sweeps are rare. */
+static size_t after_a_sweep(const struct stored *d)
+{
+    return d->cache_base + d->store->cache_bytes / d->store->n_sets / 4 * 3;
+}
+
 static bool has_room(const struct stored *d)
 {
-    return d->cache->bytes - d->cache_base <= d->store->cache_bytes / d->store->n_sets / 4 * 3;
+    return d->cache->bytes <= after_a_sweep(d);
+}
+
+/* What is changed while the last quarter fills is written in four parts. State that does not fill it is not written. */
+static void set_write_at(struct stored *d)
+{
+    size_t from = has_room(d) ? after_a_sweep(d) : d->cache->bytes;
+    d->write_at = from + d->store->cache_bytes / d->store->n_sets / 16;
+}
+
+void weir__stored_write_ahead(struct stored *d)
+{
+    if (weir__stored_write_back(d)) set_write_at(d);
 }
 
 void weir__stored_shrink(struct stored *d)
 {
     if (!weir__stored_write_back(d)) return;
     let_go(d, 1);
-    if (has_room(d)) return;
-    let_go(d, d->sweep);
-    if (!has_room(d)) let_go(d, UINT32_MAX);
-    d->sweep++;
+    if (!has_room(d)) {
+        let_go(d, d->sweep);
+        if (!has_room(d)) let_go(d, UINT32_MAX);
+        d->sweep++;
+    }
+    set_write_at(d);
 }

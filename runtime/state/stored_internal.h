@@ -21,6 +21,7 @@
 #include "data/key.h"
 #include "state/heap_internal.h"
 #include "state/store.h"
+#include "state/store_writer.h"
 
 #define WEIR__STORED_PREFIX       13 /* bytes before the key's own */
 #define WEIR__STORED_GROUP_PREFIX 3  /* of them, those that a key group shares */
@@ -67,6 +68,7 @@ struct stored_run { /* entries of one namespace of one key group, by order */
 struct weir_state_store {
     const weir_backend *backend;
     void *self;
+    struct weir_store_writer_self *writer; /* in front of the backend; NULL: none */
     char *directory;
     size_t cache_bytes;
     uint32_t n_sets; /* made so far */
@@ -79,6 +81,7 @@ struct stored {
     struct weir_state_store *store;
     struct heap *cache;
     size_t cache_base; /* bytes of the empty cache */
+    size_t write_at;   /* with a writer: bytes of the cache at which changes are written before it is full */
     uint32_t number;   /* in its store */
     uint32_t sweep;
     uint64_t order; /* last one given */
@@ -146,6 +149,8 @@ WEIR_CHECKED bool weir__stored_load(struct stored *, uint32_t state, int64_t ns,
 /* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
 
 WEIR_CHECKED bool weir__stored_write_back(struct stored *); /* all that is DIRTY; false: it failed */
+/* With a writer, when the cache gets full: so that what is to be let go has been written by then. */
+void weir__stored_write_ahead(struct stored *);
 /* Lets entries go when there are too many: those of enumerations first, then those not asked for since the last sweep. */
 void weir__stored_shrink(struct stored *);
 static inline bool weir__stored_is_over(const struct stored *d)

@@ -6,6 +6,7 @@
 #ifndef WEIR_TESTS_MEMORY_STORE_H
 #define WEIR_TESTS_MEMORY_STORE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <weir/backend.h>
 
@@ -14,6 +15,7 @@ struct memory_record {
     size_t n_key, n;
 };
 struct memory_store {
+    pthread_mutex_t lock;          /* get and write may come from two threads */
     struct memory_record *records; /* by key */
     size_t n, capacity;
     bool is_open;

@@ -48,7 +48,7 @@ typedef struct weir_backend {
 
     /* Calls found(to, i, value) for each keys[i] that is there, in any order. [task] */
     weir_status (*get)(void *self, const weir_str *keys, size_t n, weir_store_found *found, void *to, weir_io_error *);
-    /* All changes, in their order: all or none. [task] */
+    /* All changes, in their order: all or none. [any, one at a time], beside get and scans of views */
     weir_status (*write)(void *self, const weir_store_change *, size_t n, weir_io_error *);
     /* Removes the keys from `from` on that are before `until`, and says how many there were. [task] */
     weir_status (*remove)(void *self, weir_str from, weir_str until, size_t *removed, weir_io_error *);
@@ -58,7 +58,7 @@ typedef struct weir_backend {
     weir_status (*scan)(void *self, weir_store_view *, weir_str from, weir_str until, weir_store_visit *visit, void *to,
                         weir_io_error *);
     weir_status (*view)(void *self, weir_store_view **, weir_io_error *); /* [task] */
-    void (*release)(void *self, weir_store_view *);                      /* [any] every view, before close */
+    void (*release)(void *self, weir_store_view *);                       /* [any] every view, before close */
 
     /* What was written is on the disk when this returns. May be NULL. [task] */
     weir_status (*flush)(void *self, weir_io_error *);

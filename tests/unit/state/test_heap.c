@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/platform.h"
 #include "base/random.h"
 #include "data/key.h"
 #include "harness/memory_store.h"
@@ -112,10 +113,11 @@ struct model_state {
     struct model_entry entries[N_KEYS * WEIR_LEN(namespaces)];
     uint32_t n;
 };
-/* What holds the state. MOCK: a host that copies every value in and out: nothing stays at hand, and what was is poisoned. */
-enum holder { HEAP, MOCK, SMALL_CACHE, LARGE_CACHE, LEVELDB, LEVELDB_SMALL, N_HOLDERS };
+/* What holds the state. THREAD and LEVELDB: written by a thread of the store. MOCK: a host that copies every value in and
+ * out: nothing stays at hand, and what was is poisoned. */
+enum holder { HEAP, MOCK, SMALL_CACHE, LARGE_CACHE, THREAD, LEVELDB, LEVELDB_SMALL, N_HOLDERS };
 static const size_t cache_bytes[N_HOLDERS] = {
-    [SMALL_CACHE] = 40000, [LARGE_CACHE] = 64 << 20, [LEVELDB_SMALL] = 2048, [LEVELDB] = 40000};
+    [SMALL_CACHE] = 40000, [LARGE_CACHE] = 64 << 20, [THREAD] = 20000, [LEVELDB_SMALL] = 2048, [LEVELDB] = 40000};
 
 struct fixture {
     enum holder holder;
@@ -184,6 +186,7 @@ static struct weir_state_set *open_set(enum holder holder)
     if (holder == HEAP) return weir_heap_state_create(f.layouts, N_STATES, FIRST_GROUP, FIRST_GROUP + N_GROUPS - 1);
     o.backend = &memory_store_backend;
     o.self = &f.memory;
+    if (holder == THREAD || holder == LEVELDB) o.platform = weir_platform_os();
     if (holder >= LEVELDB) {
         snprintf(f.directory, sizeof f.directory, "/tmp/weir-state-XXXXXX");
         CU_ASSERT_FATAL(mkdtemp(f.directory) != NULL);
@@ -494,6 +497,7 @@ static void agrees_in_a_store(void)
         CU_ASSERT(history_agrees(MOCK, seed, 4000));
         CU_ASSERT(history_agrees(SMALL_CACHE, seed, 6000));
         CU_ASSERT(history_agrees(LARGE_CACHE, seed, 8000));
+        CU_ASSERT(history_agrees(THREAD, seed, 6000));
     }
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
 }

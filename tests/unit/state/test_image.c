@@ -93,13 +93,14 @@ static void *leveldb_instance(void)
     return self;
 }
 
-enum holder { HEAP, MEMORY, LEVELDB };
+enum holder { HEAP, MEMORY, LEVELDB }; /* of stores, one seed in two writes with a thread */
 
-static void open_store(struct stage *g, enum holder holder, size_t cache_bytes)
+static void open_store(struct stage *g, enum holder holder, size_t cache_bytes, bool has_thread)
 {
     struct weir_state_store_options o = {
         .backend = &memory_store_backend, .self = &g->memory, .directory = "/state", .cache_bytes = cache_bytes};
     struct weir_error error;
+    if (has_thread) o.platform = weir_platform_os();
     g->memory = (struct memory_store){0};
     g->leveldb = NULL;
     if (holder == LEVELDB) {
@@ -126,7 +127,7 @@ static void init_with(struct stage *g, uint64_t seed, enum holder holder, size_t
     if (holder == HEAP)
         g->set = weir_heap_state_create(g->layouts, N_STATES, 0, N_GROUPS - 1);
     else
-        open_store(g, holder, cache_bytes);
+        open_store(g, holder, cache_bytes, seed / 2 % 2);
     g->timers = weir_timers_create(0, N_GROUPS - 1);
 }
 
