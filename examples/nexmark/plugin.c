@@ -192,6 +192,7 @@ static const weir_option events_options[] = {
                                                  .id = name,                            \
                                                  .doc = words,                          \
                                                  .out = schema,                         \
+                                                 .flags = WEIR_REPLAYABLE,              \
                                                  .instance_size = sizeof(events),       \
                                                  .options = events_options,             \
                                                  .n_options = WEIR_LEN(events_options), \
