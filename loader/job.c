@@ -157,11 +157,23 @@ static void read_retain(struct weir__job *job, const struct weir_value *value, s
     if (failure) to->delete_on_failure = weir__read_choice(job, failure, "on_failure", choices) == 1;
 }
 
+static void read_incremental(struct weir__job *job, const struct weir_value *checkpoint, struct weir_checkpoint_config *to)
+{
+    const struct weir_value *on = weir_value_get(checkpoint, "incremental");
+    const struct weir_value *full = weir_value_get(checkpoint, "full_every");
+    if (on) (void)weir__read_bool(job, on, "incremental", &to->incremental);
+    if (full) (void)weir__read_count(job, full, "full_every", 1, 1000, &to->full_every);
+    if (full && !on)
+        weir__say(job, full, weir_strdup("checkpoint: {incremental: true, full_every: 10}"),
+                  "full_every is for incremental checkpoints");
+}
+
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
 {
-    static const char *const keys[] = {"every",     "directory", "savepoints",     "mode",   "keep",      "timeout",
-                                       "min_pause", "tolerable", "max_concurrent", "retain", "guarantee", NULL};
-    static const char *const later[] = {"unaligned", "incremental", "storage", NULL};
+    static const char *const keys[] = {"every",      "directory", "savepoints",     "mode",   "keep",      "timeout",
+                                       "min_pause",  "tolerable", "max_concurrent", "retain", "guarantee", "incremental",
+                                       "full_every", NULL};
+    static const char *const later[] = {"unaligned", "storage", NULL};
     static const char *const modes[] = {"exactly_once", "at_least_once", NULL};
     struct weir_checkpoint_config *to = &job->graph->checkpoint;
     if (!value || value->kind == WEIR_VALUE_NULL) return;
@@ -189,6 +201,7 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     if (pause) read_period(job, "min_pause", pause, "0 means no pause", &to->min_pause_ms);
     if (tolerable) (void)weir__read_count(job, tolerable, "tolerable", 0, 1000000, &to->tolerable_failures);
     if (most) (void)weir__read_count(job, most, "max_concurrent", 1, 100, &to->max_concurrent);
+    read_incremental(job, value, to);
 }
 
 static void build(struct weir__job *job, const struct weir_state_config *state, const struct weir_value *checkpoint)

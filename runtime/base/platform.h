@@ -55,6 +55,8 @@ struct weir_platform {
     weir_status (*sync)(void *self, struct weir_platform_file *, struct weir_error *);
     weir_status (*close)(void *self, struct weir_platform_file *, struct weir_error *);
     weir_status (*rename)(void *self, const char *from, const char *to, struct weir_error *);
+    /* Another name of the same file, which lives as long as one of them. WEIR_MORE: this file system has no such thing. */
+    weir_status (*link)(void *self, const char *from, const char *to, struct weir_error *);
     weir_status (*sync_directory)(void *self, const char *path, struct weir_error *); /* makes the names in it durable */
     weir_status (*remove)(void *self, const char *path, struct weir_error *); /* a file or an empty directory */
     weir_status (*make_directory)(void *self, const char *path, struct weir_error *); /* with parents */

@@ -154,6 +154,16 @@ weir_status weir__os_rename(void *self, const char *from, const char *to, struct
                           weir__os_why(errno, words, sizeof words));
 }
 
+weir_status weir__os_link(void *self, const char *from, const char *to, struct weir_error *error)
+{
+    char words[128];
+    (void)self;
+    if (link(from, to) == 0) return WEIR_OK;
+    if (errno == EPERM || errno == EXDEV || errno == EMLINK || errno == EOPNOTSUPP || errno == ENOSYS) return WEIR_MORE;
+    return weir_error_set(error, WEIR_E_IO, "cannot give '%s' the name '%s' as well: %s", from, to,
+                          weir__os_why(errno, words, sizeof words));
+}
+
 weir_status weir__os_sync_directory(void *self, const char *path, struct weir_error *error)
 {
     weir_status s = WEIR_OK;

@@ -31,6 +31,7 @@ struct weir_saved {
     char *job;
     struct weir_saved_operator *operators;
     size_t n, capacity;
+    bool lost_base; /* it could not be written for what it was built on */
 };
 void weir_saved_finish(struct weir_saved *);
 /* With its parts zeroed; the id is copied. Valid until the next call. */
@@ -38,8 +39,10 @@ struct weir_saved_operator *weir_saved_add(struct weir_saved *, const char *id, 
                                            uint32_t max_parallelism);
 const struct weir_saved_operator *weir_saved_find(const struct weir_saved *, const char *id); /* NULL: there is none */
 
-/* What failed has no name that it could be taken for whole by; it is never synced again, but written anew. */
-WEIR_CHECKED weir_status weir_saved_write(const struct weir_platform *, const char *directory, const struct weir_saved *,
+/* What failed has no name that it could be taken for whole by; it is never synced again, but written anew. A part with a
+ * `base` is written beside the files that it changes: those of chk-BASE, in the same folder, get names in this directory as
+ * well, so that each directory is whole by itself and a file lives as long as a directory has it. */
+WEIR_CHECKED weir_status weir_saved_write(const struct weir_platform *, const char *directory, struct weir_saved *,
                                           struct weir_error *);
 /* Into a zeroed struct; on failure it is empty. The message names the file, and what was expected and found. */
 WEIR_CHECKED weir_status weir_saved_read(const struct weir_platform *, const char *directory, struct weir_saved *,

@@ -47,6 +47,7 @@ struct dump {
     struct line *lines;
     size_t n, capacity, bytes, most_bytes;
     struct weir_key_bytes order, after, limit; /* after, limit: empty when there is none */
+    bool *has;                                 /* by key group: it has entries */
     uint64_t n_items;                          /* seen in this pass */
     struct span *spans;
     size_t n_spans, spans_capacity;
@@ -194,7 +195,7 @@ static weir_status unpack(const uint8_t *bytes, size_t n, msgpack_unpacked *tree
 static weir_status see_entry(void *arg, uint32_t group, const uint8_t *bytes, size_t n, struct weir_error *error)
 {
     msgpack_unpacked tree;
-    (void)group;
+    ((struct dump *)arg)->has[group] = true;
     weir_status s = unpack(bytes, n, &tree, error);
     if (s == WEIR_OK) s = collect_entry(arg, &tree.data, bytes, n, error);
     msgpack_unpacked_destroy(&tree);
@@ -288,26 +289,16 @@ static bool watermark_of(const struct dump *d, uint32_t group, int64_t *watermar
     return false;
 }
 
-static bool *groups_with_entries(const struct dump *d)
-{
-    bool *has = weir_alloc_array(d->node->max_parallelism, sizeof *has);
-    for (size_t i = 0; i < d->node->n; i++) {
-        for (size_t k = 0; k < d->node->parts[i].n_groups; k++) has[d->node->parts[i].groups[k].group] = true;
-    }
-    return has;
-}
-
 /* Where subtasks met, and which of them had nothing, is nobody's business: a run goes from a key group with entries to
  * another, as far as those between them have the same watermark. */
 static weir_status collect_spans(struct dump *d, struct weir_error *error)
 {
     if (d->n_spans == 0) return WEIR_OK;
-    bool *has = groups_with_entries(d);
     struct span run = {.first = -1};
     weir_status s = WEIR_OK;
     for (uint32_t group = 0; s == WEIR_OK && group < d->node->max_parallelism; group++) {
         int64_t watermark = 0;
-        if (!has[group]) continue;
+        if (!d->has[group]) continue;
         bool known = watermark_of(d, group, &watermark);
         if (known && run.first >= 0 && run.watermark == watermark) {
             run.last = group;
@@ -317,7 +308,6 @@ static weir_status collect_spans(struct dump *d, struct weir_error *error)
         run = (struct span){known ? (int64_t)group : -1, group, watermark};
     }
     if (s == WEIR_OK && run.first >= 0) s = collect_span(d, &run, error);
-    weir_free(has);
     d->n_spans = 0;
     return s;
 }
@@ -414,6 +404,7 @@ static void forget_node(struct dump *d)
     for (size_t i = 0; i < d->n; i++) weir_free(d->lines[i].bytes);
     for (size_t i = 0; i < d->node->n; i++) weir_saved_header_finish(&d->headers[i]);
     weir_free(d->headers);
+    weir_free(d->has);
     d->n = d->bytes = d->n_spans = d->after.n = 0;
 }
 
@@ -422,6 +413,7 @@ static weir_status dump_node(struct dump *d, const struct weir_saved_node *node,
     weir_status s;
     d->node = node;
     d->headers = weir_alloc_array(node->n + 1, sizeof *d->headers);
+    d->has = weir_alloc_array(node->max_parallelism, sizeof *d->has);
     do s = pass(d, error);
     while (s == WEIR_OK && d->more);
     forget_node(d);

@@ -145,15 +145,12 @@ static bool read_hashes(const msgpack_object *hashes, struct weir_saved_part *pa
 }
 
 /* A name is that of a file beside the metadata, and of nothing elsewhere. */
-static weir_status read_part(struct reader *r, const msgpack_object *described, const struct weir_saved_node *node,
+static weir_status read_file(struct reader *r, const msgpack_object *described, const struct weir_saved_node *node,
                              struct weir_saved_part *part)
 {
-    uint64_t subtask, total = 0;
+    uint64_t total = 0;
     part->file = get_text(described, "file");
-    if (!part->file || strchr(part->file, '/') || !get_number(described, "subtask", &subtask) ||
-        subtask >= node->parallelism || (part > node->parts && subtask <= part[-1].subtask))
-        return refuse(r, WEIR__METADATA, "a subtask and its file");
-    part->subtask = (uint32_t)subtask;
+    if (!part->file || strchr(part->file, '/')) return refuse(r, WEIR__METADATA, "a subtask and its file");
     if (!get_number(described, "length", &part->length) || !read_hashes(get_array(described, "xxh3"), part))
         return refuse(r, WEIR__METADATA, "length and checksums of a file");
     if (!get_number(described, "header", &part->header) || !get_number(described, "entries", &part->entries) ||
@@ -162,6 +159,27 @@ static weir_status read_part(struct reader *r, const msgpack_object *described, 
         !read_lists(get_array(described, "lists"), part, &total) || total != part->length)
         return refuse(r, WEIR__METADATA, "the places of what is in a file");
     return WEIR_OK;
+}
+
+static weir_status read_part(struct reader *r, const msgpack_object *described, const struct weir_saved_node *node,
+                             struct weir_saved_part *part)
+{
+    uint64_t subtask;
+    const msgpack_object *earlier = get(described, "earlier");
+    if (!get_number(described, "subtask", &subtask) || subtask >= node->parallelism ||
+        (part > node->parts && subtask <= part[-1].subtask))
+        return refuse(r, WEIR__METADATA, "a subtask and its file");
+    part->subtask = (uint32_t)subtask;
+    weir_status status = read_file(r, described, node, part);
+    if (status != WEIR_OK || !earlier) return status;
+    if (earlier->type != MSGPACK_OBJECT_ARRAY) return refuse(r, WEIR__METADATA, "a list of earlier files");
+    part->earlier = weir_alloc_array(earlier->via.array.size + 1, sizeof *part->earlier);
+    while (status == WEIR_OK && part->n_earlier < earlier->via.array.size) {
+        size_t i = part->n_earlier++;
+        part->earlier[i].subtask = part->subtask;
+        status = read_file(r, &earlier->via.array.ptr[i], node, &part->earlier[i]);
+    }
+    return status;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
@@ -204,9 +222,9 @@ static weir_status check_version(struct reader *r, const msgpack_object *root)
     bool ours = format && strcmp(format, WEIR__SAVED_FORMAT) == 0 && get_number(root, "version", &version);
     weir_free(format);
     if (!ours) return refuse(r, WEIR__METADATA, "a savepoint of weir");
-    if (version == WEIR__SAVED_VERSION) return WEIR_OK;
-    return weir_error_set(r->error, WEIR_E_CONFIG, "%s is of format version %" PRIu64 ", this weir reads %d", r->directory,
-                          version, WEIR__SAVED_VERSION);
+    if (version == WEIR__SAVED_VERSION || version == WEIR__SAVED_CHANGES) return WEIR_OK;
+    return weir_error_set(r->error, WEIR_E_CONFIG, "%s is of format version %" PRIu64 ", this weir reads %d and %d",
+                          r->directory, version, WEIR__SAVED_VERSION, WEIR__SAVED_CHANGES);
 }
 
 static weir_status read_metadata(struct reader *r, const msgpack_object *root, struct weir_saved_index *s)
@@ -289,6 +307,8 @@ weir_status weir_saved_index_read(const struct weir_platform *p, const char *dir
 
 static void finish_part(struct weir_saved_part *part)
 {
+    for (size_t i = 0; i < part->n_earlier; i++) finish_part(&part->earlier[i]);
+    weir_free(part->earlier);
     for (size_t i = 0; i < part->n_lists; i++) weir_free(part->lists[i].name);
     weir_free(part->lists);
     weir_free(part->groups);
@@ -306,4 +326,17 @@ void weir_saved_index_finish(struct weir_saved_index *s)
     weir_free(s->nodes);
     weir_free(s->job);
     *s = (struct weir_saved_index){0};
+}
+
+bool weir__saved_has_file(const struct weir_saved_index *s, const char *name)
+{
+    bool found = strcmp(name, WEIR__METADATA) == 0;
+    for (size_t i = 0; i < s->n; i++) {
+        for (size_t k = 0; !found && k < s->nodes[i].n; k++) {
+            const struct weir_saved_part *part = &s->nodes[i].parts[k];
+            found = strcmp(part->file, name) == 0;
+            for (size_t e = 0; e < part->n_earlier; e++) found |= strcmp(part->earlier[e].file, name) == 0;
+        }
+    }
+    return found;
 }

@@ -3,6 +3,9 @@
  * Floor 4. Any one thread. The index is `_metadata`, checked before it is used, so it fits in itself: the lengths of a part
  * add up to that of its file, every file is one beside the metadata, no subtask has two. A scan reads one part's file in
  * blocks, compares the checksum of each before it gives out a byte of it, and holds no more than the largest entry.
+ *
+ * A part may hold only what changed (docs/formats/savepoint.md, "Changes"): then the files that it changes are there too,
+ * and a scan puts them together, one key group at a time, so it tells what a whole part would and holds a key group.
  */
 #ifndef WEIR_CHECKPOINT_SAVED_INDEX_H
 #define WEIR_CHECKPOINT_SAVED_INDEX_H
@@ -27,6 +30,8 @@ struct weir_saved_part {
     struct weir_saved_group *groups;
     struct weir_saved_list *lists;
     size_t n_hashes, n_groups, n_lists;
+    struct weir_saved_part *earlier; /* that this one changes, in order: the first is whole; theirs is NULL */
+    size_t n_earlier;
 };
 struct weir_saved_node {
     char *id;
@@ -57,7 +62,7 @@ struct weir_saved_visitor {
     weir_status (*entry)(void *arg, uint32_t group, const uint8_t *bytes, size_t n, struct weir_error *);
     weir_status (*item)(void *arg, const struct weir_saved_list *, const uint8_t *bytes, size_t n, struct weir_error *);
 };
-/* Reads a part's file to its end: checksums, and that header, groups and lists are whole msgpack values, as many as the
+/* Reads a part to its end: checksums, and that header, groups and lists are whole msgpack values, as many as the
  * metadata says. The first failure ends it, and the message begins with the file and the byte. */
 WEIR_CHECKED weir_status weir_saved_scan(const struct weir_platform *, const char *directory, const struct weir_saved_part *,
                                          const struct weir_saved_visitor *, void *arg, struct weir_error *);

@@ -2,11 +2,13 @@
 #ifndef WEIR_CHECKPOINT_SAVED_INTERNAL_H
 #define WEIR_CHECKPOINT_SAVED_INTERNAL_H
 
-#include "base/error.h"
+#include "checkpoint/saved_index.h"
 
 #define WEIR__METADATA      "_metadata"
 #define WEIR__SAVED_FORMAT  "weir savepoint"
 #define WEIR__SAVED_VERSION 1
+#define WEIR__SAVED_CHANGES 2 /* the version of one with parts that hold only what changed */
+#define WEIR__CHECKPOINT    "chk-"
 
 #define WEIR__SAVED_BLOCK   65536 /* bytes of a file that have a checksum of their own */
 #define WEIR__CHECKSUM_SIZE 9     /* at the end of `_metadata`: 0xcf, and the number in eight bytes, the highest first */
@@ -19,5 +21,32 @@ extern const char *const weir__deal_names[]; /* by enum weir_deal; NULL-terminat
 WEIR_CHECKED weir_status weir__check_block(const char *path, uint64_t at, const void *bytes, size_t n, uint64_t expected,
                                            struct weir_error *);
 WEIR_CHECKED weir_status weir__check_length(const char *path, uint64_t found, uint64_t expected, struct weir_error *);
+
+/* Is it the metadata, or a file of some part? */
+bool weir__saved_has_file(const struct weir_saved_index *, const char *name);
+
+/* A part's file, read from anywhere; each block is checked before a byte of it is given out. */
+struct weir__part_file {
+    const struct weir_platform *platform;
+    struct weir_platform_file *file;
+    const struct weir_saved_part *part;
+    char *path;
+    uint8_t *bytes; /* of a block */
+    uint64_t block; /* which one; UINT64_MAX: none */
+};
+WEIR_CHECKED weir_status weir__part_file_open(struct weir__part_file *, const struct weir_platform *, const char *directory,
+                                              const struct weir_saved_part *, struct weir_error *);
+void weir__part_file_close(struct weir__part_file *); /* zeroed is fine */
+/* Appends n bytes from offset on; they are in the file. */
+WEIR_CHECKED weir_status weir__part_file_read(struct weir__part_file *, uint64_t offset, uint64_t n,
+                                              struct weir_key_bytes *to, struct weir_error *);
+
+/* weir_saved_scan of a part with earlier ones, and of a file alone (saved_chain.c, saved_scan.c). */
+WEIR_CHECKED weir_status weir__saved_scan_chain(const struct weir_platform *, const char *directory,
+                                                const struct weir_saved_part *, const struct weir_saved_visitor *, void *arg,
+                                                struct weir_error *);
+WEIR_CHECKED weir_status weir__saved_scan_file(const struct weir_platform *, const char *directory,
+                                               const struct weir_saved_part *, const struct weir_saved_visitor *, void *arg,
+                                               struct weir_error *);
 
 #endif

@@ -13,7 +13,7 @@
 
 #define MOST_LEVELS 4
 #define HALF        ".tmp"
-#define CHECKPOINT  "chk-"
+#define CHECKPOINT  WEIR__CHECKPOINT
 #define SAVEPOINT   "-savepoint-"
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
@@ -57,20 +57,23 @@ static void call_damaged(struct weir_saved_look *look, char *why)
         look->why = why;
 }
 
+static void look_at_part(const struct weir_platform *p, const struct weir_saved_part *part, struct weir_saved_look *look)
+{
+    int64_t size = size_of_file(p, look->path, part->file);
+    if (size >= 0) look->bytes += (uint64_t)size;
+    if (size < 0)
+        call_damaged(look, weir_format("%s is missing", part->file));
+    else if ((uint64_t)size != part->length)
+        call_damaged(look, weir_format("%s has %lld bytes, expected %llu", part->file, (long long)size,
+                                       (unsigned long long)part->length));
+    for (size_t i = 0; i < part->n_earlier; i++) look_at_part(p, &part->earlier[i], look);
+}
+
 static void look_at_files(const struct weir_platform *p, const struct weir_saved_index *index, struct weir_saved_look *look)
 {
     look->bytes = index->length;
     for (size_t i = 0; i < index->n; i++) {
-        for (size_t k = 0; k < index->nodes[i].n; k++) {
-            const struct weir_saved_part *part = &index->nodes[i].parts[k];
-            int64_t size = size_of_file(p, look->path, part->file);
-            if (size >= 0) look->bytes += (uint64_t)size;
-            if (size < 0)
-                call_damaged(look, weir_format("%s is missing", part->file));
-            else if ((uint64_t)size != part->length)
-                call_damaged(look, weir_format("%s has %lld bytes, expected %llu", part->file, (long long)size,
-                                               (unsigned long long)part->length));
-        }
+        for (size_t k = 0; k < index->nodes[i].n; k++) look_at_part(p, &index->nodes[i].parts[k], look);
     }
 }
 
@@ -216,13 +219,9 @@ struct inventory {
 
 static bool is_part_of(const struct weir_saved_index *index, const char *name)
 {
-    if (strcmp(name, WEIR__METADATA) == 0) return true;
-    for (size_t i = 0; index && i < index->n; i++) {
-        for (size_t k = 0; k < index->nodes[i].n; k++) {
-            if (strcmp(index->nodes[i].parts[k].file, name) == 0) return true;
-        }
-    }
-    return !index && (weir_path_has_suffix(name, ".state") || strcmp(name, WEIR__METADATA HALF) == 0);
+    if (index) return weir__saved_has_file(index, name);
+    return strcmp(name, WEIR__METADATA) == 0 || strcmp(name, WEIR__METADATA HALF) == 0 ||
+           weir_path_has_suffix(name, ".state");
 }
 
 static weir_status take_inventory(void *to, const char *path, bool is_directory, int64_t size)

@@ -83,6 +83,56 @@ static weir_status read_part(const struct weir_platform *p, const char *director
     return status;
 }
 
+/* ---- a part that holds only what changed ------------------------------------------------------------------------- */
+
+struct collected {
+    const struct weir_saved_part *part;
+    struct weir_snapshot *to;
+};
+
+static weir_status collect(bool added, struct weir_error *error)
+{
+    return added ? WEIR_OK : weir_error_set(error, WEIR_E_MEMORY, "no memory for its state");
+}
+
+static weir_status collect_header(void *arg, const uint8_t *bytes, size_t n, struct weir_error *error)
+{
+    return collect(weir_key_bytes_add(&((struct collected *)arg)->to->header, bytes, n), error);
+}
+
+static weir_status collect_entry(void *arg, uint32_t group, const uint8_t *bytes, size_t n, struct weir_error *error)
+{
+    struct weir_snapshot *to = ((struct collected *)arg)->to;
+    if (to->n_groups == 0 || to->groups[to->n_groups - 1].group != group) {
+        WEIR_GROW(to->groups, to->groups_capacity, to->n_groups + 1);
+        to->groups[to->n_groups++] = (struct weir_snapshot_group){.group = group, .offset = to->keyed.n};
+    }
+    to->groups[to->n_groups - 1].length += n;
+    to->n_entries++;
+    return collect(weir_key_bytes_add(&to->keyed, bytes, n), error);
+}
+
+static weir_status collect_item(void *arg, const struct weir_saved_list *list, const uint8_t *bytes, size_t n,
+                                struct weir_error *error)
+{
+    const struct collected *c = arg;
+    struct weir_snapshot_list *to = &c->to->lists[list - c->part->lists];
+    to->n++;
+    return collect(weir_key_bytes_add(&to->bytes, bytes, n), error);
+}
+
+/* What is restored of it is what a whole part would be. */
+static weir_status read_changes(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+                                struct weir_snapshot *s, struct weir_error *error)
+{
+    static const struct weir_saved_visitor visitor = {collect_header, collect_entry, collect_item};
+    struct collected c = {part, s};
+    for (size_t i = 0; i < part->n_lists; i++) (void)weir_snapshot_list(s, part->lists[i].name, part->lists[i].deal);
+    return weir_saved_scan(p, directory, part, &visitor, &c, error);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
+
 weir_status weir_saved_read(const struct weir_platform *p, const char *directory, struct weir_saved *s,
                             struct weir_error *error)
 {
@@ -97,7 +147,8 @@ weir_status weir_saved_read(const struct weir_platform *p, const char *directory
         const struct weir_saved_node *node = &index.nodes[i];
         struct weir_saved_operator *op = weir_saved_add(s, node->id, node->parallelism, node->max_parallelism);
         for (size_t k = 0; status == WEIR_OK && k < node->n; k++)
-            status = read_part(p, directory, &node->parts[k], &op->parts[node->parts[k].subtask], error);
+            status = (node->parts[k].n_earlier ? read_changes : read_part)(p, directory, &node->parts[k],
+                                                                           &op->parts[node->parts[k].subtask], error);
     }
     weir_saved_index_finish(&index);
     if (status != WEIR_OK) weir_saved_finish(s);

@@ -150,8 +150,8 @@ static weir_status scan_all(struct scan *s)
     return status;
 }
 
-weir_status weir_saved_scan(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
-                            const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
+weir_status weir__saved_scan_file(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+                                  const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
 {
     char *path = weir_path_join(directory, part->file);
     struct scan s = {.platform = p, .part = part, .path = path, .visitor = visitor, .arg = arg, .error = error};
@@ -164,4 +164,11 @@ weir_status weir_saved_scan(const struct weir_platform *p, const char *directory
     weir_free(s.window);
     weir_free(path);
     return status;
+}
+
+weir_status weir_saved_scan(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+                            const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
+{
+    return part->n_earlier ? weir__saved_scan_chain(p, directory, part, visitor, arg, error)
+                           : weir__saved_scan_file(p, directory, part, visitor, arg, error);
 }

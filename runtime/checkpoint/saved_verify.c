@@ -55,24 +55,16 @@ static void verify_part(struct verification *v, const struct weir_saved_node *no
                                      .n_groups = part->n_groups,
                                      .n_lists = part->n_lists};
     struct weir_error damage = {0};
-    weir_status status = weir_saved_scan(v->platform, v->directory, part, &visitor, &check, &damage);
+    for (size_t i = 0; i < part->n_earlier; i++) verify_part(v, node, &part->earlier[i]);
+    weir_status status = weir__saved_scan_file(v->platform, v->directory, part, &visitor, &check, &damage);
     tell(v, &check, status == WEIR_OK ? NULL : &damage);
-}
-
-static bool is_part_of(const struct weir_saved_index *index, const char *name)
-{
-    bool found = strcmp(name, WEIR__METADATA) == 0;
-    for (size_t i = 0; i < index->n; i++) {
-        for (size_t k = 0; k < index->nodes[i].n; k++) found |= strcmp(index->nodes[i].parts[k].file, name) == 0;
-    }
-    return found;
 }
 
 static weir_status look_for_foreign(void *to, const char *path, bool is_directory, int64_t size)
 {
     struct verification *v = to;
     const char *name = weir_path_basename(path);
-    if (is_directory || !is_part_of(v->index, name))
+    if (is_directory || !weir__saved_has_file(v->index, name))
         tell(v, &(struct weir_saved_check){.file = name, .foreign = true, .bytes = (uint64_t)size}, NULL);
     return WEIR_OK;
 }

@@ -19,7 +19,8 @@ struct weir_stream_graph *weir_stream_graph_create(void)
     graph->batch_rows = DEFAULT_BATCH_ROWS;
     graph->wait_warning_ms = DEFAULT_WAIT_WARNING_MS;
     graph->watchdog_ms = DEFAULT_WATCHDOG_MS;
-    graph->checkpoint = (struct weir_checkpoint_config){.timeout_ms = 600000, .keep = 1, .max_concurrent = 1};
+    graph->checkpoint =
+        (struct weir_checkpoint_config){.timeout_ms = 600000, .keep = 1, .max_concurrent = 1, .full_every = 10};
     graph->channel_batches = DEFAULT_CHANNEL_BATCHES;
     graph->overflow_bytes = DEFAULT_OVERFLOW_BYTES;
     return graph;

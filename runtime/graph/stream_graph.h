@@ -188,6 +188,8 @@ struct weir_checkpoint_config {
     int64_t every_ms, timeout_ms, min_pause_ms; /* between triggers; for all cuts; from the end of one to the next */
     uint32_t keep, tolerable_failures;          /* complete ones that stay; failures in a row that the job survives */
     uint32_t max_concurrent;                    /* under way at a time */
+    bool incremental;                           /* state in stores is cut as what changed since the last one, but for */
+    uint32_t full_every;                        /* each so many, which are whole */
     bool at_least_once;                         /* barriers do not block channels */
     bool delete_on_cancel, delete_on_failure;   /* else they stay when the job ends like that */
 };

@@ -95,9 +95,24 @@ struct weir_attempt *weir__attempt_add(struct weir_cuts *c, int64_t number, int6
 {
     WEIR_GROW(c->attempts, c->capacity, c->n + 1);
     struct weir_attempt *a = &c->attempts[c->n++];
-    *a = (struct weir_attempt){.number = number, .triggered_ns = now_ns};
+    *a = (struct weir_attempt){.number = number, .triggered_ns = now_ns, .base = INT64_MAX};
     a->cuts = weir_alloc_array(c->run->plan->n_subtasks + 1, sizeof *a->cuts);
     return a;
+}
+
+void weir__attempt_allow_changes(struct weir_attempt *a, struct weir_chain_cuts *cuts)
+{
+    a->base = atomic_load_explicit(&cuts->base, memory_order_relaxed);
+    atomic_store_explicit(&cuts->allowed[a->number % WEIR_CUTS_ALLOWED], a->number, memory_order_relaxed);
+}
+
+int64_t weir__cuts_oldest_base(const struct weir_cuts *c)
+{
+    int64_t oldest = INT64_MAX;
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->attempts[i].base < oldest) oldest = c->attempts[i].base;
+    }
+    return oldest;
 }
 
 void weir__attempt_remove(struct weir_cuts *c, size_t at)
@@ -232,6 +247,7 @@ weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *
     lend_parts(c, a, &s);
     weir_status status = persist(c, a, error);
     if (status == WEIR_OK) status = weir_saved_write(p, path, &s, error);
+    c->lost_base = s.lost_base;
     return_parts(&s);
     return status;
 }

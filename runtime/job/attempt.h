@@ -10,6 +10,7 @@
 
 struct weir_attempt {
     int64_t number, triggered_ns;
+    int64_t base;                  /* it may be built on this checkpoint and newer ones, so they stay; INT64_MAX: on none */
     struct weir_saving *savepoint; /* that it answers; NULL: a checkpoint, or */
     struct weir_swap *swap;        /* no state is cut, but some moved; NULL: it is not */
     struct weir_saving *asked;   /* a checkpoint that somebody asked for: who waits for it; answered before it is removed */
@@ -33,6 +34,7 @@ struct weir_cuts {
     bool *over;                  /* by subtask */
     uint32_t n_over;             /* subtasks that handed over their last cut, */
     uint32_t n_lost;             /* or are over without one */
+    bool lost_base;              /* the attempt that was written last failed for what it was built on */
     int64_t newest_last;         /* greatest number of a last cut: a checkpoint that holds all of them is not older */
 };
 
@@ -43,10 +45,13 @@ void weir__cuts_read(struct weir_cuts *); /* the inbox into the attempts */
 bool weir__cuts_all_over(const struct weir_cuts *);
 
 struct weir_attempt *weir__attempt_add(struct weir_cuts *, int64_t number, int64_t now_ns);
+/* Before its barrier is sent: it may be cut as what changed since the newest complete checkpoint. */
+void weir__attempt_allow_changes(struct weir_attempt *, struct weir_chain_cuts *);
+int64_t weir__cuts_oldest_base(const struct weir_cuts *); /* checkpoints from here on are needed; INT64_MAX: none is */
 void weir__attempt_remove(struct weir_cuts *, size_t at);
 bool weir__attempt_is_cut(const struct weir_cuts *, const struct weir_attempt *);     /* by all subtasks */
 bool weir__attempt_has_passed(const struct weir_cuts *, const struct weir_attempt *); /* the same, or they are over */
-bool weir__attempt_is_read(const struct weir_cuts *, const struct weir_attempt *); /* nothing of its cuts is pending */
+bool weir__attempt_is_read(const struct weir_cuts *, const struct weir_attempt *);    /* nothing of its cuts is pending */
 /* Reads on in what was cut: about a MB, of the oldest attempt that has any. False: nothing is pending. */
 bool weir__cuts_read_on(struct weir_cuts *);
 WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, const char *path,

@@ -71,9 +71,9 @@ static void remove_one(const struct weir_platform *p, const char *path)
 }
 
 /* The oldest first: what a crash leaves of several is the newest. */
-void weir__kept_trim(const struct weir_platform *p, struct weir_kept_list *list, size_t keep)
+void weir__kept_trim(const struct weir_platform *p, struct weir_kept_list *list, size_t keep, int64_t needed)
 {
-    while (list->n > keep) {
+    while (list->n > keep && list->all[0].number < needed) {
         remove_one(p, list->all[0].path);
         drop_kept(list, 0);
     }
@@ -160,7 +160,7 @@ void weir__checkpoints_sweep(const struct weir_platform *p, const char *director
     weir_status status = exists(p, directory, &there, &error);
     if (there) status = p->list(p->self, directory, look_for_rest, &s, &error);
     if (status != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s is not swept: %s", directory, error.text);
-    weir__kept_trim(p, &s.found, 0);
+    weir__kept_trim(p, &s.found, 0, INT64_MAX);
     weir__kept_finish(&s.found);
     weir_free(s.savepoints);
 }

@@ -24,8 +24,9 @@ struct weir_kept_list {
 void weir__kept_finish(struct weir_kept_list *);
 void weir__kept_add(struct weir_kept_list *, size_t at, int64_t number, char *path); /* takes the path */
 bool weir__kept_forget(struct weir_kept_list *, const char *path); /* by its real path; true: it was there */
-/* Removes the oldest but for the newest `keep`. What cannot be removed is told, and forgotten. */
-void weir__kept_trim(const struct weir_platform *, struct weir_kept_list *, size_t keep);
+/* Removes the oldest but for the newest `keep`, and those from number `needed` on. What cannot be removed is told, and
+ * forgotten. */
+void weir__kept_trim(const struct weir_platform *, struct weir_kept_list *, size_t keep, int64_t needed);
 
 /* The complete checkpoints in a directory, which need not be there. */
 WEIR_CHECKED weir_status weir__kept_find(const struct weir_platform *, const char *directory, struct weir_kept_list *,

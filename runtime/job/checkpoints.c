@@ -91,6 +91,7 @@ static void trigger(struct weir_checkpoints *c, struct weir_saving *savepoint, i
         a->asked = c->asked;
         c->asked = NULL;
     }
+    if (!savepoint && c->config->incremental) weir__attempt_allow_changes(a, &c->orders.changes);
     if (savepoint && savepoint->then == WEIR_THEN_SUSPEND)
         atomic_store_explicit(&c->orders.hold, number, memory_order_release);
     send_barrier(c, number);
@@ -448,8 +449,9 @@ static void complete_checkpoint(struct weir_checkpoints *c, int64_t number, char
     c->ended_ns = now_of(c);
     weir_log(WEIR_DEBUG, "checkpoint", "checkpoint %" PRId64 " is complete", number);
     weir__kept_add(&c->kept, c->kept.n, number, path);
+    atomic_store_explicit(&c->orders.changes.base, number, memory_order_release);
     tell_complete(c, number);
-    weir__kept_trim(c->run->platform, &c->kept, c->config->keep);
+    weir__kept_trim(c->run->platform, &c->kept, c->config->keep, weir__cuts_oldest_base(&c->cuts));
     if (c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
     c->suspended = false;
 }
@@ -494,6 +496,7 @@ static bool finish_one(struct weir_checkpoints *c)
                                  : weir__checkpoint_path(c->config->directory, a.number);
         if (write_attempt(c, &a, path, &error) != WEIR_OK) {
             weir_free(path);
+            if (c->cuts.lost_base) atomic_store_explicit(&c->orders.changes.base, 0, memory_order_release);
             abandon(c, i, &error);
             return true;
         }
@@ -573,7 +576,7 @@ static void remove_what_is_over(struct weir_checkpoints *c)
 {
     enum weir_run_state state = weir_run_state(c->run);
     if (!leaves_nothing(c, state)) return;
-    weir__kept_trim(c->run->platform, &c->kept, 0);
+    weir__kept_trim(c->run->platform, &c->kept, 0, INT64_MAX);
     if (state == WEIR_RUN_FINISHED && c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
 }
 
@@ -648,12 +651,14 @@ weir_status weir_checkpoints_start(struct weir_checkpoints *c, struct weir_error
 static void join_in(struct weir_checkpoints *c)
 {
     atomic_store(&c->orders.last, c->config->directory != NULL);
+    c->orders.changes.most = c->config->full_every - 1;
     note_oldest(c);
     for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
         struct weir_subtask *t = &c->run->subtasks[i];
         t->orders = &c->orders;
         t->chain.hold = &c->orders.hold;
         t->chain.uncut = &c->orders.uncut;
+        t->chain.changes = c->config->incremental ? &c->orders.changes : NULL;
         t->alignment.at_least_once = c->config->at_least_once;
         t->injected = t->passed = atomic_load(&c->orders.newest);
         t->cut = hand_over;
@@ -665,7 +670,7 @@ static void join_in(struct weir_checkpoints *c)
 static void adopt(struct weir_checkpoints *c, const struct weir_deploy_options *o)
 {
     bool was_ours = o->restored_from && weir__kept_forget(&c->kept, o->restored_from), claimed = o->restore && o->claim;
-    weir__kept_trim(c->run->platform, &c->kept, c->config->keep - (was_ours && claimed));
+    weir__kept_trim(c->run->platform, &c->kept, c->config->keep - (was_ours && claimed), INT64_MAX);
     if (!claimed || !o->restored_from) return;
     size_t at = 0;
     while (was_ours && at < c->kept.n && c->kept.all[at].number < o->restore->checkpoint) at++;
@@ -743,7 +748,7 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     weir_checkpoints_wake(c);
     if (c->thread) c->run->platform->join_thread(c->run->platform->self, c->thread);
     bool failed = weir_run_state(c->run) == WEIR_RUN_FAILED;
-    if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(c->run->platform, &c->kept, 0);
+    if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(c->run->platform, &c->kept, 0, INT64_MAX);
     if (!c->over) end(c); /* deployed, and never run */
     remove_what_is_over(c);
     weir__cuts_finish(&c->cuts);

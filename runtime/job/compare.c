@@ -65,11 +65,22 @@ static weir_status see_header(void *arg, const uint8_t *bytes, size_t n, struct 
     return s;
 }
 
+/* The part gets the key groups that have entries, with nothing in them. */
+static void note_group(struct comparison *c, uint32_t group)
+{
+    struct weir_snapshot *to = &c->to->parts[c->subtask];
+    to->n_entries++;
+    if (to->n_groups > 0 && to->groups[to->n_groups - 1].group == group) return;
+    WEIR_GROW(to->groups, to->groups_capacity, to->n_groups + 1);
+    to->groups[to->n_groups++] = (struct weir_snapshot_group){.group = group};
+}
+
 /* An entry is [group, state, ...], the group in one to three bytes. */
 static weir_status see_entry(void *arg, uint32_t group, const uint8_t *bytes, size_t n, struct weir_error *error)
 {
     struct comparison *c = arg;
     size_t at = group < 0x80 ? 2 : group < 0x100 ? 3 : 4, state = SIZE_MAX;
+    if (c->to) note_group(c, group);
     if (n > at && bytes[at] >= 0xfe) return c->timers++, WEIR_OK; /* -1, -2 */
     if (n > at && bytes[at] < 0x80) state = bytes[at];
     if (n > at + 1 && bytes[at] == 0xcc) state = bytes[at + 1];
@@ -102,13 +113,6 @@ static weir_status scan_node(struct comparison *c, const struct weir_saved_node 
         const struct weir_saved_part *part = &node->parts[i];
         c->subtask = part->subtask;
         s = weir_saved_scan(c->options->platform, c->options->directory, part, &visitor, c, error);
-        if (!c->to) continue;
-        struct weir_snapshot *to = &c->to->parts[c->subtask];
-        to->n_entries = part->entries;
-        for (size_t g = 0; g < part->n_groups; g++) { /* that have nothing in them */
-            WEIR_GROW(to->groups, to->groups_capacity, to->n_groups + 1);
-            to->groups[to->n_groups++] = (struct weir_snapshot_group){.group = part->groups[g].group};
-        }
     }
     weir_saved_header_finish(&c->header);
     return s;

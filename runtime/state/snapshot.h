@@ -12,6 +12,9 @@
  * A cut may be short: weir_snapshot_keyed with `later` set notes what there is (image.h), and weir_snapshot_read makes
  * bytes of it afterwards, on another thread, while the operator goes on.
  *
+ * A cut may hold only what changed since an earlier one that became a checkpoint (struct weir_cut_order): where the state
+ * is in a store (state/stored_changes.c), and the order says so. Timers and lists are whole in any case.
+ *
  * Invariants: entries are in ascending order of key group; a part that was restored and cut again without a record in
  * between holds the same entries.
  */
@@ -54,9 +57,11 @@ struct weir_snapshot_pending;
 
 /* Zeroed is empty. */
 struct weir_snapshot {
-    bool later; /* set by whoever asks for the cut: the keyed entries may be left to weir_snapshot_read */
+    bool later;                  /* set by whoever asks for the cut: the keyed entries may be left to weir_snapshot_read */
+    struct weir_cut_order order; /* set by them too: what the cut may be built on; zeroed: nothing */
+    int64_t base; /* it holds only what changed since that cut, which is in checkpoint `base`; 0: it is whole */
     struct weir_snapshot_pending *pending; /* entries that are not read yet; NULL: none */
-    struct weir_key_bytes header; /* of keyed entries: one msgpack map; empty: not keyed */
+    struct weir_key_bytes header;          /* of keyed entries: one msgpack map; empty: not keyed */
     struct weir_key_bytes keyed;
     struct weir_snapshot_group *groups; /* that have entries, ascending */
     size_t n_groups, groups_capacity;

@@ -283,6 +283,7 @@ struct cut {
     const struct weir_schema *key;
     msgpack_packer pk;
     int failed, timer;
+    uint32_t group;
 };
 
 int weir__pack_entry_head(msgpack_packer *pk, const struct weir_schema *schema, int64_t state, int64_t ns,
@@ -301,22 +302,50 @@ static void pack_entry_head(struct cut *c, int64_t state, int64_t ns, const stru
     c->to->n_entries++;
 }
 
-static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t ns)
+static void pack_value(struct cut *c, uint32_t state, const struct weir_key_ref *key, int64_t ns, const void *value)
 {
     const struct weir_state_layout *l = &c->set->layouts[state];
+    if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
+        c->failed |= weir__pack_struct(&c->pk, l->fields, l->n_fields, value);
+    else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
+        c->failed |= pack_list(&c->pk, c->set, state, key, ns);
+    else
+        c->failed |= pack_map(&c->pk, c->set, state, key, ns);
+}
+
+static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t ns)
+{
     weir_cursor at = {0};
     struct weir_key_ref key;
     void *value;
     while (!c->failed && c->set->ops->next_key(c->set, state, group, ns, &at, &key, &value)) {
         if (!is_cut(c->set, state, &key, ns, value)) continue;
         pack_entry_head(c, state, ns, &key);
-        if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
-            c->failed |= weir__pack_struct(&c->pk, l->fields, l->n_fields, value);
-        else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
-            c->failed |= pack_list(&c->pk, c->set, state, &key, ns);
-        else
-            c->failed |= pack_map(&c->pk, c->set, state, &key, ns);
+        pack_value(c, state, &key, ns, value);
     }
+}
+
+/* What is gone has nil in the place of its value; a whole namespace, in that of its key too. What has expired is gone. */
+static weir_status cut_change(void *arg, const struct weir_state_change *change)
+{
+    struct cut *c = arg;
+    bool is_there =
+        change->kind == WEIR_ENTRY_CHANGED && is_cut(c->set, change->state, &change->key, change->ns, change->value);
+    if (change->kind == WEIR_NAMESPACE_GONE) {
+        c->failed |= msgpack_pack_array(&c->pk, 5);
+        c->failed |= msgpack_pack_uint32(&c->pk, c->group);
+        c->failed |= msgpack_pack_int64(&c->pk, change->state);
+        c->failed |= msgpack_pack_int64(&c->pk, change->ns);
+        c->failed |= msgpack_pack_nil(&c->pk);
+        c->to->n_entries++;
+    } else {
+        pack_entry_head(c, change->state, change->ns, &change->key);
+    }
+    if (is_there)
+        pack_value(c, change->state, &change->key, change->ns, change->value);
+    else
+        c->failed |= msgpack_pack_nil(&c->pk);
+    return c->failed ? WEIR_E_MEMORY : WEIR_OK;
 }
 
 static weir_status cut_timer(void *arg, const struct weir_due_timer *t)
@@ -340,7 +369,9 @@ static void cut_group(struct cut *c, const struct weir_timers *timers, uint32_t 
 {
     size_t before = c->to->keyed.n;
     int64_t ns = 0;
-    for (uint32_t s = 0; c->set && s < c->set->n_states; s++) {
+    c->group = group;
+    if (c->to->base) c->failed |= c->set->ops->each_change(c->set, group, cut_change, c) != WEIR_OK;
+    for (uint32_t s = 0; c->set && !c->to->base && s < c->set->n_states; s++) {
         for (bool more = c->set->ops->next_namespace(c->set, s, group, true, 0, &ns); more && !c->failed;
              more = c->set->ops->next_namespace(c->set, s, group, false, ns, &ns))
             cut_namespace(c, s, group, ns);
@@ -395,7 +426,9 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     msgpack_packer_init(&header, &to->header, append);
     msgpack_packer_init(&c.pk, &to->keyed, append);
     c.failed = pack_header(&header, set ? set->layouts : NULL, set ? set->n_states : 0, key);
-    if (!c.failed && cut_later(to, set, timers, key, first_group, last_group)) return WEIR_OK;
+    if (set && set->ops->begin_cut && to->order.number) to->base = set->ops->begin_cut(set, &to->order);
+    if (to->base < 0) c.failed = -1;
+    if (!c.failed && !to->base && cut_later(to, set, timers, key, first_group, last_group)) return WEIR_OK;
     for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, timers, group);
     return c.failed ? no_memory(error) : WEIR_OK;
 }

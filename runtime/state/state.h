@@ -109,6 +109,22 @@ static inline bool weir_layout_lives(const struct weir_state_layout *l, const vo
     return at != WEIR_TTL_GONE && (at > INT64_MAX - l->ttl_ms || at + l->ttl_ms > now);
 }
 
+/* Checkpoints that hold only what changed. Whoever asks for a cut says which one it is, and the newest earlier one that is
+ * in a checkpoint whose files are still there. */
+struct weir_cut_order {
+    int64_t number; /* ascending; 0: the cut is whole, and nothing is noted for it */
+    int64_t base;   /* 0: there is none, so the cut is whole, and later ones may be built on it */
+    uint32_t most;  /* cuts between one whole cut and the next */
+};
+enum weir_change_kind { WEIR_NAMESPACE_GONE = 1, WEIR_ENTRY_GONE, WEIR_ENTRY_CHANGED };
+struct weir_state_change {
+    enum weir_change_kind kind;
+    uint32_t state;
+    int64_t ns;
+    struct weir_key_ref key; /* not of a namespace */
+    void *value;             /* as next_key has it; of WEIR_ENTRY_CHANGED */
+};
+
 struct weir_state_ops {
     const char *name; /* "heap" */
     void (*destroy)(struct weir_state_set *);
@@ -157,6 +173,13 @@ struct weir_state_ops {
 
     /* What the set holds now, for another thread to read (image.h). NULL, or it gives NULL: it cannot be had. */
     struct weir_state_image *(*freeze)(struct weir_state_set *, const struct weir_schema *key);
+
+    /* Begins a cut. The base, when it is enough to cut the changes since that one; 0: the cut is to be whole. < 0: it
+     * failed. May be NULL, as each_change: cuts are whole. */
+    int64_t (*begin_cut)(struct weir_state_set *, const struct weir_cut_order *);
+    /* The changes in a key group since the base: who applies them in this order has what the set has. Groups ascend. */
+    weir_status (*each_change)(struct weir_state_set *, uint32_t group,
+                               weir_status (*fn)(void *arg, const struct weir_state_change *), void *arg);
 
     size_t (*memory)(const struct weir_state_set *); /* bytes held */
     size_t (*entries)(const struct weir_state_set *, uint32_t state);

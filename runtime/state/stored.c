@@ -399,7 +399,7 @@ static size_t memory(const struct weir_state_set *set)
 {
     const struct stored *d = (const struct stored *)(const void *)set;
     return d->cache->bytes + d->keys.capacity + d->records.capacity + d->run.bytes.capacity +
-           d->run.capacity * sizeof *d->run.items;
+           d->run.capacity * sizeof *d->run.items + d->changes.bytes;
 }
 
 static size_t entries(const struct weir_state_set *set, uint32_t state)
@@ -416,6 +416,7 @@ static void destroy(struct weir_state_set *set)
     weir_key_bytes_finish(&d->records);
     weir_key_bytes_finish(&d->run.bytes);
     weir_free(d->run.items);
+    weir__stored_changes_finish(&d->changes);
     weir_free(d->states);
     weir_free(d->room);
     weir_free(d);
@@ -444,6 +445,8 @@ static const struct weir_state_ops stored_ops = {
     .next_namespace = weir__stored_next_namespace,
     .drop_namespace = weir__stored_drop_namespace,
     .freeze = weir__stored_freeze,
+    .begin_cut = weir__stored_begin_cut,
+    .each_change = weir__stored_each_change,
     .memory = memory,
     .entries = entries,
 };

@@ -73,6 +73,9 @@ static bool add_change(struct writing *w, const struct heap_key *entry, void *va
         weir__stored_fail(d->store, WEIR_E_MEMORY, "written", "no memory");
         return false;
     }
+    weir__stored_note(d, d->records.p + change.key, change.value - change.key,
+                      (meta->flags & WEIR__IN_STORE ? WEIR__NOTE_WAS_THERE : 0) | (change.goes ? WEIR__NOTE_GONE : 0),
+                      meta->order);
     WEIR_GROW(w->changes, w->capacity, w->n + 1);
     w->changes[w->n++] = change;
     weir__stored_outdate(d, w->state, w->group, w->ns, meta->order);

@@ -65,6 +65,35 @@ struct stored_run { /* entries of one namespace of one key group, by order */
     struct weir_key_bytes bytes;
 };
 
+/* What changed since earlier cuts (stored_changes.c). */
+enum {
+    WEIR__NOTE_WAS_THERE = 1, /* the store had a record of it before */
+    WEIR__NOTE_GONE = 2,
+    WEIR__NOTE_RANGE = 4 /* all that begins with the key is gone */
+};
+struct stored_note {
+    const uint8_t *key; /* of a record; in a journal */
+    uint64_t order;
+    size_t at; /* when, among the notes */
+    uint32_t n, flags;
+};
+struct stored_seal { /* a cut */
+    int64_t number;
+    uint64_t order;                /* last one given then */
+    uint32_t depth;                /* how many cuts it is away from a whole one */
+    size_t weight;                 /* changes in those */
+    struct weir_key_bytes journal; /* what was written since, until the next cut */
+    size_t n_notes;                /* in it */
+};
+struct stored_changes {
+    struct stored_seal *seals; /* oldest first; none: nothing is noted */
+    size_t n_seals, seals_capacity;
+    size_t bytes;              /* in journals */
+    struct stored_note *notes; /* of the cut that is being made; each key once, ascending */
+    size_t n_notes, next;
+    uint64_t base_order; /* last order given at its base */
+};
+
 struct weir_state_store {
     const weir_backend *backend;
     void *self;
@@ -87,6 +116,7 @@ struct stored {
     uint64_t order; /* last one given */
     struct stored_state *states;
     struct stored_run run;
+    struct stored_changes changes;
     struct weir_key_bytes keys, records; /* scratch */
     void *room;                          /* one struct of any state, value or map key */
 };
@@ -157,6 +187,15 @@ static inline bool weir__stored_is_over(const struct stored *d)
 {
     return d->cache->bytes - d->cache_base > d->store->cache_bytes / d->store->n_sets;
 }
+
+/* ---- changes since a cut (stored_changes.c): see struct weir_state_ops ------------------------------------------- */
+
+/* A record is written, or removed; a range of them was. */
+void weir__stored_note(struct stored *, const uint8_t *key, size_t n, uint32_t flags, uint64_t order);
+int64_t weir__stored_begin_cut(struct weir_state_set *, const struct weir_cut_order *);
+weir_status weir__stored_each_change(struct weir_state_set *, uint32_t group,
+                                     weir_status (*fn)(void *arg, const struct weir_state_change *), void *arg);
+void weir__stored_changes_finish(struct stored_changes *);
 
 /* ---- enumeration (stored_scan.c): see struct weir_state_ops ------------------------------------------------------ */
 

@@ -314,6 +314,7 @@ static bool drop_records(struct stored *d, uint32_t state, uint32_t group, int64
                                               (weir_str){range + WEIR__STORED_PREFIX, WEIR__STORED_PREFIX}, &removed, &why);
     if (s < 0) weir__stored_fail(d->store, s, "written", why.message);
     d->states[state].n_entries -= removed;
+    if (removed > 0) weir__stored_note(d, (const uint8_t *)range, WEIR__STORED_PREFIX, WEIR__NOTE_RANGE, 0);
     return s >= 0;
 }
 

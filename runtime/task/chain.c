@@ -185,6 +185,16 @@ static struct weir_chain_cut *cut_of(struct weir_chain *c, int64_t checkpoint)
     return cut;
 }
 
+/* A last cut stands in checkpoints to come, so it is whole. */
+static struct weir_cut_order order_of(const struct weir_chain *c, const struct weir_chain_member *m, int64_t checkpoint)
+{
+    const struct weir_chain_cuts *cuts = c->changes;
+    if (!cuts || m->ended) return (struct weir_cut_order){0};
+    int64_t allowed = atomic_load_explicit(&cuts->allowed[checkpoint % WEIR_CUTS_ALLOWED], memory_order_relaxed);
+    if (allowed != checkpoint) return (struct weir_cut_order){0};
+    return (struct weir_cut_order){checkpoint, atomic_load_explicit(&cuts->base, memory_order_acquire), cuts->most};
+}
+
 /* The cut: what came before the barrier is in the snapshot, what comes behind it is not. A member that cannot be cut
  * declines the checkpoint; its work goes on. */
 static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_t checkpoint)
@@ -194,6 +204,7 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     cut->n++;
     m->cut = checkpoint;
     cut->parts[m - c->members].later = !m->ended; /* the coordinator reads it while the work goes on */
+    cut->parts[m - c->members].order = order_of(c, m, checkpoint);
     bool is_wanted = !c->uncut || atomic_load_explicit(c->uncut, memory_order_relaxed) != checkpoint;
     weir_status s =
         is_wanted && op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;

@@ -52,6 +52,15 @@ struct weir_chain_cut {
     struct weir_error *declined; /* why a member could not be cut; NULL: all could */
 };
 
+/* Of the coordinator: which checkpoints may be cut as what changed (struct weir_cut_order). A checkpoint whose number
+ * was written over by a newer one's is cut whole. */
+#define WEIR_CUTS_ALLOWED 16
+struct weir_chain_cuts {
+    _Atomic int64_t allowed[WEIR_CUTS_ALLOWED]; /* n in place n modulo: checkpoint n may be; published with its barrier */
+    _Atomic int64_t base;                       /* the newest one that is complete, and may be built on; 0: none */
+    uint32_t most;                              /* between one whole cut and the next */
+};
+
 struct weir_chain {
     struct weir_chain_member *members;
     uint32_t n_members;
@@ -63,8 +72,9 @@ struct weir_chain {
     /* Of the job: members that were cut for this checkpoint are at rest, so that nothing of theirs comes behind its barrier
      * before it is decided whether the job ends there; 0: none. NULL: none ever. */
     const _Atomic int64_t *hold;
+    const struct weir_chain_cuts *changes; /* NULL: every cut is whole */
     const _Atomic int64_t *uncut; /* of the job: no checkpoint's barrier, so nothing is cut; NULL: there are no such ones */
-    struct weir_error *error; /* of the subtask; set when a call returns WEIR_FAILED */
+    struct weir_error *error;     /* of the subtask; set when a call returns WEIR_FAILED */
 };
 
 WEIR_CHECKED weir_status weir_chain_open(struct weir_chain *);

@@ -53,6 +53,7 @@ struct weir_orders {
     _Atomic int64_t complete;       /* newest checkpoint that is complete, for `committed` */
     _Atomic int64_t hold;           /* behind this barrier nothing moves (chain.h); 0: no such one */
     _Atomic int64_t uncut;          /* newest barrier at which nothing is cut, only moved; 0: none */
+    struct weir_chain_cuts changes; /* which are cut as what changed */
     _Atomic uint32_t last;          /* not zero: a subtask hands over a last cut, and waits until it is in a checkpoint */
 };
 

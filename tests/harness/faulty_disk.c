@@ -189,6 +189,19 @@ static weir_status rename_file(void *self, const char *from, const char *to, str
     return s;
 }
 
+static weir_status link_file(void *self, const char *from, const char *to, struct weir_error *error)
+{
+    struct weir_faulty_disk *d = self;
+    const struct weir_faulty_file *f = find(d, from);
+    int64_t synced = f ? f->synced : size_of(from);
+    weir_status s = enter_change(self, "link", true, from, error);
+    if (s == WEIR_OK) s = os()->link(NULL, from, to, error);
+    if (s != WEIR_OK) return s;
+    note_open(self, to, WEIR_OPEN_APPEND);
+    find(d, to)->synced = synced;
+    return WEIR_OK;
+}
+
 static weir_status sync_directory(void *self, const char *path, struct weir_error *error)
 {
     return enter_change(self, "sync the directory", false, path, error);
@@ -267,6 +280,7 @@ void weir_faulty_disk_init(struct weir_faulty_disk *d, uint64_t seed)
     p->sync = sync_file;
     p->close = close_file;
     p->rename = rename_file;
+    p->link = link_file;
     p->sync_directory = sync_directory;
     p->remove = remove_file;
     p->make_directory = make_directory;

@@ -192,14 +192,42 @@ def read(directory):
     parts = {}
     for operator in metadata["operators"]:
         for part in operator["parts"]:
-            with open(os.path.join(directory, part["file"].decode()), "rb") as file:
-                data = file.read()
-            if len(data) != part["length"]:
-                raise ValueError(f"{part['file']}: its length does not fit")
-            if [xxh3(data[at:at + BLOCK]) for at in range(0, len(data), BLOCK)] != part["xxh3"]:
-                raise ValueError(f"{part['file']}: a checksum does not fit")
-            parts[operator["id"].decode(), part["subtask"]] = split(part, data)
+            files = [split(file, read_file(directory, file)) for file in [*part.get("earlier", []), part]]
+            parts[operator["id"].decode(), part["subtask"]] = merge(files)
+    assert metadata["version"] == 2 or not any("earlier" in part for operator in metadata["operators"]
+                                               for part in operator["parts"])
     return metadata, parts
+
+
+def read_file(directory, part):
+    with open(os.path.join(directory, part["file"].decode()), "rb") as file:
+        data = file.read()
+    if len(data) != part["length"]:
+        raise ValueError(f"{part['file']}: its length does not fit")
+    if [xxh3(data[at:at + BLOCK]) for at in range(0, len(data), BLOCK)] != part["xxh3"]:
+        raise ValueError(f"{part['file']}: a checksum does not fit")
+    return data
+
+
+def merge(files):
+    """The last one, with what it changes of the earlier ones in its place."""
+    header, last, lists = files[-1]
+    if len(files) == 1:
+        return files[0]
+    there = {}
+    for earlier, entries, _ in files:
+        assert earlier == header
+        for group, state, namespace, key, value in entries:
+            place = group, state, namespace, repr(key)
+            if state < 0:
+                continue
+            if key is None:
+                there = {place: entry for place, entry in there.items() if place[:3] != (group, state, namespace)}
+            elif value is None:
+                there.pop(place, None)
+            else:
+                there[place] = [group, state, namespace, key, value]
+    return header, list(there.values()) + [entry for entry in last if entry[1] < 0], lists
 
 
 def split(part, data):

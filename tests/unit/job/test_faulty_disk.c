@@ -266,6 +266,17 @@ static weir_status live_well(struct stage *g, const char *yaml, int64_t checkpoi
     return s;
 }
 
+/* Keys change in turn, so most checkpoints hold only what changed, and are built on the one before. */
+static const char incremental[] =
+    "job: numbers\n"
+    "checkpoint: {every: 1ms, keep: 2, tolerable: 3, incremental: true, full_every: 4, directory: " CHECKPOINTS "}\n"
+    "state: {backend: {leveldb: {sync: false}}, directory: " FOLDER "/state}\n"
+    "defaults: {max_parallelism: 8}\n"
+    "nodes:\n"
+    "  - {id: in, source: {sequence: {to: 150}}}\n"
+    "  - {id: counts, from: in, key_by: {k: value % 60}, count: n}\n"
+    "  - {id: out, from: counts, sink: print}\n";
+
 /* The key is there when the records are dealt, so that those of a key stay in order. */
 #define HEAD                                                                            \
     "job: numbers\n"                                                                    \
@@ -333,7 +344,7 @@ static const char *live_with_a_fault(struct stage *g, const char *yaml, enum wei
                                      const char *expected)
 {
     struct weir_error error;
-    bool prints = yaml == printed;
+    bool prints = yaml == printed || yaml == incremental;
     size_t hidden;
     start_over(g);
     CU_ASSERT_EQUAL_FATAL(live_well(g, yaml, 1), WEIR_MORE);
@@ -341,7 +352,7 @@ static const char *live_with_a_fault(struct stage *g, const char *yaml, enum wei
     weir_faulty_disk_break(&g->disk, fault, at);
     weir_text_finish(&g->told);
     g->asks = g->parallelism > 1;
-    weir_status s = live(g, yaml, 2, &error);
+    weir_status s = live(g, yaml, yaml == incremental ? 4 : 2, &error);
     g->asks = false;
     const char *failed = g->disk.failed;
     bool was_reached = g->disk.calls > at;
@@ -377,7 +388,7 @@ static void break_every_call(const char *yaml, uint32_t parallelism, const char 
     struct stage g;
     const char **calls = NULL;
     const char *call;
-    size_t n = 0, capacity = 0, hidden;
+    size_t n = 0, capacity = 0, hidden, links = 0;
 #ifdef __SANITIZE_THREAD__
     weir_skip("a seeded scheduler has one thread, which races with nobody");
     return;
@@ -386,10 +397,11 @@ static void break_every_call(const char *yaml, uint32_t parallelism, const char 
     g.parallelism = parallelism;
     start_over(&g);
     CU_ASSERT_EQUAL_FATAL(live_well(&g, yaml, 0), WEIR_OK);
-    char *expected = given(&g, yaml == printed, &hidden);
+    char *expected = given(&g, yaml == printed || yaml == incremental, &hidden);
     CU_ASSERT(strlen(expected) > 500);
     while ((call = live_with_a_fault(&g, yaml, WEIR_FAULT_EIO, (int64_t)n, expected))) {
         WEIR_GROW(calls, capacity, n + 1);
+        links += strcmp(call, "link") == 0;
         calls[n++] = call;
     }
     for (enum weir_fault fault = WEIR_FAULT_NO_SPACE; fault < WEIR_FAULTS; fault++) {
@@ -402,6 +414,7 @@ static void break_every_call(const char *yaml, uint32_t parallelism, const char 
            name, n, g.faulted, g.went_on, g.lives, g.abandoned, g.not_saved, g.saved + g.not_saved);
     CU_ASSERT(n > 60 && g.abandoned > 50);
     CU_ASSERT(parallelism == 1 || (g.saved > 20 && g.not_saved > 10));
+    CU_ASSERT_EQUAL(links, yaml == incremental ? 1 + 2 + 3 : 0);
     weir_free(calls);
     weir_free(expected);
     finish(&g);
@@ -410,6 +423,10 @@ static void break_every_call(const char *yaml, uint32_t parallelism, const char 
 static void state_goes_on_whichever_call_fails(void)
 {
     break_every_call(printed, 1, "state");
+}
+static void changes_go_on_whichever_call_fails(void)
+{
+    break_every_call(incremental, 1, "changes");
 }
 static void parts_are_written_once_whichever_call_fails(void)
 {
@@ -425,6 +442,7 @@ static void one_file_is_written_once_whichever_call_fails(void)
 }
 
 WEIR_SUITE(faulty_disk) = {{"a job goes on whichever call of a checkpoint fails", state_goes_on_whichever_call_fails},
+                           {"a job goes on whichever call for what changed fails", changes_go_on_whichever_call_fails},
                            {"parts are written once whichever call fails", parts_are_written_once_whichever_call_fails},
                            {"two subtasks go on, and savepoints are whole or not there", state_and_savepoints_in_parallel},
                            {"one file is written once whichever call fails", one_file_is_written_once_whichever_call_fails},
