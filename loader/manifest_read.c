@@ -223,7 +223,7 @@ static void read_abi(struct reader *r, const struct weir_value *root, struct wei
     const char *abi = text_of(r, root, "abi", true);
     unsigned major = 0, minor = 0;
     if (abi && (strlen(abi) > 11 || sscanf(abi, "%5u.%5u", &major, &minor) != 2))
-        wrong(r, root, "expected an ABI such as \"0.9\", found \"%.60s\"", abi);
+        wrong(r, root, "expected an ABI such as \"1.0\", found \"%.60s\"", abi);
     p->abi_major = (uint16_t)major;
     p->abi_minor = (uint16_t)minor;
 }

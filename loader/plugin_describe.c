@@ -48,7 +48,7 @@ struct callback {
 static const struct vtable_rule {
     weir_kind kind;
     const char *name;
-    size_t size;              /* as of ABI 0.9 */
+    size_t size;              /* as of ABI 1.0 */
     struct callback needs[9]; /* the last one NULL */
 } vtables[] = {
     {WEIR_SOURCE,
@@ -275,7 +275,7 @@ static weir_status check_functions(const weir_state *st, struct weir_error *erro
 }
 
 #define FIRST_COMPONENT_SIZE offsetof(weir_component, migrate)
-#define FIRST_STATE_SIZE     offsetof(weir_state, ttl_ms) /* what the first plugins of ABI 0.9 declare */
+#define FIRST_STATE_SIZE     offsetof(weir_state, ttl_ms) /* what the first plugins of ABI 1.0 declare */
 
 static weir_state state_of(const weir_component *c, uint32_t i)
 {

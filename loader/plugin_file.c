@@ -111,7 +111,7 @@ static bool parse_version(const char *text, uint16_t *major, uint16_t *minor)
     return true;
 }
 
-/* "weir;abi=0.9;id=acme.billing;version=1.0.0"; a later minor may add keys behind. */
+/* "weir;abi=1.0;id=acme.billing;version=1.0.0"; a later minor may add keys behind. */
 static weir_status parse_note(const char *note, struct weir_plugin_file *f, struct weir_error *error)
 {
     const char *p = note;

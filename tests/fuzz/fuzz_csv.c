@@ -1,5 +1,5 @@
 /* fuzz_csv.c - any bytes through the CSV decoder. */
-#define weir_plugin_v0 csv_plugin_v0
+#define weir_plugin_v1 csv_plugin_v0
 #include "../../plugins/format_csv/plugin.c"
 
 #include "fuzz/fuzz_decoder.h"

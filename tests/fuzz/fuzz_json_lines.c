@@ -1,5 +1,5 @@
 /* fuzz_json_lines.c - any bytes through the JSON lines decoder. */
-#define weir_plugin_v0 json_plugin_v0
+#define weir_plugin_v1 json_plugin_v0
 #include "../../plugins/format_json_lines/plugin.c"
 
 #include "fuzz/fuzz_decoder.h"

@@ -1,5 +1,5 @@
 /* fuzz_log_lines.c - any bytes through the decoders of lines: regular expressions, and the logs of Apache. */
-#define weir_plugin_v0 apache_plugin_v0
+#define weir_plugin_v1 apache_plugin_v0
 #include "../../plugins/format_apache_log/plugin.c"
 
 #include "fuzz/fuzz_decoder.h"

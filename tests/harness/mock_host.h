@@ -1,6 +1,6 @@
 /* harness/mock_host.h - a host for one component, stepped by hand: enough of weir_host to run sources, sinks and formats.
  *
- *   struct mock_host *h = mock_host_create(&(struct mock_host_config){.component = find_component(weir_plugin_v0(), "file"),
+ *   struct mock_host *h = mock_host_create(&(struct mock_host_config){.component = find_component(weir_plugin_v1(), "file"),
  *                                          .known = (const weir_component *[]){csv, NULL}, .schema = "a:i64, b:string?"});
  *   mock_file_put_text(h->machine, "in.csv", "1,x\n");
  *   mock_set(h, "path", "in.csv");

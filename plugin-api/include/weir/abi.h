@@ -3,9 +3,9 @@
  * Floor 0: libc only; compiles as C11, C17 and C++17. Everything a plugin and a host agree on is in the headers of this
  * folder; a plugin imports nothing from its host by symbol.
  *
- * Versions. The major version is part of the entry symbol's name (weir_plugin_v0). Within a major, structs only grow at
- * their end and the minor counts the growth. 0.9 is the last step before 1.0: a 0.9 plugin runs in hosts of 0.9 and later
- * minors of 0; a host of 1.x looks for weir_plugin_v1 and says "rebuild" when it finds weir_plugin_v0.
+ * Versions. The major version is part of the entry symbol's name (weir_plugin_v1). Within a major, structs only grow at
+ * their end and the minor counts the growth. A plugin runs in hosts of its major whose minor is the one it needs or later.
+ * What was built for 0.9, the last step before 1.0, is refused by its note: "rebuild it".
  */
 #ifndef WEIR_ABI_H
 #define WEIR_ABI_H
@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEIR_ABI_MAJOR 0
-#define WEIR_ABI_NEWEST 9 /* the newest minor that these headers describe */
+#define WEIR_ABI_MAJOR 1
+#define WEIR_ABI_NEWEST 0 /* the newest minor that these headers describe */
 #ifndef WEIR_ABI_MINOR
-#define WEIR_ABI_MINOR 9 /* the oldest host minor this plugin needs; raise it to see newer bands */
+#define WEIR_ABI_MINOR 0 /* the oldest host minor this plugin needs; raise it to see newer bands */
 #endif
 
 #ifdef __cplusplus

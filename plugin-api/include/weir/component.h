@@ -251,12 +251,12 @@ typedef struct weir_plugin {
     const weir_component *const *components; /* NULL-terminated */
 } weir_plugin;
 
-#define WEIR_ENTRY_SYMBOL "weir_plugin_v0"
+#define WEIR_ENTRY_SYMBOL "weir_plugin_v1"
 #define WEIR_NOTE_SECTION ".weir.plugin"
 typedef const weir_plugin *weir_plugin_entry(void);
-WEIR_EXPORT const weir_plugin *weir_plugin_v0(void);
+WEIR_EXPORT const weir_plugin *weir_plugin_v1(void);
 
 static_assert(sizeof(weir_option) == 72 && sizeof(weir_state) == 96 && sizeof(weir_field) == 40,
-              "declarations of ABI 0.9; a later minor passes a longer stride");
+              "declarations of ABI 1.0; a later minor passes a longer stride");
 
 #endif

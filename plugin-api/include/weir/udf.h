@@ -466,7 +466,7 @@ static inline bool weir_row_is_null_(const weir_batch *b, int64_t i)
 #define WEIR_PLUGIN(ID, VERSION, ...)                                                                                 \
     __attribute__((used, section(WEIR_NOTE_SECTION))) static const char weir_note_[] =                                \
         "weir;abi=" WEIR_TEXT(WEIR_ABI_MAJOR) "." WEIR_TEXT(WEIR_ABI_MINOR) ";id=" ID ";version=" VERSION;            \
-    WEIR_EXPORT const weir_plugin *weir_plugin_v0(void)                                                               \
+    WEIR_EXPORT const weir_plugin *weir_plugin_v1(void)                                                               \
     {                                                                                                                 \
         static const weir_component *const components[] = {__VA_ARGS__, NULL};                                        \
         static const weir_plugin plugin = {.struct_size = sizeof(weir_plugin), .abi_major = WEIR_ABI_MAJOR,           \

@@ -61,8 +61,8 @@ __attribute__((destructor)) static void at_end(void)
 #endif
 
 #ifdef ENTRY_CRASHES
-__attribute__((used, section(WEIR_NOTE_SECTION))) static const char note[] = "weir;abi=0.9;id=test.hostile;version=1.0.0";
-const weir_plugin *weir_plugin_v0(void)
+__attribute__((used, section(WEIR_NOTE_SECTION))) static const char note[] = "weir;abi=1.0;id=test.hostile;version=1.0.0";
+const weir_plugin *weir_plugin_v1(void)
 {
     (void)pass_component;
     raise(SIGSEGV);

@@ -6,7 +6,7 @@
 #define NOTE "weir;abi=" NOTE_ABI ";id=test.hostile;version=" NOTE_VERSION
 #endif
 #ifndef NOTE_ABI
-#define NOTE_ABI "0.9"
+#define NOTE_ABI "1.0"
 #endif
 #ifndef NOTE_VERSION
 #define NOTE_VERSION "1.0.0"
@@ -15,7 +15,7 @@
 #define MAJOR WEIR_ABI_MAJOR
 #endif
 #ifndef ENTRY
-#define ENTRY weir_plugin_v0
+#define ENTRY weir_plugin_v1
 #endif
 #ifndef PLUGIN_SIZE
 #define PLUGIN_SIZE sizeof(weir_plugin)
@@ -169,7 +169,7 @@ static const weir_component *const no_components[] = {NULL, &first, &second};
 
 static const weir_plugin plugin = {.struct_size = PLUGIN_SIZE,
                                    .abi_major = MAJOR,
-                                   .abi_minor = 9,
+                                   .abi_minor = 0,
                                    .id = "test.hostile",
                                    .version = "1.0.0",
                                    .license = "",

@@ -54,14 +54,14 @@ static const weir_component component = {.struct_size = sizeof(weir_component),
 static const weir_component *const components[] = {&component, NULL};
 static const weir_plugin plugin = {.struct_size = sizeof(weir_plugin),
                                    .abi_major = WEIR_ABI_MAJOR,
-                                   .abi_minor = 9,
+                                   .abi_minor = 0,
                                    .id = "test.hostile",
                                    .version = "1.0.0",
                                    .license = "",
                                    .components = components};
-__attribute__((used, section(WEIR_NOTE_SECTION))) static const char note[] = "weir;abi=0.9;id=test.hostile;version=1.0.0";
+__attribute__((used, section(WEIR_NOTE_SECTION))) static const char note[] = "weir;abi=1.0;id=test.hostile;version=1.0.0";
 
-WEIR_EXPORT const weir_plugin *weir_plugin_v0(void)
+WEIR_EXPORT const weir_plugin *weir_plugin_v1(void)
 {
     return &plugin;
 }

@@ -34,8 +34,8 @@ static void accepts_a_plugin(void)
     CU_ASSERT_EQUAL_FATAL(weir_plugin_file_check(weir_platform_os(), GOOD, NULL, &f, &error), WEIR_OK);
     CU_ASSERT_STRING_EQUAL(f.id, "test.good");
     CU_ASSERT_STRING_EQUAL(f.version, "1.2.3");
-    CU_ASSERT_EQUAL(f.abi_major, 0);
-    CU_ASSERT_EQUAL(f.abi_minor, 9);
+    CU_ASSERT_EQUAL(f.abi_major, 1);
+    CU_ASSERT_EQUAL(f.abi_minor, 0);
     CU_ASSERT_EQUAL(strlen(f.build_id), 40);
     CU_ASSERT_EQUAL(f.path[0], '/');
     weir_plugin_file_finish(&f);
@@ -232,15 +232,15 @@ static void refuses_files_without_the_marks_of_a_plugin(void)
 {
     says(HOSTILE("no_note"), "expected a weir plugin", "found a shared object without the section .weir.plugin",
          "end its source with WEIR_PLUGIN");
-    says(HOSTILE("garbled_note"), "expected a note such as \"weir;abi=0.9;", "found \"hello\"", "write it with WEIR_PLUGIN");
-    says(HOSTILE("no_entry"), "expected the exported symbol weir_plugin_v0", "found none", "rebuild the plugin");
+    says(HOSTILE("garbled_note"), "expected a note such as \"weir;abi=1.0;", "found \"hello\"", "write it with WEIR_PLUGIN");
+    says(HOSTILE("no_entry"), "expected the exported symbol weir_plugin_v1", "found none", "rebuild the plugin");
     says(HOSTILE("no_build_id"), "expected a GNU build-id", "found none", "link it with -Wl,--build-id=sha1");
 }
 
 static void refuses_other_versions_of_the_abi(void)
 {
-    says(HOSTILE("major_1"), "expected plugin ABI 0", "found plugin ABI 1.0", "rebuild the plugin with this weir's headers");
-    says(HOSTILE("minor_99"), "expected plugin ABI 0.9 or older", "found one that needs 0.99",
+    says(HOSTILE("major_0"), "expected plugin ABI 1", "found plugin ABI 0.9", "rebuild the plugin with this weir's headers");
+    says(HOSTILE("minor_99"), "expected plugin ABI 1.0 or older", "found one that needs 1.99",
          "update weir, or rebuild the plugin");
 }
 

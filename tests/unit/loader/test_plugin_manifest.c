@@ -77,7 +77,7 @@ static void writes_the_same_as_json(void)
     CU_ASSERT_EQUAL(json_integer_value(json_object_get(first, "instance_size")), info.components[0].instance_size);
     json_t *limit = json_array_get(json_object_get(first, "options"), 1);
     CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(limit, "default")), "1_000");
-    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "abi")), "0.9");
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "abi")), "1.0");
     json_decref(root);
     weir_text_finish(&text);
     weir_plugin_info_finish(&info);
@@ -118,7 +118,7 @@ static void refuses_what_is_wrong(void)
     WEIR_ASSERT_CONTAINS(changed("default: \"1_000\"", "default: \"none\""),
                          "option 'limit': .def: expected a whole number between 1 and 1000000, found \"none\"");
     WEIR_ASSERT_CONTAINS(changed("id: \"seen\"", "id: \"everything\""), "found 'everything' twice");
-    WEIR_ASSERT_CONTAINS(changed("abi: \"0.9\"", "abi: nine"), "expected an ABI such as \"0.9\", found \"nine\"");
+    WEIR_ASSERT_CONTAINS(changed("abi: \"1.0\"", "abi: nine"), "expected an ABI such as \"1.0\", found \"nine\"");
     WEIR_ASSERT_CONTAINS(changed("type: timestamp", "type: century"),
                          "expected a type such as i64 or string, found \"century\"");
     WEIR_ASSERT_CONTAINS(changed("in: \"n:i64\"", "in: \"n-i64\""), "component 'everything': .in: ");

@@ -1,5 +1,5 @@
 /* The aggregates: batch-wise, row by row and merged from parts, against slow and obvious ones. */
-#define weir_plugin_v0 aggregates_plugin_v0
+#define weir_plugin_v1 aggregates_plugin_v0
 #include "../../../plugins/aggregates/plugin.c"
 
 #include "keyed_host.h"

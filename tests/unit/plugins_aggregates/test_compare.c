@@ -1,5 +1,5 @@
 /* The compare filter, against one comparison per row. */
-#define weir_plugin_v0 compare_plugin_v0
+#define weir_plugin_v1 compare_plugin_v0
 #include "../../../plugins/filter_compare/plugin.c"
 
 #include "keyed_host.h"

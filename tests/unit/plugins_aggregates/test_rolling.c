@@ -1,5 +1,5 @@
 /* The rolling operators, against naive ones that keep every record. */
-#define weir_plugin_v0 rolling_plugin_v0
+#define weir_plugin_v1 rolling_plugin_v0
 #include "../../../plugins/operators_rolling/plugin.c"
 
 #include "keyed_host.h"

@@ -1,5 +1,5 @@
 /* The two watermark generators. */
-#define weir_plugin_v0 watermarks_plugin_v0
+#define weir_plugin_v1 watermarks_plugin_v0
 #include "../../../plugins/watermark_generators/plugin.c"
 
 #include "harness/suite.h"

@@ -1,5 +1,5 @@
 /* The Apache access log decoders; on the sample log too, where it is at hand. */
-#define weir_plugin_v0 apache_plugin_v0
+#define weir_plugin_v1 apache_plugin_v0
 #include "../../../plugins/format_apache_log/plugin.c"
 
 #include "fixture.h"

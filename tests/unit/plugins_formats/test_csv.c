@@ -1,5 +1,5 @@
 /* The CSV decoder, against texts and against a slow reader that goes character by character. */
-#define weir_plugin_v0 csv_plugin_v0
+#define weir_plugin_v1 csv_plugin_v0
 #include "../../../plugins/format_csv/plugin.c"
 
 #include "fixture.h"

@@ -1,7 +1,7 @@
 /* The JSON lines decoder. Jansson is the second opinion on what is JSON. */
 #include <jansson.h>
 
-#define weir_plugin_v0 json_plugin_v0
+#define weir_plugin_v1 json_plugin_v0
 #include "../../../plugins/format_json_lines/plugin.c"
 
 #include "fixture.h"

@@ -1,5 +1,5 @@
 /* The regex decoder. */
-#define weir_plugin_v0 regex_plugin_v0
+#define weir_plugin_v1 regex_plugin_v0
 #include "../../../plugins/format_regex/plugin.c"
 
 #include "fixture.h"

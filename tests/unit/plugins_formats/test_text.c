@@ -1,5 +1,5 @@
 /* The text decoder. */
-#define weir_plugin_v0 text_plugin_v0
+#define weir_plugin_v1 text_plugin_v0
 #include "../../../plugins/format_text/plugin.c"
 
 #include "fixture.h"

@@ -1,7 +1,7 @@
 /* CSV out, and back through an obvious reader of RFC 4180. */
-#define weir_plugin_v0 weir_test_encoder_csv
+#define weir_plugin_v1 weir_test_encoder_csv
 #include "plugins/encoder_csv/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include <stdlib.h>
 

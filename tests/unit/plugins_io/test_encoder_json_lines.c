@@ -1,7 +1,7 @@
 /* JSON lines out; and msgpack to JSON against vectors. */
-#define weir_plugin_v0 weir_test_encoder_json_lines
+#define weir_plugin_v1 weir_test_encoder_json_lines
 #include "plugins/encoder_json_lines/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"

@@ -1,7 +1,7 @@
 /* A component that measures, on a host that has weir.metrics/1 and on one that has not. */
-#define weir_plugin_v0 weir_test_measured
+#define weir_plugin_v1 weir_test_measured
 #include "plugins/toys/measured.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"

@@ -1,7 +1,7 @@
 /* The file sink. */
-#define weir_plugin_v0 weir_test_sink_file
+#define weir_plugin_v1 weir_test_sink_file
 #include "plugins/sink_file/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"

@@ -1,7 +1,7 @@
 /* The print sink. */
-#define weir_plugin_v0 weir_test_sink_print
+#define weir_plugin_v1 weir_test_sink_print
 #include "plugins/sink_print/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"

@@ -1,7 +1,7 @@
 /* The generated streams: the same for a seed whatever the parallelism. */
-#define weir_plugin_v0 weir_test_source_datagen
+#define weir_plugin_v1 weir_test_source_datagen
 #include "plugins/source_datagen/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include <stdlib.h>
 

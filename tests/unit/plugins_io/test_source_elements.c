@@ -1,7 +1,7 @@
 /* The elements source. */
-#define weir_plugin_v0 weir_test_source_elements
+#define weir_plugin_v1 weir_test_source_elements
 #include "plugins/source_elements/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"

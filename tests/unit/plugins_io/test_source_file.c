@@ -1,7 +1,7 @@
 /* The file source over a machine in memory: pieces, boundaries, compression, resumption, damage. */
-#define weir_plugin_v0 weir_test_source_file
+#define weir_plugin_v1 weir_test_source_file
 #include "plugins/source_file/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* The sequence source. */
-#define weir_plugin_v0 weir_test_source_sequence
+#define weir_plugin_v1 weir_test_source_sequence
 #include "plugins/source_sequence/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* The socket source against a scripted peer. */
-#define weir_plugin_v0 weir_test_source_socket
+#define weir_plugin_v1 weir_test_source_socket
 #include "plugins/source_socket/plugin.c"
-#undef weir_plugin_v0
+#undef weir_plugin_v1
 
 #include "harness/mock_host.h"
 #include "harness/suite.h"

@@ -158,13 +158,13 @@ static void forget(uint32_t state, struct model_entry *e)
     m->n--;
 }
 
-extern const weir_plugin *weir_plugin_v0(void); /* the LevelDB backend's: linked in */
+extern const weir_plugin *weir_plugin_v1(void); /* the LevelDB backend's: linked in */
 
 static void *leveldb_instance(void)
 {
     static const char *const names[] = {"write_buffer", "block_cache", "block_size", "bloom_bits", "max_open_files"};
     static const int64_t values[] = {65536, 65536, 1024, 10, 20};
-    const weir_component *c = weir_plugin_v0()->components[0];
+    const weir_component *c = weir_plugin_v1()->components[0];
     char *self = weir_alloc(c->instance_size);
     for (uint32_t i = 0; i < c->n_options; i++) {
         for (size_t k = 0; k < WEIR_LEN(names); k++) {
@@ -190,7 +190,7 @@ static struct weir_state_set *open_set(enum holder holder)
     if (holder >= LEVELDB) {
         snprintf(f.directory, sizeof f.directory, "/tmp/weir-state-XXXXXX");
         CU_ASSERT_FATAL(mkdtemp(f.directory) != NULL);
-        o.backend = weir_plugin_v0()->components[0]->vtable;
+        o.backend = weir_plugin_v1()->components[0]->vtable;
         o.self = f.leveldb = leveldb_instance();
         o.directory = f.directory;
     }

@@ -76,14 +76,14 @@ struct stage {
     struct weir_state_store *store; /* NULL: the heap */
 };
 
-extern const weir_plugin *weir_plugin_v0(void); /* the LevelDB backend's: linked in */
+extern const weir_plugin *weir_plugin_v1(void); /* the LevelDB backend's: linked in */
 
 /* With its smallest sizes, so that little state is many files. */
 static void *leveldb_instance(void)
 {
     static const char *const names[] = {"write_buffer", "block_cache", "block_size", "bloom_bits", "max_open_files"};
     static const int64_t values[] = {65536, 65536, 1024, 10, 20};
-    const weir_component *c = weir_plugin_v0()->components[0];
+    const weir_component *c = weir_plugin_v1()->components[0];
     char *self = weir_alloc(c->instance_size);
     for (uint32_t i = 0; i < c->n_options; i++) {
         for (size_t k = 0; k < WEIR_LEN(names); k++) {
@@ -106,7 +106,7 @@ static void open_store(struct stage *g, enum holder holder, size_t cache_bytes, 
     if (holder == LEVELDB) {
         snprintf(g->directory, sizeof g->directory, "/tmp/weir-state-XXXXXX");
         CU_ASSERT_FATAL(mkdtemp(g->directory) != NULL);
-        o.backend = weir_plugin_v0()->components[0]->vtable;
+        o.backend = weir_plugin_v1()->components[0]->vtable;
         o.self = g->leveldb = leveldb_instance();
         o.directory = g->directory;
     }
