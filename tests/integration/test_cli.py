@@ -26,7 +26,7 @@ class Usage(WeirTest):
             self.assertEqual(said, self.weir("help", command).out)
 
     def test_version(self):
-        self.assertRegex(self.weir("version").out, r"^weir \d+\.\d+\.\d+, plugin ABI 0\.9\n$")
+        self.assertRegex(self.weir("version").out, r"^weir \d+\.\d+\.\d+, plugin ABI 1\.0\n$")
 
     def test_wrong_usage_is_2(self):
         self.weir(code=2)
