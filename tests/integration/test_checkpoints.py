@@ -132,7 +132,7 @@ class Checkpoints(WeirTest):
         plain = self.weir("run", job, "--set", "directory=elsewhere", "--quiet")
         lines, arguments, newest = [], [], 0
         for parallelism in "142":
-            process = self.start("run", job, "--set", "rate=20000", "-p", parallelism, *arguments)
+            process = self.start("run", job, "--set", "rate=2000", "-p", parallelism, *arguments)
             self.wait_for_checkpoint(newest, process)
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=TIMEOUT_S)
@@ -152,7 +152,7 @@ class Checkpoints(WeirTest):
 
     def test_a_claimed_savepoint_is_the_jobs(self):
         job = self.job(SUSPENDED)
-        process = self.start("run", job, "--set", "rate=20000")
+        process = self.start("run", job, "--set", "rate=2000")
         self.wait_for_checkpoint(0, process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=TIMEOUT_S)
