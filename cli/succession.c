@@ -61,7 +61,6 @@ static void forget(struct weir__succession *n)
 {
     if (n->asker >= 0) close(n->asker);
     json_decref(n->upgrade);
-    weir__arguments_free(n->previous);
     *n = (struct weir__succession){.asker = -1};
 }
 
@@ -115,7 +114,7 @@ static void begin_trial(struct weir__supervision *s)
 {
     struct weir__succession *n = &s->next;
     char *from = kept_manifest(s->report, "manifest.yaml"), *to = kept_manifest(s->report, "manifest.before.yaml");
-    (void)rename(from, to); /* it is there: the child before this one wrote it */
+    n->is_kept = rename(from, to) == 0; /* else what goes back is the file that was named, as it is then */
     fprintf(stderr, "weir: upgrading: %s goes on from %s\n", manifest_of(n, "new"), savepoint_of(n));
     answer(n, json_pack("{s:b, s:s, s:s}", "ok", 1, "step", "suspended", "savepoint", savepoint_of(n)), true);
     weir__arguments_free(s->arguments);
@@ -143,7 +142,7 @@ static char *reason_of(const struct weir__supervision *s, int code)
 static void go_back(struct weir__supervision *s, const char *why)
 {
     struct weir__succession *n = &s->next;
-    char *text = kept_manifest(s->report, "manifest.before.yaml");
+    char *text = n->is_kept ? kept_manifest(s->report, "manifest.before.yaml") : NULL;
     fprintf(stderr, "weir: the upgrade failed before its first checkpoint was complete; going back to %s, from %s\n",
             manifest_of(n, "old"), savepoint_of(n));
     json_t *told = json_pack("{s:b, s:s, s:s}", "ok", 1, "step", "failed", "why", why);

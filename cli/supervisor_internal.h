@@ -45,7 +45,7 @@ struct weir__report {
 struct weir__succession {
     enum { WEIR__NONE = 0, WEIR__ASKED, WEIR__TRIAL, WEIR__BACK } step;
     json_t *upgrade; /* as the child sent it */
-    char **previous; /* arguments of the old job, which go on from the savepoint */
+    bool is_kept;    /* the old manifest, as it was, in the home */
     int asker;       /* who is told what becomes of it; -1: nobody */
 };
 

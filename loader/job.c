@@ -14,11 +14,11 @@
 enum { DEFAULT_AUTO_WATERMARK_MS = 200, MAX_BATCH_ROWS = 1 << 20, MAX_CHANNEL_BATCHES = 1 << 16 };
 
 static const char *const top_keys[] = {"job", "vars", "plugins", "defaults", "nodes", "checkpoint", "state", NULL};
-static const char *const later_top_keys[] = {"checkpoints", "savepoint", "metrics", "functions", "schemas", NULL};
+static const char *const later_top_keys[] = {"metrics", "functions", "schemas", NULL};
 static const char *const default_keys[] = {"parallelism",     "max_parallelism", "state",    "batch_rows",
                                            "channel_batches", "overflow",        "chaining", "auto_watermark",
                                            "wait_warning",    "restart",         "watchdog", NULL};
-static const char *const later_default_keys[] = {"buffer_timeout", "ttl", "object_reuse", NULL};
+static const char *const later_default_keys[] = {"buffer_timeout", NULL};
 
 static bool is_job_name(const char *name)
 {

@@ -81,7 +81,8 @@ static struct weir_state_config *add_config(struct weir__job *job, const struct 
 static void read_config(struct weir__job *job, const struct weir_value *value, struct weir_state_config *to)
 {
     static const char *const keys[] = {"backend", "cache", "directory", "ttl", NULL};
-    static const char *const later[] = {"incremental", NULL};
+    static const struct weir__key_help elsewhere[] = {
+        {"incremental", "it is said of checkpoints: checkpoint: {incremental: true}"}, {NULL, NULL}};
     if (!value || value->kind == WEIR_VALUE_NULL) return;
     if (value->kind == WEIR_VALUE_SCALAR) {
         weir__say(job, value, weir_format("state: {backend: %s}", value->secret ? "NAME" : value->text),
@@ -89,7 +90,7 @@ static void read_config(struct weir__job *job, const struct weir_value *value, s
         return;
     }
     if (!weir__is_mapping(job, value, "where state lives, such as {backend: leveldb, cache: 256MiB}")) return;
-    weir__check_keys(job, value, keys, later);
+    (void)weir__check_keys_or(job, value, keys, NULL, elsewhere);
     const struct weir_value *backend = weir_value_get(value, "backend"), *cache = weir_value_get(value, "cache"),
                             *directory = weir_value_get(value, "directory");
     if (backend) read_backend(job, backend, to);
