@@ -124,11 +124,6 @@ static void set_mark(_Atomic uint8_t *mark, enum mark to)
 
 /* ---- packing ----------------------------------------------------------------------------------------------------- */
 
-static int append(void *to, const char *bytes, size_t n)
-{
-    return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
-}
-
 static int pack_list(msgpack_packer *pk, const struct weir_state_layout *l, const struct heap_list *list)
 {
     int failed = msgpack_pack_array(pk, list->n);
@@ -154,7 +149,7 @@ static bool pack_entry(const struct heap_image *image, const struct image_table 
     msgpack_packer pk;
     if (entry->n == WEIR__HEAP_DEAD) return true;
     struct weir_key_ref key = {.p = weir__heap_key_bytes(entry), .n = entry->n, .group = t->group};
-    msgpack_packer_init(&pk, to, append);
+    weir__pack_into(&pk, to);
     int failed = weir__pack_entry_head(&pk, image->key, t->state, t->ns, &key);
     if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
         failed |= weir__pack_struct(&pk, l->fields, l->n_fields, value);

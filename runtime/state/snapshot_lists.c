@@ -1,22 +1,17 @@
 /* snapshot_lists.c - lists of small facts that belong to no key: rows of numbers, texts, the schemas of packed rows. Any one
  * thread. */
-#include <msgpack.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
 #include "data/row_codec.h"
 #include "state/snapshot.h"
-
-static int append(void *to, const char *bytes, size_t n)
-{
-    return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
-}
+#include "state/snapshot_internal.h"
 
 weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *list, const int64_t *numbers, uint32_t n)
 {
     msgpack_packer pk;
-    msgpack_packer_init(&pk, &list->bytes, append);
+    weir__pack_into(&pk, &list->bytes);
     int failed = msgpack_pack_array(&pk, n);
     for (uint32_t i = 0; i < n; i++) failed |= msgpack_pack_int64(&pk, numbers[i]);
     list->n++;
@@ -27,7 +22,7 @@ weir_status weir_snapshot_add_text(struct weir_snapshot_list *list, const char *
 {
     msgpack_packer pk;
     size_t n = strlen(text);
-    msgpack_packer_init(&pk, &list->bytes, append);
+    weir__pack_into(&pk, &list->bytes);
     int failed = msgpack_pack_str(&pk, n);
     failed |= msgpack_pack_str_body(&pk, text, n);
     list->n++;

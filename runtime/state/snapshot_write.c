@@ -19,6 +19,11 @@ static int append(void *to, const char *bytes, size_t n)
     return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
 }
 
+void weir__pack_into(msgpack_packer *pk, struct weir_key_bytes *to)
+{
+    msgpack_packer_init(pk, to, append);
+}
+
 static weir_status no_memory(struct weir_error *error)
 {
     return weir_error_set(error, WEIR_E_MEMORY, "no memory for a snapshot");
@@ -133,7 +138,7 @@ weir_status weir_snapshot_header(struct weir_snapshot *to, const struct weir_sta
                                  struct weir_error *error)
 {
     msgpack_packer header;
-    msgpack_packer_init(&header, &to->header, append);
+    weir__pack_into(&header, &to->header);
     return pack_header(&header, layouts, n, NULL) ? no_memory(error) : WEIR_OK;
 }
 
@@ -423,8 +428,8 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
 {
     struct cut c = {.to = to, .set = set, .key = key};
     msgpack_packer header;
-    msgpack_packer_init(&header, &to->header, append);
-    msgpack_packer_init(&c.pk, &to->keyed, append);
+    weir__pack_into(&header, &to->header);
+    weir__pack_into(&c.pk, &to->keyed);
     c.failed = pack_header(&header, set ? set->layouts : NULL, set ? set->n_states : 0, key);
     if (set && set->ops->begin_cut && to->order.number) to->base = set->ops->begin_cut(set, &to->order);
     if (to->base < 0) c.failed = -1;
@@ -439,7 +444,7 @@ weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error
     struct cut c = {.to = s, .key = p->key, .timer = WEIR__EVENT_TIMER};
     size_t before = s->keyed.n;
     weir_status status = WEIR_OK;
-    msgpack_packer_init(&c.pk, &s->keyed, append);
+    weir__pack_into(&c.pk, &s->keyed);
     if (p->image) status = weir_state_image_read(p->image, p->group, &s->keyed, &s->n_entries, error);
     bool is_told = status != WEIR_OK;
     if (p->timers && status == WEIR_OK) status = weir_timers_copy_each(p->timers, WEIR_EVENT_TIME, p->group, cut_timer, &c);
@@ -465,7 +470,7 @@ struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *s, const cha
 weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *list, const void *bytes, size_t n)
 {
     msgpack_packer pk;
-    msgpack_packer_init(&pk, &list->bytes, append);
+    weir__pack_into(&pk, &list->bytes);
     int failed = msgpack_pack_bin(&pk, n);
     failed |= msgpack_pack_bin_body(&pk, bytes, n);
     list->n++;
@@ -475,7 +480,7 @@ weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *list, const void 
 weir_status weir_snapshot_add_split(struct weir_snapshot_list *list, const struct weir_saved_split *split)
 {
     msgpack_packer pk;
-    msgpack_packer_init(&pk, &list->bytes, append);
+    weir__pack_into(&pk, &list->bytes);
     int failed = msgpack_pack_array(&pk, 4);
     failed |= msgpack_pack_uint64(&pk, split->id);
     failed |= msgpack_pack_str(&pk, split->description.n);

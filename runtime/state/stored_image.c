@@ -87,11 +87,6 @@ struct reading {
     uint64_t *n;
 };
 
-static int append(void *to, const char *bytes, size_t n)
-{
-    return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
-}
-
 static weir_status pack_item(struct reading *r, const struct stored_packing *p, const struct stored_item *item)
 {
     const struct stored_run *run = &r->image->run;
@@ -157,7 +152,7 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
     struct reading r = {.image = image, .group = group, .n = n};
     weir_io_error why = {0};
     if (!image->view) return weir_error_set(error, image->failure.status, "%s", image->failure.text);
-    msgpack_packer_init(&r.pk, to, append);
+    weir__pack_into(&r.pk, to);
     weir_status s = scan(&r, &why);
     if (s == WEIR_OK) return WEIR_OK;
     const char *reason = why.message[0] ? why.message : s == WEIR_E_MEMORY ? "no memory" : "a record is damaged";

@@ -30,18 +30,13 @@ static enum weir_deal deal_of(weir_state_kind kind)
     return kind == WEIR_BROADCAST ? WEIR_DEAL_COPY : kind == WEIR_UNION_LIST ? WEIR_DEAL_UNION : WEIR_DEAL_SPLIT;
 }
 
-static int append(void *to, const char *bytes, size_t n)
-{
-    return weir_key_bytes_add(to, bytes, n) ? 0 : -1;
-}
-
 static int cut_map(struct weir_snapshot_list *to, struct weir_state_set *set, uint32_t state)
 {
     msgpack_packer pk;
     weir_cursor at = {0};
     const void *k, *v;
     int failed = 0;
-    msgpack_packer_init(&pk, &to->bytes, append);
+    weir__pack_into(&pk, &to->bytes);
     while (!failed && set->ops->map_next(set, state, &weir_no_key, 0, &at, &k, &v)) {
         failed |= weir__pack_pair(&pk, &set->layouts[state], k, v);
         to->n++;
@@ -55,7 +50,7 @@ static int cut_list(struct weir_snapshot_list *to, struct weir_state_set *set, u
     size_t n = set->ops->list_size(set, state, &weir_no_key, 0);
     msgpack_packer pk;
     int failed = 0;
-    msgpack_packer_init(&pk, &to->bytes, append);
+    weir__pack_into(&pk, &to->bytes);
     for (size_t i = 0; !failed && i < n; i++) {
         const void *item = set->ops->list_at(set, state, &weir_no_key, 0, i);
         if (l->kind == WEIR_RAW) {
