@@ -1,140 +1,136 @@
-/* bench/main.c - runs benchmarks: job and hand-written loop in turn, medians, ratios; the results of both must agree.
+/* bench/main.c - runs the benchmarks that are asked for, one after the other.
  *
- *   weir_bench [--short] [--json] [--repeat N] [NAME...]
+ *   weir_bench [NAME...] [--short | --long] [--gated] [--json] [--repeat N] [--list]
  */
-#include <inttypes.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "measure.h"
 
-#define MOST_REPEATS 25
+#define TABLE(topic) extern const struct weir_bench weir_bench_##topic[];
+WEIR_BENCH_TOPICS(TABLE)
+#undef TABLE
+#define ADDRESS(topic) weir_bench_##topic,
+static const struct weir_bench *const topics[] = {WEIR_BENCH_TOPICS(ADDRESS)};
+#undef ADDRESS
+#define N_TOPICS (sizeof topics / sizeof topics[0])
 
 struct options {
-    bool is_short, json;
+    bool is_short, is_long, is_json, is_list, only_gated;
     int repeats;
-};
-struct figures {
-    /* seconds; limit / weir; CPU seconds of the job */
-    double weir[MOST_REPEATS], limit[MOST_REPEATS], ratio[MOST_REPEATS], cpu[MOST_REPEATS];
-    long peak_kb;
+    char **names; /* NULL-terminated */
 };
 
-static double seconds(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-static double median(const double *values, int n)
-{
-    double sorted[MOST_REPEATS];
-    memcpy(sorted, values, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare);
-    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
-
-static void die(const char *what, const char *why)
+_Noreturn void weir_bench_die(const char *what, const char *why)
 {
     fprintf(stderr, "weir_bench: %s: %s\n", what, why);
     exit(1);
 }
 
-static void read_result(const char *path, struct bench_sum *sum)
-{
-    FILE *f = fopen(path, "r");
-    if (!f || fscanf(f, "%" SCNu64 " %" SCNu64, &sum->rows, &sum->hash) != 2) die("no result", path);
-    fclose(f);
-}
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
 
-static void run_job(const struct bench *b, struct weir_runtime *runtime, int64_t rows, const char *result, const char *input,
-                    double *wall, double *cpu)
+static void remove_all(const char *path)
 {
-    static struct weir_error_text error;
-    struct weir_job *job;
-    if (weir_job_create(runtime, "bench", NULL, &job, &error) != WEIR_OK) die(b->name, error.text);
-    b->build(job, rows, result, input);
-    if (weir_job_check(job, &error) != WEIR_OK) die(b->name, error.text);
-    double wall_before = seconds(CLOCK_MONOTONIC), cpu_before = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    if (weir_job_start(job, &error) != WEIR_OK) die(b->name, error.text);
-    weir_job_wait(job, -1);
-    *wall = seconds(CLOCK_MONOTONIC) - wall_before;
-    *cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_before;
-    if (weir_job_failure(job, &error) != WEIR_OK) die(b->name, error.text);
-    weir_job_destroy(job);
-}
-
-static void run_pair(const struct bench *b, struct weir_runtime *runtime, int64_t rows, const char *result,
-                     const char *input, struct figures *f, int i)
-{
-    struct bench_sum weir = {0}, limit = {0};
-    run_job(b, runtime, rows, result, input, &f->weir[i], &f->cpu[i]);
-    read_result(result, &weir);
-    double before = seconds(CLOCK_MONOTONIC);
-    b->limit(rows, &limit, input);
-    f->limit[i] = seconds(CLOCK_MONOTONIC) - before;
-    f->ratio[i] = f->limit[i] / f->weir[i];
-    if (weir.rows == limit.rows && weir.hash == limit.hash) return;
-    fprintf(stderr, "weir: %" PRIu64 " rows, hash %" PRIx64 "; loop: %" PRIu64 " rows, hash %" PRIx64 "\n", weir.rows,
-            weir.hash, limit.rows, limit.hash);
-    die(b->name, "the results differ");
-}
-
-static void print(const struct bench *b, const struct options *o, int64_t rows, const struct figures *f)
-{
-    double weir = median(f->weir, o->repeats), limit = median(f->limit, o->repeats), ratio = median(f->ratio, o->repeats);
-    double cpu = median(f->cpu, o->repeats) / (double)rows * 1e6;
-    if (o->json) {
-        printf("{\"name\": \"%s\", \"rows\": %" PRId64
-               ", \"rows_per_second\": %.0f, \"ns_per_row\": %.3f, \"limit_ns_per_row\": %.3f, \"ratio\": %.3f, "
-               "\"cpu_seconds_per_million\": %.5f, \"peak_kb\": %ld}\n",
-               b->name, rows, (double)rows / weir, weir / (double)rows * 1e9, limit / (double)rows * 1e9, ratio, cpu,
-               f->peak_kb);
-    } else {
-        printf("%-42s %9.1f M rows/s %8.2f ns/row   loop %8.2f ns/row   ratio %5.2f   %.4f CPU s/M rows   peak %ld MB\n",
-               b->title, (double)rows / weir / 1e6, weir / (double)rows * 1e9, limit / (double)rows * 1e9, ratio, cpu,
-               f->peak_kb / 1024);
+    struct stat info;
+    if (lstat(path, &info) != 0) return;
+    DIR *folder = S_ISDIR(info.st_mode) ? opendir(path) : NULL;
+    for (struct dirent *e; folder && (e = readdir(folder));) {
+        char inner[8192];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
+        remove_all(inner);
     }
-    fflush(stdout);
+    if (folder) closedir(folder);
+    remove(path);
 }
 
-static void run(const struct bench *b, const struct options *o, struct weir_runtime *runtime, const char *folder)
+/* ---- running ----------------------------------------------------------------------------------------------------- */
+
+static int64_t rows_of(const struct weir_bench *b, const struct options *o)
 {
-    struct figures f = {0};
-    struct rusage usage;
-    char result[4096], input[4096];
-    int64_t rows = o->is_short ? b->rows / 20 : b->rows;
+    return o->is_short ? b->rows / 20 : o->is_long ? b->rows * 4 : b->rows;
+}
+
+static void run(const struct weir_bench *b, const struct options *o, struct weir_runtime *runtime)
+{
+    char folder[4096], result[4200], input[4200];
+    const char *temporary = getenv("TMPDIR");
+    struct weir_bench_figures figures = {0};
+    snprintf(folder, sizeof folder, "%s/weir-bench-XXXXXX", temporary ? temporary : P_tmpdir);
+    if (!mkdtemp(folder)) weir_bench_die(folder, "cannot make this folder");
     snprintf(result, sizeof result, "%s/result", folder);
     snprintf(input, sizeof input, "%s/input", folder);
-    if (b->prepare) b->prepare(rows, input);
-    run_pair(b, runtime, rows, result, input, &f, 0); /* warm-up, not counted */
-    for (int i = 0; i < o->repeats; i++) run_pair(b, runtime, rows, result, input, &f, i);
-    getrusage(RUSAGE_SELF, &usage);
-    f.peak_kb = usage.ru_maxrss;
-    print(b, o, rows, &f);
-    unlink(result);
-    unlink(input);
+    struct weir_bench_run r = {.bench = b,
+                               .runtime = runtime,
+                               .rows = rows_of(b, o),
+                               .is_short = o->is_short,
+                               .is_long = o->is_long,
+                               .is_json = o->is_json,
+                               .folder = folder,
+                               .result = result,
+                               .input = input};
+    if (b->prepare) b->prepare(&r);
+    if (b->measure) {
+        b->measure(&r);
+    } else {
+        weir_bench_measure(&r, o->repeats, &figures);
+        weir_bench_print(&r, &figures);
+    }
+    if (b->finish) b->finish(&r);
+    remove_all(folder);
 }
 
-static bool wanted(const char *name, int argc, char **argv)
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
+
+static bool wanted(const struct weir_bench *b, const struct options *o)
 {
-    bool named = false;
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' || strspn(argv[i], "0123456789") == strlen(argv[i])) continue;
-        named = true;
-        if (strcmp(argv[i], name) == 0) return true;
+    if (o->only_gated && !(b->flags & WEIR_BENCH_GATED)) return false;
+    for (char **name = o->names; *name; name++) {
+        if (strcmp(*name, b->name) == 0) return true;
     }
-    return !named;
+    return !*o->names;
+}
+
+static bool known(const char *name)
+{
+    for (size_t t = 0; t < N_TOPICS; t++) {
+        for (const struct weir_bench *b = topics[t]; b->name; b++) {
+            if (strcmp(b->name, name) == 0) return true;
+        }
+    }
+    return false;
+}
+
+/* Options may stand among the names, which are moved to the front of argv. */
+static void parse(int argc, char **argv, struct options *o)
+{
+    int names = 0;
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        if (strcmp(a, "--short") == 0)
+            o->is_short = true;
+        else if (strcmp(a, "--long") == 0)
+            o->is_long = true;
+        else if (strcmp(a, "--json") == 0)
+            o->is_json = true;
+        else if (strcmp(a, "--list") == 0)
+            o->is_list = true;
+        else if (strcmp(a, "--gated") == 0)
+            o->only_gated = true;
+        else if (strcmp(a, "--repeat") == 0 && i + 1 < argc)
+            o->repeats = atoi(argv[++i]);
+        else if (a[0] == '-' || !known(a))
+            weir_bench_die(a, a[0] == '-' ? "no such option" : "no such benchmark; --list tells them");
+        else
+            argv[names++] = argv[i];
+    }
+    argv[names] = NULL;
+    o->names = argv;
+    if (o->repeats < 1 || o->repeats > WEIR_BENCH_MOST_REPEATS) weir_bench_die("--repeat", "a number from 1 to 25");
 }
 
 int main(int argc, char **argv)
@@ -142,23 +138,21 @@ int main(int argc, char **argv)
     struct options o = {.repeats = 5};
     static struct weir_error_text error;
     struct weir_runtime *runtime;
-    char folder[4000];
-    const char *temporary = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/weir-bench-XXXXXX", temporary ? temporary : P_tmpdir);
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--short") == 0) o.is_short = true;
-        if (strcmp(argv[i], "--json") == 0) o.json = true;
-        if (strcmp(argv[i], "--repeat") == 0 && i + 1 < argc) o.repeats = atoi(argv[i + 1]);
-    }
-    if (o.repeats < 1 || o.repeats > MOST_REPEATS || !mkdtemp(folder)) die("--repeat", "a number from 1 to 25");
     const char *plugins[] = {WEIR_BENCH_PLUGINS, NULL};
     struct weir_runtime_options options = {
         .struct_size = sizeof options, .builtin = WEIR_BUILTIN_PLUGINS, .plugins = plugins};
-    if (weir_runtime_create(&options, &runtime, &error) != WEIR_OK) die("runtime", error.text);
-    for (const struct bench *b = benches; b->name; b++) {
-        if (wanted(b->name, argc, argv)) run(b, &o, runtime, folder);
+    parse(argc, argv, &o);
+    if (weir_runtime_create(&options, &runtime, &error) != WEIR_OK) weir_bench_die("runtime", error.text);
+    if (o.is_json && !o.is_list) weir_bench_print_machine();
+    for (size_t t = 0; t < N_TOPICS; t++) {
+        for (const struct weir_bench *b = topics[t]; b->name; b++) {
+            if (!wanted(b, &o)) continue;
+            if (o.is_list)
+                printf("%-28s %s\n", b->name, b->title);
+            else
+                run(b, &o, runtime);
+        }
     }
     weir_runtime_destroy(runtime);
-    rmdir(folder);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* bench/plugins/bench.c - the components of the benchmarks, through the plugin ABI like anyone's: a generator, a map and a
- * filter in both styles, and a sink that hashes its rows so that results can be compared whatever their order.
+/* bench/plugins/bench.c - both ends of the benchmarks, through the plugin ABI like anyone's: a source of rows, and a sink that
+ * hashes its rows so that results can be compared whatever their order.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,165 +7,147 @@
 
 #include "../work.h"
 
-/* ---- source: rows rows of {key, at, value} ----------------------------------------------------------------------- */
+/* ---- source: rows by their number, or from memory ---------------------------------------------------------------- */
 
 typedef struct {
-    int64_t rows, keys, next;
-    weir_split split;
+    int64_t rows, keys, memory;
+    int64_t first, step; /* blocks: this one's first, and from one to its next */
+    int64_t next;        /* row */
 } bench_rows;
 static const weir_option bench_rows_options[] = {
     WEIR_OPTION(bench_rows, rows, .def = "1000000", .min = "0", .doc = "How many rows"),
     WEIR_OPTION(bench_rows, keys, .def = "1000", .min = "1", .doc = "How many different keys"),
+    WEIR_OPTION(bench_rows, memory, .def = "0", .doc = "Address of a struct bench_memory of this process; 0: rows are made"),
 };
+/* A split for each subtask: "2 of 3" has the blocks 1, 4, 7, ... */
 static weir_status bench_rows_discover(void *self, weir_ctx *cx, weir_add_split *add, void *to)
 {
     (void)self;
-    (void)cx;
-    const weir_split one = {.struct_size = sizeof one, .id = 0, .description = {"all", 3}};
-    return add(to, &one);
+    uint32_t n = weir_about(cx)->parallelism;
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; i < n && s == WEIR_OK; i++) {
+        char text[32];
+        int length = snprintf(text, sizeof text, "%u of %u", i + 1, n);
+        const weir_split split = {.struct_size = sizeof split, .id = i, .description = {text, (size_t)length}};
+        s = add(to, &split);
+    }
+    return s;
 }
 static weir_status bench_rows_add_split(void *self, weir_ctx *cx, const weir_split *s, const void *position, size_t n)
 {
-    (void)self;
+    bench_rows *me = self;
+    char text[32] = {0};
+    unsigned number, of;
     (void)position;
     (void)n;
+    memcpy(text, s->description.p, s->description.n < sizeof text ? s->description.n : sizeof text - 1);
+    if (me->step != 0 || sscanf(text, "%u of %u", &number, &of) != 2)
+        return weir_fail(cx, WEIR_E_CONFIG, "bench_rows reads one split in each subtask");
+    me->first = number - 1;
+    me->step = of;
+    me->next = me->first * BENCH_BLOCK;
     return cx->host->split_begin(cx, s->id);
+}
+
+/* Rows from .. from + n of one block. */
+static void make_rows(const bench_rows *me, int64_t from, int64_t n, int64_t *key, double *value)
+{
+    const struct bench_memory *memory = (const void *)(uintptr_t)me->memory;
+    if (memory) {
+        memcpy(key, memory->key + from % memory->n, (size_t)n * sizeof *key);
+        memcpy(value, memory->value + from % memory->n, (size_t)n * sizeof *value);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        struct bench_row row = bench_row_at(from + i, me->keys);
+        key[i] = row.key;
+        value[i] = row.value;
+    }
 }
 static weir_progress bench_rows_poll(void *self, weir_ctx *cx, int64_t max)
 {
     bench_rows *me = self;
     weir_out *o = cx->out[0];
-    int64_t left = me->rows - me->next, n = o->capacity - o->length;
+    int64_t n = BENCH_BLOCK - me->next % BENCH_BLOCK, room = o->capacity - o->length;
     if (n > max) n = max;
-    if (n > left) n = left;
-    int64_t *key = o->columns[0].data, *at = o->columns[1].data;
-    double *value = o->columns[2].data;
-    for (int64_t i = 0; i < n; i++) {
-        struct bench_row row = bench_row_at(me->next + i, me->keys);
-        key[i] = row.key;
-        at[i] = row.at;
-        value[i] = row.value;
-        o->time[i] = row.at;
-    }
-    o->length = n;
+    if (n > room) n = room;
+    if (n > me->rows - me->next) n = me->rows > me->next ? me->rows - me->next : 0;
+    int64_t *at = (int64_t *)o->columns[1].data + o->length;
+    make_rows(me, me->next, n, (int64_t *)o->columns[0].data + o->length, (double *)o->columns[2].data + o->length);
+    for (int64_t i = 0; i < n; i++) at[i] = me->next + i;
+    memcpy(o->time + o->length, at, (size_t)n * sizeof *at);
+    o->length += n;
     me->next += n;
+    if (me->next % BENCH_BLOCK == 0) me->next += (me->step - 1) * BENCH_BLOCK;
     if (n > 0 && cx->host->flush(cx, 0) != WEIR_OK) return WEIR_FAILED;
     if (me->next < me->rows) return WEIR_MADE;
-    return cx->host->split_done(cx, 0) == WEIR_OK ? WEIR_DONE : WEIR_FAILED;
+    return cx->host->split_done(cx, (uint64_t)me->first) == WEIR_OK ? WEIR_DONE : WEIR_FAILED;
 }
 static const weir_source bench_rows_vtable = {.struct_size = sizeof(weir_source),
                                               .discover = bench_rows_discover,
                                               .add_split = bench_rows_add_split,
                                               .poll = bench_rows_poll};
-WEIR_COMPONENT(bench_rows, WEIR_SOURCE, bench_rows_vtable, .id = "bench_rows", .doc = "Rows made from their number",
-               .out = "key:i64, at:timestamp, value:f64", WEIR_OPTIONS(bench_rows_options));
-
-/* ---- the map as plain C functions, for `call:` ------------------------------------------------------------------- */
-
-#define EXPORTED __attribute__((visibility("default")))
-EXPORTED double bench_scale_function(double value);
-EXPORTED double bench_scale_mixed(double value, int64_t key);
-
-double bench_scale_function(double value)
-{
-    return bench_scale(value);
-}
-double bench_scale_mixed(double value, int64_t key) /* of no common signature */
-{
-    (void)key;
-    return bench_scale(value);
-}
-
-/* ---- map and filter, by the batch -------------------------------------------------------------------------------- */
-
-typedef struct {
-    char unused;
-} bench_batch;
-static weir_status scale_batch(void *self, weir_ctx *cx, uint32_t port, const weir_batch *b, int64_t *row)
-{
-    (void)self;
-    (void)port;
-    const double *value = b->columns[0].data;
-    double *scaled = cx->out[0]->columns[0].data;
-    for (int64_t i = 0; i < b->length; i++) scaled[i] = bench_scale(value[i]);
-    cx->out[0]->length = *row = b->length;
-    return WEIR_OK;
-}
-static const weir_operator scale_batch_vtable = {.struct_size = sizeof(weir_operator), .process = scale_batch};
-WEIR_COMPONENT(bench_batch, WEIR_OPERATOR, scale_batch_vtable, .id = "bench_scale_batch", .doc = "The map, by the batch",
-               .in = "value:f64", .out = "*, scaled:f64", .flags = WEIR_ONE_TO_ONE);
-
-typedef struct {
-    char unused;
-} bench_keep;
-static weir_status keep_batch(void *self, weir_ctx *cx, const weir_batch *b, uint8_t *keep)
-{
-    (void)self;
-    (void)cx;
-    const double *scaled = b->columns[0].data;
-    for (int64_t i = 0; i < b->length; i += 8) {
-        uint8_t bits = 0;
-        int64_t n = b->length - i < 8 ? b->length - i : 8;
-        for (int64_t j = 0; j < n; j++) bits |= (uint8_t)((uint8_t)(bench_keeps(scaled[i + j])) << j);
-        keep[i >> 3] = bits;
-    }
-    return WEIR_OK;
-}
-static const weir_operator keep_batch_vtable = {.struct_size = sizeof(weir_operator), .filter = keep_batch};
-WEIR_COMPONENT(bench_keep, WEIR_OPERATOR, keep_batch_vtable, .id = "bench_keep_batch", .doc = "The filter, by the batch",
-               .in = "scaled:f64", .out = "*", .flags = WEIR_ACCEPTS_SELECTION);
-
-/* ---- map and filter, row by row ---------------------------------------------------------------------------------- */
-
-typedef struct {
-    char unused;
-} scale_rows;
-static weir_status scale_rows_row(scale_rows *me, weir_ctx *cx, weir_row in)
-{
-    (void)me;
-    weir_put_f64(cx, 0, 0, bench_scale(weir_f64(in, 0)));
-    return WEIR_OK;
-}
-WEIR_MAP(scale_rows, .id = "bench_scale_rows", .doc = "The map, row by row", .in = "value:f64", .out = "*, scaled:f64");
-
-typedef struct {
-    char unused;
-} keep_rows;
-static bool keep_rows_keep(keep_rows *me, weir_ctx *cx, weir_row in)
-{
-    (void)me;
-    (void)cx;
-    return bench_keeps(weir_f64(in, 0));
-}
-WEIR_FILTER(keep_rows, .id = "bench_keep_rows", .doc = "The filter, row by row", .in = "scaled:f64");
+WEIR_COMPONENT(bench_rows, WEIR_SOURCE, bench_rows_vtable, .id = "bench_rows",
+               .doc = "Rows made from their number, or from memory", .out = "key:i64, at:timestamp, value:f64",
+               WEIR_OPTIONS(bench_rows_options));
 
 /* ---- sink: count and hash of {key, number} ----------------------------------------------------------------------- */
 
 typedef struct {
     const char *path;
     struct bench_sum sum;
-} bench_hash;
+} bench_hash_sink;
 static const weir_option bench_hash_options[] = {
-    WEIR_OPTION(bench_hash, path, .doc = "Where count and hash are written at the end"),
+    WEIR_OPTION(bench_hash_sink, path, .doc = "Where count and hash are written at the end"),
 };
+static double number_at(const weir_column *column, int64_t i)
+{
+    return column->type == WEIR_I64 ? (double)((const int64_t *)column->data)[i] : ((const double *)column->data)[i];
+}
+/* Each bit of the selection becomes a mask, so that the loop has no branches. */
+static uint64_t hash_selected(const int64_t *key, const double *value, const uint8_t *selection, int64_t n)
+{
+    uint64_t hash = 0;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t bits = selection[i >> 3];
+        for (int j = 0; j < 8; j++) hash += bench_hash(key[i + j], value[i + j]) & -(bits >> j & 1);
+    }
+    for (; i < n; i++) hash += bench_hash(key[i], value[i]) & -(uint64_t)weir_bit(selection, i);
+    return hash;
+}
+static uint64_t hash_all(const int64_t *key, const weir_column *number, int64_t n)
+{
+    uint64_t hash = 0;
+    if (number->type == WEIR_F64) {
+        const double *value = number->data;
+        for (int64_t i = 0; i < n; i++) hash += bench_hash(key[i], value[i]);
+    } else {
+        for (int64_t i = 0; i < n; i++) hash += bench_hash(key[i], number_at(number, i));
+    }
+    return hash;
+}
 static weir_status bench_hash_write(void *self, weir_ctx *cx, const weir_batch *b, int64_t *row)
 {
-    bench_hash *me = self;
-    (void)cx;
+    bench_hash_sink *me = self;
     const int64_t *key = b->columns[0].data;
-    const int64_t *integer = b->columns[1].data;
-    const double *value = b->columns[1].data;
-    bool is_integer = b->columns[1].type == WEIR_I64;
-    for (int64_t i = *row; i < b->length; i++) {
-        if (b->selection && !weir_bit(b->selection, i)) continue;
-        bench_sum_add(&me->sum, key[i], is_integer ? (double)integer[i] : value[i]);
+    const weir_column *number = &b->columns[1];
+    (void)cx;
+    if (b->selection && number->type == WEIR_F64) {
+        me->sum.hash += hash_selected(key, number->data, b->selection, b->length);
+    } else if (b->selection) {
+        for (int64_t i = 0; i < b->length; i++)
+            if (weir_bit(b->selection, i)) me->sum.hash += bench_hash(key[i], number_at(number, i));
+    } else {
+        me->sum.hash += hash_all(key, number, b->length);
     }
+    me->sum.rows += (uint64_t)b->selected;
     *row = b->length;
     return WEIR_OK;
 }
 static weir_status bench_hash_finish(void *self, weir_ctx *cx)
 {
-    bench_hash *me = self;
+    bench_hash_sink *me = self;
     const weir_io *io = weir_io_of(cx);
     weir_io_error error;
     weir_file *file;
@@ -179,8 +161,7 @@ static weir_status bench_hash_finish(void *self, weir_ctx *cx)
 }
 static const weir_sink bench_hash_vtable = {
     .struct_size = sizeof(weir_sink), .write = bench_hash_write, .finish = bench_hash_finish};
-WEIR_COMPONENT(bench_hash, WEIR_SINK, bench_hash_vtable, .id = "bench_hash", .doc = "Counts and hashes rows",
+WEIR_COMPONENT(bench_hash_sink, WEIR_SINK, bench_hash_vtable, .id = "bench_hash", .doc = "Counts and hashes rows",
                .in = "key:i64, value:number", .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
 
-WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_batch_component, &bench_keep_component,
-            &scale_rows_component, &keep_rows_component, &bench_hash_component);
+WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_hash_sink_component);

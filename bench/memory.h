@@ -1,0 +1,12 @@
+/* bench/memory.h - rows that lie in memory before the clock starts. */
+#ifndef WEIR_BENCH_MEMORY_H
+#define WEIR_BENCH_MEMORY_H
+
+#include "bench.h"
+
+/* `prepare`: run->prepared is a struct bench_memory with 4 Mi of the rows that bench_row_at makes. */
+void weir_bench_remember_rows(struct weir_bench_run *);
+/* `finish` */
+void weir_bench_forget_rows(struct weir_bench_run *);
+
+#endif
