@@ -11,7 +11,7 @@
  *       {.name = NULL}};
  *
  * To add a topic, write its file and its name in WEIR_BENCH_TOPICS below; CMake takes every .c of this folder. Components
- * that a topic needs go into bench/plugins/<topic>.c, which becomes the plugin weir_bench_<topic>.so, found without more ado.
+ * that a topic needs go into bench/plugins/<topic>.c, which becomes the plugin weir_bench_<topic>.so.
  * What others measure (the percentiles of a latency, the time to start) has `measure` instead of job and loop.
  *
  * Both sides make their rows by work.h, or read them from the same memory (memory.h), and add what comes out to a sum that

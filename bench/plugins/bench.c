@@ -1,5 +1,5 @@
-/* bench/plugins/bench.c - both ends of the benchmarks, through the plugin ABI like anyone's: a source of rows, and a sink that
- * hashes its rows so that results can be compared whatever their order.
+/* bench/plugins/bench.c - both ends of the benchmarks, through the plugin ABI like anyone's: a source of rows, and a sink
+ * that hashes its rows so that results can be compared whatever their order.
  */
 #include <inttypes.h>
 #include <stdio.h>
