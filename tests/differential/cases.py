@@ -48,9 +48,16 @@ blank() makes the smallest one, problem(case) says why a case is illegal (None w
                "then": steps                after it is complete the job crashes, and goes on from there: the clock is set
                                             back to when the checkpoint was asked for, sources go on behind the last row
                                             that was before it
-               "parallelism", "batch_rows"  of what comes then}
+               "parallelism", "batch_rows"  of what comes then
+               "state": null, or a backend  where keyed state lives then; null: as in the case}
               Where it was cut the runtime says. With idleness "wait" is 0, and no row comes at the instant of a probe,
               which are 200, 400, ... ms from there.
+  "state"     where keyed state lives: "heap" or "leveldb"
+  "full_every"  0, or with checkpoints that write what changed: each so many is whole
+  "asks"      of the job, in turn, in each life that has them ahead; [] without crashes:
+              {"clock": ms, "wait": steps, "what": "checkpoint", or the backend that keyed state goes to while the job runs}
+              With idleness "wait" is 0.
+              These three must not change any result.
   "parallelism", "batch_rows", "channel_batches", "schedule_seed"
               for the real runtime only (parallelism is that of the window operator when keyed); they must not change
               any result
@@ -84,6 +91,9 @@ def blank():
         "late_output": False,
         "function": {"process": "collect"},
         "crashes": [],
+        "state": "heap",
+        "full_every": 0,
+        "asks": [],
         "parallelism": 1,
         "batch_rows": 1,
         "channel_batches": 1,
@@ -188,6 +198,11 @@ def problem(case):
 
 def problem_of_crashes(case):
     idle = any(source["idle_after"] for source in case["sources"])
+    clocks = [ask["clock"] for ask in case["asks"]]
+    if clocks != sorted(clocks):
+        return "what is asked for must be in its order"
+    if idle and any(ask["wait"] for ask in case["asks"]):
+        return "a checkpoint that waits for one that comes at no certain time, with idleness"
     last = 0
     for crash in case["crashes"]:
         if crash["clock"] < last:
@@ -225,6 +240,9 @@ def features(case):
         words.add("negative_ts")
     words.update(case["function"])
     words.update(["crash"] if case["crashes"] else [])
+    words.update("state_" + place for place in [case["state"]] + [crash["state"] for crash in case["crashes"]] if place)
+    words.update("ask_" + ask["what"] for ask in case["asks"])
+    words.update(["incremental"] if case["full_every"] else [])
     return words
 
 
@@ -235,6 +253,7 @@ SIZES = [1, 2, 3, 5, 10, 10, 20, 50, 100]
 KEYS = ["a", "b", "c", "hello", "sensor_1"]
 ASSIGNERS = ["tumbling"] * 5 + ["sliding"] * 4 + ["session"] * 5 + ["dynamic_session"] * 3 + ["global"] * 3 + \
             ["count", "count_sliding"]
+BACKENDS = ["heap", "leveldb"]
 AGGREGATES = ["count", "sum", "min", "max"]
 
 
@@ -268,20 +287,37 @@ def crashed(case, rng, most=1):
     how many were dropped is a metric of each life."""
     for _ in range(20):
         crashes = [generate_crash(rng, case) for _ in range(rng.randint(1, most))]
-        made = dict(case, crashes=sorted(crashes, key=lambda crash: crash["clock"]), late_output=True)
+        asks = [generate_ask(rng, case) for _ in range(rng.choice([0, 1, 2, 4]))]
+        made = dict(case, crashes=by_clock(crashes), asks=by_clock(asks), late_output=True,
+                    state=rng.choice(BACKENDS), full_every=rng.choice([0, 2, 3, 10]))
         if problem(made) is None:
             return made
     return None
 
 
-def generate_crash(rng, case):
+def by_clock(asked):
+    return sorted(asked, key=lambda one: one["clock"])
+
+
+def generate_moment(rng, case):
     """At the time of a row, or about it."""
     clock = rng.choice(case["rows"])["clock"] if case["rows"] else 0
+    return max(0, clock + rng.choice([0, 0, 0, 1, -1, rng.randint(-20, 20)]))
+
+
+def generate_ask(rng, case):
     idle = any(source["idle_after"] for source in case["sources"])
-    return {"clock": max(0, clock + rng.choice([0, 0, 0, 1, -1, rng.randint(-20, 20)])),
+    return {"clock": generate_moment(rng, case), "wait": 0 if idle else rng.choice([0, rng.randrange(10), rng.randrange(50)]),
+            "what": rng.choice(["checkpoint", "checkpoint"] + BACKENDS)}
+
+
+def generate_crash(rng, case):
+    idle = any(source["idle_after"] for source in case["sources"])
+    return {"clock": generate_moment(rng, case),
             "wait": 0 if idle else rng.choice([0, 0, rng.randrange(10), rng.randrange(50)]),
             "then": rng.choice([0, rng.randrange(10), rng.randrange(30), rng.randrange(500)]),
-            "parallelism": rng.choice([1, 2, 4, 3]), "batch_rows": rng.choice([1, 7, 1024])}
+            "parallelism": rng.choice([1, 2, 4, 3]), "batch_rows": rng.choice([1, 7, 1024]),
+            "state": rng.choice([None, None] + BACKENDS)}
 
 
 def generate_assigner(rng):
@@ -507,7 +543,9 @@ def simpler_cases(case):
     yield from with_fewer_sources(case)
     yield from with_fewer_crashes(case)
     plain = blank()
-    for name in ("parallelism", "batch_rows", "channel_batches", "schedule_seed", "trigger", "evictor", "lateness",
+    for index in range(len(case["asks"])):
+        yield changed(case, ["asks"], case["asks"][:index] + case["asks"][index + 1:])
+    for name in ("state", "full_every", "parallelism", "batch_rows", "channel_batches", "schedule_seed", "trigger", "evictor", "lateness",
                  "late_output", "keyed"):
         yield changed(case, [name], plain[name])
     yield changed(case, ["function"], {"aggregate": ["count"]} if "aggregate" in case["function"] else plain["function"])
@@ -554,6 +592,7 @@ def with_fewer_crashes(case):
     crashes = case["crashes"]
     for index, crash in enumerate(crashes):
         yield changed(case, ["crashes"], crashes[:index] + crashes[index + 1:])
+        yield changed(case, ["crashes", index, "state"], None)
         for name, least in (("wait", 0), ("then", 0), ("parallelism", 1), ("batch_rows", 1)):
             if crash[name] != least:
                 yield changed(case, ["crashes", index, name], least)
@@ -592,6 +631,6 @@ def with_simpler_times(case):
     counted = copy.deepcopy(case)
     for index, row in enumerate(counted["rows"]):
         row["clock"] = MIN_CLOCK + index
-    for crash in counted["crashes"]:  # as many rows before it as there were
+    for crash in counted["crashes"] + counted["asks"]:  # as many rows before it as there were
         crash["clock"] = sum(row["clock"] <= crash["clock"] for row in case["rows"])
     yield counted

@@ -32,6 +32,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MOST_FAILURES = 8
 MOST_SECONDS = 60   # of one case, which takes milliseconds: it goes round in circles then
 HANGS = "no end after %d seconds" % MOST_SECONDS
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # checkpoints and stores need no disk here
 SETTINGS = ("parallelism", "batch_rows", "channel_batches", "schedule_seed")
 
 
@@ -137,8 +138,8 @@ def sink_node(case, name, port):
     return node if case["keyed"] else dict(node, parallelism=1)
 
 
-def manifest(case, checkpoints):
-    """checkpoints: a directory for them."""
+def manifest(case, directory):
+    """directory: for checkpoints and stores."""
     nodes = [source_node(case, index) for index in range(len(case["sources"]))]
     nodes.append(window_node(case))
     nodes.append(sink_node(case, "out", "w"))
@@ -148,7 +149,11 @@ def manifest(case, checkpoints):
                 "chaining": case["schedule_seed"] % 4 != 0}
     job = {"job": "case", "defaults": defaults, "nodes": nodes}
     if case["crashes"]:
-        job["checkpoint"] = {"every": "1000h", "directory": checkpoints}  # they are asked for
+        job["checkpoint"] = {"every": "1000h", "directory": os.path.join(directory, "checkpoints")}  # they are asked for
+        if case["full_every"]:
+            job["checkpoint"].update(incremental=True, full_every=case["full_every"])
+        backend = {"leveldb": {"sync": False, "write_buffer": "64KiB"}} if case["state"] == "leveldb" else case["state"]
+        job["state"] = {"backend": backend, "cache": "4KiB", "directory": os.path.join(directory, "state")}
     return json.dumps(job, indent=1)  # JSON is YAML
 
 
@@ -158,7 +163,10 @@ def words(case):
     for crash in case["crashes"]:
         clock = 0 if case.get("rush") else crash["clock"]
         numbers = [clock, crash["wait"], crash["then"], crash["parallelism"], crash["batch_rows"]]
+        numbers += [crash["state"]] if crash["state"] else []
         told += ["--crash", ",".join(map(str, numbers))]
+    for ask in case["asks"]:
+        told += ["--ask", "%d,%d,%s" % (0 if case.get("rush") else ask["clock"], ask["wait"], ask["what"])]
     return " ".join(map(str, told))
 
 
@@ -205,17 +213,19 @@ def read_cut(case, clock, positions):
 
 
 def read_cuts(case, lines):
-    """Takes the lines that tell of crashes out."""
-    told, rest = [], []
+    """Takes the lines that tell of crashes out, and of state that went elsewhere."""
+    told, rest, moved = [], [], 0
     for line in lines:
         word, *more = line.split(" ")
         if word == "crash":
             told.append((int(more[0]), {}))
         elif word == "again":
             told[-1][1][more[0]] = int(more[1])
+        elif word == "moved":
+            moved += int(more[0])
         else:
             rest.append(line)
-    return [read_cut(case, clock, positions) for clock, positions in told], rest
+    return [read_cut(case, clock, positions) for clock, positions in told], moved, rest
 
 
 def read_parts(lines):
@@ -238,9 +248,9 @@ def read_parts(lines):
 
 
 def read_result(case, lines):
-    """The result as reference.py describes it, and "cuts" as it takes them."""
-    cuts, lines = read_cuts(case, lines)
-    actual = {"out": [], "late": [], "dropped": 0, "cuts": cuts}
+    """The result as reference.py describes it, "cuts" as it takes them, and how many subtasks "moved" their state."""
+    cuts, moved, lines = read_cuts(case, lines)
+    actual = {"out": [], "late": [], "dropped": 0, "cuts": cuts, "moved": moved}
     counted = None
     for line in read_parts(lines):
         name, *cells = line.split("|")
@@ -268,6 +278,7 @@ class Runtime:
         self.build, self.directory = build, directory
         self.process = None
         self.errors = None
+        self.moved = 0  # subtasks that took their state elsewhere
 
     def start(self):
         self.errors = tempfile.TemporaryFile(mode="w+", dir=self.directory)
@@ -291,7 +302,7 @@ class Runtime:
         """(result, None), or (None, what went wrong)."""
         path = os.path.join(self.directory, "case.yaml")
         with open(path, "w") as f:
-            f.write(manifest(case, os.path.join(self.directory, "checkpoints")))
+            f.write(manifest(case, self.directory))
         if not self.process:
             self.start()
         watchdog = threading.Timer(MOST_SECONDS, self.process.kill)
@@ -324,6 +335,7 @@ class Runtime:
         """None, or what is wrong with the runtime's result."""
         try:
             actual, trouble = self.play(case)
+            self.moved += 0 if trouble else actual["moved"]
             return trouble or reference.difference(case, reference.simulate(case, actual["cuts"]), actual)
         except ValueError as e:
             return str(e)
@@ -393,7 +405,7 @@ class Campaign:
         self.seeds = collections.deque(options.seeds)
         self.lock = threading.Lock()
         self.played, self.failures, self.features = 0, 0, collections.Counter()
-        self.left_over, self.reported = [], 0
+        self.left_over, self.reported, self.moved = [], 0, 0
 
     def next_seed(self):
         with self.lock:
@@ -404,12 +416,13 @@ class Campaign:
             return self.seeds.popleft()
 
     def work(self):
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=IN_MEMORY) as directory:
             runtime = Runtime(self.options.build, directory)
             for seed in iter(self.next_seed, None):
                 for case in variants(seed, self.options.long):
                     self.one(runtime, case)
             said = runtime.stop()
+            self.moved += runtime.moved
             if said:
                 self.left_over.append(said)
 
@@ -442,7 +455,8 @@ class Campaign:
         if self.options.features:
             for feature, n in sorted(self.features.items()):
                 print("%6d  %s" % (n, feature))
-        print("%d seeds, %d runs, %d differ" % (len(self.options.seeds) - len(self.seeds), self.played, self.failures))
+        print("%d seeds, %d runs, %d moves of state, %d differ" %
+              (len(self.options.seeds) - len(self.seeds), self.played, self.moved, self.failures))
         return 1 if self.failures or self.left_over else 0
 
 
@@ -473,7 +487,7 @@ def report(runtime, case, small, wrong, path):
     with open(path, "w") as f:
         json.dump(small, f, indent=1)
     with open(path.replace(".json", ".yaml"), "w") as f:
-        f.write(manifest(small, path.replace(".json", ".checkpoints")))
+        f.write(manifest(small, path.replace(".json", ".d")))
     settings = ", ".join("%s %s" % (name, case[name]) for name in SETTINGS)
     print("seed %s (%s%s): %s" % (case["seed"], settings, ", rushed" if case.get("rush") else "", wrong))
     print("  made smaller: %s" % json.dumps(small))

@@ -2,6 +2,7 @@
 #include "harness/sim_job.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "checkpoint/saved.h"
@@ -48,6 +49,74 @@ static struct weir_stream_graph *compile(struct weir_sim_stage *g, const struct 
     return s == WEIR_OK ? graph : NULL;
 }
 
+/* ---- what else is asked for ----------------------------------------------------------------------------------------- */
+
+static struct weir_state_config *config_of(struct weir_sim_stage *g, const char *backend, struct weir_error *error)
+{
+    struct weir_problems problems = {0};
+    char *yaml = weir_format("backend: %s\n", backend);
+    struct weir_document *d = weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "the backend", g->graph->base_dir,
+                                                  NULL, 0, NULL, 0, &problems);
+    struct weir_state_config *c = d ? weir_state_config_compile(d, g->graph->states[0], g->registry, &problems) : NULL;
+    weir_document_destroy(d);
+    weir_free(yaml);
+    if (!c) {
+        (void)weir_error_set(error, WEIR_E_CONFIG, "there is no backend '%s'", backend);
+    } else {
+        WEIR_GROW(g->configs, g->configs_capacity, g->n_configs + 1);
+        g->configs[g->n_configs++] = c;
+    }
+    weir_problems_finish(&problems);
+    return c;
+}
+
+static void forget_configs(struct weir_sim_stage *g)
+{
+    for (size_t i = 0; i < g->n_configs; i++) weir_state_config_destroy(g->configs[i], weir_part_spec_destroy);
+    weir_free(g->configs);
+    g->configs = NULL;
+    g->n_configs = g->configs_capacity = 0;
+}
+
+static void ask_for(struct weir_sim_stage *g, struct weir_run *run, const char *what)
+{
+    struct weir_error error;
+    weir_status s;
+    if (strcmp(what, "checkpoint") == 0) {
+        s = weir_run_checkpoint(run, &g->pending, &error);
+    } else {
+        const struct weir_state_config *config = config_of(g, what, &error);
+        s = config ? weir_run_swap_state(run, NULL, config, &g->pending, &error) : WEIR_E_CONFIG;
+    }
+    if (s == WEIR_OK)
+        weir_run_step_checkpoints(run);
+    else
+        g->next_ask = g->job->n_asks; /* the job is over, or no node keeps keyed state */
+}
+
+static void note_answer(struct weir_sim_stage *g)
+{
+    uint32_t n = 0;
+    const struct weir_moved *moved = weir_saving_moved(g->pending, &n);
+    for (uint32_t i = 0; i < n; i++) g->n_moved += moved[i].has_moved;
+    weir_saving_release(g->pending);
+    g->pending = NULL;
+    g->ask_steps = 0;
+}
+
+/* True: something was asked for and is not answered, or it is time to ask for something. */
+static bool is_asking(struct weir_sim_stage *g, struct weir_run *run)
+{
+    if (g->pending && !weir_saving_wait(g->pending, 0)) return true;
+    if (g->pending) note_answer(g);
+    const struct weir_sim_ask *a = g->next_ask < g->job->n_asks ? &g->job->asks[g->next_ask] : NULL;
+    if (!a || g->sim.now_ns < a->at_ms * NS_PER_MS) return false;
+    if (g->ask_steps++ < a->wait) return true;
+    g->next_ask++;
+    if (!g->asked || strcmp(a->what, "checkpoint") != 0) ask_for(g, run, a->what); /* the crash comes after its own */
+    return true;
+}
+
 /* ---- crashes ------------------------------------------------------------------------------------------------------- */
 
 static void ask(struct weir_sim_stage *g, struct weir_run *run)
@@ -75,7 +144,8 @@ static void note_newest(struct weir_sim_stage *g, struct weir_run *run)
 static bool crash(struct weir_sim *s, struct weir_run *run)
 {
     struct weir_sim_stage *g = (struct weir_sim_stage *)(void *)s;
-    if (!g->crash) return false;
+    bool asking = is_asking(g, run);
+    if (!g->crash || (asking && !g->asked)) return false;
     if (g->asked) {
         if (weir_run_last_checkpoint(run) != g->newest) note_newest(g, run);
         return g->complete && g->steps++ >= g->crash->then;
@@ -128,14 +198,24 @@ static void set_up(struct weir_sim_stage *g, const struct weir_sim_job *job, siz
     g->sim.platform.print = print;
     g->sim.enough = crash;
     g->crash = life < job->n_crashes ? &job->crashes[life] : NULL;
-    g->steps = 0;
+    g->steps = g->ask_steps = 0;
+    g->n_moved = 0;
+    for (g->next_ask = 0; g->next_ask < job->n_asks && job->asks[g->next_ask].at_ms * NS_PER_MS < now_ns;) g->next_ask++;
 }
 
-static weir_status live(struct weir_sim_stage *g, const struct weir_sim_job *job, struct weir_stream_graph *graph,
-                        const struct weir_saved *saved, const char *path, struct weir_error *error)
+static weir_status live(struct weir_sim_stage *g, const struct weir_sim_job *job, const char *state,
+                        struct weir_stream_graph *graph, const struct weir_saved *saved, const char *path,
+                        struct weir_error *error)
 {
     struct weir_run *run = NULL;
+    struct weir_state_choice choice = {0};
     struct weir_deploy_options o = {.platform = &g->sim.platform, .registry = g->registry, .graph = graph};
+    if (state[0] != '\0') {
+        choice.config = config_of(g, state, error);
+        if (!choice.config) return error->status;
+        o.states = &choice;
+        o.n_states = 1;
+    }
     if (saved->job) {
         o.restore = saved;
         o.restored_from = path;
@@ -147,7 +227,8 @@ static weir_status live(struct weir_sim_stage *g, const struct weir_sim_job *job
     if (s == WEIR_OK && job->look) job->look(job->look_arg, run);
     weir_run_destroy(run);
     weir_saving_release(g->asked);
-    g->asked = NULL;
+    weir_saving_release(g->pending);
+    g->asked = g->pending = NULL;
     return s;
 }
 
@@ -162,8 +243,12 @@ static weir_status one_life(struct weir_sim_stage *g, const struct weir_sim_job 
     if (!graph) return WEIR_E_CONFIG;
     if (last && last->batch_rows) graph->batch_rows = last->batch_rows;
     set_up(g, job, life);
+    g->job = job;
+    g->graph = graph;
     weir_status s = read_newest(graph, life == 0, &saved, &path, &error);
-    if (s == WEIR_OK) s = live(g, job, graph, &saved, path, &error);
+    if (s == WEIR_OK) s = live(g, job, last ? last->state : "", graph, &saved, path, &error);
+    if (g->n_moved > 0) weir_text_add(&g->printed, "moved %" PRIu32 "\n", g->n_moved);
+    forget_configs(g);
     weir_saved_finish(&saved);
     weir_free(path);
     weir_stream_graph_destroy(graph, weir_part_spec_destroy);

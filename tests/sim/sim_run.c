@@ -4,8 +4,9 @@
  *   sim_run [--plugins DIR]... [--exact] [--late] --list                 a job per line of standard input, in those words
  *
  *   --seed N, -p N, --set NAME=VALUE, -D PATH=VALUE                      of each job
- *   --crash AT,WAIT,THEN,PARALLELISM,ROWS                                of each job, any number (struct weir_sim_crash); it
+ *   --crash AT,WAIT,THEN,PARALLELISM,ROWS[,BACKEND]                      of each job, any number (struct weir_sim_crash); it
  *               has checkpoints, in a directory of its own
+ *   --ask AT,WAIT,WHAT                                                   of each job, any number (struct weir_sim_ask)
  *   --exact     the clock starts at 0 and stands still while anything can move; sources are polled every half millisecond
  *   --late      prints "late NODE COUNT" for every node that windows
  *
@@ -25,6 +26,7 @@
 #define MOST_ARGUMENTS   64
 #define MOST_ASSIGNMENTS 16
 #define MOST_CRASHES     16
+#define MOST_ASKS        16
 
 struct tool {
     struct weir_sim_stage stage;
@@ -37,7 +39,8 @@ struct tool {
 static int usage(void)
 {
     fprintf(stderr, "usage: sim_run [--plugins DIR]... [--exact] [--late] (MANIFEST [--seed N] [-p N] [--set NAME=VALUE] "
-                    "[-D PATH=VALUE] [--crash AT,WAIT,THEN,PARALLELISM,ROWS]... | --list)\n");
+                    "[-D PATH=VALUE] [--crash AT,WAIT,THEN,PARALLELISM,ROWS[,BACKEND]]... "
+                    "[--ask AT,WAIT,WHAT]... | --list)\n");
     return 2;
 }
 
@@ -52,6 +55,7 @@ struct request {
     struct weir_sim_job job;
     struct weir_assignment sets[MOST_ASSIGNMENTS], overrides[MOST_ASSIGNMENTS];
     struct weir_sim_crash crashes[MOST_CRASHES];
+    struct weir_sim_ask asks[MOST_ASKS];
 };
 
 /* "a=b", which is cut in two. */
@@ -68,8 +72,15 @@ static bool add_crash(struct request *r, const char *text)
 {
     if (r->job.n_crashes == MOST_CRASHES) return false;
     struct weir_sim_crash *c = &r->crashes[r->job.n_crashes++];
-    return sscanf(text, "%" SCNd64 ",%" SCNu64 ",%" SCNu64 ",%" SCNu32 ",%" SCNu32, &c->at_ms, &c->wait, &c->then,
-                  &c->parallelism, &c->batch_rows) == 5;
+    return sscanf(text, "%" SCNd64 ",%" SCNu64 ",%" SCNu64 ",%" SCNu32 ",%" SCNu32 ",%15s", &c->at_ms, &c->wait, &c->then,
+                  &c->parallelism, &c->batch_rows, c->state) >= 5;
+}
+
+static bool add_ask(struct request *r, const char *text)
+{
+    if (r->job.n_asks == MOST_ASKS) return false;
+    struct weir_sim_ask *a = &r->asks[r->job.n_asks++];
+    return sscanf(text, "%" SCNd64 ",%" SCNu64 ",%15s", &a->at_ms, &a->wait, a->what) == 3;
 }
 
 static bool read_request(struct request *r, char **words, int n)
@@ -88,12 +99,15 @@ static bool read_request(struct request *r, char **words, int n)
             ok = add_assignment(r->sets, &r->job.n_sets, value);
         else if (is(words[i], "--crash"))
             ok = add_crash(r, value);
+        else if (is(words[i], "--ask"))
+            ok = add_ask(r, value);
         else
             ok = is(words[i], "-D") && add_assignment(r->overrides, &r->job.n_overrides, value);
     }
     r->job.sets = r->sets;
     r->job.overrides = r->overrides;
     r->job.crashes = r->crashes;
+    r->job.asks = r->asks;
     return ok;
 }
 
