@@ -205,7 +205,8 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     m->cut = checkpoint;
     cut->parts[m - c->members].later = !m->ended; /* the coordinator reads it while the work goes on */
     cut->parts[m - c->members].order = order_of(c, m, checkpoint);
-    bool is_wanted = !c->uncut || atomic_load_explicit(c->uncut, memory_order_relaxed) != checkpoint;
+    /* The last cut has the number of a barrier that does not come any more, whatever that barrier is for. */
+    bool is_wanted = m->ended || !c->uncut || atomic_load_explicit(c->uncut, memory_order_relaxed) != checkpoint;
     weir_status s =
         is_wanted && op->class->snapshot ? op->class->snapshot(op, checkpoint, &cut->parts[m - c->members]) : WEIR_OK;
     s = checked(m, s);

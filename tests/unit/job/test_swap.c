@@ -390,18 +390,37 @@ static void nodes_that_are_over_stay_where_they_are(void)
     }
 }
 
-WEIR_SUITE(swap) = {{"there and back without a record lost or repeated", there_and_back_without_a_record_lost_or_repeated},
-                    {"all nodes that keep state", all_nodes_that_keep_state},
-                    {"behind a checkpoint that is under way", behind_a_checkpoint_that_is_under_way},
-                    {"behind a checkpoint of a store that is still read", behind_a_checkpoint_of_a_store_that_is_still_read},
-                    {"a store that cannot be read behind its back fails the checkpoint",
-                     a_store_that_cannot_be_read_behind_its_back_fails_the_checkpoint},
-                    {"what has moved is saved like any state", what_has_moved_is_saved_like_any_state},
-                    {"what cannot be is refused", what_cannot_be_is_refused},
-                    {"a store that cannot be opened stops nobody", a_store_that_cannot_be_opened_stops_nobody},
-                    {"a copy that fails leaves state where it is", a_copy_that_fails_leaves_state_where_it_is},
-                    {"one that comes too late is withdrawn and its barrier passes",
-                     one_that_comes_too_late_is_withdrawn_and_its_barrier_passes},
-                    {"a job that ends meanwhile leaves nothing", a_job_that_ends_meanwhile_leaves_nothing},
-                    {"nodes that are over stay where they are", nodes_that_are_over_stay_where_they_are},
-                    {NULL, NULL}};
+/* The last cut of a subtask has the number of the barrier that does not come to it any more. */
+static void what_ends_before_the_barrier_comes_is_cut_all_the_same(void)
+{
+    struct bench b;
+    begin(&b, "checkpoint: {every: 1h, directory: " DIRECTORY "}");
+    struct weir_saving *s = ask(&b, "counts", in_leveldb);
+    weir_run_stop(b.run); /* before the sources have the barrier */
+    step_all(&b, 40);
+    coordinate(&b);
+    EXPECT_COMPLETE(&b, 2);
+    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_saved_find(&b.saved, "counts")->parts[0].n_entries, 3);
+    CU_ASSERT(weir_saving_wait(s, 0));
+    weir_saving_release(s);
+    finish(&b);
+}
+
+WEIR_SUITE(swap) = {
+    {"there and back without a record lost or repeated", there_and_back_without_a_record_lost_or_repeated},
+    {"all nodes that keep state", all_nodes_that_keep_state},
+    {"behind a checkpoint that is under way", behind_a_checkpoint_that_is_under_way},
+    {"behind a checkpoint of a store that is still read", behind_a_checkpoint_of_a_store_that_is_still_read},
+    {"a store that cannot be read behind its back fails the checkpoint",
+     a_store_that_cannot_be_read_behind_its_back_fails_the_checkpoint},
+    {"what has moved is saved like any state", what_has_moved_is_saved_like_any_state},
+    {"what cannot be is refused", what_cannot_be_is_refused},
+    {"a store that cannot be opened stops nobody", a_store_that_cannot_be_opened_stops_nobody},
+    {"a copy that fails leaves state where it is", a_copy_that_fails_leaves_state_where_it_is},
+    {"one that comes too late is withdrawn and its barrier passes",
+     one_that_comes_too_late_is_withdrawn_and_its_barrier_passes},
+    {"a job that ends meanwhile leaves nothing", a_job_that_ends_meanwhile_leaves_nothing},
+    {"nodes that are over stay where they are", nodes_that_are_over_stay_where_they_are},
+    {"what ends before the barrier comes is cut all the same", what_ends_before_the_barrier_comes_is_cut_all_the_same},
+    {NULL, NULL}};
