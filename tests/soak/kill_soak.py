@@ -15,6 +15,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BACKENDS = {"heap": "heap", "leveldb": "{leveldb: {sync: false, write_buffer: 64KiB}}"}
+INCREMENTAL = ("-D", "checkpoint.incremental=true", "-D", "checkpoint.full_every=4")
 VICTIMS = ("child", "supervisor", "both")
 HUNG_S = 300
 LOOK_S = 0.002
@@ -33,7 +34,7 @@ class Soak:
         self.environment = {**os.environ, "WEIR_CONFIG": os.devnull, "WEIR_HOME": str(folder / "home"),
                             "WEIR_PLUGIN_PATH": str(options.build / "tests" / "soak" / "plugins")}
         self.kills = dict.fromkeys(VICTIMS, 0)
-        self.lives = self.restarts = 0
+        self.lives = self.restarts = self.incremental = 0
 
     def command(self, *arguments):
         return [str(self.options.build / "bin" / "weir"), "run", str(HERE / "job.yaml"), "--quiet",
@@ -49,11 +50,13 @@ class Soak:
 
     def start(self, resume):
         self.lives += 1
+        incremental = self.dice.randrange(2) == 1
+        self.incremental += incremental
         self.log = self.folder / f"log-{self.lives}"
         with self.log.open("wb") as log:
             return subprocess.Popen(
                 self.command("--set", f"output={self.folder}/out/", "--set", f"rate={self.options.rate}", "--state-backend",
-                             BACKENDS[self.backend], *(["--resume"] if resume else [])),
+                             BACKENDS[self.backend], *(INCREMENTAL if incremental else []), *(["--resume"] if resume else [])),
                 cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def look(self, supervisor, seen, what):
@@ -166,7 +169,7 @@ class Soak:
 
 def soak(options, backend, parallelism):
     dice = random.Random(f"{options.seed} {backend} {parallelism}")
-    total, jobs, rows, restarts, lives = dict.fromkeys(VICTIMS, 0), 0, 0, 0, 0
+    total, jobs, rows, restarts, lives, incremental = dict.fromkeys(VICTIMS, 0), 0, 0, 0, 0, 0
     while sum(total.values()) < options.kills:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-soak-"))
         one = Soak(options, folder, backend, parallelism, dice)
@@ -180,8 +183,9 @@ def soak(options, backend, parallelism):
             return None
         shutil.rmtree(folder, ignore_errors=True)
         jobs, restarts, lives = jobs + 1, restarts + one.restarts, lives + one.lives
+        incremental += one.incremental
         total = {victim: n + one.kills[victim] for victim, n in total.items()}
-    print(f"{backend}, parallelism {parallelism}: {sum(total.values())} kills {total}, {lives} lives, {restarts} restarts, "
+    print(f"{backend}, parallelism {parallelism}: {sum(total.values())} kills {total}, {lives} lives ({incremental} incremental), {restarts} restarts, "
           f"{jobs} jobs, {rows} rows: each once", flush=True)
     return sum(total.values())
 
