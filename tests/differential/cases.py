@@ -307,7 +307,8 @@ def generate_moment(rng, case):
 
 def generate_ask(rng, case):
     idle = any(source["idle_after"] for source in case["sources"])
-    return {"clock": generate_moment(rng, case), "wait": 0 if idle else rng.choice([0, rng.randrange(10), rng.randrange(50)]),
+    return {"clock": generate_moment(rng, case),
+            "wait": 0 if idle else rng.choice([0, rng.randrange(10), rng.randrange(50)]),
             "what": rng.choice(["checkpoint", "checkpoint"] + BACKENDS)}
 
 
@@ -545,8 +546,8 @@ def simpler_cases(case):
     plain = blank()
     for index in range(len(case["asks"])):
         yield changed(case, ["asks"], case["asks"][:index] + case["asks"][index + 1:])
-    for name in ("state", "full_every", "parallelism", "batch_rows", "channel_batches", "schedule_seed", "trigger", "evictor", "lateness",
-                 "late_output", "keyed"):
+    for name in ("state", "full_every", "parallelism", "batch_rows", "channel_batches", "schedule_seed", "trigger",
+                 "evictor", "lateness", "late_output", "keyed"):
         yield changed(case, [name], plain[name])
     yield changed(case, ["function"], {"aggregate": ["count"]} if "aggregate" in case["function"] else plain["function"])
     if case["trigger"] and "inner" in case["trigger"]:

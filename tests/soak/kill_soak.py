@@ -56,7 +56,8 @@ class Soak:
         with self.log.open("wb") as log:
             return subprocess.Popen(
                 self.command("--set", f"output={self.folder}/out/", "--set", f"rate={self.options.rate}", "--state-backend",
-                             BACKENDS[self.backend], *(INCREMENTAL if incremental else []), *(["--resume"] if resume else [])),
+                             BACKENDS[self.backend], *(INCREMENTAL if incremental else []),
+                             *(["--resume"] if resume else [])),
                 cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def look(self, supervisor, seen, what):
@@ -185,8 +186,8 @@ def soak(options, backend, parallelism):
         jobs, restarts, lives = jobs + 1, restarts + one.restarts, lives + one.lives
         incremental += one.incremental
         total = {victim: n + one.kills[victim] for victim, n in total.items()}
-    print(f"{backend}, parallelism {parallelism}: {sum(total.values())} kills {total}, {lives} lives ({incremental} incremental), {restarts} restarts, "
-          f"{jobs} jobs, {rows} rows: each once", flush=True)
+    print(f"{backend}, parallelism {parallelism}: {sum(total.values())} kills {total}, {lives} lives "
+          f"({incremental} incremental), {restarts} restarts, {jobs} jobs, {rows} rows: each once", flush=True)
     return sum(total.values())
 
 
