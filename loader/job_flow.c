@@ -3,6 +3,11 @@
  * The first stream node of a manifest node gets an edge from each of its inputs, the others one from the step before. The
  * edges in front of the first step after key_by partition by key; the others are as the author says, or the default
  * (semantics A1).
+ *
+ * The steps before key_by run where the records come from: at the parallelism of the input, in its slot group and
+ * its chain, so that the only exchange is the one by key, and records of one instance of the input keep their order. Of several inputs
+ * the widest decides, and each instance of a narrower one feeds the one of its number. Who writes a partition wants records
+ * dealt to the node's own instances before the key, and gets that.
  */
 #include <string.h>
 
@@ -183,6 +188,12 @@ static void set_custom(struct weir__job *job, struct weir_stream_edge *edge, con
     weir_free(stream);
 }
 
+/* Before the key each sender has one receiver: the order of its records stays. */
+static enum weir_partition_kind ordered_partition(uint32_t from, uint32_t to)
+{
+    return from == to ? WEIR_PARTITION_FORWARD : from < to ? WEIR_PARTITION_STRAIGHT : WEIR_PARTITION_RESCALE;
+}
+
 static void set_partition(struct weir__job *job, struct weir_stream_edge *edge, const struct weir__flow *flow,
                           const struct weir__input *input)
 {
@@ -200,6 +211,8 @@ static void set_partition(struct weir__job *job, struct weir_stream_edge *edge, 
         edge->explicit_partition = true;
         edge->partition = input->partition;
         if (input->partition == WEIR_PARTITION_CUSTOM) set_custom(job, edge, input);
+    } else if (flow->before_key) {
+        edge->partition = ordered_partition(from, to);
     }
     if (input->partition == WEIR_PARTITION_FORWARD && from != to)
         weir__say(job, input->partition_value, weir_strdup("leave it out: records are then dealt round robin (rebalance)"),
@@ -228,6 +241,35 @@ static char *place_of(const struct weir__job *job, const struct weir_mark *mark)
     return weir_strdup(mark->origin ? mark->origin : weir_document_name(job->document));
 }
 
+static bool deals_before_key(const struct weir__input *input)
+{
+    return input->partition && input->partition != WEIR_PARTITION_FORWARD;
+}
+
+/* A step before the key, as wide as its inputs; of several inputs it may be that none has the node's slot group. */
+static void place_before_key(const struct weir__job *job, const struct weir__flow *flow, struct weir_stream_node *node)
+{
+    uint32_t parallelism = 0, max_parallelism = 0, n_inputs = 0;
+    for (size_t i = 0; i < flow->node->n_inputs; i++) {
+        const struct weir__input *input = &flow->node->inputs[i];
+        if (!input->output || input->side != flow->side) continue;
+        if (deals_before_key(input)) return;
+        const struct weir_stream_node *from = job->graph->nodes[input->output->node];
+        if (from->parallelism > parallelism) parallelism = from->parallelism;
+        if (from->max_parallelism > max_parallelism) max_parallelism = from->max_parallelism;
+        n_inputs++;
+    }
+    if (n_inputs == 0) return;
+    node->before_key = true;
+    node->parallelism = parallelism;
+    node->max_parallelism = max_parallelism;
+    node->open_max_parallelism = false;
+    node->chain = WEIR_CHAIN_ALWAYS;
+    if (n_inputs > 1) return;
+    weir_free(node->slot_group);
+    node->slot_group = NULL;
+}
+
 struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *flow, enum weir_node_kind kind,
                                       const char *step, const struct weir_value *at)
 {
@@ -243,7 +285,8 @@ struct weir_stream_node *weir__attach(struct weir__job *job, struct weir__flow *
     node->max_parallelism = n->max_parallelism;
     node->open_max_parallelism = n->open_max_parallelism;
     node->slot_group = weir_strdup(n->slot_group);
-    if (n->chain != WEIR_CHAIN_HEAD || !flow->attached) node->chain = n->chain;
+    if (n->chain != WEIR_CHAIN_HEAD || !flow->attached || flow->key_edge) node->chain = n->chain;
+    if (flow->before_key) place_before_key(job, flow, node);
     node->place = place_of(job, at ? &at->mark : &n->value->mark);
     add_edges(job, flow, node);
     flow->attached = true;

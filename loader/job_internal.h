@@ -263,19 +263,20 @@ void weir__build_call(struct weir__job *, struct weir__flow *, const char *step,
 /* What flows at a point inside a manifest node. */
 struct weir__flow {
     struct weir__job_node *node;
-    struct weir_schema *schema; /* owned; NULL: unknown */
-    char *name;                 /* owned; for messages: "'orders'", "what 'map' gives" */
-    const char *step;           /* that was attached last */
+    struct weir_schema *schema;          /* owned; NULL: unknown */
+    char *name;                          /* owned; for messages: "'orders'", "what 'map' gives" */
+    const char *step;                    /* that was attached last */
     const struct weir_value *side_value; /* `from: {a: ..., b: ...}`: the name that this flow goes by; NULL: none */
     uint32_t side;                       /* which of them, as written */
     uint32_t to_input;                   /* of the next stream node */
     bool broadcast;                      /* every subtask of the next stream node gets all rows */
-    bool attached;              /* comes out of stream node `from`; else from the node's inputs */
+    bool attached;                       /* comes out of stream node `from`; else from the node's inputs */
     uint32_t from;
     const struct weir_value *key_value; /* `key_by`; NULL: not keyed */
     uint32_t *keys;                     /* owned; fields of schema, until a step changes the fields */
     size_t n_keys;
-    bool key_edge; /* the next edge is the one that partitions by key */
+    bool before_key; /* what is attached now runs where the records come from: job_flow.c */
+    bool key_edge;   /* the next edge is the one that partitions by key */
 };
 void weir__build_node(struct weir__job *, struct weir__job_node *);
 void weir__build_key(struct weir__job *, struct weir__flow *, const struct weir_value *key);

@@ -352,6 +352,7 @@ static void build_selector(struct weir__job *job, struct weir__flow *flow, const
 void weir__build_key(struct weir__job *job, struct weir__flow *flow, const struct weir_value *key)
 {
     flow->key_value = key;
+    flow->before_key = true;
     if (key->kind == WEIR_VALUE_SEQUENCE) {
         if (key->n == 0) weir__say(job, key, NULL, "the key has no fields");
         for (size_t i = 0; i < key->n; i++) add_key(job, flow, key->items[i]);
@@ -362,6 +363,7 @@ void weir__build_key(struct weir__job *job, struct weir__flow *flow, const struc
     } else {
         add_key(job, flow, key);
     }
+    flow->before_key = false;
     flow->key_edge = true;
 }
 
@@ -460,6 +462,7 @@ static void build_steps(struct weir__job *job, struct weir__flow *flow)
                       : time && !select ? "time"
                                         : "select";
     if (strcmp(main_step, "async") != 0) weir__refuse_async_keys(job, node);
+    flow->before_key = key != NULL;
     if (time) build_time(job, flow, time);
     if (filter && !keyed_filter) build_operator(job, flow, "filter", filter);
     if (condition || set) weir__build_filter_and_set(job, flow, condition, set);

@@ -99,6 +99,7 @@ static weir_status find_targets(struct weir_writer *w, struct weir_rows *rows, s
         for (int64_t i = 0; i < n; i++) w->targets[i] = w->group_target[rows->keys.key_group[i]];
         return WEIR_OK;
     case WEIR_PARTITION_FORWARD:
+    case WEIR_PARTITION_STRAIGHT:
     case WEIR_PARTITION_GLOBAL:
     case WEIR_PARTITION_BROADCAST: break;
     }

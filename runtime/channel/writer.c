@@ -207,8 +207,8 @@ weir_status weir_writer_put_mark(struct weir_writer *w, enum weir_element_kind k
 static bool deals(const struct weir_writer_options *o)
 {
     if (o->n_rings == 1) return false;
-    return o->partition != WEIR_PARTITION_FORWARD && o->partition != WEIR_PARTITION_GLOBAL &&
-           o->partition != WEIR_PARTITION_BROADCAST;
+    return o->partition != WEIR_PARTITION_FORWARD && o->partition != WEIR_PARTITION_STRAIGHT &&
+           o->partition != WEIR_PARTITION_GLOBAL && o->partition != WEIR_PARTITION_BROADCAST;
 }
 
 weir_status weir_writer_create(const struct weir_writer_options *o, struct weir_writer **writer, struct weir_error *error)

@@ -16,7 +16,7 @@ enum { TIME_BYTES = 8, VARIABLE_BYTES = 16 }; /* per row; see weir_batch_memory 
 
 bool weir_partition_is_pointwise(enum weir_partition_kind kind)
 {
-    return kind == WEIR_PARTITION_FORWARD || kind == WEIR_PARTITION_RESCALE;
+    return kind == WEIR_PARTITION_FORWARD || kind == WEIR_PARTITION_RESCALE || kind == WEIR_PARTITION_STRAIGHT;
 }
 
 /* m >= n: consumer j reads producers [j*m/n, (j+1)*m/n), so producer i belongs to the largest j with j*m/n <= i. */
@@ -35,8 +35,8 @@ void weir_partition_targets(enum weir_partition_kind kind, uint32_t i, uint32_t 
                             uint32_t *end)
 {
     WEIR_ASSERT(i < m && n > 0);
-    if (kind == WEIR_PARTITION_FORWARD) {
-        WEIR_ASSERT(m == n);
+    if (kind == WEIR_PARTITION_FORWARD || kind == WEIR_PARTITION_STRAIGHT) {
+        WEIR_ASSERT(kind == WEIR_PARTITION_FORWARD ? m == n : m <= n);
         *first = i;
         *end = i + 1;
     } else if (kind == WEIR_PARTITION_RESCALE) {
@@ -49,6 +49,7 @@ void weir_partition_targets(enum weir_partition_kind kind, uint32_t i, uint32_t 
 
 uint64_t weir_partition_channels(enum weir_partition_kind kind, uint32_t m, uint32_t n)
 {
+    if (kind == WEIR_PARTITION_STRAIGHT) return m;
     if (weir_partition_is_pointwise(kind)) return m > n ? m : n;
     return (uint64_t)m * n;
 }

@@ -25,8 +25,8 @@ struct weir_execution_graph {
     struct weir_channel_plan *channels; /* grouped by edge, by sender, by receiver */
     uint32_t n_channels;
     uint32_t n_slots;
-    const char **slot_group;            /* by slot; slots of a group are neighbours */
-    uint32_t *first_subtask;            /* by vertex: index of its subtask 0 */
+    const char **slot_group; /* by slot; slots of a group are neighbours */
+    uint32_t *first_subtask; /* by vertex: index of its subtask 0 */
 };
 #define WEIR_MAX_CHANNELS (1u << 24)
 /* WEIR_E_CONFIG when the job needs more channels than that, WEIR_E_MEMORY when there is no memory for them. */
@@ -34,7 +34,8 @@ WEIR_CHECKED weir_status weir_execution_graph_build(const struct weir_job_graph 
                                                     struct weir_error *);
 void weir_execution_graph_destroy(struct weir_execution_graph *); /* NULL is fine */
 
-/* Which receivers [first, end) of n sender i of m feeds (A3): FORWARD and RESCALE are pointwise, all others all-to-all. */
+/* Which receivers [first, end) of n sender i of m feeds (A3): FORWARD, STRAIGHT and RESCALE are
+ * pointwise, all others all-to-all. */
 void weir_partition_targets(enum weir_partition_kind, uint32_t i, uint32_t m, uint32_t n, uint32_t *first, uint32_t *end);
 bool weir_partition_is_pointwise(enum weir_partition_kind);
 /* Channels of an edge from m senders to n receivers. */

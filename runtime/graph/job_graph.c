@@ -36,11 +36,16 @@ static weir_status check_edge(const struct weir_stream_graph *graph, const struc
     if (edge->from_port >= from->n_outputs)
         return weir_error_set(error, WEIR_E_BUG, "%s: node '%s' reads output %u of '%s', which has %u", place_of(to), to->id,
                               edge->from_port, from->id, from->n_outputs);
-    if (edge->partition != WEIR_PARTITION_FORWARD || from->parallelism == to->parallelism) return WEIR_OK;
+    bool fits = edge->partition == WEIR_PARTITION_FORWARD    ? from->parallelism == to->parallelism
+                : edge->partition == WEIR_PARTITION_STRAIGHT ? from->parallelism <= to->parallelism
+                                                             : true;
+    if (fits) return WEIR_OK;
     return weir_error_set(error, WEIR_E_CONFIG,
-                          "%s: a forward edge needs equal parallelism, but '%s' has %u and '%s' has %u; "
+                          "%s: a %s edge needs %s, but '%s' has %u and '%s' has %u; "
                           "make them equal, or partition by rebalance or rescale",
-                          place_of(to), from->id, from->parallelism, to->id, to->parallelism);
+                          place_of(to), weir_partition_name(edge->partition),
+                          edge->partition == WEIR_PARTITION_FORWARD ? "equal parallelism" : "no less parallelism", from->id,
+                          from->parallelism, to->id, to->parallelism);
 }
 
 static weir_status check(const struct weir_stream_graph *graph, struct weir_error *error)
@@ -100,11 +105,13 @@ static char *why_not_blocking(const struct weir_stream_node *from, const struct 
     return node->blocking ? weir_format("'%s' blocks, so it has a thread of its own", node->id) : NULL;
 }
 
-/* (5) and (6). A default edge is rebalance because the parallelisms differ: that is the reason a reader looks for. */
+/* (5) and (6). A default edge is no forward because the parallelisms differ: that is the reason a reader looks for. */
 static char *why_not_partition(const struct weir_stream_edge *edge, const struct weir_stream_node *from,
                                const struct weir_stream_node *to)
 {
-    bool is_default = edge->partition == WEIR_PARTITION_FORWARD || edge->partition == WEIR_PARTITION_REBALANCE;
+    enum weir_partition_kind kind = edge->partition;
+    bool is_default = kind == WEIR_PARTITION_FORWARD || kind == WEIR_PARTITION_REBALANCE ||
+                      kind == WEIR_PARTITION_STRAIGHT || kind == WEIR_PARTITION_RESCALE;
     if (from->parallelism != to->parallelism && is_default && !edge->explicit_partition)
         return weir_format("different parallelism: %u and %u", from->parallelism, to->parallelism);
     if (edge->partition != WEIR_PARTITION_FORWARD)

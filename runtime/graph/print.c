@@ -79,6 +79,11 @@ void weir__add_port(struct weir_text *text, const struct weir_output_port *port)
     weir_text_add(text, ")");
 }
 
+void weir__add_parallelism(struct weir_text *text, const struct weir_stream_node *node)
+{
+    weir_text_add(text, "parallelism %u%s", node->parallelism, node->before_key ? ", the input's: before the key" : "");
+}
+
 void weir__add_plural(struct weir_text *text, uint64_t n, const char *singular, const char *plural)
 {
     weir_text_add_count(text, n);

@@ -21,7 +21,8 @@ static void draw_node(struct weir_text *text, const struct weir__pen *pen, const
 {
     struct weir_text label = {0};
     weir_text_add(&label, "%s\n%s", node->id, weir__node_title(node));
-    if (depth == 0) weir_text_add(&label, "\nparallelism %u", node->parallelism);
+    if (depth == 0) weir_text_add(&label, "\n");
+    if (depth == 0) weir__add_parallelism(&label, node);
     pen->node(text, (struct weir__name){'n', node->index}, shape_of(node), weir_text_get(&label), depth);
     weir_text_finish(&label);
 }

@@ -15,6 +15,7 @@ const char *weir__chain_words(enum weir_chain_strategy);       /* "starts a new 
 void weir__add_partition(struct weir_text *, const struct weir_stream_graph *, const struct weir_stream_edge *);
 void weir__add_fields(struct weir_text *, const struct weir_schema *, const uint32_t *fields, uint32_t n);
 void weir__add_port(struct weir_text *, const struct weir_output_port *);
+void weir__add_parallelism(struct weir_text *, const struct weir_stream_node *); /* and whose it is, if not the node's own */
 void weir__add_plural(struct weir_text *, uint64_t n, const char *singular, const char *plural);
 const struct weir_output_port *weir__port_of(const struct weir_stream_graph *, const struct weir_stream_edge *);
 

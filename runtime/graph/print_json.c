@@ -163,6 +163,7 @@ static json_t *node_of(const struct weir_stream_node *node)
     set(object, "title", string(weir__node_title(node)));
     set(object, "parallelism", json_integer(node->parallelism));
     set(object, "max_parallelism", json_integer(node->max_parallelism));
+    set(object, "before_key", json_boolean(node->before_key));
     set(object, "slot_group", string_or_null(node->slot_group));
     set(object, "chain", string(weir__chain_name(node->chain)));
     set(object, "blocking", json_boolean(node->blocking));

@@ -83,7 +83,7 @@ static void print_table(struct weir_text *text, struct table *table)
 static void add_node_facts(struct weir_text *text, const struct weir_stream_node *node)
 {
     const char *chain = weir__chain_words(node->chain);
-    weir_text_add(text, "parallelism %u", node->parallelism);
+    weir__add_parallelism(text, node);
     if (node->n_key_fields > 0) {
         weir_text_add(text, ", keyed by ");
         weir__add_fields(text, node->in, node->key_fields, node->n_key_fields);

@@ -178,6 +178,7 @@ const char *weir_partition_name(enum weir_partition_kind kind)
         [WEIR_PARTITION_FORWARD] = "forward", [WEIR_PARTITION_REBALANCE] = "rebalance", [WEIR_PARTITION_RESCALE] = "rescale",
         [WEIR_PARTITION_SHUFFLE] = "shuffle", [WEIR_PARTITION_BROADCAST] = "broadcast", [WEIR_PARTITION_GLOBAL] = "global",
         [WEIR_PARTITION_CUSTOM] = "custom",   [WEIR_PARTITION_KEY] = "key_by",
+        [WEIR_PARTITION_STRAIGHT] = "straight",
     };
     WEIR_ASSERT((unsigned)kind < sizeof names / sizeof *names && names[kind]);
     return names[kind];

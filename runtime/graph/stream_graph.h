@@ -40,7 +40,8 @@ enum weir_partition_kind {
     WEIR_PARTITION_BROADCAST,
     WEIR_PARTITION_GLOBAL,
     WEIR_PARTITION_CUSTOM, /* edge->part */
-    WEIR_PARTITION_KEY     /* edge->key_fields */
+    WEIR_PARTITION_KEY,    /* edge->key_fields */
+    WEIR_PARTITION_STRAIGHT /* sender i feeds receiver i, of which there are more: nobody writes it */
 };
 
 enum weir_chain_strategy { WEIR_CHAIN_ALWAYS = 0, WEIR_CHAIN_HEAD, WEIR_CHAIN_NEVER, WEIR_CHAIN_HEAD_WITH_SOURCES };
@@ -166,6 +167,7 @@ struct weir_stream_node {
     uint32_t *picks, n_picks;           /* SELECT: input fields; names are in outputs[0].schema */
     uint32_t parallelism, max_parallelism;
     bool open_max_parallelism; /* the author did not say; a savepoint may */
+    bool before_key;           /* a step before its manifest node's key: at the parallelism of the node's input */
     char *slot_group;                   /* NULL: inherited, see A1 */
     enum weir_chain_strategy chain;
     bool blocking;                      /* own thread, never chained */

@@ -97,7 +97,8 @@ weir_status weir__restore_check(const struct weir_saved *saved, const struct wei
 static void adopt_groups(struct weir_stream_graph *graph, const char *uid, uint32_t groups)
 {
     for (uint32_t i = 0; i < graph->n_nodes; i++) {
-        if (strcmp(graph->nodes[i]->uid, uid) == 0) graph->nodes[i]->max_parallelism = groups;
+        struct weir_stream_node *node = graph->nodes[i];
+        if (strcmp(node->uid, uid) == 0 && !node->before_key) node->max_parallelism = groups;
     }
 }
 

@@ -80,6 +80,12 @@ static void others_are_pointwise_or_all_to_all(void)
     weir_partition_targets(WEIR_PARTITION_FORWARD, 2, 5, 5, &first, &end);
     CU_ASSERT_TRUE(first == 2 && end == 3);
     CU_ASSERT_EQUAL(weir_partition_channels(WEIR_PARTITION_FORWARD, 5, 5), 5);
+    for (uint32_t i = 0; i < 3; i++) {
+        weir_partition_targets(WEIR_PARTITION_STRAIGHT, i, 3, 5, &first, &end);
+        CU_ASSERT_TRUE(first == i && end == i + 1);
+    }
+    CU_ASSERT_EQUAL(weir_partition_channels(WEIR_PARTITION_STRAIGHT, 3, 5), 3);
+    CU_ASSERT_TRUE(weir_partition_is_pointwise(WEIR_PARTITION_STRAIGHT));
     for (int kind = WEIR_PARTITION_REBALANCE; kind <= WEIR_PARTITION_KEY; kind++) {
         if (kind == WEIR_PARTITION_RESCALE) continue;
         weir_partition_targets((enum weir_partition_kind)kind, 2, 5, 3, &first, &end);
@@ -266,7 +272,7 @@ static void random_graphs_keep_the_invariants(void)
 WEIR_SUITE(execution_graph) = {
     {"rescale matches the formulas of A3 in both directions", rescale_matches_the_formulas},
     {"rescale: examples by hand", rescale_examples},
-    {"forward is pointwise, the others are all-to-all", others_are_pointwise_or_all_to_all},
+    {"forward and straight are pointwise, the others are all-to-all", others_are_pointwise_or_all_to_all},
     {"slots: the sum over groups of the largest parallelism", slots_are_the_sum_over_groups_of_the_largest_parallelism},
     {"receivers number their channels over all edges", receivers_number_their_channels_over_all_edges},
     {"refuses more channels than a machine holds", refuses_more_channels_than_a_machine_holds},

@@ -261,7 +261,8 @@ static void stream_graph_as_json(void)
     expect_item(
         root, "nodes", 2,
         "{\"index\":2,\"id\":\"views\",\"uid\":\"views\",\"kind\":\"window\",\"title\":\"window sliding 1h by 10min\","
-        "\"parallelism\":4,\"max_parallelism\":128,\"slot_group\":null,\"chain\":\"always\",\"blocking\":false,"
+        "\"parallelism\":4,\"max_parallelism\":128,\"before_key\":false,\"slot_group\":null,\"chain\":\"always\","
+        "\"blocking\":false,"
         "\"key\":[\"b\"],\"outputs\":[{\"name\":\"\",\"schema\":[{\"name\":\"a\",\"type\":\"i64\",\"nullable\":false}");
     expect_item(root, "nodes", 5, "\"slot_group\":\"io\",\"chain\":\"never\",\"blocking\":true,\"key\":[],\"outputs\":[]}");
     expect_item(root, "edges", 4,
