@@ -4,10 +4,10 @@
  * edges in front of the first step after key_by partition by key; the others are as the author says, or the default
  * (semantics A1).
  *
- * The steps before key_by run where the records come from: at the parallelism of the input, in its slot group and
- * its chain, so that the only exchange is the one by key, and records of one instance of the input keep their order. Of several inputs
- * the widest decides, and each instance of a narrower one feeds the one of its number. Who writes a partition wants records
- * dealt to the node's own instances before the key, and gets that.
+ * The steps before key_by run where the records come from: at the parallelism of the input, in its slot group and its
+ * chain, so that the only exchange is the one by key, and records of one instance of the input keep their order. Of several
+ * inputs the widest decides, and each instance of a narrower one feeds the one of its number. Who writes a partition wants
+ * records dealt to the node's own instances before the key, and gets that. (docs/design/011-before-the-key.md)
  */
 #include <string.h>
 
