@@ -62,7 +62,7 @@ class KeyOrder(WeirTest):
         return json.loads(self.weir("plan", self.job(job(nodes)), "--graph", graph, "--format", "json").out)
 
     def test_the_plan_has_one_exchange_in_front_of_the_key(self):
-        """The settings of the node are the keyed step's; what is before it has the input's, slot group and chain as well."""
+        """The settings of the node are the keyed step's; what is before it has the input's."""
         steps = {**TIMED, "slot_group": "counting", "chain": "never", "max_parallelism": 3}
         nodes = self.counted(4, 2, steps)
         for asked, chains in (("lines", ["lines numbered.time numbered.filter numbered.key", "numbered", "numbered.select"]),
