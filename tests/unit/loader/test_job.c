@@ -370,7 +370,11 @@ static void key_by_partitions_the_edge_before_the_keyed_step(void)
     CU_ASSERT_EQUAL(edge(g, "retimed.time", "retimed")->partition,
                     WEIR_PARTITION_KEY); /* a filter with state comes after key_by */
     CU_ASSERT_EQUAL(node(g, "retimed")->n_key_fields, 1);
-    CU_ASSERT_EQUAL(edge(g, "clicks", "hourly.filter")->partition, WEIR_PARTITION_REBALANCE); /* one without, before */
+    CU_ASSERT_EQUAL(edge(g, "clicks", "hourly.filter")->partition, WEIR_PARTITION_FORWARD); /* one without, before */
+    CU_ASSERT_EQUAL(node(g, "hourly.filter")->parallelism, 1);                              /* of clicks */
+    CU_ASSERT_EQUAL(node(g, "hourly.key")->parallelism, 1);
+    CU_ASSERT_EQUAL(node(g, "hourly")->parallelism, 2);
+    CU_ASSERT_EQUAL(node(g, "hourly.select")->parallelism, 2);
     CU_ASSERT_EQUAL(edge(g, "hourly.filter", "hourly.key")->partition, WEIR_PARTITION_FORWARD);
     CU_ASSERT_EQUAL(edge(g, "hourly.key", "hourly")->partition, WEIR_PARTITION_KEY);
     CU_ASSERT_EQUAL(edge(g, "hourly.key", "hourly")->key_fields[0], 8); /* the field that the selector adds */
@@ -419,7 +423,7 @@ static void default_edges_follow_parallelism(void)
     struct weir_stream_graph *g = good();
     CU_ASSERT_EQUAL(edge(g, "line", "words")->partition, WEIR_PARTITION_FORWARD);
     CU_ASSERT_FALSE(edge(g, "line", "words")->explicit_partition);
-    CU_ASSERT_EQUAL(edge(g, "taxed.select", "retimed.time")->partition, WEIR_PARTITION_REBALANCE);
+    CU_ASSERT_EQUAL(edge(g, "clicks", "wide")->partition, WEIR_PARTITION_REBALANCE);
     CU_ASSERT_EQUAL(edge(g, "hourly", "late")->partition, WEIR_PARTITION_BROADCAST);
     CU_ASSERT_TRUE(edge(g, "hourly", "late")->explicit_partition);
     CU_ASSERT_EQUAL(edge(g, "clicks", "sorted")->partition, WEIR_PARTITION_CUSTOM);
