@@ -68,7 +68,18 @@ static void note(const struct weir_life *life, const char *what, const char *mor
 
 /* ---- beginning --------------------------------------------------------------------------------------------------- */
 
-/* Later attempts read the copy, and so does the job that comes back when an upgrade fails. */
+static bool is_there(const struct weir_platform *os, const char *path, const char *bytes, size_t n)
+{
+    char *there = NULL;
+    size_t n_there = 0;
+    bool same =
+        weir_read_file(os, path, n, &there, &n_there, NULL) == WEIR_OK && n_there == n && memcmp(there, bytes, n) == 0;
+    weir_free(there);
+    return same;
+}
+
+/* Later attempts read the copy, and so does the job that comes back when an upgrade fails. Of the same text none is written:
+ * it would have to be synced. */
 static weir_status copy_manifest(const struct weir_life *life, const char *manifest, struct weir_error *error)
 {
     const struct weir_platform *os = weir_platform_os();
@@ -76,7 +87,7 @@ static weir_status copy_manifest(const struct weir_life *life, const char *manif
     char *path = weir_job_home_path(&life->job, "manifest.yaml"), *bytes = NULL;
     size_t n = 0;
     weir_status s = weir_read_file(os, text ? text : manifest, SIZE_MAX / 2, &bytes, &n, error);
-    if (s == WEIR_OK) s = weir_write_file(os, path, bytes, n, error);
+    if (s == WEIR_OK && !is_there(os, path, bytes, n)) s = weir_write_file(os, path, bytes, n, error);
     weir_free(bytes);
     weir_free(path);
     return s;

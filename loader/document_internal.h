@@ -1,4 +1,4 @@
-/* loader/document_internal.h - shared by document.c, document_read.c, override.c and substitute.c. */
+/* loader/document_internal.h - shared by document.c, document_read.c, document_plain.c, override.c and substitute.c. */
 #ifndef WEIR_LOADER_DOCUMENT_INTERNAL_H
 #define WEIR_LOADER_DOCUMENT_INTERNAL_H
 
@@ -26,6 +26,9 @@ const char *weir__document_origin(struct weir_document *, const char *origin);
  * document; otherwise they say `origin` only. NULL, with a problem, when it is not YAML; an empty text is a NULL value. */
 struct weir_value *weir__document_parse_yaml(struct weir_document *, const char *text, size_t n, const char *origin,
                                              bool mark_text, struct weir_problems *);
+/* The same of a text as weir writes it, with a NUL behind it, with marks; NULL: it is not such a text, and may be YAML
+ * all the same. */
+struct weir_value *weir__document_parse_plain(struct weir_document *, const char *text, size_t n, const char *origin);
 void weir__document_override(struct weir_document *, const struct weir_assignment *, size_t n, struct weir_problems *);
 void weir__document_substitute(struct weir_document *, const struct weir_platform *, const struct weir_assignment *sets,
                                size_t n, struct weir_problems *);

@@ -255,7 +255,8 @@ weir_status weir_plugin_manifest_read(const char *text, size_t n, const char *na
     *p = (struct weir_plugin_info){.path = weir_strdup(so_path)};
     char *copy = weir_alloc(n + 1); /* marks go on to the end of their line, or to a NUL */
     memcpy(copy, text, n);
-    const struct weir_value *root = weir__document_parse_yaml(doc, copy, n, name, true, &problems);
+    const struct weir_value *root = weir__document_parse_plain(doc, copy, n, name);
+    if (!root) root = weir__document_parse_yaml(doc, copy, n, name, true, &problems);
     if (problems.n > 0) {
         wrong(&r, &(struct weir_value){.mark = problems.problems[0].mark}, "expected a plugin manifest in YAML, found: %s",
               problems.problems[0].message);

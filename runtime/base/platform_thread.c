@@ -27,6 +27,7 @@ struct weir_thread {
     pthread_t id;
     void (*run)(void *arg);
     void *arg;
+    char name[16]; /* the kernel keeps 15 bytes */
 };
 
 /* A thread whose stack is full needs another one for the handler that tells which component filled it: handlers that want
@@ -53,6 +54,7 @@ static void *start(void *thread)
 {
     struct weir_thread *t = thread;
     void *stack = give_crash_stack();
+    pthread_setname_np(pthread_self(), t->name); /* another thread's name would go through a file in /proc */
     t->run(t->arg);
     take_crash_stack(stack);
     return NULL;
@@ -62,9 +64,10 @@ weir_status weir__os_start_thread(void *self, const char *name, void (*run)(void
                                   struct weir_thread **thread, struct weir_error *error)
 {
     struct weir_thread *t = weir_alloc(sizeof *t);
-    char short_name[16], words[128]; /* the kernel keeps 15 bytes */
+    char words[128];
     (void)self;
     *t = (struct weir_thread){.run = run, .arg = arg};
+    snprintf(t->name, sizeof t->name, "%s", name);
     *thread = NULL;
     int why = pthread_create(&t->id, NULL, start, t);
     if (why) {
@@ -73,8 +76,6 @@ weir_status weir__os_start_thread(void *self, const char *name, void (*run)(void
                               "cannot start the thread '%s': %s; the limit of threads may be reached (ulimit -u)", name,
                               weir__os_why(why, words, sizeof words));
     }
-    snprintf(short_name, sizeof short_name, "%s", name);
-    pthread_setname_np(t->id, short_name);
     *thread = t;
     return WEIR_OK;
 }

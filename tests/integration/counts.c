@@ -1,8 +1,8 @@
 /* counts.c - a library to be preloaded: counts, by thread, what a record must not cost.
  *
  * Allocations, locks, reads of a clock, and calls of the C library's wrappers of system calls. It sees what a program calls
- * by name; what the C library does inside (the memory that malloc gets, the waiting of a lock) comes with what is counted. When
- * the process ends, NAME.PID gets a line for each thread, NAME being $WEIR_COUNTS: its name, then the four numbers. Threads
+ * by name; what the C library does inside (the memory that malloc gets, the waiting of a lock) comes with what is counted.
+ * When the process ends, NAME.PID gets a line for each thread, NAME being $WEIR_COUNTS: its name, then the four numbers. Threads
  * that have not ended by then are called "-".
  */
 #include <dlfcn.h>

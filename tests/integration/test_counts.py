@@ -1,7 +1,7 @@
 """No allocation, lock, system call or read of a clock for a record: counted by a library that is preloaded (counts.c).
 
-A job is run with few records and with many; what the threads of slots did more of in the second run is the records' share. It
-may be so much for each batch of 1,024 records: an allocation now and then where state grows or a window's keys come and go,
+A job is run with few records and with many; what the threads of slots did more of in the second run is the records' share.
+It may be so much for each batch of 1,024 records: an allocation now and then where state grows or a window's keys come and go,
 clocks and system calls (parking, waking, reading and writing files) for elements and steps. Nothing is timed, and the bounds
 hold whatever the schedule: a thread that sleeps was woken by an element.
 
@@ -29,7 +29,8 @@ class Counts(WeirTest):
         """What the slots did, by kind."""
         name = self.folder / "counts"
         sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-        done = self.weir("run", manifest, "--output", "json", "--fresh", *sets, *options, LD_PRELOAD=COUNTS, WEIR_COUNTS=name)
+        done = self.weir("run", manifest, "--output", "json", "--fresh", *sets, *options, LD_PRELOAD=COUNTS,
+                         WEIR_COUNTS=name)
         totals = dict.fromkeys(KINDS, 0)
         slots = 0
         for path in self.folder.glob("counts.*"):

@@ -1,5 +1,5 @@
-/* A keyed operator with a value and a timer: how many records a key has had, told at the end of each `every` of event time in
- * which there was one. For tests of what that costs. */
+/* A keyed operator with a value and a timer: how many records a key has had, told at the end of each `every` of event time
+ * in which there was one. For tests of what that costs. */
 #include <weir/udf.h>
 
 typedef struct ticks {
