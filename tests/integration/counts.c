@@ -2,8 +2,8 @@
  *
  * Allocations, locks, reads of a clock, and calls of the C library's wrappers of system calls. It sees what a program calls
  * by name; what the C library does inside (the memory that malloc gets, the waiting of a lock) comes with what is counted.
- * When the process ends, NAME.PID gets a line for each thread, NAME being $WEIR_COUNTS: its name, then the four numbers. Threads
- * that have not ended by then are called "-".
+ * When the process ends, NAME.PID gets a line for each thread, NAME being $WEIR_COUNTS: its name, then the four numbers.
+ * Threads that have not ended by then are called "-".
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 """No allocation, lock, system call or read of a clock for a record: counted by a library that is preloaded (counts.c).
 
 A job is run with few records and with many; what the threads of slots did more of in the second run is the records' share.
-It may be so much for each batch of 1,024 records: an allocation now and then where state grows or a window's keys come and go,
-clocks and system calls (parking, waking, reading and writing files) for elements and steps. Nothing is timed, and the bounds
-hold whatever the schedule: a thread that sleeps was woken by an element.
+It may be so much for each batch of 1,024 records: an allocation now and then where state grows or a window's keys come and
+go, clocks and system calls (parking, waking, reading and writing files) for elements and steps. Nothing is timed, and the
+bounds hold whatever the schedule: a thread that sleeps was woken by an element.
 
 By hand, over ten million records: WEIR_COUNT_RECORDS=10000000 tests/integration/run.py BUILD test_counts
 """
