@@ -41,7 +41,7 @@ struct weir_bench_run {
     int64_t rows;
     bool is_short, is_long, is_json;
     const char *folder; /* empty and its own, removed afterwards with all that is in it */
-    const char *result; /* file in it that the sink writes; build gives it to add_sink */
+    const char *result; /* path in it that the sink's instances write to, with .0, .1 ... behind it */
     const char *input;  /* path in it that `prepare` may write */
     void *prepared;     /* what `prepare` made; `finish` frees it */
 };

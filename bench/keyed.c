@@ -1,10 +1,14 @@
-/* keyed.c - sums of a tumbling window by key: windows of 4 Mi rows, of which each key has few or many.
+/* keyed.c - sums of a tumbling window by key: windows of 4 Mi rows, of which each key has few or many; in one thread, and in
+ * two that make rows and give each other those of the other's keys.
  *
- * The loop makes a block of rows, hashes it, and adds it to one table, which is emptied at the end of a window.
+ * The loop makes a block of rows, hashes it, and adds it to a table, which is emptied at the end of a window. Two threads
+ * have a table each; a batch never holds rows of two windows, so a thread ends a window when it has seen a batch of the next
+ * one, or the end, from both.
  */
 #include "bench.h"
 #include "job.h"
 #include "memory.h"
+#include "ring.h"
 #include "table.h"
 
 #define WINDOW_ROWS ((int64_t)4 << 20) /* as many ms */
@@ -19,43 +23,208 @@ static void build(struct weir_job *job, const struct weir_bench_run *run)
     weir_bench_sink(job, run, "sums", "total");
 }
 
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+struct block {
+    const int64_t *key;
+    const double *value;
+    int64_t n;
+    _Alignas(64) int64_t made_key[BENCH_BLOCK];
+    double made_value[BENCH_BLOCK];
+};
+
+/* At most `most` rows from `from` on. */
+static void next_rows(const struct weir_bench_run *run, int64_t from, int64_t most, struct block *b)
+{
+    const struct bench_memory *memory = run->prepared;
+    b->n = run->rows - from < most ? run->rows - from : most;
+    b->key = memory ? memory->key + from % memory->n : b->made_key;
+    b->value = memory ? memory->value + from % memory->n : b->made_value;
+    for (int64_t i = 0; !memory && i < b->n; i++) {
+        struct bench_row row = bench_row_at(from + i, run->bench->keys);
+        b->made_key[i] = row.key;
+        b->made_value[i] = row.value;
+    }
+}
+
+/* ---- one thread -------------------------------------------------------------------------------------------------- */
+
 static void loop(const struct weir_bench_run *run, struct bench_sum *sum)
 {
-    static _Alignas(64) int64_t key[BENCH_BLOCK];
-    static _Alignas(64) double value[BENCH_BLOCK];
+    static struct block block;
     struct bench_table table;
     bench_table_init(&table, run->bench->keys);
     for (int64_t from = 0; from < run->rows; from += BENCH_BLOCK) {
-        int64_t n = run->rows - from < BENCH_BLOCK ? run->rows - from : BENCH_BLOCK;
         if (from > 0 && from % WINDOW_ROWS == 0) bench_table_emit(&table, sum);
-        for (int64_t i = 0; i < n; i++) {
-            struct bench_row row = bench_row_at(from + i, run->bench->keys);
-            key[i] = row.key;
-            value[i] = row.value;
-        }
-        bench_table_add(&table, key, value, n);
+        next_rows(run, from, BENCH_BLOCK, &block);
+        bench_table_add(&table, block.key, block.value, block.n);
     }
     bench_table_emit(&table, sum);
     bench_table_finish(&table);
 }
 
-const struct weir_bench weir_bench_keyed[] = {{.name = "window_1e3",
-                                               .title = "key_by + tumbling window sum, 1e3 keys",
-                                               .rows = 40000000,
-                                               .keys = 1000,
-                                               .flags = WEIR_BENCH_GATED,
-                                               .job = build,
-                                               .loop = loop},
-                                              {.name = "window_1e5",
-                                               .title = "key_by + tumbling window sum, 1e5 keys",
-                                               .rows = 40000000,
-                                               .keys = 100000,
-                                               .job = build,
-                                               .loop = loop},
-                                              {.name = "window_1e6",
-                                               .title = "key_by + tumbling window sum, 1e6 keys",
-                                               .rows = 20000000,
-                                               .keys = 1000000,
-                                               .job = build,
-                                               .loop = loop},
-                                              {.name = NULL}};
+/* ---- two threads ------------------------------------------------------------------------------------------------- */
+
+struct worker {
+    const struct weir_bench_run *run;
+    struct bench_ring *to[2], *from[2];
+    struct bench_batch *filling[2]; /* the next of `to`; NULL: to be asked for */
+    int64_t next;                   /* row to make */
+    bool ended;                     /* all rows are on their way */
+    int64_t window;                 /* being summed; INT64_MAX: all are */
+    struct bench_table table;
+    struct bench_sum sum;
+    struct block block;
+    pthread_t thread;
+};
+
+/* Rows go where the lowest bit of the upper half of their hash says; the table uses the upper bits. Both batches get every
+ * row, and one of them keeps it: no branch depends on the key. */
+static void split(const struct block *rows, struct bench_batch *a, struct bench_batch *b)
+{
+    int64_t n_a = a->n, n_b = b->n;
+    for (int64_t i = 0; i < rows->n; i++) {
+        int64_t to_b = (int64_t)((uint64_t)rows->key[i] * 0x9e3779b97f4a7c15u >> 32 & 1);
+        a->key[n_a] = b->key[n_b] = rows->key[i];
+        a->value[n_a] = b->value[n_b] = rows->value[i];
+        n_a += 1 - to_b;
+        n_b += to_b;
+    }
+    a->n = n_a;
+    b->n = n_b;
+}
+static void send(struct worker *w, int to)
+{
+    bench_ring_push(w->to[to]);
+    w->filling[to] = NULL;
+}
+static bool find_room(struct worker *w)
+{
+    for (int i = 0; i < 2; i++) {
+        if (w->filling[i]) continue;
+        w->filling[i] = bench_ring_room(w->to[i]);
+        if (!w->filling[i]) return false;
+        w->filling[i]->n = 0;
+        w->filling[i]->window = w->next < w->run->rows ? w->next / WINDOW_ROWS : INT64_MAX;
+    }
+    return true;
+}
+/* Makes half a block, so that a batch at most half full has room for it. False: there is nothing to do. */
+static bool deal(struct worker *w)
+{
+    enum { HALF = BENCH_BLOCK / 2 };
+    if (w->ended || !find_room(w)) return false;
+    bool over = w->next >= w->run->rows;
+    w->ended = over;
+    if (!over) {
+        int64_t window = w->next / WINDOW_ROWS;
+        next_rows(w->run, w->next, HALF, &w->block);
+        split(&w->block, w->filling[0], w->filling[1]);
+        w->next += HALF;
+        if (w->next % BENCH_BLOCK == 0) w->next += BENCH_BLOCK; /* that was a block; the next one is the other's */
+        over = w->next >= w->run->rows || w->next / WINDOW_ROWS != window;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (over || w->filling[i]->n > HALF) send(w, i);
+    }
+    return true;
+}
+
+/* Takes a batch of the window at hand from each; when both have gone beyond it, ends it. */
+static bool take(struct worker *w)
+{
+    int64_t least = INT64_MAX;
+    bool made = false;
+    for (int i = 0; i < 2; i++) {
+        const struct bench_batch *b = bench_ring_front(w->from[i]);
+        int64_t window = b ? b->window : w->window;
+        if (window < least) least = window;
+        if (!b || window != w->window) continue;
+        bench_table_add(&w->table, b->key, b->value, b->n);
+        bench_ring_pop(w->from[i]);
+        made = true;
+    }
+    if (least == w->window) return made;
+    bench_table_emit(&w->table, &w->sum);
+    w->window = least;
+    return true;
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    uint32_t idle = 0;
+    bench_table_init(&w->table, w->run->bench->keys / 2 + 1);
+    while (w->window != INT64_MAX) {
+        bool dealt = deal(w), taken = take(w);
+        if (dealt || taken)
+            idle = 0;
+        else
+            bench_idle(&idle);
+    }
+    bench_table_finish(&w->table);
+    return NULL;
+}
+
+static void loop_2x2(const struct weir_bench_run *run, struct bench_sum *sum)
+{
+    static struct worker workers[2];
+    struct bench_ring *rings = bench_pages(4 * sizeof *rings);
+    for (int i = 0; i < 2; i++) {
+        workers[i] = (struct worker){.run = run, .next = i * BENCH_BLOCK};
+        for (int j = 0; j < 2; j++) {
+            workers[i].to[j] = &rings[2 * i + j];
+            workers[i].from[j] = &rings[2 * j + i];
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) weir_bench_die("loop", "no thread");
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(workers[i].thread, NULL);
+        sum->rows += workers[i].sum.rows;
+        sum->hash += workers[i].sum.hash;
+    }
+    munmap(rings, 4 * sizeof *rings);
+}
+
+/* ---- table ------------------------------------------------------------------------------------------------------- */
+
+#define ONE_SLOT  .job = build, .loop = loop
+#define TWO_SLOTS .slots = 2, .job = build, .loop = loop_2x2
+#define ZIPF      .prepare = weir_bench_remember_zipf, .finish = weir_bench_forget_rows
+
+const struct weir_bench weir_bench_keyed[] = {
+    {.name = "window_1e3",
+     .title = "key_by + tumbling window sum, 1e3 keys",
+     .rows = 40000000,
+     .keys = 1000,
+     .flags = WEIR_BENCH_GATED,
+     ONE_SLOT},
+    {.name = "window_1e3_2x2", .title = "the same, two slots", .rows = 40000000, .keys = 1000, TWO_SLOTS},
+    {.name = "window_1e5", .title = "key_by + tumbling window sum, 1e5 keys", .rows = 40000000, .keys = 100000, ONE_SLOT},
+    {.name = "window_1e5_2x2", .title = "the same, two slots", .rows = 40000000, .keys = 100000, TWO_SLOTS},
+    {.name = "window_1e6", .title = "key_by + tumbling window sum, 1e6 keys", .rows = 20000000, .keys = 1000000, ONE_SLOT},
+    {.name = "window_1e6_2x2", .title = "the same, two slots", .rows = 20000000, .keys = 1000000, TWO_SLOTS},
+    {.name = "zipf_1e3",
+     .title = "key_by + tumbling window sum, 1e3 keys, Zipf",
+     .rows = 40000000,
+     .keys = 1000,
+     ZIPF,
+     ONE_SLOT},
+    {.name = "zipf_1e3_2x2", .title = "the same, two slots", .rows = 40000000, .keys = 1000, ZIPF, TWO_SLOTS},
+    {.name = "zipf_1e5",
+     .title = "key_by + tumbling window sum, 1e5 keys, Zipf",
+     .rows = 40000000,
+     .keys = 100000,
+     ZIPF,
+     ONE_SLOT},
+    {.name = "zipf_1e5_2x2", .title = "the same, two slots", .rows = 40000000, .keys = 100000, ZIPF, TWO_SLOTS},
+    {.name = "zipf_1e6",
+     .title = "key_by + tumbling window sum, 1e6 keys, Zipf",
+     .rows = 20000000,
+     .keys = 1000000,
+     ZIPF,
+     ONE_SLOT},
+    {.name = "zipf_1e6_2x2", .title = "the same, two slots", .rows = 20000000, .keys = 1000000, ZIPF, TWO_SLOTS},
+    {.name = NULL}};

@@ -51,13 +51,22 @@ static void end(struct weir_bench_spent *t)
     t->peak_kb = peak_kb();
 }
 
-static struct bench_sum result_of(const char *path)
+/* What the sink's instances left. */
+static struct bench_sum result_of(const struct weir_bench_run *run)
 {
-    struct bench_sum sum;
-    FILE *f = fopen(path, "r");
-    if (!f || fscanf(f, "%" SCNu64 " %" SCNu64, &sum.rows, &sum.hash) != 2) weir_bench_die(path, "the sink left no result");
-    fclose(f);
-    remove(path);
+    struct bench_sum sum = {0};
+    for (uint32_t i = 0; i == 0 || i < run->bench->slots; i++) {
+        struct bench_sum part;
+        char path[4200];
+        snprintf(path, sizeof path, "%s.%u", run->result, i);
+        FILE *f = fopen(path, "r");
+        if (!f || fscanf(f, "%" SCNu64 " %" SCNu64, &part.rows, &part.hash) != 2)
+            weir_bench_die(path, "the sink left no result");
+        fclose(f);
+        remove(path);
+        sum.rows += part.rows;
+        sum.hash += part.hash;
+    }
     return sum;
 }
 
@@ -78,7 +87,7 @@ static struct bench_sum run_job(const struct weir_bench_run *run, struct weir_be
     end(spent);
     if (weir_job_failure(job, &error) != WEIR_OK) weir_bench_die(name, error.text);
     weir_job_destroy(job);
-    return result_of(run->result);
+    return result_of(run);
 }
 
 static void run_pair(const struct weir_bench_run *run, struct weir_bench_spent *job, struct weir_bench_spent *loop)

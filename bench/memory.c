@@ -1,6 +1,7 @@
 /* memory.c - rows that lie in memory before the clock starts: more than caches hold. */
 #include "memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define N_ROWS ((int64_t)4 << 20)
@@ -23,6 +24,40 @@ void weir_bench_remember_rows(struct weir_bench_run *run)
         struct bench_row row = bench_row_at(i, run->bench->keys ? run->bench->keys : 1000);
         m->key[i] = row.key;
         m->value[i] = row.value;
+    }
+    run->prepared = m;
+}
+
+/* Ranks by the method of Gray et al., "Quickly generating billion-record synthetic databases" (1994), which YCSB uses too. */
+struct zipf {
+    double keys, theta, alpha, zeta, eta;
+};
+static void zipf_init(struct zipf *z, int64_t keys)
+{
+    z->keys = (double)keys;
+    z->theta = 0.99;
+    z->alpha = 1 / (1 - z->theta);
+    z->zeta = 0;
+    for (int64_t k = 1; k <= keys; k++) z->zeta += pow((double)k, -z->theta);
+    z->eta = (1 - pow(2 / z->keys, 1 - z->theta)) / (1 - (1 + pow(0.5, z->theta)) / z->zeta);
+}
+static int64_t zipf_rank(const struct zipf *z, double uniform)
+{
+    if (uniform * z->zeta < 1) return 0;
+    if (uniform * z->zeta < 1 + pow(0.5, z->theta)) return 1;
+    int64_t rank = (int64_t)(z->keys * pow(z->eta * uniform - z->eta + 1, z->alpha));
+    return rank < (int64_t)z->keys ? rank : (int64_t)z->keys - 1;
+}
+
+void weir_bench_remember_zipf(struct weir_bench_run *run)
+{
+    struct bench_memory *m = new_memory();
+    struct zipf zipf;
+    zipf_init(&zipf, run->bench->keys);
+    for (int64_t i = 0; i < m->n; i++) {
+        uint32_t rank = (uint32_t)zipf_rank(&zipf, bench_mix((uint32_t)i) * 0x1p-32);
+        m->key[i] = (int64_t)((uint64_t)bench_mix(rank) * (uint64_t)run->bench->keys >> 32); /* often ones lie anywhere */
+        m->value[i] = bench_row_at(i, 1).value;
     }
     run->prepared = m;
 }

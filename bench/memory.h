@@ -6,6 +6,8 @@
 
 /* `prepare`: run->prepared is a struct bench_memory with 4 Mi of the rows that bench_row_at makes. */
 void weir_bench_remember_rows(struct weir_bench_run *);
+/* The same with keys of which some come often: the k-th of them in proportion to 1 / k^0.99. */
+void weir_bench_remember_zipf(struct weir_bench_run *);
 /* `finish` */
 void weir_bench_forget_rows(struct weir_bench_run *);
 

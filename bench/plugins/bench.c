@@ -98,7 +98,8 @@ typedef struct {
     struct bench_sum sum;
 } bench_hash_sink;
 static const weir_option bench_hash_options[] = {
-    WEIR_OPTION(bench_hash_sink, path, .doc = "Where count and hash are written at the end"),
+    WEIR_OPTION(bench_hash_sink, path,
+                .doc = "Where count and hash are written at the end, with .0, .1 ... for each subtask"),
 };
 static double number_at(const weir_column *column, int64_t i)
 {
@@ -151,9 +152,10 @@ static weir_status bench_hash_finish(void *self, weir_ctx *cx)
     const weir_io *io = weir_io_of(cx);
     weir_io_error error;
     weir_file *file;
-    char text[64];
+    char path[4096], text[64];
+    snprintf(path, sizeof path, "%s.%u", me->path, weir_about(cx)->subtask);
     int n = snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64 "\n", me->sum.rows, me->sum.hash);
-    if (io->open(cx, me->path, WEIR_FILE_CREATE, &file, &error) != WEIR_OK)
+    if (io->open(cx, path, WEIR_FILE_CREATE, &file, &error) != WEIR_OK)
         return weir_fail(cx, error.status, "%s", error.message);
     weir_status s = io->write(cx, file, text, (size_t)n, &error);
     io->close(cx, file, NULL);
