@@ -58,6 +58,7 @@ struct weir_bench {
         slots; /* the job's parallelism, and the loop's threads: 0 and 1: one. Ratios of one are of CPU time, which other
                      * processes hardly change; ratios of more are of wall time */
     uint32_t flags; /* WEIR_BENCH_... */
+    double target;  /* the ratio that we want at least; 0: none is set */
     /* Before the first run; may be NULL. */
     void (*prepare)(struct weir_bench_run *);
     void (*finish)(struct weir_bench_run *);

@@ -64,17 +64,10 @@ static void loop_mixed(const struct weir_bench_run *run, struct bench_sum *sum)
     }
 }
 
-const struct weir_bench weir_bench_calls[] = {{.name = "call_direct",
-                                               .title = "map by a C function, f64(f64)",
-                                               .rows = 50000000,
-                                               .shape = &direct,
-                                               .flags = WEIR_BENCH_GATED,
-                                               .job = build,
-                                               .loop = loop_direct},
-                                              {.name = "call_ffi",
-                                               .title = "map by a C function through libffi, f64(f64, i64)",
-                                               .rows = 20000000,
-                                               .shape = &mixed,
-                                               .job = build,
-                                               .loop = loop_mixed},
-                                              {.name = NULL}};
+// clang-format off
+const struct weir_bench weir_bench_calls[] = {
+    {.name = "call_direct", .title = "map by a C function, f64(f64)", .rows = 50000000, .shape = &direct,
+     .flags = WEIR_BENCH_GATED, .job = build, .loop = loop_direct},
+    {.name = "call_ffi", .title = "map by a C function through libffi, f64(f64, i64)", .rows = 20000000, .shape = &mixed,
+     .job = build, .loop = loop_mixed},
+    {.name = NULL}};

@@ -28,7 +28,7 @@ void weir_bench_remember_rows(struct weir_bench_run *run)
     run->prepared = m;
 }
 
-/* Ranks by the method of Gray et al., "Quickly generating billion-record synthetic databases" (1994), which YCSB uses too. */
+/* Ranks by the method of Gray et al., "Quickly generating billion-record synthetic databases" (1994), as in YCSB. */
 struct zipf {
     double keys, theta, alpha, zeta, eta;
 };
@@ -56,7 +56,7 @@ void weir_bench_remember_zipf(struct weir_bench_run *run)
     zipf_init(&zipf, run->bench->keys);
     for (int64_t i = 0; i < m->n; i++) {
         uint32_t rank = (uint32_t)zipf_rank(&zipf, bench_mix((uint32_t)i) * 0x1p-32);
-        m->key[i] = (int64_t)((uint64_t)bench_mix(rank) * (uint64_t)run->bench->keys >> 32); /* often ones lie anywhere */
+        m->key[i] = (int64_t)((uint64_t)bench_mix(rank) * (uint64_t)run->bench->keys >> 32); /* anywhere */
         m->value[i] = bench_row_at(i, 1).value;
     }
     run->prepared = m;

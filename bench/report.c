@@ -16,12 +16,14 @@ static void print_json(const struct weir_bench_run *run, const struct weir_bench
 {
     const struct weir_bench *b = run->bench;
     double rows = (double)run->rows;
-    printf("{\"name\": \"%s\", \"title\": \"%s\", \"slots\": %u, \"rows\": %" PRId64 ", \"rows_per_second\": %.0f, "
-           "\"ns_per_row\": %.3f, \"loop_ns_per_row\": %.3f, \"ratio\": %.4f, \"cpu_seconds_per_million\": %.5f, "
-           "\"loop_cpu_seconds_per_million\": %.5f, \"peak_kb\": %ld, \"loop_peak_kb\": %ld}\n",
-           b->name, b->title, slots_of(b), run->rows, rows / f->job.wall, f->job.wall / rows * 1e9,
-           f->loop.wall / rows * 1e9, f->ratio, f->job.cpu / rows * 1e6, f->loop.cpu / rows * 1e6, f->job.peak_kb,
-           f->loop.peak_kb);
+    printf("{\"name\": \"%s\", \"title\": \"%s\", \"slots\": %u, \"rows\": %" PRId64 ", ", b->name, b->title, slots_of(b),
+           run->rows);
+    printf("\"rows_per_second\": %.0f, \"ns_per_row\": %.3f, \"loop_ns_per_row\": %.3f, ", rows / f->job.wall,
+           f->job.wall / rows * 1e9, f->loop.wall / rows * 1e9);
+    printf("\"ratio\": %.4f, \"target\": %.2f, \"peak_kb\": %ld, \"loop_peak_kb\": %ld, ", f->ratio, b->target,
+           f->job.peak_kb, f->loop.peak_kb);
+    printf("\"cpu_seconds_per_million\": %.5f, \"loop_cpu_seconds_per_million\": %.5f}\n", f->job.cpu / rows * 1e6,
+           f->loop.cpu / rows * 1e6);
 }
 
 void weir_bench_print(const struct weir_bench_run *run, const struct weir_bench_figures *f)
@@ -43,8 +45,8 @@ void weir_bench_say(const struct weir_bench_run *run, const char *figure, const 
     if (run->is_json)
         printf(
             "{\"name\": \"%s\", \"title\": \"%s\", \"figure\": \"%s\", \"unit\": \"%s\", \"weir\": %.4f, \"limit\": %.4f, "
-            "\"ratio\": %.4f}\n",
-            run->bench->name, run->bench->title, figure, unit, weir, limit, ratio);
+            "\"ratio\": %.4f, \"target\": %.2f}\n",
+            run->bench->name, run->bench->title, figure, unit, weir, limit, ratio, run->bench->target);
     else if (limit > 0)
         printf("%-52s %-16s %10.2f %s   limit %10.2f %s   ratio %5.2f\n", run->bench->title, figure, weir, unit, limit, unit,
                ratio);

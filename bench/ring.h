@@ -1,6 +1,6 @@
-/* bench/ring.h - how the hand-written loops hand rows from one thread to another: a ring of batches with one producer and one
- * consumer, filled and read in place. Each side keeps a copy of the other's index and looks again only when that says full or
- * empty; what the two write lies 128 bytes apart.
+/* bench/ring.h - how the hand-written loops hand rows from one thread to another: a ring of batches with one producer and
+ * one consumer, filled and read in place. Each side keeps a copy of the other's index and looks again only when that says
+ * full or empty; what the two write lies 128 bytes apart.
  */
 #ifndef WEIR_BENCH_RING_H
 #define WEIR_BENCH_RING_H
