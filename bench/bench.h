@@ -30,6 +30,12 @@
     TOPIC(calls)                 \
     TOPIC(keyed)                 \
     TOPIC(sliding)               \
+    TOPIC(windows)               \
+    TOPIC(exchange)              \
+    TOPIC(timers)                \
+    TOPIC(joins)                 \
+    TOPIC(state)                 \
+    TOPIC(any)                   \
     TOPIC(csv)
 
 struct weir_bench;
@@ -54,9 +60,9 @@ struct weir_bench {
     int64_t rows;             /* --short: a twentieth, --long: four times as many */
     int64_t keys;             /* how many different ones; this, `shape` and `slots` mean what job and loop make of them */
     const void *shape;
-    uint32_t
-        slots; /* the job's parallelism, and the loop's threads: 0 and 1: one. Ratios of one are of CPU time, which other
-                     * processes hardly change; ratios of more are of wall time */
+    uint32_t slots; /* the job's parallelism; 0: 1 */
+    bool
+        by_wall; /* the ratio is of wall time, for loops of two threads; else of CPU time, which other load hardly changes */
     uint32_t flags; /* WEIR_BENCH_... */
     double target;  /* the ratio that we want at least; 0: none is set */
     /* Before the first run; may be NULL. */

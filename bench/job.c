@@ -37,9 +37,11 @@ struct weir_node *weir_bench_source(struct weir_job *job, const struct weir_benc
     return node;
 }
 
-void weir_bench_sink(struct weir_job *job, const struct weir_bench_run *run, const char *from, const char *value)
+struct weir_node *weir_bench_sink(struct weir_job *job, const struct weir_bench_run *run, const char *from,
+                                  const char *value)
 {
     struct weir_node *node = weir_bench_node(job, "hash", from);
     set(node, "sink.bench_hash.path", run->result);
     set(node, "args.value", value);
+    return node;
 }

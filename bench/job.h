@@ -13,6 +13,6 @@ void weir_bench_set(struct weir_node *, const char *path, int64_t number, const 
  * bench_memory. `timed`: its `at` is the event time, with watermarks every 5 ms. */
 struct weir_node *weir_bench_source(struct weir_job *, const struct weir_bench_run *, bool timed);
 /* Node `hash`: the sink, of the fields `key` and `value`; as many instances as the job has slots. */
-void weir_bench_sink(struct weir_job *, const struct weir_bench_run *, const char *from, const char *value);
+struct weir_node *weir_bench_sink(struct weir_job *, const struct weir_bench_run *, const char *from, const char *value);
 
 #endif

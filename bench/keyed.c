@@ -23,40 +23,16 @@ static void build(struct weir_job *job, const struct weir_bench_run *run)
     weir_bench_sink(job, run, "sums", "total");
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
-
-struct block {
-    const int64_t *key;
-    const double *value;
-    int64_t n;
-    _Alignas(64) int64_t made_key[BENCH_BLOCK];
-    double made_value[BENCH_BLOCK];
-};
-
-/* At most `most` rows from `from` on. */
-static void next_rows(const struct weir_bench_run *run, int64_t from, int64_t most, struct block *b)
-{
-    const struct bench_memory *memory = run->prepared;
-    b->n = run->rows - from < most ? run->rows - from : most;
-    b->key = memory ? memory->key + from % memory->n : b->made_key;
-    b->value = memory ? memory->value + from % memory->n : b->made_value;
-    for (int64_t i = 0; !memory && i < b->n; i++) {
-        struct bench_row row = bench_row_at(from + i, run->bench->keys);
-        b->made_key[i] = row.key;
-        b->made_value[i] = row.value;
-    }
-}
-
 /* ---- one thread -------------------------------------------------------------------------------------------------- */
 
 static void loop(const struct weir_bench_run *run, struct bench_sum *sum)
 {
-    static struct block block;
+    static struct bench_block block;
     struct bench_table table;
     bench_table_init(&table, run->bench->keys);
     for (int64_t from = 0; from < run->rows; from += BENCH_BLOCK) {
         if (from > 0 && from % WINDOW_ROWS == 0) bench_table_emit(&table, sum);
-        next_rows(run, from, BENCH_BLOCK, &block);
+        bench_next_rows(run, from, BENCH_BLOCK, &block);
         bench_table_add(&table, block.key, block.value, block.n);
     }
     bench_table_emit(&table, sum);
@@ -74,13 +50,13 @@ struct worker {
     int64_t window;                 /* being summed; INT64_MAX: all are */
     struct bench_table table;
     struct bench_sum sum;
-    struct block block;
+    struct bench_block block;
     pthread_t thread;
 };
 
 /* Rows go where the lowest bit of the upper half of their hash says; the table uses the upper bits. Both batches get every
  * row, and one of them keeps it: no branch depends on the key. */
-static void split(const struct block *rows, struct bench_batch *a, struct bench_batch *b)
+static void split(const struct bench_block *rows, struct bench_batch *a, struct bench_batch *b)
 {
     int64_t n_a = a->n, n_b = b->n;
     for (int64_t i = 0; i < rows->n; i++) {
@@ -118,7 +94,7 @@ static bool deal(struct worker *w)
     w->ended = over;
     if (!over) {
         int64_t window = w->next / WINDOW_ROWS;
-        next_rows(w->run, w->next, HALF, &w->block);
+        bench_next_rows(w->run, w->next, HALF, &w->block);
         split(&w->block, w->filling[0], w->filling[1]);
         w->next += HALF;
         if (w->next % BENCH_BLOCK == 0) w->next += BENCH_BLOCK; /* that was a block; the next one is the other's */
@@ -193,7 +169,7 @@ static void loop_2x2(const struct weir_bench_run *run, struct bench_sum *sum)
 #define MANY ((int64_t)40000000)
 #define FEW  ((int64_t)20000000)
 #define ONE  .job = build, .loop = loop
-#define TWO  .slots = 2, .job = build, .loop = loop_2x2
+#define TWO  .slots = 2, .by_wall = true, .job = build, .loop = loop_2x2
 #define ZIPF .prepare = weir_bench_remember_zipf, .finish = weir_bench_forget_rows
 
 // clang-format off

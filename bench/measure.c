@@ -1,6 +1,6 @@
 /* measure.c - runs job and loop in turn, and compares what came out.
  *
- * Wall time is for rates, CPU time for ratios of one thread: on a machine with other load it is what hardly changes. The
+ * Wall time is for rates, CPU time for most ratios: on a machine with other load it is what hardly changes. The
  * ratio is the median of the pairs' ratios, since the two halves of a pair see the same load.
  */
 #include "measure.h"
@@ -132,11 +132,10 @@ void weir_bench_measure(const struct weir_bench_run *run, int repeats, struct we
 {
     struct weir_bench_spent job[WEIR_BENCH_MOST_REPEATS], loop[WEIR_BENCH_MOST_REPEATS];
     double ratio[WEIR_BENCH_MOST_REPEATS];
-    bool by_cpu = run->bench->slots < 2;
     run_pair(run, &job[0], &loop[0]); /* warms caches and memory up, and is not counted */
     for (int i = 0; i < repeats; i++) {
         run_pair(run, &job[i], &loop[i]);
-        ratio[i] = by_cpu ? loop[i].cpu / job[i].cpu : loop[i].wall / job[i].wall;
+        ratio[i] = run->bench->by_wall ? loop[i].wall / job[i].wall : loop[i].cpu / job[i].cpu;
     }
     f->job = medians(job, repeats);
     f->loop = medians(loop, repeats);

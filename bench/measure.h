@@ -14,7 +14,7 @@ struct weir_bench_spent {
 };
 struct weir_bench_figures { /* medians of pairs of runs */
     struct weir_bench_spent job, loop;
-    double ratio; /* loop / job: of cpu for one slot, of wall for more */
+    double ratio; /* loop / job: of cpu, or of wall */
 };
 
 /* A pair that is not counted, then `repeats` of them, job and loop in turn; the sums of both must agree each time. */

@@ -34,7 +34,7 @@ struct total {
     int64_t sum, rows;
 };
 struct slices {
-    struct bench_table numbers; /* key to 1 + its number, as the sum */
+    struct bench_table numbers;
     size_t keys, n;
     int64_t *key_of;
     struct total *slices, *window;
@@ -56,24 +56,15 @@ static void slices_finish(struct slices *s)
     free(s->window);
 }
 
-static size_t number_of(struct slices *s, uint64_t place, int64_t key)
-{
-    struct bench_slot *slot = bench_table_at(&s->numbers, place, key);
-    if (slot->sum == 0) {
-        s->key_of[s->n++] = key;
-        slot->sum = (double)s->n;
-    }
-    return (size_t)(slot->sum - 1);
-}
 static void add_block(struct slices *s, struct total *slice, const int64_t *key, int64_t n)
 {
-    uint64_t place[BENCH_BLOCK];
-    for (int64_t i = 0; i < n; i++) place[i] = bench_table_place(&s->numbers, key[i]);
-    for (int64_t i = 0; i < n; i++) __builtin_prefetch(&s->numbers.slots[place[i]]);
-    for (int64_t i = 0; i < n; i++) place[i] = number_of(s, place[i], key[i]);
+    size_t number[BENCH_BLOCK], known = s->n;
+    bench_table_numbers(&s->numbers, key, n, &s->n, number);
+    if (known < s->keys)
+        for (int64_t i = 0; i < n; i++) s->key_of[number[i]] = key[i];
     for (int64_t i = 0; i < n; i++) {
-        slice[place[i]].sum += key[i];
-        slice[place[i]].rows++;
+        slice[number[i]].sum += key[i];
+        slice[number[i]].rows++;
     }
 }
 /* Slice number `at` is full: the window that ends with it. */

@@ -67,31 +67,18 @@ static void sum_kept(const int64_t *key, const double *result, const uint64_t *m
     sum->hash += hash;
     sum->rows += (uint64_t)n - dropped;
 }
-static void make_block(int64_t from, int64_t n, int64_t keys, int64_t *key, double *value)
-{
-    for (int64_t i = 0; i < n; i++) {
-        struct bench_row row = bench_row_at(from + i, keys);
-        key[i] = row.key;
-        value[i] = row.value;
-    }
-}
-
 static void loop(const struct weir_bench_run *run, struct bench_sum *sum)
 {
-    static _Alignas(64) int64_t made_key[BENCH_BLOCK];
-    static _Alignas(64) double made_value[BENCH_BLOCK], scaled[BENCH_BLOCK];
+    static struct bench_block block;
+    static _Alignas(64) double scaled[BENCH_BLOCK];
     static _Alignas(64) uint64_t mask[BENCH_BLOCK];
     const struct steps *s = run->bench->shape;
-    const struct bench_memory *memory = run->prepared;
     for (int64_t from = 0; from < run->rows; from += BENCH_BLOCK) {
-        int64_t n = run->rows - from < BENCH_BLOCK ? run->rows - from : BENCH_BLOCK;
-        const int64_t *key = memory ? memory->key + from % memory->n : made_key;
-        const double *value = memory ? memory->value + from % memory->n : made_value;
-        if (!memory) make_block(from, n, 1000, made_key, made_value);
-        map_and_filter(value, n, scaled, mask);
+        bench_next_rows(run, from, BENCH_BLOCK, &block);
+        map_and_filter(block.value, block.n, scaled, mask);
         if (s && s->again)
-            for (int64_t i = 0; i < n; i++) scaled[i] = bench_scale(scaled[i]);
-        sum_kept(key, scaled, mask, n, sum);
+            for (int64_t i = 0; i < block.n; i++) scaled[i] = bench_scale(scaled[i]);
+        sum_kept(block.key, scaled, mask, block.n, sum);
     }
 }
 

@@ -60,6 +60,21 @@ static inline struct bench_slot *bench_table_at(struct bench_table *t, uint64_t 
     }
 }
 
+/* For tables that number keys: from 0 on, in the order in which they come; *n: how many there are. */
+static inline size_t bench_table_number(struct bench_table *t, uint64_t place, int64_t key, size_t *n)
+{
+    struct bench_slot *s = bench_table_at(t, place, key);
+    if (s->sum == 0) s->sum = (double)++*n;
+    return (size_t)s->sum - 1;
+}
+/* The numbers of at most BENCH_BLOCK rows, fetched ahead. */
+static inline void bench_table_numbers(struct bench_table *t, const int64_t *key, int64_t n, size_t *known, size_t *number)
+{
+    for (int64_t i = 0; i < n; i++) number[i] = bench_table_place(t, key[i]);
+    for (int64_t i = 0; i < n; i++) __builtin_prefetch(&t->slots[number[i]]);
+    for (int64_t i = 0; i < n; i++) number[i] = bench_table_number(t, number[i], key[i], known);
+}
+
 /* Adds the values of at most BENCH_BLOCK rows. */
 static inline void bench_table_add(struct bench_table *t, const int64_t *key, const double *value, int64_t n)
 {

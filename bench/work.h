@@ -54,6 +54,20 @@ static inline bool bench_keeps(double scaled) /* three rows of four */
     return scaled < 963.0;
 }
 
+/* ---- timers and rules -------------------------------------------------------------------------------------------- */
+
+/* When the timer of row i is due: between 2^20 and 2^21 ms after it, and for rows of the same key as far after each. */
+static inline int64_t bench_timer_at(int64_t i, int64_t key)
+{
+    return i + (1 << 20) + (bench_mix((uint32_t)key) >> 12);
+}
+
+/* What the rule of a key says. */
+static inline double bench_rule(int64_t key)
+{
+    return (double)(key % 7 + 1);
+}
+
 /* ---- what came out ----------------------------------------------------------------------------------------------- */
 
 /* Order-insensitive: a sum over rows of a product in which each bit of key and value counts. Cheap, as it is part of both
