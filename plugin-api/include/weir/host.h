@@ -234,6 +234,17 @@ static inline weir_status weir_emit(weir_ctx *cx, uint32_t port, int64_t time)
     if (o->origin) o->origin[o->length] = cx->row;
     return ++o->length < o->capacity ? WEIR_OK : cx->host->flush(cx, port);
 }
+/* The same for so many rows at once, each of whose columns was put; there must be room for them. */
+static inline weir_status weir_emit_rows(weir_ctx *cx, uint32_t port, int64_t rows, int64_t time)
+{
+    weir_out *o = cx->out[port];
+    for (int64_t i = 0; i < rows; i++) {
+        if (o->time) o->time[o->length + i] = time;
+        if (o->origin) o->origin[o->length + i] = cx->row;
+    }
+    o->length += rows;
+    return o->length < o->capacity ? WEIR_OK : cx->host->flush(cx, port);
+}
 
 /* ---- keyed state, timers and the rest, in the words components use ----------------------------------------------- */
 

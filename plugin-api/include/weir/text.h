@@ -42,6 +42,71 @@ static inline bool weir_text_to_bool(const char *p, size_t n, bool *v)
     return true;
 }
 
+/* Up to eight characters right-aligned in eight bytes, the last in the topmost, with '0' before them: the form in which
+ * eight digits are read at once. 1 <= n <= 8. */
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WEIR_TEXT_BY_EIGHT_ 1
+static inline uint64_t weir_text_eight_(const char *p, size_t n)
+{
+    uint64_t v = 0;
+    if (n == 8) {
+        memcpy(&v, p, 8);
+        return v;
+    }
+    if (n >= 4) { /* two loads that overlap: the bytes that both have are the same */
+        uint32_t first, last;
+        memcpy(&first, p, 4);
+        memcpy(&last, p + n - 4, 4);
+        v = (uint64_t)last << 32 | (uint64_t)first << (64 - 8 * n);
+    } else {
+        v = (uint64_t)(unsigned char)p[n - 1] << 56;
+        if (n > 1) v |= (uint64_t)(unsigned char)p[n - 2] << 48;
+        if (n > 2) v |= (uint64_t)(unsigned char)p[0] << 40;
+    }
+    return v | 0x3030303030303030u >> 8 * n;
+}
+static inline bool weir_text_are_digits_(uint64_t eight)
+{
+    const uint64_t high = 0xF0F0F0F0F0F0F0F0u;
+    return ((eight & high) | ((eight + 0x0606060606060606u) & high) >> 4) == 0x3333333333333333u;
+}
+/* Pairs, then fours, then the whole: three multiplications. */
+static inline uint64_t weir_text_digits_value_(uint64_t eight)
+{
+    uint64_t v = eight - 0x3030303030303030u;
+    v = v * 10 + (v >> 8);
+    return ((v & 0x000000FF000000FFu) * 0x000F424000000064u + (v >> 16 & 0x000000FF000000FFu) * 0x0000271000000001u) >> 32;
+}
+#else
+#define WEIR_TEXT_BY_EIGHT_ 0
+#endif
+
+/* n digits, 1 to 16; false: one is none, and *v is nothing. */
+static inline bool weir_text_few_digits_(const char *p, size_t n, uint64_t *v)
+{
+#if WEIR_TEXT_BY_EIGHT_
+    if (n <= 8) {
+        uint64_t eight = weir_text_eight_(p, n);
+        *v = weir_text_digits_value_(eight);
+        return weir_text_are_digits_(eight);
+    }
+    uint64_t first, last;
+    memcpy(&first, p, 8);
+    memcpy(&last, p + n - 8, 8);
+    if (n < 16) first = first << (128 - 8 * n) | 0x3030303030303030u >> (8 * n - 64);
+    *v = weir_text_digits_value_(first) * 100000000 + weir_text_digits_value_(last);
+    return weir_text_are_digits_(first) & weir_text_are_digits_(last);
+#else
+    uint64_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!weir_text_is_digit_(p[i])) return false;
+        m = m * 10 + (uint64_t)(p[i] - '0');
+    }
+    *v = m;
+    return true;
+#endif
+}
+
 /* [+-]digits; false when it does not fit. */
 static inline bool weir_text_to_i64(const char *p, size_t n, int64_t *v)
 {
@@ -50,6 +115,11 @@ static inline bool weir_text_to_i64(const char *p, size_t n, int64_t *v)
     uint64_t m = 0;
     if (n > 0 && (*p == '-' || *p == '+')) p++;
     if (p == end) return false;
+    if (end - p <= 16) {
+        if (!weir_text_few_digits_(p, (size_t)(end - p), &m)) return false;
+        *v = negative ? -(int64_t)m : (int64_t)m;
+        return true;
+    }
     while (p < end && *p == '0') p++;
     if (end - p > 19) return false; /* 19 digits always fit in 64 bits */
     for (; p < end; p++) {
@@ -176,6 +246,37 @@ static inline bool weir_text_is_special_(const char *p, size_t n, double *v)
     return true;
 }
 
+/* digits, or digits with one point among them, in at most 17 characters, the everyday case: *m / 10^*fraction. */
+static inline bool weir_text_plain_decimal_(const char *p, size_t n, uint64_t *m, uint32_t *fraction)
+{
+    size_t point = n;
+    *fraction = 0;
+    if (n == 0 || n > 17) return false;
+#if WEIR_TEXT_BY_EIGHT_
+    if (n <= 8) {
+        uint64_t eight = weir_text_eight_(p, n), dots = eight ^ 0x2E2E2E2E2E2E2E2Eu;
+        dots = (dots - 0x0101010101010101u) & ~dots & 0x8080808080808080u; /* its lowest bit is that of the first point */
+        if (dots) { /* the digits before it move over it */
+            uint64_t upto = dots ^ (dots - 1);
+            eight = (eight & ~upto) | (eight & upto >> 8) << 8 | '0';
+            *fraction = (uint32_t)__builtin_clzll(dots & (0 - dots)) / 8;
+            if (n == 1) return false;
+        }
+        if (!weir_text_are_digits_(eight)) return false;
+        *m = weir_text_digits_value_(eight);
+        return true;
+    }
+#endif
+    *m = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (weir_text_is_digit_(p[i])) *m = *m * 10 + (uint64_t)(p[i] - '0');
+        else if (p[i] == '.' && point == n) point = i;
+        else return false;
+    }
+    if (point < n) *fraction = (uint32_t)(n - 1 - point);
+    return point == n || n > 1;
+}
+
 /* Correctly rounded. NaN, inf and infinity in any letter case; a finite number too large for a double is refused, one too
  * small becomes 0. The fast path is Clinger's: both operands are exact, so the one rounding is the right one
  * (W. Clinger, "How to read floating point numbers accurately", PLDI 1990). */
@@ -186,6 +287,14 @@ static inline bool weir_text_to_f64(const char *p, size_t n, double *v)
     weir_text_decimal_ d;
     char plain[832];
     double r;
+    bool minus = n > 0 && *p == '-', sign = minus || (n > 0 && *p == '+');
+    uint32_t fraction;
+    uint64_t m;
+    if (weir_text_plain_decimal_(p + sign, n - sign, &m, &fraction) && m <= (uint64_t)1 << 53) {
+        r = fraction ? (double)m / ten[fraction] : (double)m;
+        *v = minus ? -r : r;
+        return true;
+    }
     if (!weir_text_decimal_read_(p, n, &d)) return weir_text_is_special_(p, n, v);
     if (d.n == 0) {
         r = 0;
@@ -210,6 +319,14 @@ static inline bool weir_text_to_f32(const char *p, size_t n, float *v)
     char plain[832];
     double special;
     float r;
+    bool minus = n > 0 && *p == '-', sign = minus || (n > 0 && *p == '+');
+    uint32_t fraction;
+    uint64_t m;
+    if (weir_text_plain_decimal_(p + sign, n - sign, &m, &fraction) && m <= (uint64_t)1 << 24 && fraction <= 10) {
+        r = fraction ? (float)m / ten[fraction] : (float)m;
+        *v = minus ? -r : r;
+        return true;
+    }
     if (!weir_text_decimal_read_(p, n, &d)) {
         if (!weir_text_is_special_(p, n, &special)) return false;
         *v = (float)special;
@@ -426,12 +543,39 @@ static inline bool weir_text_char_(const char **p, const char *end, char c)
     return true;
 }
 
+/* yyyy-mm-ddThh:mm:ss, then nothing, Z, .mmm or .mmmZ: what nearly all times look like. *known false: some other form. */
+static inline bool weir_text_common_time_(const char *p, size_t n, bool *known, int64_t *ms)
+{
+    static const unsigned char at[] = {0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18};
+    unsigned d[17], wrong = 0;
+    *known = false;
+    bool zulu = n > 0 && p[n - 1] == 'Z', fraction = n - zulu == 23;
+    if ((n - zulu != 19 && !fraction) || (fraction && p[19] != '.')) return false;
+    if (p[4] != '-' || p[7] != '-' || (p[10] != 'T' && p[10] != ' ') || p[13] != ':' || p[16] != ':') return false;
+    for (int i = 0; i < 14; i++) wrong |= (d[i] = (unsigned char)(p[at[i]] - '0')) > 9;
+    for (int i = 0; i < 3; i++) wrong |= (d[14 + i] = fraction ? (unsigned char)(p[20 + i] - '0') : 0) > 9;
+    if (wrong) return false;
+    weir_text_time_ t;
+    t.year = (int64_t)(d[0] * 1000 + d[1] * 100 + d[2] * 10 + d[3]);
+    t.month = (int)(d[4] * 10 + d[5]);
+    t.day = (int)(d[6] * 10 + d[7]);
+    t.hour = (int)(d[8] * 10 + d[9]);
+    t.minute = (int)(d[10] * 10 + d[11]);
+    t.second = (int)(d[12] * 10 + d[13]);
+    t.ms = (int)(d[14] * 100 + d[15] * 10 + d[16]);
+    t.offset_minutes = 0;
+    *known = true;
+    return weir_text_time_ms_(&t, ms);
+}
+
 /* ISO 8601 as RFC 3339 narrows it, a little wider: 2017-11-28, 2017-11-28T05:34, 2017-11-28 05:34:56.789+01:00. Without an
  * offset: UTC. Digits after the milliseconds are cut. A second of 60 is the next minute's first. */
 static inline bool weir_text_to_time(const char *p, size_t n, int64_t *ms)
 {
     const char *end = p + n;
     weir_text_time_ t = {1970, 1, 1, 0, 0, 0, 0, 0};
+    bool known, fine = weir_text_common_time_(p, n, &known, ms);
+    if (known) return fine;
     if (!weir_text_year_(&p, end, &t.year) || !weir_text_char_(&p, end, '-')) return false;
     if (!weir_text_digits_(&p, end, 2, 2, &t.month) || !weir_text_char_(&p, end, '-')) return false;
     if (!weir_text_digits_(&p, end, 2, 2, &t.day)) return false;

@@ -1,5 +1,9 @@
 /* The CSV decoder, against texts and against a slow reader that goes character by character. */
 #define weir_plugin_v1 csv_plugin_v0
+/* Small, so that short texts have many windows and runs of rows; the fuzz target and the jobs have the real sizes. */
+#define MARKS_WINDOW 128
+#define MOST_FIELDS  20
+#define MOST_ROWS    7
 #include "../../../plugins/format_csv/plugin.c"
 
 #include "fixture.h"
@@ -200,7 +204,8 @@ static void slow_record(struct slow *r, const char *text)
         bool valid =
             weir_is_utf8(weir_text_get(&fields[1]), fields[1].n) && weir_is_utf8(weir_text_get(&fields[0]), fields[0].n);
         snprintf(reason, sizeof reason, "expected 2 fields, found %zu", n);
-        if (n != 2) slow_reject(r, reason, text, stop, from);
+        if (n != 2)
+            slow_reject(r, reason, text, stop, from);
         else if (valid) {
             bool null = fields[0].n == 0 && !quoted[0];
             weir_text_add(&r->rows, "%s|%s\n", null ? "~" : weir_text_get(&fields[0]), weir_text_get(&fields[1]));
@@ -245,6 +250,98 @@ static void the_cuts_of_a_stream_do_not_show(void)
     }
 }
 
+static void every_way_of_finding_marks_finds_the_same(void)
+{
+    static const char characters[] = ",,\n\r\"; abc\xC3\x2D\x80";
+    marks_find *const ways[] = {
+        marks_bytewise,
+#ifdef __x86_64__
+        marks_sse2,
+        __builtin_cpu_supports("avx2") ? marks_avx2 : marks_sse2,
+#endif
+    };
+    uint64_t seed = 5;
+    for (int round = 0; round < 3000; round++) {
+        static const marks_of kinds[] = {{',', '"'}, {';', '\n'}, {'a', '-'}};
+        marks_of of = kinds[round % 3];
+        uint32_t dense = next_random(&seed) % 8;
+        size_t n = next_random(&seed) % (MARKS_WINDOW + 1), expected = 0, from = next_random(&seed) % 64;
+        char text[MARKS_WINDOW + 64];
+        uint16_t at[MARKS_WINDOW];
+        bool high = false;
+        for (size_t i = 0; i < sizeof text; i++) {
+            text[i] = next_random(&seed) % 8 < dense ? characters[next_random(&seed) % (sizeof characters - 1)] : 'x';
+        }
+        for (size_t i = 0; i < n; i++) {
+            char c = text[from + i];
+            if (c == of.delimiter || c == of.quote || c == '\n') at[expected++] = (uint16_t)i;
+            high |= (unsigned char)c >= 0x80;
+        }
+        for (size_t w = 0; w < WEIR_LEN(ways); w++) {
+            marks m;
+            ways[w](&m, text + from, n, of);
+            CU_ASSERT_EQUAL_FATAL(m.n, expected);
+            CU_ASSERT_TRUE_FATAL(m.n == 0 || memcmp(m.at, at, m.n * sizeof *at) == 0);
+            CU_ASSERT_EQUAL_FATAL(m.high, high);
+        }
+    }
+}
+
+/* Rows before and after a bad one in the same run are what they would be alone, nulls and lengths of texts too. */
+static void a_bad_row_changes_nothing_around_it(void)
+{
+    static const char *const good[] = {"1,one,,7.5\n", "2,,2017-11-28T05:34:56Z,\n", ",\"\",5,-1\n",
+                                       "4,\"a \"\"b\"\"\",,1e3\n"};
+    static const char *const rows[] = {"1|one|~|7.5\n", "2|~|1511847296000|~\n", "~||5|-1.0\n", "4|a \"b\"|~|1000.0\n"};
+    static const char *const bad[] = {"x,a,1,1\n", "1,\xFF,1,1\n",   "1,a,x,1\n",  "1,a,1,x\n",
+                                      "1,a,1\n",   "1,\"a\"b,1,1\n", "1,a,1,1,1\n"};
+    uint64_t seed = 11;
+    for (int round = 0; round < 500; round++) {
+        struct weir_text text = {0}, expected = {0};
+        size_t rejected = 0;
+        for (uint32_t k = next_random(&seed) % 60; k > 0; k--) {
+            uint32_t which = next_random(&seed) % WEIR_LEN(good);
+            bool spoil = next_random(&seed) % 6 == 0;
+            weir_text_add(&text, "%s", spoil ? bad[next_random(&seed) % WEIR_LEN(bad)] : good[which]);
+            if (!spoil) weir_text_add(&expected, "%s", rows[which]);
+            rejected += spoil;
+        }
+        struct mock_host *h = new_decoder(&csv_component, "a:i64?, s:string?, t:timestamp?, d:f64?", NULL);
+        CU_ASSERT_EQUAL(mock_decode(h, "in", weir_text_get(&text), text.n, 0, 1000000), WEIR_OK);
+        check_text(mock_rows(h), weir_text_get(&expected), __LINE__);
+        size_t lines = 0;
+        for (const char *p = weir_text_get(&h->rejects); *p; p++) lines += *p == '\n';
+        CU_ASSERT_EQUAL(lines, rejected);
+        mock_host_destroy(h);
+        check_cuts(&csv_component, "a:i64?, s:string?, t:timestamp?, d:f64?", NULL, weir_text_get(&text), text.n);
+        weir_text_finish(&text);
+        weir_text_finish(&expected);
+    }
+}
+
+/* More than the columns have room for at first, and near to their end. */
+static void texts_of_all_lengths_find_room(void)
+{
+    uint64_t seed = 3;
+    struct weir_text text = {0}, expected = {0};
+    for (int row = 0; row < 3000; row++) {
+        char a[301], b[301];
+        size_t n = next_random(&seed) % (row % 10 ? 40 : 300) + 1, m = next_random(&seed) % 20;
+        for (size_t i = 0; i < 300; i++) {
+            a[i] = (char)('a' + next_random(&seed) % 26);
+            b[i] = (char)('A' + next_random(&seed) % 26);
+        }
+        weir_text_add(&text, "%.*s,%.*s\n", (int)n, a, (int)m, b);
+        weir_text_add(&expected, "%.*s|%.*s\n", (int)n, a, (int)m, b);
+    }
+    struct mock_host *h = new_decoder(&csv_component, "a:string, b:string", NULL);
+    CU_ASSERT_EQUAL(mock_decode(h, "in", weir_text_get(&text), text.n, 0, 1000000), WEIR_OK);
+    check_text(mock_rows(h), weir_text_get(&expected), __LINE__);
+    mock_host_destroy(h);
+    weir_text_finish(&text);
+    weir_text_finish(&expected);
+}
+
 static void any_bytes_do_no_harm(void)
 {
     uint64_t seed = 99;
@@ -269,5 +366,8 @@ WEIR_SUITE(csv) = {{"reads every type", reads_every_type},
                    {"refuses bad options", refuses_bad_options},
                    {"random texts as the slow reader reads them", random_texts_as_the_slow_reader_reads_them},
                    {"the cuts of a stream do not show", the_cuts_of_a_stream_do_not_show},
+                   {"every way of finding marks finds the same", every_way_of_finding_marks_finds_the_same},
+                   {"a bad row changes nothing around it", a_bad_row_changes_nothing_around_it},
+                   {"texts of all lengths find room", texts_of_all_lengths_find_room},
                    {"any bytes do no harm", any_bytes_do_no_harm},
                    {NULL, NULL}};

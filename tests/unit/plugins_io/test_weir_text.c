@@ -81,6 +81,42 @@ static void integers_come_back(void)
     CU_ASSERT_EQUAL(weir_text_from_i64(text, INT64_MIN), 20);
 }
 
+/* Against readers that go digit by digit: short texts, which are read eight digits at a time. */
+static void short_numbers_are_read_as_digit_by_digit(void)
+{
+    static const char any[] = "0123456789012345678901234567890123456789.+-e:/ \0\xB9";
+    for (int i = 0; i < 300000; i++) {
+        char text[24], plain[832];
+        size_t n = chance() % 20, from = 0, characters = chance() % 8 ? 42 : sizeof any - 1;
+        weir_text_decimal_ d;
+        int64_t v = -77, expected = 0;
+        double f = -77;
+        for (size_t k = 0; k < n; k++) text[k] = any[chance() % characters];
+        if (n > 0 && chance() % 4 == 0) text[0] = '-';
+        bool negative = n > 0 && text[0] == '-', ok = true;
+        from = n > 0 && (text[0] == '-' || text[0] == '+');
+        for (size_t k = from; k < n; k++) {
+            ok = ok && weir_text_is_digit_(text[k]) && !__builtin_mul_overflow(expected, (int64_t)10, &expected) &&
+                 !__builtin_add_overflow(expected, (int64_t)((negative ? -1 : 1) * (text[k] - '0')), &expected);
+        }
+        ok = ok && n > from;
+        CU_ASSERT_EQUAL_FATAL(weir_text_to_i64(text, n, &v), ok);
+        CU_ASSERT_EQUAL_FATAL(v, ok ? expected : -77);
+        double exact = 0;
+        ok = weir_text_decimal_read_(text, n, &d);
+        if (ok) {
+            weir_text_decimal_plain_(&d, plain);
+            exact = d.n ? strtod(plain, NULL) : d.negative ? -0.0 : 0.0;
+        }
+        ok = ok && !isinf(exact);
+        CU_ASSERT_EQUAL_FATAL(weir_text_to_f64(text, n, &f), ok);
+        if (!ok) continue;
+        CU_ASSERT_TRUE_FATAL(memcmp(&f, &exact, sizeof f) == 0);
+        float single = 0, exact32 = d.n ? strtof(plain, NULL) : (float)exact;
+        if (weir_text_to_f32(text, n, &single)) CU_ASSERT_TRUE_FATAL(memcmp(&single, &exact32, sizeof single) == 0);
+    }
+}
+
 static void bools(void)
 {
     bool v;
@@ -374,8 +410,8 @@ static size_t slow_prefix(const unsigned char *p, size_t n)
 
 static void utf8_is_checked_as_defined(void)
 {
-    static const unsigned char likely[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
-                                           0xE0, 0xE1, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF};
+    static const unsigned char likely[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2,
+                                           0xDF, 0xE0, 0xE1, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF};
     unsigned char text[24];
     for (int i = 0; i < 2000000; i++) {
         size_t n = chance() % sizeof text, ascii = chance() % 12;
@@ -387,9 +423,31 @@ static void utf8_is_checked_as_defined(void)
     CU_ASSERT_FALSE(weir_is_utf8("\xED\xA0\x80", 3));
 }
 
+/* The common forms are read by a way of their own: it must take what the general one takes. "+0..." is another text for the
+ * same year, of which only the general reader knows. */
+static void common_times_are_read_as_all_others(void)
+{
+    static const char *const forms[] = {"%04d-%02d-%02dT%02d:%02d:%02d",       "%04d-%02d-%02d %02d:%02d:%02d.%03d",
+                                        "%04d-%02d-%02dT%02d:%02d:%02dZ",      "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                                        "%04d-%02d-%02dT%02d:%02d:%02d.%02dZ", "%04d-%02d-%02dt%02d:%02d:%02d.%03dz"};
+    for (int i = 0; i < 100000; i++) {
+        char text[64] = "+", *p = text + 1;
+        int64_t ms = -77, expected = -77;
+        const char *form = forms[chance() % WEIR_LEN(forms)];
+        int n = snprintf(p, sizeof text - 1, form, (int)(chance() % 10000), (int)(chance() % 14), (int)(chance() % 33),
+                         (int)(chance() % 25), (int)(chance() % 61), (int)(chance() % 62), (int)(chance() % 100));
+        if (chance() % 4 == 0) p[chance() % (unsigned)n] = "0:-T.Z x/"[chance() % 9];
+        bool ok = *p != '-' && weir_text_to_time(text, (size_t)n + 1, &expected);
+        if (*p == '-' || *p == '+') continue;
+        CU_ASSERT_EQUAL_FATAL(weir_text_to_time(p, (size_t)n, &ms), ok);
+        CU_ASSERT_EQUAL_FATAL(ms, expected);
+    }
+}
+
 WEIR_SUITE(weir_text) = {
     {"integers are checked for overflow", integers_are_checked_for_overflow},
     {"integers come back", integers_come_back},
+    {"short numbers are read as digit by digit", short_numbers_are_read_as_digit_by_digit},
     {"bools", bools},
     {"doubles are rounded as strtod rounds them", doubles_are_rounded_as_strtod_rounds_them},
     {"half-way cases look at every digit", half_way_cases_look_at_every_digit},
@@ -400,6 +458,7 @@ WEIR_SUITE(weir_text) = {
     {"dates are as the library has them", dates_are_as_the_library_has_them},
     {"times come back", times_come_back},
     {"reads ISO times", reads_iso_times},
+    {"common times are read as all others", common_times_are_read_as_all_others},
     {"reads times by pattern", reads_times_by_pattern},
     {"styles of times", styles_of_times},
     {"UTF-8 is checked as defined", utf8_is_checked_as_defined},
