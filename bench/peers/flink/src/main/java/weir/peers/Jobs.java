@@ -1,0 +1,216 @@
+package weir.peers;
+
+import java.time.Duration;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.functions.AggregateFunction;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.tuple.Tuple3;
+import org.apache.flink.connector.file.src.FileSource;
+import org.apache.flink.core.fs.Path;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
+import org.apache.flink.streaming.api.windowing.assigners.SlidingEventTimeWindows;
+import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
+import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
+import org.apache.flink.types.LongValue;
+import org.apache.flink.util.Collector;
+
+/** The jobs; bench/peers/jobs holds weir's of the same names. */
+final class Jobs {
+    private Jobs() {}
+
+    static void build(String name, StreamExecutionEnvironment env, String input) {
+        switch (name) {
+            case "clicks_source" -> clicks(env, input).sinkTo(new HashSink<>(c -> 0));
+            case "clicks" -> countClicks(clicks(env, input));
+            case "q0" -> bids(env, input, true).sinkTo(new HashSink<>(Jobs::hashOf));
+            case "q0_source" -> bids(env, input, true).sinkTo(new HashSink<>(b -> 0));
+            case "bids_source" -> bids(env, input, false).sinkTo(new HashSink<>(b -> 0));
+            case "q1" -> euros(bids(env, input, false));
+            case "q5" -> hottest(bids(env, input, false));
+            default -> throw new IllegalArgumentException("no job '" + name + "'");
+        }
+    }
+
+    // ---- inputs --------------------------------------------------------------------------------------------------
+
+    private static Click readClick(CsvFormat.Cursor line) {
+        Click c = new Click();
+        line.skip(); // the user
+        c.url = line.text();
+        c.at = line.number();
+        return c;
+    }
+
+    private static Bid readBid(CsvFormat.Cursor line) {
+        Bid b = new Bid();
+        b.auction = line.number();
+        b.bidder = line.number();
+        b.price = line.number();
+        b.at = line.number();
+        return b;
+    }
+
+    private static Bid readBidWithExtra(CsvFormat.Cursor line) {
+        Bid b = readBid(line);
+        b.extra = line.text();
+        return b;
+    }
+
+    private static Bid readBidWithoutExtra(CsvFormat.Cursor line) {
+        Bid b = readBid(line);
+        line.skip();
+        return b;
+    }
+
+    private static DataStream<Click> clicks(StreamExecutionEnvironment env, String input) {
+        return env.fromSource(
+                FileSource.forRecordStreamFormat(new CsvFormat<>(Click.class, Jobs::readClick), new Path(input)).build(),
+                WatermarkStrategy.<Click>forMonotonousTimestamps().withTimestampAssigner((c, t) -> c.at),
+                "clicks");
+    }
+
+    private static DataStream<Bid> bids(StreamExecutionEnvironment env, String input, boolean extra) {
+        CsvFormat.Line<Bid> line = extra ? Jobs::readBidWithExtra : Jobs::readBidWithoutExtra;
+        return env.fromSource(
+                FileSource.forRecordStreamFormat(new CsvFormat<>(Bid.class, line), new Path(input)).build(),
+                WatermarkStrategy.<Bid>forMonotonousTimestamps().withTimestampAssigner((b, t) -> b.at),
+                "bids");
+    }
+
+    // ---- clicks by url and ten seconds ---------------------------------------------------------------------------
+
+    private static void countClicks(DataStream<Click> clicks) {
+        clicks.map(c -> c.url)
+                .returns(Types.STRING) // nothing else goes through the exchange
+                .keyBy(url -> url)
+                .window(TumblingEventTimeWindows.of(Duration.ofSeconds(10)))
+                .aggregate(new Count<>(), new CountOfWindow<>(), COUNT, COUNT, COUNT_OF_TEXT)
+                .sinkTo(new HashSink<>(r -> Hash.of(Hash.of(Hash.of(0, r.f0), (long) r.f1), (long) r.f2)));
+    }
+
+    private static final TypeInformation<LongValue> COUNT = Types.VALUE(LongValue.class);
+    private static final TypeInformation<Tuple3<String, Long, Long>> COUNT_OF_TEXT =
+            Types.TUPLE(Types.STRING, Types.LONG, Types.LONG);
+    private static final TypeInformation<Tuple3<Long, Long, Long>> COUNT_OF_NUMBER =
+            Types.TUPLE(Types.LONG, Types.LONG, Types.LONG);
+
+    /** Counts in place: nothing is allocated for a record whose key is known. */
+    private static final class Count<T> implements AggregateFunction<T, LongValue, LongValue> {
+        @Override
+        public LongValue createAccumulator() {
+            return new LongValue(0);
+        }
+
+        @Override
+        public LongValue add(T record, LongValue count) {
+            count.setValue(count.getValue() + 1);
+            return count;
+        }
+
+        @Override
+        public LongValue getResult(LongValue count) {
+            return count;
+        }
+
+        @Override
+        public LongValue merge(LongValue a, LongValue b) {
+            a.setValue(a.getValue() + b.getValue());
+            return a;
+        }
+    }
+
+    /** (key, end of the window, count) */
+    private static final class CountOfWindow<K> extends ProcessWindowFunction<LongValue, Tuple3<K, Long, Long>, K, TimeWindow> {
+        @Override
+        public void process(K key, Context context, Iterable<LongValue> counts, Collector<Tuple3<K, Long, Long>> out) {
+            out.collect(Tuple3.of(key, context.window().getEnd(), counts.iterator().next().getValue()));
+        }
+    }
+
+    // ---- Nexmark -------------------------------------------------------------------------------------------------
+
+    private static long hashOf(Bid b) {
+        long h = Hash.of(Hash.of(Hash.of(Hash.of(0, b.auction), b.bidder), b.price), b.at);
+        return Hash.of(h, b.extra);
+    }
+
+    /** q1 */
+    private static void euros(DataStream<Bid> bids) {
+        bids.map(
+                        b -> {
+                            EuroBid e = new EuroBid();
+                            e.auction = b.auction;
+                            e.bidder = b.bidder;
+                            e.price = b.price * 0.908;
+                            e.at = b.at;
+                            return e;
+                        })
+                .returns(EuroBid.class)
+                .sinkTo(new HashSink<>(e -> Hash.of(Hash.of(Hash.of(Hash.of(0, e.auction), e.bidder), e.price), e.at)));
+    }
+
+    /** A bid in euros. */
+    public static class EuroBid {
+        public long auction;
+        public long bidder;
+        public double price;
+        public long at;
+
+        public EuroBid() {}
+    }
+
+    /** q5 */
+    private static void hottest(DataStream<Bid> bids) {
+        bids.map(b -> b.auction)
+                .returns(Types.LONG)
+                .keyBy(auction -> auction)
+                .window(SlidingEventTimeWindows.of(Duration.ofSeconds(10), Duration.ofSeconds(2)))
+                .aggregate(new Count<>(), new CountOfWindow<>(), COUNT, COUNT, COUNT_OF_NUMBER)
+                .keyBy(counted -> counted.f1)
+                .process(new Hottest())
+                .sinkTo(new HashSink<>(r -> Hash.of(Hash.of(Hash.of(0, (long) r.f0), (long) r.f1), (long) r.f2)));
+    }
+
+    /** Of (auction, end of the window, count) those with the largest count of a window: (end, auction, count). */
+    private static final class Hottest extends KeyedProcessFunction<Long, Tuple3<Long, Long, Long>, Tuple3<Long, Long, Long>> {
+        private transient ListState<Tuple3<Long, Long, Long>> largest;
+
+        @Override
+        public void open(OpenContext context) {
+            largest = getRuntimeContext().getListState(new ListStateDescriptor<>("largest", COUNT_OF_NUMBER));
+        }
+
+        @Override
+        public void processElement(Tuple3<Long, Long, Long> counted, Context context, Collector<Tuple3<Long, Long, Long>> out)
+                throws Exception {
+            Tuple3<Long, Long, Long> first = null;
+            for (Tuple3<Long, Long, Long> one : largest.get()) {
+                first = one;
+                break;
+            }
+            if (first == null) {
+                context.timerService().registerEventTimeTimer(counted.f1);
+            } else if (counted.f2 < first.f2) {
+                return;
+            } else if (counted.f2 > first.f2) {
+                largest.clear();
+            }
+            largest.add(Tuple3.of(counted.f1, counted.f0, counted.f2)); // object reuse: the record is not ours
+        }
+
+        @Override
+        public void onTimer(long time, OnTimerContext context, Collector<Tuple3<Long, Long, Long>> out) throws Exception {
+            for (Tuple3<Long, Long, Long> one : largest.get()) {
+                out.collect(one);
+            }
+            largest.clear();
+        }
+    }
+}
