@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """weir beside Apache Flink: the same jobs over the same files, in turn, results compared by number and hash.
 
-usage: scripts/bench peers [--long] [--rows N] [-p 1,2] [--checkpoint none,10s] [--pairs N] [--warm SECONDS] [--heap 2g]
-                           [--json] [JOB...]
+usage: scripts/bench peers [--long] [--rows N] [-p 1,2] [--checkpoint none,10s] [--pairs N] [--warm SECONDS]
+                           [--heap 2g] [--reader lines|bytes] [--json] [JOB...]
 
 JOB is one of clicks, q0, q1, q5; all by default, each with the job that only reads its input, so that reading can be
 subtracted. peers/flink/README.md tells what is run and why; nothing is run where Java or Maven are absent.
@@ -24,7 +24,8 @@ PROJECT = os.path.join(HERE, "flink")
 BUILT = os.path.join(ROOT, "build/peers/flink")
 INPUTS = os.path.join(ROOT, "build/peers/input")
 # job: its input, and the job that reads the same fields of it and does nothing else
-JOBS = {"clicks": ("clicks", "clicks_source"), "q0": ("bids", "q0_source"), "q1": ("bids", "bids_source"), "q5": ("bids", "bids_source")}
+JOBS = {"clicks": ("clicks", "clicks_source"), "q0": ("bids", "q0_source"), "q1": ("bids", "bids_source"),
+        "q5": ("bids", "bids_source")}
 ADD_OPENS = [f"--add-opens=java.base/java.{p}=ALL-UNNAMED" for p in ("lang", "util", "util.concurrent", "nio", "time")]
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -45,6 +46,13 @@ def missing():
     return None
 
 
+def build_weir():
+    build = ["cmake", "--build", "--preset", "bench", "-j", "2", "--target", "weir_peers"]
+    for command in (["cmake", "--preset", "bench"], build):
+        if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode:
+            raise Failed("weir was not built")
+
+
 def build_flink():
     jar = os.path.join(BUILT, "peers-flink.jar")
     sources = [os.path.join(PROJECT, "pom.xml")]
@@ -53,7 +61,8 @@ def build_flink():
     if os.path.exists(jar) and all(os.path.getmtime(s) < os.path.getmtime(jar) for s in sources):
         return
     print("building Flink's side (Maven may fetch it first)", file=sys.stderr, flush=True)
-    if subprocess.run(["mvn", "-q", "-B", "-f", os.path.join(PROJECT, "pom.xml"), f"-Dweir.build={BUILT}", "package"]).returncode:
+    command = ["mvn", "-q", "-B", "-f", os.path.join(PROJECT, "pom.xml"), f"-Dweir.build={BUILT}", "package"]
+    if subprocess.run(command).returncode:
         raise Failed("Maven failed")
 
 
@@ -61,8 +70,9 @@ def build_flink():
 
 def run_weir(options, job, settings, parallelism, cpus=None):
     """Seconds, CPU seconds and peak KiB of a whole process, from its start to its end."""
-    command = [os.path.join(options.build, "bin/weir"), "run", os.path.join(HERE, "jobs", job + ".yaml"), "--fresh", "--quiet",
-               "-p", str(parallelism), "-D", f"plugins=[{options.build}/bench-plugins/weir_peers_plugin.so]"]
+    manifest = os.path.join(HERE, "jobs", job + ".yaml")
+    command = [os.path.join(options.build, "bin/weir"), "run", manifest, "--fresh", "--quiet", "-p", str(parallelism),
+               "-D", f"plugins=[{options.build}/bench-plugins/weir_peers_plugin.so]"]
     for name, value in settings.items():
         command += (["-D", f"checkpoint.every={value}"] if name == "checkpoint" else ["--set", f"{name}={value}"])
     begin = time.monotonic()
@@ -119,7 +129,8 @@ class Flink:
         cpus = CPUS[:parallelism]
         self.folder = tempfile.mkdtemp(dir=options.folder)
         command = ["java", f"-Xms{options.heap}", f"-Xmx{options.heap}", *options.java.split(), *ADD_OPENS,
-                   "-cp", f"{BUILT}/peers-flink.jar:{BUILT}/lib/*", "weir.peers.Main", job, folder, str(parallelism), str(ms), self.folder]
+                   "-cp", f"{BUILT}/peers-flink.jar:{BUILT}/lib/*", "weir.peers.Main",
+                   job, folder, options.reader, str(parallelism), str(ms), self.folder]
         self.process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.begin = time.monotonic()
@@ -183,17 +194,18 @@ def compare(options, job, folder, rows, parallelism, checkpoint):
     return line
 
 
-HEAD = (f"{'job':14}{'p':>2} {'checkpoint':>10} | {'M records/s':>22} {'ratio':>22} | {'CPU s per M':>16} {'ratio':>6} | "
-        f"{'peak MiB':>12} {'ratio':>6} | {'Flink cold, M/s':>15}")
+HEAD = (f"{'job':14}{'p':>2} {'checkpoint':>10} | {'M records/s':>14} {'ratio':>22} | {'CPU s per M':>14} {'ratio':>6} | "
+        f"{'peak MiB':>11} {'ratio':>6} | Flink cold, M/s")
 
 
 def show(line):
     weir, flink, rows = line["weir"], line["flink"], line["rows"] / 1e6
-    low, high = line["ratio_seconds"][1:]
-    rates = f"{rows / weir['seconds']:.2f} to {rows / flink['seconds']:.2f}"
-    print(f"{line['job']:14}{line['parallelism']:2} {line['checkpoint']:>10} | {rates:>22} {line['ratio_seconds'][0]:6.1f} "
-          f"({f'{low:.1f} .. {high:.1f}':>13}) | {weir['cpu'] / rows:7.3f} {flink['cpu'] / rows:8.3f} {line['ratio_cpu'][0]:6.1f} | "
-          f"{weir['peak_kib'] / 1024:5.0f} {flink['peak_kib'] / 1024:6.0f} {line['ratio_peak_kib'][0]:6.1f} | "
+    median, low, high = line["ratio_seconds"]
+    spread = f"({low:.1f} .. {high:.1f})"
+    print(f"{line['job']:14}{line['parallelism']:2} {line['checkpoint']:>10} | "
+          f"{rows / weir['seconds']:6.2f} {rows / flink['seconds']:7.2f} {median:6.1f} {spread:>15} | "
+          f"{weir['cpu'] / rows:6.3f} {flink['cpu'] / rows:7.3f} {line['ratio_cpu'][0]:6.1f} | "
+          f"{weir['peak_kib'] / 1024:5.0f} {flink['peak_kib'] / 1024:5.0f} {line['ratio_peak_kib'][0]:6.1f} | "
           f"{line['cold_flink_rate'] / 1e6:15.2f}", flush=True)
 
 
@@ -202,7 +214,7 @@ def show_without_source(line, source):
     left = [line[side]["cpu"] - source[side]["cpu"] for side in ("weir", "flink")]
     rows = line["rows"] / 1e6
     if min(left) > 0.05 * line["weir"]["cpu"]:
-        print(f"{'':17}without reading: CPU s per M {left[0] / rows:.3f} {left[1] / rows:.3f}, ratio {left[1] / left[0]:.1f}", flush=True)
+        print(f"{'':67}without reading | {left[0] / rows:6.3f} {left[1] / rows:7.3f} {left[1] / left[0]:6.1f} |", flush=True)
 
 
 def arguments():
@@ -215,11 +227,11 @@ def arguments():
     p.add_argument("--pairs", type=int)
     p.add_argument("--warm", type=float)
     p.add_argument("--heap", default="2g")
+    p.add_argument("--reader", default="lines", choices=("lines", "bytes"), help="how Flink reads: see flink/README.md")
     p.add_argument("--java", default="-XX:+UseParallelGC", help="more options for the Java machine")
-    p.add_argument("--build", default=os.path.join(ROOT, "build/bench"))
+    p.add_argument("--build", help="a folder in which weir was built with -DWEIR_BENCH=ON")
     p.add_argument("--json", action="store_true")
     options = p.parse_args()
-    options.build = os.path.abspath(options.build)
     for job in options.jobs:
         if job not in JOBS:
             p.error(f"no job '{job}'; there are {', '.join(JOBS)}")
@@ -232,7 +244,8 @@ def arguments():
 def all_of(options):
     lines = []
     if not options.json:
-        print(f"{options.pairs} pairs, Flink warmed for {options.warm:.0f} s with a heap of {options.heap}; weir and Flink, medians\n{HEAD}", flush=True)
+        print(f"{options.pairs} pairs, medians; of two figures the first is weir's; Flink warmed for {options.warm:.0f} s, "
+              f"heap {options.heap}, reads {options.reader}\n{HEAD}", flush=True)
     for parallelism in map(int, options.parallelism.split(",")):
         if parallelism > len(CPUS):
             raise Failed(f"a parallelism of {parallelism} needs as many cores, and there are {len(CPUS)}")
@@ -262,6 +275,9 @@ def main():
         return 0
     options.folder = tempfile.mkdtemp(prefix="weir-peers-")
     try:
+        if not options.build:
+            build_weir()
+        options.build = os.path.abspath(options.build or os.path.join(ROOT, "build/bench"))
         build_flink()
         all_of(options)
     except Failed as e:

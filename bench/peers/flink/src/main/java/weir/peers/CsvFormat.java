@@ -1,8 +1,8 @@
 package weir.peers;
 
 import java.io.IOException;
-import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
@@ -11,21 +11,16 @@ import org.apache.flink.connector.file.src.reader.StreamFormat;
 import org.apache.flink.core.fs.FSDataInputStream;
 
 /**
- * Lines of CSV without quotes, below a header, made records of by hand: the bytes of a line are never a String unless a
- * field is one. Texts are ASCII here, so a String costs one copy.
+ * Lines of CSV without quotes, below a header, made records of by hand and from their bytes: no String is made but of a
+ * field that is one. Texts are ASCII here, so that costs one copy.
  */
 final class CsvFormat<T> extends SimpleStreamFormat<T> {
     private static final long serialVersionUID = 1;
 
-    /** Makes a record of a line. */
-    interface Line<T> extends Serializable {
-        T read(Cursor line);
-    }
-
-    private final Line<T> line;
+    private final Fields.Reader<T> line;
     private final Class<T> type;
 
-    CsvFormat(Class<T> type, Line<T> line) {
+    CsvFormat(Class<T> type, Fields.Reader<T> line) {
         this.type = type;
         this.line = line;
     }
@@ -40,12 +35,12 @@ final class CsvFormat<T> extends SimpleStreamFormat<T> {
         return TypeInformation.of(type);
     }
 
-    /** The fields of a line, from the first to the last. */
-    static final class Cursor {
+    private static final class Cursor implements Fields {
         private byte[] bytes;
         private int at;
 
-        long number() {
+        @Override
+        public long number() {
             final byte[] b = bytes;
             int i = at;
             boolean negative = b[i] == '-';
@@ -60,13 +55,15 @@ final class CsvFormat<T> extends SimpleStreamFormat<T> {
             return negative ? -n : n;
         }
 
-        String text() {
+        @Override
+        public String text() {
             int from = at;
             skip();
             return new String(bytes, from, at - 1 - from, StandardCharsets.ISO_8859_1);
         }
 
-        void skip() {
+        @Override
+        public void skip() {
             final byte[] b = bytes;
             int i = at;
             while (b[i] != ',' && b[i] != '\n') {
@@ -77,7 +74,7 @@ final class CsvFormat<T> extends SimpleStreamFormat<T> {
     }
 
     private static final class LineReader<T> implements StreamFormat.Reader<T> {
-        private final Line<T> line;
+        private final Fields.Reader<T> line;
         private final FSDataInputStream stream;
         private final Cursor cursor = new Cursor();
         private byte[] bytes = new byte[1 << 16];
@@ -85,7 +82,7 @@ final class CsvFormat<T> extends SimpleStreamFormat<T> {
         private int read; // so many bytes are there
         private int whole; // up to here they are whole lines
 
-        LineReader(Line<T> line, FSDataInputStream stream) {
+        LineReader(Fields.Reader<T> line, FSDataInputStream stream) {
             this.line = line;
             this.stream = stream;
             cursor.bytes = bytes;
@@ -111,7 +108,7 @@ final class CsvFormat<T> extends SimpleStreamFormat<T> {
             next = 0;
             for (whole = 0; whole == 0; whole = behindLastLine()) {
                 if (read == bytes.length) {
-                    bytes = java.util.Arrays.copyOf(bytes, 2 * bytes.length);
+                    bytes = Arrays.copyOf(bytes, 2 * bytes.length);
                     cursor.bytes = bytes;
                 }
                 int got = stream.read(bytes, read, bytes.length - read);

@@ -1,6 +1,7 @@
 package weir.peers;
 
 import java.time.Duration;
+import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.AggregateFunction;
 import org.apache.flink.api.common.functions.OpenContext;
@@ -10,6 +11,7 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.connector.file.src.FileSource;
+import org.apache.flink.connector.file.src.reader.TextLineInputFormat;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -25,7 +27,7 @@ import org.apache.flink.util.Collector;
 final class Jobs {
     private Jobs() {}
 
-    static void build(String name, StreamExecutionEnvironment env, String input) {
+    static void build(String name, StreamExecutionEnvironment env, Input input) {
         switch (name) {
             case "clicks_source" -> clicks(env, input).sinkTo(new HashSink<>(c -> 0));
             case "clicks" -> countClicks(clicks(env, input));
@@ -38,9 +40,12 @@ final class Jobs {
         }
     }
 
+    /** A folder, and how its files are read: by Flink's line format, or by a format of our own for their bytes. */
+    record Input(String folder, boolean bytes) {}
+
     // ---- inputs --------------------------------------------------------------------------------------------------
 
-    private static Click readClick(CsvFormat.Cursor line) {
+    private static Click readClick(Fields line) {
         Click c = new Click();
         line.skip(); // the user
         c.url = line.text();
@@ -48,7 +53,7 @@ final class Jobs {
         return c;
     }
 
-    private static Bid readBid(CsvFormat.Cursor line) {
+    private static Bid readBid(Fields line) {
         Bid b = new Bid();
         b.auction = line.number();
         b.bidder = line.number();
@@ -57,31 +62,47 @@ final class Jobs {
         return b;
     }
 
-    private static Bid readBidWithExtra(CsvFormat.Cursor line) {
+    private static Bid readBidWithExtra(Fields line) {
         Bid b = readBid(line);
         b.extra = line.text();
         return b;
     }
 
-    private static Bid readBidWithoutExtra(CsvFormat.Cursor line) {
+    private static Bid readBidWithoutExtra(Fields line) {
         Bid b = readBid(line);
         line.skip();
         return b;
     }
 
-    private static DataStream<Click> clicks(StreamExecutionEnvironment env, String input) {
-        return env.fromSource(
-                FileSource.forRecordStreamFormat(new CsvFormat<>(Click.class, Jobs::readClick), new Path(input)).build(),
-                WatermarkStrategy.<Click>forMonotonousTimestamps().withTimestampAssigner((c, t) -> c.at),
-                "clicks");
+    private static DataStream<Click> clicks(StreamExecutionEnvironment env, Input input) {
+        return read(env, input, Click.class, "user,url,at", Jobs::readClick, (c, t) -> c.at);
     }
 
-    private static DataStream<Bid> bids(StreamExecutionEnvironment env, String input, boolean extra) {
-        CsvFormat.Line<Bid> line = extra ? Jobs::readBidWithExtra : Jobs::readBidWithoutExtra;
+    private static DataStream<Bid> bids(StreamExecutionEnvironment env, Input input, boolean extra) {
+        Fields.Reader<Bid> reader = extra ? Jobs::readBidWithExtra : Jobs::readBidWithoutExtra;
+        return read(env, input, Bid.class, "auction,bidder,price,at,extra", reader, (b, t) -> b.at);
+    }
+
+    private static <T> DataStream<T> read(
+            StreamExecutionEnvironment env,
+            Input input,
+            Class<T> type,
+            String header,
+            Fields.Reader<T> reader,
+            SerializableTimestampAssigner<T> time) {
+        Path path = new Path(input.folder);
+        WatermarkStrategy<T> watermarks = WatermarkStrategy.<T>forMonotonousTimestamps().withTimestampAssigner(time);
+        if (input.bytes) {
+            return env.fromSource(
+                    FileSource.forRecordStreamFormat(new CsvFormat<>(type, reader), path).build(), watermarks, "rows");
+        }
         return env.fromSource(
-                FileSource.forRecordStreamFormat(new CsvFormat<>(Bid.class, line), new Path(input)).build(),
-                WatermarkStrategy.<Bid>forMonotonousTimestamps().withTimestampAssigner((b, t) -> b.at),
-                "bids");
+                        FileSource.forRecordStreamFormat(new TextLineInputFormat(), path).build(),
+                        WatermarkStrategy.noWatermarks(),
+                        "lines")
+                .flatMap(new SplitLine<>(header, reader))
+                .returns(type)
+                .assignTimestampsAndWatermarks(watermarks);
     }
 
     // ---- clicks by url and ten seconds ---------------------------------------------------------------------------
@@ -127,7 +148,8 @@ final class Jobs {
     }
 
     /** (key, end of the window, count) */
-    private static final class CountOfWindow<K> extends ProcessWindowFunction<LongValue, Tuple3<K, Long, Long>, K, TimeWindow> {
+    private static final class CountOfWindow<K>
+            extends ProcessWindowFunction<LongValue, Tuple3<K, Long, Long>, K, TimeWindow> {
         @Override
         public void process(K key, Context context, Iterable<LongValue> counts, Collector<Tuple3<K, Long, Long>> out) {
             out.collect(Tuple3.of(key, context.window().getEnd(), counts.iterator().next().getValue()));
@@ -179,7 +201,8 @@ final class Jobs {
     }
 
     /** Of (auction, end of the window, count) those with the largest count of a window: (end, auction, count). */
-    private static final class Hottest extends KeyedProcessFunction<Long, Tuple3<Long, Long, Long>, Tuple3<Long, Long, Long>> {
+    private static final class Hottest
+            extends KeyedProcessFunction<Long, Tuple3<Long, Long, Long>, Tuple3<Long, Long, Long>> {
         private transient ListState<Tuple3<Long, Long, Long>> largest;
 
         @Override
@@ -188,7 +211,8 @@ final class Jobs {
         }
 
         @Override
-        public void processElement(Tuple3<Long, Long, Long> counted, Context context, Collector<Tuple3<Long, Long, Long>> out)
+        public void processElement(
+                Tuple3<Long, Long, Long> counted, Context context, Collector<Tuple3<Long, Long, Long>> out)
                 throws Exception {
             Tuple3<Long, Long, Long> first = null;
             for (Tuple3<Long, Long, Long> one : largest.get()) {

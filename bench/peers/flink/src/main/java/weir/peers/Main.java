@@ -19,17 +19,18 @@ import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
- * Runs one job again and again on a cluster inside this process: once for every line of standard input, and answers each by a
+ * Runs one job again and again on a cluster inside this process: once for every line of standard input, each answered by a
  * line of JSON. Cluster and process stay, so that later runs find them warm.
  *
- * <p>usage: Main JOB INPUT PARALLELISM CHECKPOINT_MS CHECKPOINT_FOLDER (0 ms: no checkpoints)
+ * <p>usage: Main JOB INPUT lines|bytes PARALLELISM CHECKPOINT_MS CHECKPOINT_FOLDER (0 ms: no checkpoints)
  */
 public final class Main {
     private Main() {}
 
     public static void main(String[] args) throws Exception {
-        int parallelism = Integer.parseInt(args[2]);
-        Configuration configuration = configuration(Long.parseLong(args[3]), args[4]);
+        Jobs.Input input = new Jobs.Input(args[1], args[2].equals("bytes"));
+        int parallelism = Integer.parseInt(args[3]);
+        Configuration configuration = configuration(Long.parseLong(args[4]), args[5]);
         MiniClusterConfiguration local =
                 new MiniClusterConfiguration.Builder()
                         .setConfiguration(configuration)
@@ -41,14 +42,15 @@ public final class Main {
                 BufferedReader commands = new BufferedReader(new InputStreamReader(System.in))) {
             cluster.start();
             while (commands.readLine() != null) {
-                System.out.println(run(cluster, configuration, args[0], args[1], parallelism));
+                System.out.println(run(cluster, configuration, args[0], input, parallelism));
                 System.out.flush();
             }
         }
         System.exit(0);
     }
 
-    private static String run(MiniCluster cluster, Configuration configuration, String job, String input, int parallelism)
+    private static String run(
+            MiniCluster cluster, Configuration configuration, String job, Jobs.Input input, int parallelism)
             throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
         env.setParallelism(parallelism);
