@@ -15,14 +15,19 @@ static weir_status bounded_open(void *self, weir_ctx *cx)
     return WEIR_OK;
 }
 
+WEIR_FOR_SEVERAL_CPUS
+static int64_t largest_of(int64_t largest, const int64_t *time, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) largest = time[i] > largest ? time[i] : largest;
+    return largest;
+}
+
 static weir_status bounded_on_rows(void *self, weir_ctx *cx, const weir_batch *batch, int64_t *row, int64_t *watermark)
 {
     bounded *me = self;
-    int64_t largest = me->largest;
     (void)cx;
     (void)watermark;
-    for (int64_t i = *row; i < batch->length; i++) largest = batch->time[i] > largest ? batch->time[i] : largest;
-    me->largest = largest;
+    me->largest = largest_of(me->largest, batch->time + *row, batch->length - *row);
     *row = batch->length;
     return WEIR_OK;
 }

@@ -6,15 +6,6 @@
 
 #include "data/key.h"
 
-/* A loop compiled for several instruction sets; the best that the machine has is chosen when the program starts.
- * Multiplying lanes, which hashing is made of, takes more than x86-64's baseline. Not under sanitizers: their runtime is
- * not up yet then. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(WEIR_SANITIZED)
-#define WEIR__FOR_SEVERAL_CPUS __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
-#else
-#define WEIR__FOR_SEVERAL_CPUS
-#endif
-
 /* The bits of a value, every NaN as Java's canonical one. */
 static inline uint32_t weir__f32_bits(float v)
 {

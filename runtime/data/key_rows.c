@@ -7,6 +7,7 @@
 #include "data/key.h"
 
 #include <string.h>
+#include <weir/cpu.h>
 
 #include "data/bits_internal.h"
 #include "data/key_internal.h"
@@ -86,7 +87,7 @@ static void java_hashes(const weir_batch *batch, const uint32_t *fields, uint32_
     }
 }
 
-WEIR__FOR_SEVERAL_CPUS
+WEIR_FOR_SEVERAL_CPUS
 static void key_groups_masked(const int32_t *restrict hashes, int64_t n, uint32_t mask, uint16_t *restrict to)
 {
     for (int64_t i = 0; i < n; i++) to[i] = (uint16_t)((uint32_t)weir__murmur(hashes[i]) & mask);
@@ -118,13 +119,13 @@ static weir_status hash_encoded(const weir_batch *batch, const uint32_t *fields,
     return s;
 }
 
-WEIR__FOR_SEVERAL_CPUS
+WEIR_FOR_SEVERAL_CPUS
 static void hash_numbers(const uint64_t *restrict v, int64_t n, uint64_t *restrict to)
 {
     for (int64_t i = 0; i < n; i++) to[i] = weir__mix64(v[i]);
 }
 
-WEIR__FOR_SEVERAL_CPUS
+WEIR_FOR_SEVERAL_CPUS
 static void hash_narrow_numbers(const uint32_t *restrict v, int64_t n, uint64_t *restrict to)
 {
     for (int64_t i = 0; i < n; i++) to[i] = weir__mix64(v[i]);

@@ -62,22 +62,28 @@ struct heap_group {
     uint32_t n, capacity;
     uint32_t expected; /* entries of a new table: as many as the last one that went had */
 };
-/* The entries of one namespace by hash, over all groups: what value_edit_rows looks at first, so that a row costs one probe
- * instead of a walk from group to table to slot to page. A copy of what the tables say, which may lack entries; it is void
- * when one of them goes or may have moved. What is in it may be changed at once: when an image is made it is emptied, and an
- * entry that comes into it was kept before. A slot is 0 (free), or 16 bits of the hash above the entry's address.
+/* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). A copy of what
+ * the tables say, which may lack entries; it is void when one of them goes or may have moved. What is in it may be changed
+ * at once: when an image is made it is emptied, and an entry that comes into it was kept before.
  *
  * To empty it costs nothing: slots are cleared by block, when a block of an older age is first looked at. */
-#define WEIR__HEAP_INDEX_BLOCK 64 /* slots */
+enum heap_key_kind { WEIR__FOUR_BYTES, WEIR__EIGHT_BYTES, WEIR__ONE_STRING, WEIR__OTHER_KEYS };
+struct heap_index_slot {
+    uint64_t word;
+    void *value; /* behind its heap_key; NULL: free */
+};
 struct heap_index {
-    uint64_t *slots;
+    struct heap_index_slot *slots;
     uint8_t *ages;          /* by block; allocated behind the slots */
-    uint32_t n_slots, used; /* a power of two, at least four times `used` */
+    uint32_t n_slots, used; /* n_slots: a power of two */
     uint32_t n_stale;       /* blocks of an older age */
     uint8_t age;
-    bool is_valid;
-    int64_t ns;
-    size_t missed; /* rows of other namespaces since it was made */
+    enum heap_key_kind kind; /* of keys that can be compared where they lie in a batch */
+    bool is_valid;           /* what it knows of ns is right */
+    bool is_complete;        /* and all there is */
+    bool has_newest;
+    int64_t ns, newest; /* newest: the greatest it was asked for */
+    size_t missed;      /* rows of other namespaces since it was made */
 };
 struct heap_texts { /* where the weir_str members of a struct are */
     uint32_t *offsets, n;
@@ -259,8 +265,21 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
                                  uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,
                                  uint8_t *created);
 
+/* ---- the index (heap_index.c) ------------------------------------------------------------------------------------ */
+
 void weir__heap_free_index(struct heap *, struct heap_state *);
 void weir__heap_empty_index(struct heap_state *);
+/* Whether the index is the namespace's; n rows are about to be looked up. Not for other keys. */
+bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);
+/* Rows first .. first + n - 1 of a batch, or of the picks, at most 64, into values[first ...]. Gives those that the index
+ * does not know, a bit for each, whose values are NULL. */
+uint64_t weir__heap_recall(struct heap_state *, const struct weir_rows *, const weir_column *, const uint32_t *picks,
+                           int64_t first, uint32_t n, void **values);
+/* The slot that has the key of a row, or a free one with its word: it has the key from the time when its value is set, and
+ * used counts it. Only when there is room. */
+bool weir__heap_make_room(struct heap *, struct heap_state *);
+struct heap_index_slot *weir__heap_index_slot(struct heap_state *, const struct weir_rows *, const weir_column *,
+                                              uint32_t row);
 
 void weir__heap_free_list(struct heap *, const struct heap_state *, struct heap_list *);
 WEIR_CHECKED bool weir__heap_list_append(struct heap *, const struct heap_state *, struct heap_list *, const void *item);

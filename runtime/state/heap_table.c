@@ -175,6 +175,7 @@ struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct 
     t->used++;
     t->live++;
     s->n_entries++;
+    if (s->index.ns == t->ns) s->index.is_complete = false; /* it knows nothing of this one */
     return entry;
 }
 

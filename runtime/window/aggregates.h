@@ -26,12 +26,12 @@ struct weir_aggregates {
     struct weir_state_layout layout; /* of the accumulator */
     struct weir_state_owner *owners; /* of its parts: those that have any */
     uint32_t n_owners;
-    bool has_texts;                  /* some member of it is a weir_str */
-    uint32_t arrival;                /* offset of a uint64_t for slices behind the accumulators; 0: there is none */
-    struct weir_state_set *state;    /* the operator's; borrowed */
-    uint32_t at;                     /* which of its states */
-    struct weir_builder results;     /* the columns behind the key's */
-    void **accs;                     /* scratch: accumulators of one component, by row */
+    bool has_texts;               /* some member of it is a weir_str */
+    uint32_t arrival;             /* offset of a uint64_t for slices behind the accumulators; 0: there is none */
+    struct weir_state_set *state; /* the operator's; borrowed */
+    uint32_t at;                  /* which of its states */
+    struct weir_builder results;  /* the columns behind the key's */
+    void **accs;                  /* scratch: accumulators of one component, by row */
     size_t accs_capacity;
 };
 

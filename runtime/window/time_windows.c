@@ -2,6 +2,7 @@
 #include "window/time_windows.h"
 
 #include <string.h>
+#include <weir/cpu.h>
 
 #include "base/alloc.h"
 
@@ -33,6 +34,24 @@ struct weir_window_run weir_windows_of(const struct weir_time_windows *w, int64_
     int64_t ended = add(run.last - w->slide_ms, w->size_ms);
     if (ended > run.from) run.from = ended;
     return run;
+}
+
+WEIR_FOR_SEVERAL_CPUS
+static void stretch(struct weir_time_range *r, const int64_t *time, int64_t n)
+{
+    int64_t least_time = r->least, greatest = r->greatest;
+    for (int64_t i = 0; i < n; i++) {
+        least_time = time[i] < least_time ? time[i] : least_time;
+        greatest = time[i] > greatest ? time[i] : greatest;
+    }
+    *r = (struct weir_time_range){least_time, greatest};
+}
+
+struct weir_time_range weir_time_range_of(const int64_t *time, int64_t n)
+{
+    struct weir_time_range r = {time[0], time[0]};
+    stretch(&r, time, n);
+    return r;
 }
 
 int64_t weir_window_max_time(const struct weir_time_windows *w, int64_t start)

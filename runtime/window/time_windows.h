@@ -35,6 +35,12 @@ struct weir_window_run {
 };
 struct weir_window_run weir_windows_of(const struct weir_time_windows *, int64_t ts);
 
+/* The least and the greatest of n times. n > 0. */
+struct weir_time_range {
+    int64_t least, greatest;
+};
+struct weir_time_range weir_time_range_of(const int64_t *time, int64_t n);
+
 int64_t weir_window_max_time(const struct weir_time_windows *, int64_t start);     /* start + size - 1, saturating */
 int64_t weir_window_cleanup_time(const struct weir_time_windows *, int64_t start); /* max time + lateness, saturating */
 

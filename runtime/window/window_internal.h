@@ -61,6 +61,8 @@ struct weir__window { /* first member of both ways */
     uint8_t *created;
     size_t scratch_rows;
 
+    struct weir_time_range range; /* of the rows that are left of the batch at hand */
+
     /* Where row-by-row handling stopped for want of room. */
     uint32_t window_at; /* windows of the current row that are done */
     bool row_accepted;

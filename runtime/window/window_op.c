@@ -171,10 +171,11 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
 
 /* ---- rows: the batch --------------------------------------------------------------------------------------------- */
 
-/* The rows from `from` on that fall into the same windows as row `from`. */
+/* The rows from `from` on that fall into the same windows as row `from`: mostly all of them. */
 static int64_t run_length(struct weir__window *w, const weir_batch *b, int64_t from, struct weir_window_run *windows)
 {
     *windows = weir_windows_of(&w->times, b->time[from]);
+    if (w->range.least >= windows->from && w->range.greatest < windows->until) return b->length - from;
     int64_t until = from + 1;
     while (until < b->length && b->time[until] >= windows->from && b->time[until] < windows->until) until++;
     return until - from;
@@ -193,12 +194,11 @@ static weir_status refuse_time(struct weir__window *w, int64_t time)
                         (long long)time);
 }
 
-static weir_status check_times(struct weir__window *w, const weir_batch *b)
+static weir_status check_times(struct weir__window *w, const weir_batch *b, int64_t from)
 {
-    for (int64_t i = 0; i < b->length; i++) {
-        if (b->time[i] < -WEIR_WINDOW_MOST_MS || b->time[i] > WEIR_WINDOW_MOST_MS) return refuse_time(w, b->time[i]);
-    }
-    return WEIR_OK;
+    w->range = weir_time_range_of(b->time + from, b->length - from);
+    if (w->range.least < -WEIR_WINDOW_MOST_MS) return refuse_time(w, w->range.least);
+    return w->range.greatest > WEIR_WINDOW_MOST_MS ? refuse_time(w, w->range.greatest) : WEIR_OK;
 }
 
 /* Some window of the run has fired, now or before a cut, and still takes late rows: each of them re-fires, row by row. */
@@ -240,7 +240,7 @@ static weir_status handle_late_row(struct weir__window *w, struct weir_rows *row
 static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_rows *rows, int64_t *row)
 {
     struct weir__window *w = weir__window_of(op);
-    weir_status s = *row == 0 && w->window_at == 0 ? check_times(w, &rows->view) : WEIR_OK;
+    weir_status s = *row < rows->view.length ? check_times(w, &rows->view, *row) : WEIR_OK;
     (void)input;
     while (s == WEIR_OK && *row < rows->view.length && op->outbox.n == 0) {
         struct weir_window_run windows = weir_windows_of(&w->times, rows->view.time[*row]);

@@ -33,6 +33,7 @@
 #error "weir/udf.h is C only; from C++ include <weir/plugin.h> and fill in weir_component yourself"
 #endif
 
+#include <weir/cpu.h>
 #include <weir/plugin.h>
 
 /* ---- declarations ------------------------------------------------------------------------------------------------ */

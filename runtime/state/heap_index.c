@@ -1,0 +1,233 @@
+/* heap_index.c - the index that batches of rows look into: from a key straight to its value.
+ *
+ * One thread. Open addressing with linear probing from even slots on, sparse, so that nearly every key is in the pair of
+ * slots it is looked for first. Those share a cache line and are compared without a branch, for where a search ends is a
+ * coin toss that no predictor learns; what is not there is gone after when the chunk of rows is through. The word of a
+ * number is the number, so that its entry need not be looked at; that of a string is its hash, and the entry tells.
+ *
+ * An index that the cache holds is looked into row by row; of a larger one the misses of a chunk are made to overlap.
+ */
+#include "data/key.h"
+#include "state/heap_internal.h"
+
+#define FIRST_SLOTS  256
+#define BEYOND_CACHE 8192 /* slots: from here on they are worth prefetching */
+#define BLOCK        64   /* slots that have an age */
+
+/* ---- making and emptying ----------------------------------------------------------------------------------------- */
+
+static size_t index_bytes(uint32_t n_slots)
+{
+    return n_slots * sizeof(struct heap_index_slot) + n_slots / BLOCK;
+}
+
+void weir__heap_free_index(struct heap *h, struct heap_state *s)
+{
+    if (s->index.slots) h->bytes -= index_bytes(s->index.n_slots);
+    weir_free(s->index.slots);
+    s->index = (struct heap_index){0};
+}
+
+void weir__heap_empty_index(struct heap_state *s)
+{
+    struct heap_index *x = &s->index;
+    uint32_t n_blocks = x->n_slots / BLOCK;
+    x->used = 0;
+    x->is_complete = false;
+    x->n_stale = n_blocks;
+    if (n_blocks > 0 && ++x->age == 0) memset(x->ages, x->age++, n_blocks); /* 0 was an age before, and is older again */
+}
+
+/* ---- one key ----------------------------------------------------------------------------------------------------- */
+
+static void clear_block(struct heap_index *x, uint32_t block)
+{
+    if (x->ages[block] == x->age) return;
+    memset(x->slots + (size_t)block * BLOCK, 0, BLOCK * sizeof *x->slots);
+    x->ages[block] = x->age;
+    x->n_stale--;
+}
+
+static inline struct heap_index_slot *slot_at(struct heap_index *x, uint32_t i)
+{
+    if (x->n_stale > 0) clear_block(x, i / BLOCK);
+    return &x->slots[i];
+}
+
+static inline bool is_string(const void *value, const weir_column *column, uint32_t row)
+{
+    const struct heap_key *entry = (const struct heap_key *)value - 1;
+    int64_t from = column->offsets[row], n = column->offsets[row + 1] - from;
+    if (entry->n != (uint64_t)n + 4) return false;
+    return n == 0 || memcmp(weir__heap_key_bytes(entry) + 4, (const char *)column->data + from, (size_t)n) == 0;
+}
+
+static inline uint64_t word_of(enum heap_key_kind kind, const uint64_t *hash, const void *data, uint32_t row)
+{
+    if (kind == WEIR__EIGHT_BYTES) return ((const uint64_t *)data)[row];
+    return kind == WEIR__FOUR_BYTES ? ((const uint32_t *)data)[row] : hash[row];
+}
+
+static inline uint32_t place_of(uint64_t hash, uint32_t n_slots)
+{
+    return (uint32_t)hash & (n_slots - 2);
+}
+
+/* The slot that has the key, or the free one where it would be. */
+static struct heap_index_slot *find(struct heap_index *x, uint64_t hash, uint64_t word, const weir_column *strings,
+                                    uint32_t row)
+{
+    struct heap_index_slot *slot;
+    for (uint32_t i = place_of(hash, x->n_slots); (slot = slot_at(x, i))->value; i = (i + 1) & (x->n_slots - 1)) {
+        if (slot->word == word && (!strings || is_string(slot->value, strings, row))) break;
+    }
+    return slot;
+}
+
+/* ---- growing ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(enum heap_key_kind kind, uint64_t word)
+{
+    uint32_t four = (uint32_t)word;
+    if (kind == WEIR__ONE_STRING) return word;
+    return kind == WEIR__EIGHT_BYTES ? weir_key_hash64(&word, sizeof word) : weir_key_hash64(&four, sizeof four);
+}
+
+static void put(struct heap_index *x, uint64_t hash, struct heap_index_slot entry)
+{
+    uint32_t i = place_of(hash, x->n_slots);
+    while (slot_at(x, i)->value) i = (i + 1) & (x->n_slots - 1);
+    x->slots[i] = entry;
+    x->used++;
+}
+
+static bool grow(struct heap *h, struct heap_state *s)
+{
+    struct heap_index *x = &s->index;
+    uint32_t n = x->n_slots ? x->n_slots * 2 : FIRST_SLOTS;
+    struct heap_index_slot *slots = n ? weir_try_alloc_aligned(64, index_bytes(n)) : NULL;
+    if (!slots) return false;
+    struct heap_index grown = *x;
+    grown.slots = slots;
+    grown.ages = (uint8_t *)(slots + n);
+    grown.n_slots = n;
+    grown.n_stale = n / BLOCK;
+    grown.used = 0;
+    memset(grown.ages, 0, n / BLOCK);
+    grown.age = 1;
+    for (uint32_t i = 0; i < x->n_slots; i++) {
+        if (x->ages[i / BLOCK] == x->age && x->slots[i].value) put(&grown, hash_of(x->kind, x->slots[i].word), x->slots[i]);
+    }
+    weir__heap_free_index(h, s);
+    h->bytes += index_bytes(n);
+    *x = grown;
+    return true;
+}
+
+bool weir__heap_make_room(struct heap *h, struct heap_state *s)
+{
+    struct heap_index *x = &s->index;
+    if (((uint64_t)x->used + 1) * 5 <= (uint64_t)x->n_slots * 2) return true;
+    return grow(h, s) || (uint64_t)x->used * 2 < x->n_slots;
+}
+
+/* ---- which namespace it is of ------------------------------------------------------------------------------------ */
+
+static bool has_entries(const struct heap *h, const struct heap_state *s, int64_t ns)
+{
+    for (uint32_t g = 0; g <= h->set.last_group - h->set.first_group; g++) {
+        const struct heap_table *t = weir__heap_find_table(&s->groups[g], ns);
+        if (t && t->live > 0) return true;
+    }
+    return false;
+}
+
+/* A namespace behind all others that has nothing yet takes it over, and is complete: the next window. Any other one does
+ * once enough of its rows have missed for its entries to be worth learning anew. */
+bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_kind kind, int64_t n, int64_t ns)
+{
+    struct heap_index *x = &s->index;
+    if (x->is_valid && x->ns == ns) return true;
+    bool is_new = (!x->has_newest || ns > x->newest) && !has_entries(h, s, ns);
+    if (!x->has_newest || ns > x->newest) {
+        x->has_newest = true;
+        x->newest = ns;
+    }
+    x->missed += (size_t)n;
+    if (!is_new && (x->missed < x->used / 4 || x->missed < FIRST_SLOTS / 8)) return false;
+    x->kind = kind;
+    weir__heap_empty_index(s);
+    if (!x->slots && !weir__heap_make_room(h, s)) return false;
+    x->missed = 0;
+    x->ns = ns;
+    x->is_complete = is_new;
+    return x->is_valid = true;
+}
+
+/* ---- a chunk of rows --------------------------------------------------------------------------------------------- */
+
+/* NULL: in neither of the pair. Computed, so that compilers find nothing to jump upon. */
+static inline void *likely_value(const struct heap_index_slot *pair, uint64_t word)
+{
+    const struct heap_index_slot *slot = pair + (pair->word != word);
+    return (void *)((uintptr_t)slot->value & (0 - (uintptr_t)(slot->word == word)));
+}
+
+/* See the header; one copy of it for each kind of key. */
+static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
+                              enum heap_key_kind kind, const uint32_t *picks, int64_t first, uint32_t n,
+                              void **restrict values)
+{
+    struct heap_index *x = &s->index;
+    const uint64_t *hash = rows->keys.hash;
+    const struct heap_index_slot *slots = x->slots;
+    const void *data = column->data;
+    const weir_column *strings = kind == WEIR__ONE_STRING ? column : NULL;
+    uint32_t n_slots = x->n_slots;
+    uint64_t left = 0, missed = 0;
+    bool cached = n_slots <= BEYOND_CACHE;
+#define ROW(i) (picks ? picks[i] : (uint32_t)first + (i))
+    picks = picks ? picks + first : NULL;
+    values += first;
+    for (uint32_t i = 0; x->n_stale > 0 && i < n; i++) (void)slot_at(x, place_of(hash[ROW(i)], n_slots));
+    for (uint32_t i = 0; !cached && i < n; i++) __builtin_prefetch(&slots[place_of(hash[ROW(i)], n_slots)]);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t row = ROW(i);
+        values[i] = likely_value(&slots[place_of(hash[row], n_slots)], word_of(kind, hash, data, row));
+        left |= (uint64_t)(values[i] == NULL) << i;
+    }
+    for (uint32_t i = 0; (strings || !cached) && i < n; i++) __builtin_prefetch(values[i], 1);
+    for (uint32_t i = 0; strings && i < n; i++) left |= (uint64_t)(values[i] && !is_string(values[i], strings, ROW(i))) << i;
+    for (; left; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(left), row = ROW(i);
+        values[i] = find(x, hash[row], word_of(kind, hash, data, row), strings, row)->value;
+        missed |= (uint64_t)(values[i] == NULL) << i;
+    }
+#undef ROW
+    return missed;
+}
+
+uint64_t weir__heap_recall(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
+                           const uint32_t *picks, int64_t first, uint32_t n, void **values)
+{
+    switch (s->index.kind) {
+    case WEIR__FOUR_BYTES: return recall(s, rows, column, WEIR__FOUR_BYTES, picks, first, n, values);
+    case WEIR__EIGHT_BYTES:
+        return picks ? recall(s, rows, column, WEIR__EIGHT_BYTES, picks, first, n, values)
+                     : recall(s, rows, column, WEIR__EIGHT_BYTES, NULL, first, n, values);
+    case WEIR__ONE_STRING: return recall(s, rows, column, WEIR__ONE_STRING, picks, first, n, values);
+    case WEIR__OTHER_KEYS: break;
+    }
+    WEIR_ASSERT(false);
+    return 0;
+}
+
+struct heap_index_slot *weir__heap_index_slot(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
+                                              uint32_t row)
+{
+    struct heap_index *x = &s->index;
+    uint64_t hash = rows->keys.hash[row], word = word_of(x->kind, rows->keys.hash, column->data, row);
+    struct heap_index_slot *slot = find(x, hash, word, x->kind == WEIR__ONE_STRING ? column : NULL, row);
+    if (!slot->value) slot->word = word;
+    return slot;
+}
