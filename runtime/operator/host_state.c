@@ -15,7 +15,7 @@ static weir_status no_memory(struct weir_instance *in)
 
 weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
 {
-    weir_status s = weir__instance_fill_keys(in);
+    weir_status s = in->puts_keys ? weir__instance_fill_keys(in) : WEIR_OK;
     if (s != WEIR_OK) return s;
     if (!in->rows || in->input->n_key_fields == 0)
         return weir_op_fail(in->op, WEIR_E_PLUGIN, "use_key was called where there is no keyed record");
@@ -37,7 +37,7 @@ weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
 
 weir_status weir_instance_use_key(struct weir_instance *in, const struct weir_key_ref *key)
 {
-    weir_status s = weir__instance_fill_keys(in);
+    weir_status s = in->puts_keys ? weir__instance_fill_keys(in) : WEIR_OK;
     if (s != WEIR_OK) return s;
     if (in->key_bytes.capacity < key->n) {
         uint8_t *p = weir_try_realloc(in->key_bytes.p, key->n);
@@ -107,7 +107,8 @@ static bool has_state(struct weir_instance *in, uint32_t state)
     return false;
 }
 
-static bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind kind)
+/* The cases that are not plain, and what is wrong. */
+static bool may_use_after_all(struct weir_instance *in, uint32_t state, weir_state_kind kind)
 {
     const struct weir_component_info *info = in->part.spec->info;
     if (!has_state(in, state)) return false;
@@ -122,6 +123,14 @@ static bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind ki
         return false;
     }
     return true;
+}
+
+static inline bool may_use(struct weir_instance *in, uint32_t state, weir_state_kind kind)
+{
+    const struct weir_component_info *info = in->part.spec->info;
+    if (state < info->n_states && info->states[state].kind == kind && in->state && in->key.p && weir_state_is_keyed(kind))
+        return true;
+    return may_use_after_all(in, state, kind);
 }
 
 /* The window at hand for what belongs to one: the states of triggers, and those that functions declare so. */

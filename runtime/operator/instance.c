@@ -109,6 +109,7 @@ static weir_status set_up_port(struct weir_instance *in, uint32_t index, const s
     port->n_pass = columns.n_pass;
     port->first_key = columns.n_written;
     port->n_keys = columns.n_keys;
+    in->puts_keys |= columns.n_keys > 0;
 
     bool one_to_one = o->part->info->flags & WEIR_ONE_TO_ONE;
     memcpy(columns.written + columns.n_written, columns.keys, columns.n_keys * sizeof *columns.keys);

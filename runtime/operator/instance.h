@@ -53,6 +53,7 @@ struct weir_instance {
     struct weir_instance_input *input; /* the one that `rows` are of; the first outside */
     struct weir_instance_port *ports;
     uint32_t n_ports;
+    bool puts_keys;  /* some port has key columns */
     weir_out **outs; /* cx.out */
 
     /* keyed: */

@@ -34,6 +34,11 @@ struct heap_table *weir__heap_find_table(struct heap_group *g, int64_t ns)
     return g->last = g->tables[i];
 }
 
+static inline struct heap_table *table_at_hand(const struct heap_group *g, int64_t ns)
+{
+    return g->last && g->last->ns == ns ? g->last : NULL;
+}
+
 struct heap_table *weir__heap_make_table(struct heap *h, struct heap_group *g, int64_t ns)
 {
     struct heap_table *t = weir__heap_find_table(g, ns);
@@ -93,7 +98,9 @@ void *weir__heap_get(struct weir_state_set *set, uint32_t state, enum weir_state
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
     WEIR_ASSERT(weir_layout_shape(s->layout) == shape);
-    struct heap_table *t = weir__heap_find_table(group_of(h, s, key->group), ns);
+    struct heap_group *g = group_of(h, s, key->group);
+    struct heap_table *t = table_at_hand(g, ns);
+    if (!t) t = weir__heap_find_table(g, ns);
     struct heap_key *entry = t ? weir__heap_find(s, t, key->p, key->n, key->hash) : NULL;
     return entry ? weir__heap_value(entry) : NULL;
 }
@@ -104,7 +111,9 @@ void *weir__heap_edit(struct weir_state_set *set, uint32_t state, enum weir_stat
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
     WEIR_ASSERT(weir_layout_shape(s->layout) == shape);
-    struct heap_table *t = weir__heap_make_table(h, group_of(h, s, key->group), ns);
+    struct heap_group *g = group_of(h, s, key->group);
+    struct heap_table *t = table_at_hand(g, ns);
+    if (!t) t = weir__heap_make_table(h, g, ns);
     if (!t) return NULL;
     uint32_t place;
     struct heap_key *entry = weir__heap_find_place(s, t, key->p, key->n, key->hash, &place);
