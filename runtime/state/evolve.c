@@ -163,6 +163,13 @@ static void judge_saved(struct weir__saved_state *s, const struct weir__saved_fi
              weir_format("'%s' is widened from %s to %s", f->name, weir_type_name(f->type), weir_type_name(now)));
 }
 
+static bool is_created(const struct weir__saved_state *s, const char *member)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < s->n_newcomers; i++) is |= name_in(s->newcomers[i], member) != NULL;
+    return is;
+}
+
 static void judge_new(struct weir__saved_state *s, const weir_field *f)
 {
     if (strcmp(f->name, WEIR_TTL_MEMBER) == 0) {
@@ -171,6 +178,10 @@ static void judge_new(struct weir__saved_state *s, const weir_field *f)
         return;
     }
     bool is_text = weir_type_is_variable((weir_type)f->type);
+    if (is_created(s, f->name)) {
+        tell(s, WEIR_MIGRATED, weir_format("'%s' is new and starts as the component makes it", f->name));
+        return;
+    }
     tell(s, WEIR_MIGRATED,
          f->def ? weir_format("'%s' is new and starts %s %s%s%s", f->name, is_text ? "as" : "at", is_text ? "\"" : "",
                               f->def, is_text ? "\"" : "")
@@ -268,6 +279,7 @@ static void judge_owner(struct weir__saved_state *s, const msgpack_object *saved
     bool same = same_inputs(o, inputs, n_inputs);
     bool by_rule = same && version == o->version && all_fit(&s->value, l->fields, o) && all_fit(&s->key, l->key_fields, o);
     bool migrates = o->migrate && !by_rule && (has_any(&s->value, o) || has_any(&s->key, o));
+    if (o->create && o->part && !of && !has_any(&s->value, o)) s->newcomers[s->n_newcomers++] = o;
     if (migrates)
         add_migrant(s, o, version, inputs, n_inputs);
     else if (!same)
@@ -297,6 +309,7 @@ void weir__evolve(struct weir__saved_state *s, const msgpack_object *saved, cons
         return;
     }
     s->migrants = weir_alloc_array(l->n_owners + 1, sizeof *s->migrants);
+    s->newcomers = weir_alloc_array(l->n_owners + 1, sizeof *s->newcomers);
     for (uint32_t i = 0; i < l->n_owners; i++) judge_owner(s, saved, l, &l->owners[i]);
     judge_fields(s, &s->value, l->fields, l->n_fields);
     judge_fields(s, &s->key, l->key_fields, l->n_key_fields);
@@ -320,6 +333,7 @@ void weir__saved_state_finish(struct weir__saved_state *s)
         weir_free(m->inputs);
     }
     weir_free(s->migrants);
+    weir_free(s->newcomers);
     finish_fields(&s->value);
     finish_fields(&s->key);
     weir_free(s->told.name);
@@ -370,6 +384,17 @@ weir_status weir__migrate(const struct weir__saved_state *s, const msgpack_objec
         g.now = (uint8_t *)now + m->owner->offset;
         g.now_key = now_key;
         status = m->owner->migrate(m->owner->arg, &g, error);
+        if (status < 0) weir_error_prefix(error, "state '%s' cannot be restored: ", s->told.name);
+    }
+    return status < 0 ? status : WEIR_OK;
+}
+
+weir_status weir__create_newcomers(const struct weir__saved_state *s, void *value, struct weir_error *error)
+{
+    weir_status status = WEIR_OK;
+    for (uint32_t i = 0; status >= 0 && i < s->n_newcomers; i++) {
+        const struct weir_state_owner *o = s->newcomers[i];
+        status = o->create(o->creator, (uint8_t *)value + o->offset, error);
         if (status < 0) weir_error_prefix(error, "state '%s' cannot be restored: ", s->told.name);
     }
     return status < 0 ? status : WEIR_OK;

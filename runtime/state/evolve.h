@@ -39,11 +39,13 @@ struct weir__migrant {
 
 struct weir__saved_state {
     struct weir_restored_state told;
-    int32_t state;   /* of the set; WEIR__DROPPED */
-    bool gains_time; /* it expires now, and did not when it was saved */
+    int32_t state;                        /* of the set; WEIR__DROPPED */
+    bool gains_time;                      /* it expires now, and did not when it was saved */
     struct weir__saved_fields value, key; /* key: of maps */
     struct weir__migrant *migrants;
     uint32_t n_migrants;
+    const struct weir_state_owner **newcomers; /* who create what was not saved of them */
+    uint32_t n_newcomers;
 };
 void weir__saved_state_finish(struct weir__saved_state *);
 
@@ -56,6 +58,9 @@ void weir__evolve(struct weir__saved_state *, const msgpack_object *saved, const
 size_t weir__migration_room(const struct weir__saved_state *);
 WEIR_CHECKED weir_status weir__migrate(const struct weir__saved_state *, const msgpack_object *value,
                                        const msgpack_object *key, void *now, void *now_key, void *room, struct weir_error *);
+
+/* Lets the parts of which nothing was saved begin, in a struct of the set that has everything else. */
+WEIR_CHECKED weir_status weir__create_newcomers(const struct weir__saved_state *, void *value, struct weir_error *);
 
 /* In snapshot_read.c. Strings are borrowed from the tree. False: not a value of that type. */
 bool weir__put_member(const msgpack_object *, weir_type, uint8_t *to);

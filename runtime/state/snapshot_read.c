@@ -344,7 +344,7 @@ static weir_status put_value(struct entry *e, const msgpack_object *o)
     if (s != WEIR_OK) return s;
     void *value = e->set->ops->value_edit(e->set, e->state, &e->key, e->ns);
     bool stored = value && store_struct(e->set, e->state, value, e->value) == WEIR_OK;
-    return stored ? WEIR_OK : no_memory(e->error);
+    return stored ? weir__create_newcomers(e->saved, value, e->error) : no_memory(e->error);
 }
 
 static weir_status put_item(struct entry *e, const msgpack_object *o)

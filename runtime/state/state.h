@@ -31,6 +31,10 @@ struct weir_state_owner {
     /* NULL: it has none. On failure the message is the component's. */
     weir_status (*migrate)(void *arg, const weir_migration *, struct weir_error *);
     void *arg;
+    /* Of a part of which nothing was saved: turns its zeroed members, in a struct of the set, into what a new one begins
+     * as. NULL: they begin as declared. On failure the message is the component's. */
+    weir_status (*create)(void *creator, void *now, struct weir_error *);
+    void *creator;
 };
 
 /* A state declaration with its arrays copied to their natural stride; immutable. Built from weir_state (or from a plugin
@@ -52,9 +56,9 @@ struct weir_state_layout {
     uint32_t ttl_at, plain_size;   /* its offset; the size that the component knows */
 };
 #define WEIR_FIRST_FIELD_SIZE offsetof(weir_field, def) /* what the first plugins declare */
-#define WEIR_TTL_MEMBER "@touched" /* the last member of a state that is laid out with the time */
-#define WEIR_TTL_SWEEP  5
-#define WEIR_TTL_GONE   INT64_MIN /* as a time: it was read when it had expired; nobody sees it again */
+#define WEIR_TTL_MEMBER       "@touched"                /* the last member of a state that is laid out with the time */
+#define WEIR_TTL_SWEEP        5
+#define WEIR_TTL_GONE         INT64_MIN /* as a time: it was read when it had expired; nobody sees it again */
 /* How a state is kept, whatever its kind promises to the component: reducing and aggregating ones are values. */
 enum weir_state_shape { WEIR_SHAPE_VALUE, WEIR_SHAPE_LIST, WEIR_SHAPE_MAP };
 static inline enum weir_state_shape weir_state_shape(weir_state_kind kind)

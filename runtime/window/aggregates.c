@@ -91,17 +91,46 @@ static weir_status make_slot(struct weir_aggregates *a, struct weir_aggregate_sl
     return WEIR_OK;
 }
 
+static weir_status open_slot(struct weir_aggregate_slot *slot)
+{
+    if (!slot->instance || slot->opened) return WEIR_OK;
+    slot->opened = true;
+    if (!slot->vtable->open) return WEIR_OK;
+    weir_status s = slot->vtable->open(slot->instance->part.self, &slot->instance->cx);
+    return s < 0 ? weir_instance_failed(slot->instance, s, "open") : WEIR_OK;
+}
+
+static weir_status create(struct weir_aggregate_slot *slot, void *acc)
+{
+    if (!slot->vtable->create) return WEIR_OK;
+    weir_status s = slot->vtable->create(slot->instance->part.self, &slot->instance->cx, acc);
+    return s < 0 ? weir_instance_failed(slot->instance, s, "create") : WEIR_OK;
+}
+
+/* In a window that was saved without it. The component is opened for that, before the others are. */
+static weir_status create_restored(void *creator, void *acc, struct weir_error *error)
+{
+    struct weir_aggregate_slot *slot = creator;
+    struct weir_error *own = &slot->instance->op->error;
+    weir_status s = open_slot(slot);
+    if (s >= 0) s = create(slot, acc);
+    if (s < 0 && error != own) *error = *own;
+    return s;
+}
+
 /* Before the layout is copied. */
 static void set_owners(struct weir_aggregates *a)
 {
     a->owners = weir_alloc_array(a->n + 1, sizeof *a->owners);
     for (uint32_t i = 0; i < a->n; i++) {
-        const struct weir_aggregate_slot *slot = &a->slots[i];
+        struct weir_aggregate_slot *slot = &a->slots[i];
         if (!slot->instance || !accumulator_of(slot->config)) continue;
         struct weir_state_owner *o = &a->owners[a->n_owners++];
         weir_instance_own(slot->instance, 0, o);
         o->part = slot->config->name;
         o->offset = slot->offset;
+        if (slot->vtable->create) o->create = create_restored;
+        o->creator = &a->slots[i];
     }
     a->layout.owners = a->owners;
     a->layout.n_owners = a->n_owners;
@@ -158,15 +187,9 @@ bool weir_aggregates_are_mergeable(const struct weir_stream_node *node)
 
 weir_status weir_aggregates_open(struct weir_aggregates *a)
 {
-    for (uint32_t i = 0; i < a->n; i++) {
-        struct weir_aggregate_slot *slot = &a->slots[i];
-        if (!slot->instance) continue;
-        slot->opened = true;
-        if (!slot->vtable->open) continue;
-        weir_status s = slot->vtable->open(slot->instance->part.self, &slot->instance->cx);
-        if (s < 0) return weir_instance_failed(slot->instance, s, "open");
-    }
-    return WEIR_OK;
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) s = open_slot(&a->slots[i]);
+    return s;
 }
 
 void weir_aggregates_close(struct weir_aggregates *a)
@@ -180,6 +203,7 @@ void weir_aggregates_close(struct weir_aggregates *a)
 
 void weir_aggregates_finish(struct weir_aggregates *a)
 {
+    weir_aggregates_close(a); /* those that were opened to be restored, of an operator that never was */
     for (uint32_t i = 0; i < a->n; i++) weir_instance_destroy(a->slots[i].instance);
     weir_state_layout_finish(&a->layout);
     weir_state_owners_free(a->owners, a->n_owners);
@@ -211,13 +235,6 @@ weir_status weir_aggregates_end(struct weir_aggregates *a)
     return WEIR_OK;
 }
 
-static weir_status create(struct weir_aggregate_slot *slot, void *value)
-{
-    if (!slot->vtable->create) return WEIR_OK;
-    weir_status s = slot->vtable->create(slot->instance->part.self, &slot->instance->cx, (char *)value + slot->offset);
-    return s < 0 ? weir_instance_failed(slot->instance, s, "create") : WEIR_OK;
-}
-
 static weir_status add_one(struct weir_aggregate_slot *slot, void *acc, int64_t row)
 {
     struct weir_instance *in = slot->instance;
@@ -233,7 +250,7 @@ static weir_status add_slot(struct weir_aggregates *a, struct weir_aggregate_slo
     int64_t n = in->view.length;
     weir_status s = WEIR_OK;
     for (int64_t i = 0; s == WEIR_OK && slot->vtable->create && i < n; i++) {
-        if (weir_bit(created, i)) s = create(slot, values[i]);
+        if (weir_bit(created, i)) s = create(slot, (char *)values[i] + slot->offset);
     }
     void *const *accs = slot->offset > 0 ? a->accs : values;
     for (int64_t i = 0; slot->offset > 0 && i < n; i++) a->accs[i] = (char *)values[i] + slot->offset;
@@ -273,7 +290,7 @@ weir_status weir_aggregates_add_row(struct weir_aggregates *a, void *value, bool
     for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
         struct weir_aggregate_slot *slot = &a->slots[i];
         if (!slot->instance) continue;
-        if (created) s = create(slot, value);
+        if (created) s = create(slot, (char *)value + slot->offset);
         if (s == WEIR_OK) s = add_one(slot, (char *)value + slot->offset, row);
     }
     return s;
@@ -283,7 +300,7 @@ weir_status weir_aggregates_create(struct weir_aggregates *a, void *value)
 {
     weir_status s = WEIR_OK;
     for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
-        if (a->slots[i].instance) s = create(&a->slots[i], value);
+        if (a->slots[i].instance) s = create(&a->slots[i], (char *)value + a->slots[i].offset);
     }
     return s;
 }

@@ -161,6 +161,7 @@ class Savepoints(WeirTest):
             self.assertIn(f"weir savepoint {word} - ", self.weir("savepoint", word, "--help").out)
 
 
+STARTS = BUILD / "tests" / "integration" / "plugins" / "starts.so"
 HOARDS = BUILD / "tests" / "integration" / "plugins" / "hoards.so"
 HOARDING = f"""
 job: hoarding
@@ -554,6 +555,22 @@ class Inputs(Comparisons):
                 for line in before:
                     line["value"] = result(line["value"]) if result else line["value"]
                 self.assertEqual(after, before, (was, now, node))
+
+    def test_an_aggregate_that_is_new_begins_in_the_windows_that_are_there(self):
+        self.keep("count")
+        old = self.savepoint(self.rows(), self.ROWS, "--fresh")
+        self.job(KEEPERS.replace("job: hoarding", f"job: hoarding\nplugins: [{STARTS}]").replace("FIELD", "n")
+                 .replace("{made: SLID}", "{made: count}").replace("{made: MADE}", "{made: count, more: starts(n)}"))
+        told = self.diff(old)
+        starts = "'more.sum' is new and starts as the component makes it; 'more.word' is new and starts as the component makes it"
+        new = self.savepoint("", 0, "--from", old)
+        for node, state in (("tumbling", "windows"), ("sessions", "accumulators")):
+            self.assertEqual(told[node, state], ("migrated", starts))
+            before, after = self.dump_of(old, node, state), self.dump_of(new, node, state)
+            self.assertGreater(len(before), 4)
+            for line in before:
+                line["value"].update({"more.sum": 100, "more.word": "there from the start"})
+            self.assertEqual(after, before)
 
     @staticmethod
     def float_sum(value):
