@@ -152,6 +152,11 @@ WEIR_CHECKED weir_status weir_instance_use_row_key(struct weir_instance *, int64
 WEIR_CHECKED weir_status weir_instance_use_key(struct weir_instance *, const struct weir_key_ref *);
 /* What it is to the layout of its state number `state`; outlives neither the instance nor weir_state_owners_free. */
 void weir_instance_own(struct weir_instance *, uint32_t state, struct weir_state_owner *);
+/* Rows that it keeps packed have neither names nor types: their fields go along where it has packed any, and others are
+ * refused. of: which component of its operator it is; NULL: there is no other. */
+WEIR_CHECKED weir_status weir_instance_tell_rows(const struct weir_instance *, const char *of, struct weir_snapshot *to);
+WEIR_CHECKED weir_status weir_instance_check_rows(struct weir_instance *, const char *of, const struct weir_snapshot *from,
+                                                  uint32_t n);
 void weir_state_owners_free(struct weir_state_owner *, uint32_t n); /* NULL is fine */
 /* The states of a component that belong to no key (state/unkeyed.h), with the component as their owner. Zeroed is none. */
 struct weir_unkeyed_states {

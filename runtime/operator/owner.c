@@ -84,6 +84,29 @@ void weir_state_owners_free(struct weir_state_owner *owners, uint32_t n)
     weir_free(owners);
 }
 
+/* ---- packed rows --------------------------------------------------------------------------------------------------- */
+
+static uint32_t row_schemas(const struct weir_instance *in, struct weir_schema *schemas[2])
+{
+    for (uint32_t i = 0; i < in->n_inputs; i++) schemas[i] = in->inputs[i].schema;
+    return in->n_inputs;
+}
+
+weir_status weir_instance_tell_rows(const struct weir_instance *in, const char *of, struct weir_snapshot *to)
+{
+    struct weir_schema *schemas[2];
+    if (!in->packs_rows) return WEIR_OK;
+    weir_status s = weir_snapshot_row_schemas(to, of, schemas, row_schemas(in, schemas));
+    return s == WEIR_OK ? s : weir_op_fail(in->op, WEIR_E_MEMORY, "no memory for a snapshot");
+}
+
+weir_status weir_instance_check_rows(struct weir_instance *in, const char *of, const struct weir_snapshot *from, uint32_t n)
+{
+    struct weir_schema *schemas[2];
+    in->packs_rows = weir_restore_has_rows(from, n, of); /* they stay, whether or not there will be more */
+    return weir_restore_row_schemas(from, n, of, schemas, row_schemas(in, schemas), &in->op->error);
+}
+
 /* ---- of states that belong to no key ----------------------------------------------------------------------------- */
 
 void weir_unkeyed_states_init(struct weir_unkeyed_states *u, const struct weir_component_info *info)

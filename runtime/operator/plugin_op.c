@@ -204,27 +204,6 @@ static void tell_time(struct plugin_op *p)
     if (p->ttl) p->state->now_ms = platform->wall_ms(platform->self);
 }
 
-/* Rows that the component keeps packed have neither names nor types: their fields go along, and others are refused. */
-static uint32_t row_schemas(const struct plugin_op *p, struct weir_schema *schemas[2])
-{
-    for (uint32_t i = 0; i < p->instance->n_inputs; i++) schemas[i] = p->instance->inputs[i].schema;
-    return p->instance->n_inputs;
-}
-
-static weir_status tell_rows(struct plugin_op *p, struct weir_snapshot *to)
-{
-    struct weir_schema *schemas[2];
-    weir_status s = weir_snapshot_row_schemas(to, schemas, row_schemas(p, schemas));
-    return s == WEIR_OK ? s : weir_op_fail(&p->op, WEIR_E_MEMORY, "no memory for a snapshot");
-}
-
-static weir_status check_rows(struct plugin_op *p, const struct weir_snapshot *from, uint32_t n)
-{
-    struct weir_schema *schemas[2];
-    p->instance->packs_rows = weir_restore_has_rows(from, n); /* they stay, whether or not there will be more */
-    return weir_restore_row_schemas(from, n, schemas, row_schemas(p, schemas), &p->op.error);
-}
-
 static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct plugin_op *p = plugin_of(op);
@@ -233,7 +212,7 @@ static weir_status snapshot_op(struct weir_op *op, int64_t checkpoint, struct we
     if (s == WEIR_OK && (p->state || p->timers))
         s = weir_snapshot_keyed(to, p->state, p->timers, p->instance->key_builder.schema, p->first_group, p->last_group,
                                 &op->error);
-    if (s == WEIR_OK && p->state && p->instance->packs_rows) s = tell_rows(p, to);
+    if (s == WEIR_OK && p->state) s = weir_instance_tell_rows(p->instance, NULL, to);
     if (s == WEIR_OK && p->unkeyed.set) s = weir_unkeyed_cut(p->unkeyed.set, !p->state, to, &op->error);
     weir_unkeyed_forget_raw(p->unkeyed.set);
     return s;
@@ -245,7 +224,7 @@ static weir_status restore_op(struct weir_op *op, const struct weir_snapshot *fr
     const struct weir_component_info *info = p->instance->part.spec->info;
     weir_status s = WEIR_OK;
     tell_time(p);
-    if (p->state) s = check_rows(p, from, n);
+    if (p->state) s = weir_instance_check_rows(p->instance, NULL, from, n);
     if (s == WEIR_OK && (p->state || p->timers))
         s = weir_restore_keyed(from, n, p->state, p->timers, layouts_of(p), info->n_states, p->instance->key_builder.schema,
                                p->first_group, p->last_group, &op->error);

@@ -166,13 +166,13 @@ static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_
     weir_status s =
         weir_snapshot_keyed(to, r->state, NULL, r->instance->key_builder.schema, r->first_group, r->last_group, &op->error);
     if (s != WEIR_OK || r->state->ops->entries(r->state, 0) == 0) return s;
-    return weir_snapshot_row_schemas(to, &r->node->outputs[0].schema, 1) == WEIR_OK ? WEIR_OK : no_memory(r);
+    return weir_snapshot_row_schemas(to, NULL, &r->node->outputs[0].schema, 1) == WEIR_OK ? WEIR_OK : no_memory(r);
 }
 
 static weir_status restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
 {
     struct reduce_op *r = reduce_of(op);
-    weir_status s = weir_restore_row_schemas(from, n, &r->node->outputs[0].schema, 1, &op->error);
+    weir_status s = weir_restore_row_schemas(from, n, NULL, &r->node->outputs[0].schema, 1, &op->error);
     if (s != WEIR_OK) return s;
     return weir_restore_keyed(from, n, r->state, NULL, &r->layout, 1, r->instance->key_builder.schema, r->first_group,
                               r->last_group, &op->error);

@@ -88,8 +88,10 @@ struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char
 WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n);   /* a bin */
 WEIR_CHECKED weir_status weir_snapshot_add_numbers(struct weir_snapshot_list *, const int64_t *, uint32_t n); /* an array */
 WEIR_CHECKED weir_status weir_snapshot_add_text(struct weir_snapshot_list *, const char *);                   /* a str */
-/* The fields of rows that are kept packed, without names and types: one schema for each input, before anything is kept. */
-WEIR_CHECKED weir_status weir_snapshot_row_schemas(struct weir_snapshot *, struct weir_schema *const *, uint32_t n);
+/* The fields of rows that are kept packed, without names and types: one schema for each input. of: the component that keeps
+ * them, where the operator is made of several; NULL: the operator. */
+WEIR_CHECKED weir_status weir_snapshot_row_schemas(struct weir_snapshot *, const char *of, struct weir_schema *const *,
+                                                   uint32_t n);
 
 /* A split of a source: [id, description, whether it was read to its end, position]. */
 #define WEIR_SPLITS_LIST "splits"
@@ -159,9 +161,10 @@ WEIR_CHECKED weir_status weir_restore_numbers(const struct weir_snapshot *, uint
                                               struct weir_error *);
 WEIR_CHECKED weir_status weir_restore_texts(const struct weir_snapshot *, uint32_t n, const char *name,
                                             weir_status (*fn)(void *arg, weir_str text), void *arg, struct weir_error *);
-bool weir_restore_has_rows(const struct weir_snapshot *, uint32_t n); /* the fields of packed rows were kept */
+/* The fields of packed rows were kept. */
+bool weir_restore_has_rows(const struct weir_snapshot *, uint32_t n, const char *of);
 /* Refuses packed rows of other fields than these. */
-WEIR_CHECKED weir_status weir_restore_row_schemas(const struct weir_snapshot *, uint32_t n, struct weir_schema *const *,
-                                                  uint32_t n_schemas, struct weir_error *);
+WEIR_CHECKED weir_status weir_restore_row_schemas(const struct weir_snapshot *, uint32_t n, const char *of,
+                                                  struct weir_schema *const *, uint32_t n_schemas, struct weir_error *);
 
 #endif

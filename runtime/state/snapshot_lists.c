@@ -31,9 +31,17 @@ weir_status weir_snapshot_add_text(struct weir_snapshot_list *list, const char *
 
 #define ROW_SCHEMA "row schema" /* a text for each input */
 
-weir_status weir_snapshot_row_schemas(struct weir_snapshot *s, struct weir_schema *const *schemas, uint32_t n)
+static char *row_schema_of(const char *of)
 {
-    struct weir_snapshot_list *list = weir_snapshot_list(s, ROW_SCHEMA, WEIR_DEAL_UNION);
+    return of ? weir_format(ROW_SCHEMA " of %s", of) : weir_strdup(ROW_SCHEMA);
+}
+
+weir_status weir_snapshot_row_schemas(struct weir_snapshot *s, const char *of, struct weir_schema *const *schemas,
+                                      uint32_t n)
+{
+    char *name = row_schema_of(of);
+    struct weir_snapshot_list *list = weir_snapshot_list(s, name, WEIR_DEAL_UNION);
+    weir_free(name);
     weir_status status = WEIR_OK;
     for (uint32_t i = 0; status == WEIR_OK && i < n; i++) {
         struct weir_text text = {0};
@@ -76,8 +84,9 @@ static weir_status restore_item(const struct item *item, const char *name, struc
     if (item->numbers_fn && read_numbers(item)) return item->numbers_fn(item->arg, item->numbers);
     if (item->text_fn && o->type == MSGPACK_OBJECT_STR)
         return item->text_fn(item->arg, (weir_str){o->via.str.ptr, o->via.str.size});
-    return weir_error_set(error, WEIR_E_DATA, "list '%s': expected %s, found something else; the file is damaged, or not "
-                                              "one of weir's",
+    return weir_error_set(error, WEIR_E_DATA,
+                          "list '%s': expected %s, found something else; the file is damaged, or not "
+                          "one of weir's",
                           name, item->text_fn ? "a text" : "an array of numbers");
 }
 
@@ -131,12 +140,14 @@ weir_status weir_restore_texts(const struct weir_snapshot *from, uint32_t n, con
     return restore_lists(from, n, name, &item, error);
 }
 
-bool weir_restore_has_rows(const struct weir_snapshot *from, uint32_t n)
+bool weir_restore_has_rows(const struct weir_snapshot *from, uint32_t n, const char *of)
 {
+    char *name = row_schema_of(of);
     bool any = false;
     for (uint32_t i = 0; i < n; i++) {
-        for (size_t l = 0; l < from[i].n_lists; l++) any |= strcmp(from[i].lists[l].name, ROW_SCHEMA) == 0;
+        for (size_t l = 0; l < from[i].n_lists; l++) any |= strcmp(from[i].lists[l].name, name) == 0;
     }
+    weir_free(name);
     return any;
 }
 
@@ -162,9 +173,12 @@ static weir_status check_row_schema(void *arg, weir_str saved)
     return s;
 }
 
-weir_status weir_restore_row_schemas(const struct weir_snapshot *from, uint32_t n, struct weir_schema *const *schemas,
-                                     uint32_t n_schemas, struct weir_error *error)
+weir_status weir_restore_row_schemas(const struct weir_snapshot *from, uint32_t n, const char *of,
+                                     struct weir_schema *const *schemas, uint32_t n_schemas, struct weir_error *error)
 {
+    char *name = row_schema_of(of);
     struct row_schemas c = {.own = schemas, .n = n_schemas, .error = error};
-    return weir_restore_texts(from, n, ROW_SCHEMA, check_row_schema, &c, error);
+    weir_status s = weir_restore_texts(from, n, name, check_row_schema, &c, error);
+    weir_free(name);
+    return s;
 }

@@ -235,6 +235,24 @@ weir_status weir_aggregates_end(struct weir_aggregates *a)
     return WEIR_OK;
 }
 
+weir_status weir_aggregates_tell_rows(const struct weir_aggregates *a, struct weir_snapshot *to)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
+        if (a->slots[i].instance) s = weir_instance_tell_rows(a->slots[i].instance, a->slots[i].config->name, to);
+    }
+    return s;
+}
+
+weir_status weir_aggregates_check_rows(const struct weir_aggregates *a, const struct weir_snapshot *from, uint32_t n)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < a->n; i++) {
+        if (a->slots[i].instance) s = weir_instance_check_rows(a->slots[i].instance, a->slots[i].config->name, from, n);
+    }
+    return s;
+}
+
 static weir_status add_one(struct weir_aggregate_slot *slot, void *acc, int64_t row)
 {
     struct weir_instance *in = slot->instance;

@@ -54,6 +54,10 @@ WEIR_CHECKED weir_status weir_aggregates_end(struct weir_aggregates *);
 /* Row i of the rows goes into values[i]; created (bit i): values[i] is new. */
 WEIR_CHECKED weir_status weir_aggregates_add(struct weir_aggregates *, void *const *values, const uint8_t *created);
 WEIR_CHECKED weir_status weir_aggregates_add_row(struct weir_aggregates *, void *value, bool created, int64_t row);
+/* Of those that keep packed rows, as weir_instance_tell_rows. */
+WEIR_CHECKED weir_status weir_aggregates_tell_rows(const struct weir_aggregates *, struct weir_snapshot *to);
+WEIR_CHECKED weir_status weir_aggregates_check_rows(const struct weir_aggregates *, const struct weir_snapshot *from,
+                                                    uint32_t n);
 /* Makes a new, zeroed value the empty accumulator. */
 WEIR_CHECKED weir_status weir_aggregates_create(struct weir_aggregates *, void *value);
 bool weir_aggregates_can_merge(const struct weir_aggregates *); /* all components have merge */

@@ -130,6 +130,22 @@ static void row_schemas(const struct weir__general *g, struct weir_schema *schem
     schemas[1] = g->crosses ? g->node->second->in : NULL;
 }
 
+/* Of what components have packed and keep themselves. */
+static weir_status tell_packed(const struct weir__general *g, struct weir_snapshot *to)
+{
+    weir_status s = g->aggregates_made ? weir_aggregates_tell_rows(&g->aggregates, to) : WEIR_OK;
+    for (uint32_t t = 0; s == WEIR_OK && t < g->n_triggers; t++) s = weir_instance_tell_rows(g->triggers[t], "trigger", to);
+    return s == WEIR_OK && g->function ? weir_instance_tell_rows(g->function, "function", to) : s;
+}
+
+static weir_status check_packed(struct weir__general *g, const struct weir_snapshot *from, uint32_t n)
+{
+    weir_status s = g->aggregates_made ? weir_aggregates_check_rows(&g->aggregates, from, n) : WEIR_OK;
+    for (uint32_t t = 0; s == WEIR_OK && t < g->n_triggers; t++)
+        s = weir_instance_check_rows(g->triggers[t], "trigger", from, n);
+    return s == WEIR_OK && g->function ? weir_instance_check_rows(g->function, "function", from, n) : s;
+}
+
 weir_status weir__general_snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
 {
     struct weir__general *g = (struct weir__general *)(void *)op;
@@ -137,9 +153,10 @@ weir_status weir__general_snapshot(struct weir_op *op, int64_t checkpoint, struc
     (void)checkpoint;
     weir_status s =
         weir_snapshot_keyed(to, g->state, g->timers, g->key_schema, g->state->first_group, g->state->last_group, &op->error);
+    if (s == WEIR_OK) s = tell_packed(g, to);
     if (s != WEIR_OK || g->state->ops->entries(g->state, WEIR__ROWS) == 0) return s;
     row_schemas(g, schemas);
-    s = weir_snapshot_row_schemas(to, schemas, 1u + g->crosses);
+    s = weir_snapshot_row_schemas(to, NULL, schemas, 1u + g->crosses);
     return s == WEIR_OK ? s : weir__no_window_memory(g);
 }
 
@@ -148,7 +165,8 @@ weir_status weir__general_restore(struct weir_op *op, const struct weir_snapshot
     struct weir__general *g = (struct weir__general *)(void *)op;
     struct weir_schema *schemas[2];
     row_schemas(g, schemas);
-    weir_status s = weir_restore_row_schemas(from, n, schemas, 1u + g->crosses, &op->error);
+    weir_status s = weir_restore_row_schemas(from, n, NULL, schemas, 1u + g->crosses, &op->error);
+    if (s == WEIR_OK) s = check_packed(g, from, n);
     if (s == WEIR_OK)
         s = weir_restore_keyed(from, n, g->state, g->timers, g->layouts, g->n_layouts, g->key_schema, g->state->first_group,
                                g->state->last_group, &op->error);

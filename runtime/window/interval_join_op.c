@@ -370,14 +370,14 @@ static weir_status snapshot(struct weir_op *op, int64_t checkpoint, struct weir_
     struct weir_schema *rows[] = {j->sides[0].schema, j->sides[1].schema};
     weir_status s = weir_snapshot_keyed(to, j->state, j->timers, j->key_schema, j->first_group, j->last_group, &op->error);
     if (s != WEIR_OK || j->state->ops->entries(j->state, 0) + j->state->ops->entries(j->state, 1) == 0) return s;
-    return weir_snapshot_row_schemas(to, rows, 2) == WEIR_OK ? WEIR_OK : no_memory(j);
+    return weir_snapshot_row_schemas(to, NULL, rows, 2) == WEIR_OK ? WEIR_OK : no_memory(j);
 }
 
 static weir_status restore(struct weir_op *op, const struct weir_snapshot *from, uint32_t n)
 {
     struct join_op *j = join_of(op);
     struct weir_schema *rows[] = {j->sides[0].schema, j->sides[1].schema};
-    weir_status s = weir_restore_row_schemas(from, n, rows, 2, &op->error);
+    weir_status s = weir_restore_row_schemas(from, n, NULL, rows, 2, &op->error);
     if (s != WEIR_OK) return s;
     return weir_restore_keyed(from, n, j->state, j->timers, j->layouts, 2, j->key_schema, j->first_group, j->last_group,
                               &op->error);

@@ -64,6 +64,7 @@ weir_status weir__window_snapshot(struct weir_op *op, int64_t checkpoint, struct
     shape_of(w, shape);
     s = weir_snapshot_add_numbers(weir_snapshot_list(to, SHAPE, WEIR_DEAL_UNION), shape, SHAPE_NUMBERS);
     if (s == WEIR_OK) s = cut_watermarks(w, to);
+    if (s == WEIR_OK) s = weir_aggregates_tell_rows(&w->aggregates, to);
     return s == WEIR_OK ? s : weir__window_no_memory(w);
 }
 
@@ -109,6 +110,7 @@ weir_status weir__window_restore(struct weir_op *op, const struct weir_snapshot 
     struct weir__window *w = weir__window_of(op);
     w->timers = weir_timers_create(w->first_group, w->last_group);
     weir_status s = weir_restore_numbers(from, n, SHAPE, SHAPE_NUMBERS, check_shape, w, &op->error);
+    if (s == WEIR_OK) s = weir_aggregates_check_rows(&w->aggregates, from, n);
     if (s == WEIR_OK)
         s = weir_restore_keyed(from, n, w->state, w->timers, w->layouts, w->state->n_states, w->key, w->first_group,
                                w->last_group, &op->error);

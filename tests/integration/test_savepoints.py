@@ -572,6 +572,21 @@ class Inputs(Comparisons):
                 line["value"].update({"more.sum": 100, "more.word": "there from the start"})
             self.assertEqual(after, before)
 
+    def test_packed_rows_of_a_window_function_go_on_only_with_their_fields(self):
+        packing = "{global: {}, trigger: {purging: {count: 2}}, function: packs}"  # no rows are left in the windows
+        text = KEEPERS.replace("job: hoarding", f"job: hoarding\nplugins: [{STARTS}]").replace("FIELD", "n").replace(
+            "{tumbling: 1h}, aggregate: {made: MADE}", packing).replace("MADE", "count").replace("SLID", "count")
+        self.job(text)
+        old = self.savepoint(self.rows(), self.ROWS, "--fresh")
+        self.assertEqual(len(self.dump_of(old, "tumbling", "function.last")), 5)
+        self.assertEqual(self.dump_of(old, "tumbling", "rows"), [])
+        new = self.savepoint("", 0, "--from", old)
+        self.assertEqual(self.dump_of(new, "tumbling", "row schema of function"),
+                         self.dump_of(old, "tumbling", "row schema of function"))
+        self.job(text.replace("small: i32", "small: i64"))
+        for path in old, new:
+            self.check_is_refused(path, "the saved state keeps rows of (user: string")
+
     @staticmethod
     def float_sum(value):
         total = value["made.high"] * 2**64 + (value["made.low"] % 2**64)

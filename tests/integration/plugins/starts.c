@@ -1,4 +1,5 @@
-/* A sum that starts at 100 and with a word, which its create puts there: nothing else does. */
+/* What savepoints are made of that other components have not: a sum that starts at 100 and with a word, which its create puts
+ * there, nothing else does; and a window function that keeps packed rows of any fields. */
 #include <weir/udf.h>
 
 typedef struct starts {
@@ -64,4 +65,29 @@ static const weir_aggregate vtable = {.struct_size = sizeof(weir_aggregate),
                                       .close = starts_close};
 WEIR_COMPONENT(starts, WEIR_AGGREGATE, vtable, .id = "starts", .doc = "a sum that starts at 100", .in = "n:i64",
                .out = "result:i64", WEIR_STATES(states));
-WEIR_PLUGIN("test.starts", "1.0.0", &starts_component);
+
+typedef struct packs {
+    int64_t unused;
+} packs;
+typedef struct packed {
+    weir_str row;
+} packed;
+static const weir_field packed_members[] = {WEIR_MEMBER(packed, row)};
+static const weir_state packs_states[] = {WEIR_VALUE_STATE("last", packed, packed_members)};
+
+static weir_status packs_process(void *self, weir_ctx *cx, const weir_window *w, const weir_batch *rows)
+{
+    packed *last = weir_edit(cx, 0);
+    weir_str row;
+    (void)self;
+    if (!last) return WEIR_E_MEMORY;
+    weir_status s = cx->host->pack_row(cx, (weir_row){rows, rows->length - 1}, &row);
+    if (s == WEIR_OK) s = weir_assign(cx, 0, &last->row, row);
+    weir_put_i64(cx, 0, 0, rows->length);
+    return s == WEIR_OK ? weir_emit(cx, 0, weir_window_last(w)) : s;
+}
+
+static const weir_window_function packs_vtable = {.struct_size = sizeof(weir_window_function), .process = packs_process};
+WEIR_COMPONENT(packs, WEIR_WINDOW_FUNCTION, packs_vtable, .id = "packs", .doc = "keeps the last row of each window",
+               .in = "*", .out = "@key, n:i64", WEIR_STATES(packs_states));
+WEIR_PLUGIN("test.starts", "1.0.0", &starts_component, &packs_component);
