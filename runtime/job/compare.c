@@ -170,11 +170,14 @@ static void tell_list(void *arg, const char *name)
     count(arg, name, true, 0)->taken = true;
 }
 
-static void tell_rest(struct comparison *c)
+static void tell_rest(struct comparison *c, bool keyless)
 {
-    if (c->timers > 0) tell(c, "timers", WEIR_COMPARE_RESTORED, c->timers, NULL);
+    static const char no_key[] = "the node has no key_by now";
+    if (c->timers > 0)
+        tell(c, "timers", keyless ? WEIR_COMPARE_DROPPED : WEIR_COMPARE_RESTORED, c->timers, keyless ? no_key : NULL);
     for (size_t i = 0; i < c->n; i++) {
         const struct counted *of = &c->counted[i];
+        if (!of->is_list && keyless && of->entries > 0) tell(c, of->name, WEIR_COMPARE_DROPPED, of->entries, no_key);
         if (!of->is_list || of->entries == 0 || of->told) continue;
         tell(c, of->name, of->taken ? WEIR_COMPARE_RESTORED : WEIR_COMPARE_DROPPED, of->entries,
              of->taken ? NULL : "the node has no use for it");
@@ -212,7 +215,7 @@ static void compare_parts(struct comparison *c, const struct weir_stream_node *n
     else if (!op->class->restore && node->kind != WEIR_NODE_SOURCE)
         tell(c, NULL, WEIR_COMPARE_DROPPED, 0, "it keeps no state any more");
     else
-        tell_rest(c);
+        tell_rest(c, node->kind == WEIR_NODE_OPERATOR && node->n_key_fields == 0);
 }
 
 static struct weir_op_env env_of(const struct weir_stream_graph *graph, const struct weir_stream_node *node,

@@ -28,6 +28,13 @@ static bool has_groups(const struct weir_saved_operator *op)
     return false;
 }
 
+/* Its component has no use for keys: what it kept by key would be lost without a word. Windows without a key have one of
+ * their own. */
+static bool lost_its_key(const struct weir_saved_operator *from, const struct weir_stream_node *node)
+{
+    return has_groups(from) && node->kind == WEIR_NODE_OPERATOR && node->n_key_fields == 0;
+}
+
 weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_stream_node *node, bool drop,
                              struct weir_op *op, struct weir_error *error)
 {
@@ -45,6 +52,13 @@ weir_status weir__restore_op(const struct weir_saved *saved, const struct weir_s
                               "there is saved state for it, but %s keeps none; to lose it on purpose: --allow-non-restored",
                               op->class->name);
     }
+    if (lost_its_key(from, node) && !drop)
+        return weir_error_set(
+            error, WEIR_E_CONFIG,
+            "there is state that was saved for it by key, and it has no key_by now; give it its key back, or "
+            "lose that state on purpose with --allow-non-restored");
+    if (lost_its_key(from, node))
+        weir_log(WEIR_WARN, "checkpoint", "what '%s' kept by key is dropped: it has no key_by now", node->id);
     weir_status s = op->class->restore(op, from->parts, from->parallelism);
     const struct weir_error *of_state = weir_op_state_failure(op);
     if (of_state) op->error = *of_state;

@@ -562,15 +562,29 @@ class Inputs(Comparisons):
         self.job(KEEPERS.replace("job: hoarding", f"job: hoarding\nplugins: [{STARTS}]").replace("FIELD", "n")
                  .replace("{made: SLID}", "{made: count}").replace("{made: MADE}", "{made: count, more: starts(n)}"))
         told = self.diff(old)
-        starts = "'more.sum' is new and starts as the component makes it; 'more.word' is new and starts as the component makes it"
+        starts = "'more.{}' is new and starts as the component makes it"
         new = self.savepoint("", 0, "--from", old)
         for node, state in (("tumbling", "windows"), ("sessions", "accumulators")):
-            self.assertEqual(told[node, state], ("migrated", starts))
+            self.assertEqual(told[node, state], ("migrated", "; ".join(map(starts.format, ("sum", "word")))))
             before, after = self.dump_of(old, node, state), self.dump_of(new, node, state)
             self.assertGreater(len(before), 4)
             for line in before:
                 line["value"].update({"more.sum": 100, "more.word": "there from the start"})
             self.assertEqual(after, before)
+
+    def test_a_node_without_its_key_does_not_lose_its_state_without_a_word(self):
+        self.keep("count")
+        old = self.savepoint(self.rows(), self.ROWS, "--fresh")
+        self.job(KEEPERS.replace("MADE", "count").replace("SLID", "count").replace(
+            "key_by: user, process: {rolling_max: {field: FIELD}}", "filter: {compare: {field: n, op: ge, value: 0}}"))
+        result, why = self.diff(old, code=1)["running", None]
+        self.assertEqual(result, "refused")
+        self.assertIn("there is state that was saved for it by key, and it has no key_by now", why)
+        self.check_is_refused(old, "node 'running'")
+        self.check_is_refused(old, "it has no key_by now")
+        told = self.diff(old, "--allow-non-restored")
+        self.assertEqual(told["running", "kept"], ("dropped", "the node has no key_by now"))
+        self.check_goes_on(old, "--allow-non-restored")
 
     def test_packed_rows_of_a_window_function_go_on_only_with_their_fields(self):
         packing = "{global: {}, trigger: {purging: {count: 2}}, function: packs}"  # no rows are left in the windows
@@ -582,7 +596,8 @@ class Inputs(Comparisons):
         self.assertEqual(self.dump_of(old, "tumbling", "rows"), [])
         new = self.savepoint("", 0, "--from", old)
         for path in old, new:
-            self.assertIn('"row schema of function","item":"user: string', self.weir("savepoint", "dump", path, "tumbling").out)
+            dump = self.weir("savepoint", "dump", path, "tumbling").out
+            self.assertIn('"row schema of function","item":"user: string', dump)
         self.job(text.replace("small: i32", "small: i64"))
         for path in old, new:
             self.check_is_refused(path, "node 'tumbling'")

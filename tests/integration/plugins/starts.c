@@ -1,5 +1,5 @@
-/* What savepoints are made of that other components have not: a sum that starts at 100 and with a word, which its create puts
- * there, nothing else does; and a window function that keeps packed rows of any fields. */
+/* For savepoints: a sum that starts at 100 and with a word, which its create puts there and nothing else; and a window
+ * function that keeps packed rows of any fields. */
 #include <weir/udf.h>
 
 typedef struct starts {
