@@ -233,7 +233,7 @@ static void restore_lists(const struct weir_snapshot *from)
     (void)!weir_restore_bytes(from, 1, 3, WEIR_SPLITS_LIST, look_at_bytes, &seen, &error);
     (void)!weir_restore_numbers(from, 1, WEIR_SPLITS_LIST, 2, look_at_numbers, &seen, &error);
     (void)!weir_restore_texts(from, 1, WEIR_SPLITS_LIST, look_at_text, &seen, &error);
-    (void)!weir_restore_row_schemas(from, 1, &schema, 1, &error);
+    (void)!weir_restore_row_schemas(from, 1, NULL, &schema, 1, &error);
     weir_schema_release(schema);
 }
 
