@@ -124,11 +124,14 @@ static bool grow(struct heap *h, struct heap_state *s)
     return true;
 }
 
+/* Beyond the cache it is the memory that costs, and the index is half full; in it, it is the keys that are not in their
+ * pair. */
 bool weir__heap_make_room(struct heap *h, struct heap_state *s)
 {
     struct heap_index *x = &s->index;
-    if (((uint64_t)x->used + 1) * 5 <= (uint64_t)x->n_slots * 2) return true;
-    return grow(h, s) || (uint64_t)x->used * 2 < x->n_slots;
+    uint64_t room = x->n_slots <= BEYOND_CACHE ? (uint64_t)x->n_slots * 2 / 5 : x->n_slots / 2;
+    if (x->used < room) return true;
+    return grow(h, s) || (uint64_t)x->used * 4 < (uint64_t)x->n_slots * 3;
 }
 
 /* ---- which namespace it is of ------------------------------------------------------------------------------------ */
