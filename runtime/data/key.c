@@ -246,9 +246,8 @@ static weir_status put_back(struct weir_builder *b, uint32_t i, const uint8_t *k
     return WEIR_OK;
 }
 
-weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *b)
+static weir_status decode_fields(const uint8_t *key, size_t n, struct weir_builder *b)
 {
-    WEIR_ASSERT(b->out.length < b->out.capacity);
     for (uint32_t i = 0; i < b->n_written; i++) {
         size_t size = field_bytes((weir_type)b->columns[i].type, key, n);
         if (size == 0) return WEIR_E_DATA;
@@ -257,7 +256,18 @@ weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *b
         key += size;
         n -= size;
     }
-    if (n > 0) return WEIR_E_DATA;
+    return n == 0 ? WEIR_OK : WEIR_E_DATA;
+}
+
+weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *b)
+{
+    WEIR_ASSERT(b->out.length < b->out.capacity);
+    if (b->n_written == 1 && b->columns[0].type == WEIR_I64 && n == sizeof(int64_t) && !b->columns[0].validity) {
+        memcpy((int64_t *)b->columns[0].data + b->out.length, key, sizeof(int64_t)); /* as most keys are */
+    } else {
+        weir_status s = decode_fields(key, n, b);
+        if (s != WEIR_OK) return s;
+    }
     if (b->out.time) b->out.time[b->out.length] = WEIR_NO_TIME;
     if (b->out.origin) b->out.origin[b->out.length] = 0;
     b->out.length++;

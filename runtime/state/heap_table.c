@@ -169,7 +169,10 @@ struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct 
         store_long(entry, t->keys, key, n);
     } else {
         entry->n = n;
-        memcpy(entry->bytes, key, n);
+        if (n == 8)
+            memcpy(entry->bytes, key, 8); /* a store and no call */
+        else
+            memcpy(entry->bytes, key, n);
     }
     weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)hash, weir__heap_place(s, t->used));
     t->used++;
