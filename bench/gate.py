@@ -7,7 +7,8 @@ Benchmarks of one thread run in their short form, job and hand-written loop in t
 CPU times is compared with the one stored for this CPU in bench/ratios.json. One that is more than a quarter below is run
 again, twice, in more pairs, and fails only if it is below then too. On a CPU without stored ratios nothing fails.
 
---store measures five times and keeps the least, as other load costs jobs more than loops: after a change that is meant to be slower, or faster, or on another CPU.
+--store measures five times and keeps the least, as other load costs jobs more than loops: after a change that is meant to be
+slower, or faster, or on another CPU.
 """
 import json
 import os

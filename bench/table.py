@@ -48,6 +48,10 @@ def number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def ratio_of(figure):
+    return f"{figure['ratio']:.2f}" if figure["ratio"] >= 0.1 else f"{figure['ratio']:.3f}"
+
+
 def target_of(figure):
     return f"{figure['target']:.2f}" if figure.get("target") else ""
 
@@ -57,7 +61,7 @@ def rates(figures):
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for f in figures:
         yield (f"| `{f['name']}` | {f['title']} | {f['slots']} | {number(f['rows_per_second'] / 1e6)} M | "
-               f"{number(f['ns_per_row'])} | {number(f['loop_ns_per_row'])} | {f['ratio']:.2f} | {target_of(f)} | "
+               f"{number(f['ns_per_row'])} | {number(f['loop_ns_per_row'])} | {ratio_of(f)} | {target_of(f)} | "
                f"{f['cpu_seconds_per_million']:.4f} | {f['loop_cpu_seconds_per_million']:.4f} | {f['peak_kb'] / 1024:.0f} |")
 
 
@@ -80,7 +84,7 @@ def others(figures):
     yield "| name | work | figure | weir | limit | ratio |"
     yield "|---|---|---|---|---|---|"
     for f in figures:
-        limit, ratio = (f"{number(f['limit'])} {f['unit']}", f"{f['ratio']:.2f}") if f["limit"] else ("", "")
+        limit, ratio = (f"{number(f['limit'])} {f['unit']}", ratio_of(f)) if f["limit"] else ("", "")
         yield f"| `{f['name']}` | {f['title']} | {f['figure']} | {number(f['weir'])} {f['unit']} | {limit} | {ratio} |"
 
 
