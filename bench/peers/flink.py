@@ -2,9 +2,9 @@
 """weir beside Apache Flink: the same jobs over the same files, in turn, results compared by number and hash.
 
 usage: scripts/bench peers [--long] [--rows N] [-p 1,2] [--checkpoint none,10s] [--pairs N] [--warm SECONDS]
-                           [--heap 2g] [--reader lines|bytes] [--json] [JOB...]
+                           [--heap 2g] [--reader csv|lines|bytes] [--json] [JOB...]
 
-JOB is one of clicks, q0, q1, q5; all by default, each with the job that only reads its input, so that reading can be
+JOB is one of clicks, q0, q1, q2, q5, q11; all by default, each with the job that only reads its input, so that reading can be
 subtracted. peers/flink/README.md tells what is run and why; nothing is run where Java or Maven are absent.
 """
 import argparse
@@ -25,7 +25,7 @@ BUILT = os.path.join(ROOT, "build/peers/flink")
 INPUTS = os.path.join(ROOT, "build/peers/input")
 # job: its input, and the job that reads the same fields of it and does nothing else
 JOBS = {"clicks": ("clicks", "clicks_source"), "q0": ("bids", "q0_source"), "q1": ("bids", "bids_source"),
-        "q5": ("bids", "bids_source")}
+        "q2": ("bids", "bids_source"), "q5": ("bids", "bids_source"), "q11": ("bids", "bids_source")}
 ADD_OPENS = [f"--add-opens=java.base/java.{p}=ALL-UNNAMED" for p in ("lang", "util", "util.concurrent", "nio", "time")]
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -227,7 +227,7 @@ def arguments():
     p.add_argument("--pairs", type=int)
     p.add_argument("--warm", type=float)
     p.add_argument("--heap", default="2g")
-    p.add_argument("--reader", default="lines", choices=("lines", "bytes"), help="how Flink reads: see flink/README.md")
+    p.add_argument("--reader", default="lines", choices=("csv", "lines", "bytes"), help="how Flink reads: see flink/README.md")
     p.add_argument("--java", default="-XX:+UseParallelGC", help="more options for the Java machine")
     p.add_argument("--build", help="a folder in which weir was built with -DWEIR_BENCH=ON")
     p.add_argument("--json", action="store_true")

@@ -9,14 +9,20 @@ import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.connector.file.src.FileSource;
 import org.apache.flink.connector.file.src.reader.TextLineInputFormat;
 import org.apache.flink.core.fs.Path;
+import org.apache.flink.formats.csv.CsvReaderFormat;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.DeserializationFeature;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.dataformat.csv.CsvMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
+import org.apache.flink.streaming.api.windowing.assigners.EventTimeSessionWindows;
 import org.apache.flink.streaming.api.windowing.assigners.SlidingEventTimeWindows;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
@@ -35,13 +41,15 @@ final class Jobs {
             case "q0_source" -> bids(env, input, true).sinkTo(new HashSink<>(b -> 0));
             case "bids_source" -> bids(env, input, false).sinkTo(new HashSink<>(b -> 0));
             case "q1" -> euros(bids(env, input, false));
+            case "q2" -> some(bids(env, input, false));
             case "q5" -> hottest(bids(env, input, false));
+            case "q11" -> sessions(bids(env, input, false));
             default -> throw new IllegalArgumentException("no job '" + name + "'");
         }
     }
 
-    /** A folder, and how its files are read: by Flink's line format, or by a format of our own for their bytes. */
-    record Input(String folder, boolean bytes) {}
+    /** A folder, and how its files are read: by Flink's CSV format, by its line format, by a format of our own for bytes. */
+    record Input(String folder, String reader) {}
 
     // ---- inputs --------------------------------------------------------------------------------------------------
 
@@ -92,17 +100,33 @@ final class Jobs {
             SerializableTimestampAssigner<T> time) {
         Path path = new Path(input.folder);
         WatermarkStrategy<T> watermarks = WatermarkStrategy.<T>forMonotonousTimestamps().withTimestampAssigner(time);
-        if (input.bytes) {
-            return env.fromSource(
+        return switch (input.reader) {
+            case "csv" -> env.fromSource(
+                    FileSource.forRecordStreamFormat(csv(type, header), path).build(), watermarks, "rows");
+            case "lines" -> env.fromSource(
+                            FileSource.forRecordStreamFormat(new TextLineInputFormat(), path).build(),
+                            WatermarkStrategy.noWatermarks(),
+                            "lines")
+                    .flatMap(new SplitLine<>(header, reader))
+                    .returns(type)
+                    .assignTimestampsAndWatermarks(watermarks);
+            case "bytes" -> env.fromSource(
                     FileSource.forRecordStreamFormat(new CsvFormat<>(type, reader), path).build(), watermarks, "rows");
+            default -> throw new IllegalArgumentException("no reader '" + input.reader + "'");
+        };
+    }
+
+    /** Flink's own CSV. Columns that the record has no field for are passed over. */
+    private static <T> CsvReaderFormat<T> csv(Class<T> type, String header) {
+        CsvSchema.Builder schema = CsvSchema.builder().setSkipFirstDataRow(true);
+        for (String column : header.split(",")) {
+            schema.addColumn(column);
         }
-        return env.fromSource(
-                        FileSource.forRecordStreamFormat(new TextLineInputFormat(), path).build(),
-                        WatermarkStrategy.noWatermarks(),
-                        "lines")
-                .flatMap(new SplitLine<>(header, reader))
-                .returns(type)
-                .assignTimestampsAndWatermarks(watermarks);
+        CsvSchema columns = schema.build();
+        return CsvReaderFormat.forSchema(
+                () -> CsvMapper.builder().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build(),
+                mapper -> columns,
+                TypeInformation.of(type));
     }
 
     // ---- clicks by url and ten seconds ---------------------------------------------------------------------------
@@ -186,6 +210,24 @@ final class Jobs {
         public long at;
 
         public EuroBid() {}
+    }
+
+    /** q2 */
+    private static void some(DataStream<Bid> bids) {
+        bids.filter(b -> b.auction % 123 == 0)
+                .map(b -> Tuple2.of(b.auction, b.price))
+                .returns(Types.TUPLE(Types.LONG, Types.LONG))
+                .sinkTo(new HashSink<>(r -> Hash.of(Hash.of(0, (long) r.f0), (long) r.f1)));
+    }
+
+    /** q11 */
+    private static void sessions(DataStream<Bid> bids) {
+        bids.map(b -> b.bidder)
+                .returns(Types.LONG)
+                .keyBy(bidder -> bidder)
+                .window(EventTimeSessionWindows.withGap(Duration.ofSeconds(10)))
+                .aggregate(new Count<>(), new CountOfWindow<>(), COUNT, COUNT, COUNT_OF_NUMBER)
+                .sinkTo(new HashSink<>(r -> Hash.of(Hash.of(Hash.of(0, (long) r.f0), (long) r.f1), (long) r.f2)));
     }
 
     /** q5 */

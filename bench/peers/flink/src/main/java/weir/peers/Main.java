@@ -22,13 +22,13 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
  * Runs one job again and again on a cluster inside this process: once for every line of standard input, each answered by a
  * line of JSON. Cluster and process stay, so that later runs find them warm.
  *
- * <p>usage: Main JOB INPUT lines|bytes PARALLELISM CHECKPOINT_MS CHECKPOINT_FOLDER (0 ms: no checkpoints)
+ * <p>usage: Main JOB INPUT csv|lines|bytes PARALLELISM CHECKPOINT_MS CHECKPOINT_FOLDER (0 ms: no checkpoints)
  */
 public final class Main {
     private Main() {}
 
     public static void main(String[] args) throws Exception {
-        Jobs.Input input = new Jobs.Input(args[1], args[2].equals("bytes"));
+        Jobs.Input input = new Jobs.Input(args[1], args[2]);
         int parallelism = Integer.parseInt(args[3]);
         Configuration configuration = configuration(Long.parseLong(args[4]), args[5]);
         MiniClusterConfiguration local =
