@@ -4,8 +4,8 @@
 usage: scripts/bench peers [--long] [--rows N] [-p 1,2] [--checkpoint none,10s] [--pairs N] [--warm SECONDS]
                            [--heap 2g] [--reader csv|lines|bytes] [--json] [JOB...]
 
-JOB is one of clicks, q0, q1, q2, q5, q11; all by default, each with the job that only reads its input, so that reading can be
-subtracted. peers/flink/README.md tells what is run and why; nothing is run where Java or Maven are absent.
+JOB is one of clicks, q0, q1, q2, q5, q11; all by default, each with the job that only reads its input, so that reading can
+be subtracted. peers/flink/README.md tells what is run and why; nothing is run where Java or Maven are absent.
 """
 import argparse
 import json
@@ -227,7 +227,7 @@ def arguments():
     p.add_argument("--pairs", type=int)
     p.add_argument("--warm", type=float)
     p.add_argument("--heap", default="2g")
-    p.add_argument("--reader", default="lines", choices=("csv", "lines", "bytes"), help="how Flink reads: see flink/README.md")
+    p.add_argument("--reader", default="lines", choices=("csv", "lines", "bytes"), help="how Flink reads")
     p.add_argument("--java", default="-XX:+UseParallelGC", help="more options for the Java machine")
     p.add_argument("--build", help="a folder in which weir was built with -DWEIR_BENCH=ON")
     p.add_argument("--json", action="store_true")
