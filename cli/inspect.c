@@ -133,6 +133,7 @@ static void add_traits(struct weir_text *t, const struct weir_component_info *c)
     add_flag(t, c->flags & WEIR_IDEMPOTENT, "idempotent");
     add_flag(t, c->flags & WEIR_WRITE_AHEAD, "write-ahead");
     add_flag(t, c->flags & WEIR_TWO_PHASE, "two-phase");
+    add_flag(t, c->flags & WEIR_STORES_FILES, "stores files");
     add_flag(t, c->is_splittable, "splittable");
 }
 

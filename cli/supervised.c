@@ -224,6 +224,8 @@ void weir_say_restart(const struct weir_restart_info *info)
     weir_text_add_duration(&t, info->delay_ms);
     if (info->checkpoint > 0)
         weir_text_add(&t, " from checkpoint %" PRId64, info->checkpoint);
+    else if (info->checkpoint < 0)
+        weir_text_add(&t, " from its newest checkpoint");
     else
         weir_text_add(&t, " from where it began");
     weir_text_add(&t, ", attempt %u", info->attempt);

@@ -9,7 +9,7 @@ static const weir_kind kinds[] = {
     WEIR_SOURCE,      WEIR_OPERATOR, WEIR_REDUCER,         WEIR_AGGREGATE,     WEIR_WATERMARK_GENERATOR,
     WEIR_PARTITIONER, WEIR_DECODER,  WEIR_ENCODER,         WEIR_SINK,          WEIR_WINDOW_ASSIGNER,
     WEIR_TRIGGER,     WEIR_EVICTOR,  WEIR_WINDOW_FUNCTION, WEIR_JOIN_FUNCTION, WEIR_COGROUP_FUNCTION,
-    WEIR_ASYNC,       WEIR_STATE_BACKEND};
+    WEIR_ASYNC,       WEIR_STATE_BACKEND, WEIR_CHECKPOINT_STORAGE};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 static const char *option_type_name(const struct weir_option_info *o)

@@ -168,12 +168,19 @@ static void read_incremental(struct weir__job *job, const struct weir_value *che
                   "full_every is for incremental checkpoints");
 }
 
+static void read_storage(struct weir__job *job, const struct weir_value *value, struct weir_checkpoint_config *to)
+{
+    struct weir__use use;
+    weir__use_component(job, value, WEIR_CHECKPOINT_STORAGE, NULL, NULL, &use);
+    to->storage = use.part;
+}
+
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
 {
-    static const char *const keys[] = {"every",      "directory", "savepoints",     "mode",   "keep",      "timeout",
-                                       "min_pause",  "tolerable", "max_concurrent", "retain", "guarantee", "incremental",
-                                       "full_every", NULL};
-    static const char *const later[] = {"unaligned", "storage", NULL};
+    static const char *const keys[] = {"every",     "directory",   "savepoints", "mode",           "keep",
+                                       "timeout",   "min_pause",   "tolerable",  "max_concurrent", "retain",
+                                       "guarantee", "incremental", "full_every", "storage",        NULL};
+    static const char *const later[] = {"unaligned", NULL};
     static const char *const modes[] = {"exactly_once", "at_least_once", NULL};
     struct weir_checkpoint_config *to = &job->graph->checkpoint;
     if (!value || value->kind == WEIR_VALUE_NULL) return;
@@ -183,6 +190,7 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     const struct weir_value *keep = weir_value_get(value, "keep"), *timeout = weir_value_get(value, "timeout");
     const struct weir_value *pause = weir_value_get(value, "min_pause"), *tolerable = weir_value_get(value, "tolerable");
     const struct weir_value *savepoints = weir_value_get(value, "savepoints"), *mode = weir_value_get(value, "mode");
+    const struct weir_value *storage = weir_value_get(value, "storage");
     const struct weir_value *most = weir_value_get(value, "max_concurrent"), *retain = weir_value_get(value, "retain");
     bool housed = job->settings && job->settings->home;
     if (!every || (!directory && !housed))
@@ -193,6 +201,7 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     if (directory) read_directory(job, directory, "directory", &to->directory);
     if (savepoints) read_directory(job, savepoints, "savepoints", &to->savepoints);
     if (!directory) house_checkpoints(job, to);
+    if (storage) read_storage(job, storage, to);
     if (mode) to->at_least_once = weir__read_choice(job, mode, "mode", modes) == 1;
     if (retain) read_retain(job, retain, to);
     if (keep) (void)weir__read_count(job, keep, "keep", 1, 1000, &to->keep);

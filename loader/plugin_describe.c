@@ -14,6 +14,7 @@
 #include <weir/partitioner.h>
 #include <weir/sink.h>
 #include <weir/source.h>
+#include <weir/storage.h>
 #include <weir/watermark.h>
 #include <weir/window.h>
 
@@ -49,7 +50,7 @@ static const struct vtable_rule {
     weir_kind kind;
     const char *name;
     size_t size;              /* as of ABI 1.0 */
-    struct callback needs[9]; /* the last one NULL */
+    struct callback needs[13];/* the last one NULL */
 } vtables[] = {
     {WEIR_SOURCE,
      "weir_source",
@@ -85,6 +86,15 @@ static const struct vtable_rule {
      {CALLBACK(weir_backend, open), CALLBACK(weir_backend, close), CALLBACK(weir_backend, get),
       CALLBACK(weir_backend, write), CALLBACK(weir_backend, remove), CALLBACK(weir_backend, scan),
       CALLBACK(weir_backend, view), CALLBACK(weir_backend, release)}},
+    {WEIR_CHECKPOINT_STORAGE,
+     "weir_checkpoint_storage",
+     sizeof(weir_checkpoint_storage),
+     {CALLBACK(weir_checkpoint_storage, open), CALLBACK(weir_checkpoint_storage, close),
+      CALLBACK(weir_checkpoint_storage, begin), CALLBACK(weir_checkpoint_storage, create),
+      CALLBACK(weir_checkpoint_storage, write), CALLBACK(weir_checkpoint_storage, finish),
+      CALLBACK(weir_checkpoint_storage, publish), CALLBACK(weir_checkpoint_storage, abandon),
+      CALLBACK(weir_checkpoint_storage, list), CALLBACK(weir_checkpoint_storage, objects),
+      CALLBACK(weir_checkpoint_storage, read), CALLBACK(weir_checkpoint_storage, remove)}},
 };
 struct vtable_head { /* every vtable begins like this */
     uint32_t struct_size, flags;

@@ -22,6 +22,7 @@ const struct weir__word weir__kinds[] = {
     {WEIR_COGROUP_FUNCTION, "cogroup_function"},
     {WEIR_ASYNC, "async_operator"},
     {WEIR_STATE_BACKEND, "state_backend"},
+    {WEIR_CHECKPOINT_STORAGE, "checkpoint_storage"},
     {0, NULL},
 };
 const struct weir__word weir__option_types[] = {
@@ -70,6 +71,7 @@ const struct weir__word weir__component_flags[] = {
     {WEIR_IDEMPOTENT, "idempotent"},
     {WEIR_WRITE_AHEAD, "write_ahead"},
     {WEIR_TWO_PHASE, "two_phase"},
+    {WEIR_STORES_FILES, "stores_files"},
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {

@@ -1,15 +1,14 @@
-/* checkpoint/saved.h - the state of a whole job, as a directory: a checkpoint, or a savepoint.
+/* checkpoint/saved.h - the state of a whole job, in a checkpoint storage: a checkpoint, or a savepoint.
  *
- * Floor 4. Any one thread; files through the platform. Format: docs/formats/savepoint.md. A directory holds `_metadata`
- * and a file for each operator's subtask that has state; names are relative, so it can be moved. It is written under a
- * name that ends in ".tmp", every file and folder is synced, and then it gets its name: a directory without ".tmp" is
- * whole. Every byte is under a checksum, which reading compares before it makes anything of the byte; what is damaged is
- * told with its file and where in it.
+ * Floor 4. Any one thread; files through a storage (checkpoint/storage.h). Format: docs/formats/savepoint.md. It holds
+ * `_metadata` and a file for each operator's subtask that has state. It is there with all of them or not at all, which is
+ * the storage's part. Every byte is under a checksum, which reading compares before it makes anything of the byte; what is
+ * damaged is told with its file and where in it.
  */
 #ifndef WEIR_CHECKPOINT_SAVED_H
 #define WEIR_CHECKPOINT_SAVED_H
 
-#include "base/platform.h"
+#include "checkpoint/storage.h"
 #include "state/snapshot.h"
 
 /* All subtasks of one operator. */
@@ -39,15 +38,12 @@ struct weir_saved_operator *weir_saved_add(struct weir_saved *, const char *id, 
                                            uint32_t max_parallelism);
 const struct weir_saved_operator *weir_saved_find(const struct weir_saved *, const char *id); /* NULL: there is none */
 
-/* What failed has no name that it could be taken for whole by; it is never synced again, but written anew. A part with a
- * `base` is written beside the files that it changes: those of chk-BASE, in the same folder, get names in this directory as
- * well, so that each directory is whole by itself and a file lives as long as a directory has it. */
-WEIR_CHECKED weir_status weir_saved_write(const struct weir_platform *, const char *directory, struct weir_saved *,
+/* What failed is not there, and is abandoned. A part with a `base` is written beside the files that it changes: those of
+ * chk-BASE, in the same storage, get names in this one as well, or are copied where the storage cannot do that. */
+WEIR_CHECKED weir_status weir_saved_write(struct weir_storage *, const char *checkpoint, struct weir_saved *,
                                           struct weir_error *);
 /* Into a zeroed struct; on failure it is empty. The message names the file, and what was expected and found. */
-WEIR_CHECKED weir_status weir_saved_read(const struct weir_platform *, const char *directory, struct weir_saved *,
+WEIR_CHECKED weir_status weir_saved_read(struct weir_storage *, const char *checkpoint, struct weir_saved *,
                                          struct weir_error *);
-/* Gives it a name that ends in ".tmp" first, so that what a crash leaves of it is no checkpoint. */
-WEIR_CHECKED weir_status weir_saved_remove(const struct weir_platform *, const char *directory, struct weir_error *);
 
 #endif

@@ -12,7 +12,6 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "checkpoint/saved_internal.h"
 #include "data/row_codec.h"
 
@@ -20,24 +19,22 @@
 
 /* ---- a file ------------------------------------------------------------------------------------------------------ */
 
-weir_status weir__part_file_open(struct weir__part_file *f, const struct weir_platform *p, const char *directory,
+weir_status weir__part_file_open(struct weir__part_file *f, struct weir_storage *storage, const char *checkpoint,
                                  const struct weir_saved_part *part, struct weir_error *error)
 {
-    int64_t length;
-    *f = (struct weir__part_file){.platform = p, .part = part, .path = weir_path_join(directory, part->file)};
-    f->bytes = weir_alloc(WEIR__SAVED_BLOCK);
-    f->block = UINT64_MAX;
-    weir_status status = p->open(p->self, f->path, WEIR_OPEN_READ, &f->file, error);
-    if (status == WEIR_OK) status = p->size(p->self, f->file, &length, error);
-    if (status == WEIR_OK) status = weir__check_length(f->path, (uint64_t)length, part->length, error);
+    *f = (struct weir__part_file){.storage = storage,
+                                  .checkpoint = checkpoint,
+                                  .part = part,
+                                  .path = weir__object_path(storage, checkpoint, part->file),
+                                  .bytes = weir_alloc(WEIR__SAVED_BLOCK),
+                                  .block = UINT64_MAX};
+    weir_status status = weir__check_found(part, f->path, error);
     if (status != WEIR_OK) weir__part_file_close(f);
     return status;
 }
 
 void weir__part_file_close(struct weir__part_file *f)
 {
-    struct weir_error ignored;
-    if (f->file) (void)!f->platform->close(f->platform->self, f->file, &ignored);
     weir_free(f->bytes);
     weir_free(f->path);
     *f = (struct weir__part_file){0};
@@ -49,7 +46,7 @@ static weir_status load_block(struct weir__part_file *f, uint64_t block, struct 
     size_t n = left < WEIR__SAVED_BLOCK ? (size_t)left : WEIR__SAVED_BLOCK, got;
     if (f->block == block) return WEIR_OK;
     f->block = UINT64_MAX;
-    weir_status status = f->platform->read(f->platform->self, f->file, (int64_t)offset, f->bytes, n, &got, error);
+    weir_status status = weir_storage_read(f->storage, f->checkpoint, f->part->file, offset, f->bytes, n, &got, error);
     if (status == WEIR_OK && got < n) status = weir__check_length(f->path, offset + got, f->part->length, error);
     if (status == WEIR_OK) status = weir__check_block(f->path, offset, f->bytes, n, f->part->hashes[block], error);
     if (status == WEIR_OK) f->block = block;
@@ -333,7 +330,7 @@ static weir_status merge_all(struct merge *m)
     return status;
 }
 
-weir_status weir__saved_scan_chain(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+weir_status weir__saved_scan_chain(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
                                    const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
 {
     struct merge m = {.part = part, .visitor = visitor, .arg = arg, .error = error};
@@ -344,7 +341,7 @@ weir_status weir__saved_scan_chain(const struct weir_platform *p, const char *di
     m.next = weir_alloc_array(m.n, sizeof *m.next);
     m.at = weir_alloc_array(m.n, sizeof *m.at);
     for (size_t i = 0; status == WEIR_OK && i < m.n; i++)
-        status = weir__part_file_open(&m.files[i], p, directory, part_of(&m, i), error);
+        status = weir__part_file_open(&m.files[i], storage, checkpoint, part_of(&m, i), error);
     if (status == WEIR_OK) status = merge_all(&m);
     for (size_t i = 0; i < m.n; i++) {
         weir__part_file_close(&m.files[i]);

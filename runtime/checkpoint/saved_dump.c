@@ -38,8 +38,8 @@ struct span { /* of the list of watermarks */
 };
 
 struct dump {
-    const struct weir_platform *platform;
-    const char *directory;
+    struct weir_storage *storage;
+    const char *checkpoint;
     const struct weir_saved_dump_options *options;
     const struct weir_saved_node *node;
     struct weir_saved_header *headers; /* by part of the node */
@@ -394,7 +394,7 @@ static weir_status pass(struct dump *d, struct weir_error *error)
     d->n_items = 0;
     d->more = false;
     for (d->part = 0; s == WEIR_OK && d->part < d->node->n; d->part++)
-        s = weir_saved_scan(d->platform, d->directory, &d->node->parts[d->part], &visitor, d, error);
+        s = weir_saved_scan(d->storage, d->checkpoint, &d->node->parts[d->part], &visitor, d, error);
     if (s == WEIR_OK) s = collect_spans(d, error);
     return s == WEIR_OK ? write_lines(d, error) : s;
 }
@@ -455,13 +455,13 @@ static weir_status dump_all(struct dump *d, struct weir_saved_index *index, stru
     return s;
 }
 
-weir_status weir_saved_dump(const struct weir_platform *p, const char *directory, const struct weir_saved_dump_options *o,
+weir_status weir_saved_dump(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_dump_options *o,
                             struct weir_error *error)
 {
     struct weir_saved_index index = {0};
     struct dump d = {
-        .platform = p, .directory = directory, .options = o, .most_bytes = o->memory ? o->memory : DEFAULT_MEMORY};
-    weir_status s = weir_saved_index_read(p, directory, &index, error);
+        .storage = storage, .checkpoint = checkpoint, .options = o, .most_bytes = o->memory ? o->memory : DEFAULT_MEMORY};
+    weir_status s = weir_saved_index_read(storage, checkpoint, &index, error);
     if (s == WEIR_OK) s = dump_all(&d, &index, error);
     weir_saved_index_finish(&index);
     weir_key_bytes_finish(&d.order);

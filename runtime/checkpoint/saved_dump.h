@@ -20,7 +20,7 @@ struct weir_saved_dump_options {
     void *arg;
 };
 /* What was written before a failure was right, and is not all. WEIR_E_CONFIG: no such node or state. */
-WEIR_CHECKED weir_status weir_saved_dump(const struct weir_platform *, const char *directory,
+WEIR_CHECKED weir_status weir_saved_dump(struct weir_storage *, const char *checkpoint,
                                          const struct weir_saved_dump_options *, struct weir_error *);
 
 #endif

@@ -3,16 +3,16 @@
 
 #include <inttypes.h>
 #include <msgpack.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "base/text.h"
 #include "checkpoint/saved_internal.h"
 #include "data/row_codec.h"
 
-#define MOST_METADATA ((size_t)1 << 30)
+#define MOST_METADATA (1 << 30)
 #define MOST_STATE    ((uint64_t)1 << 40)
 
 const char *const weir__kind_names[] = {"checkpoint", "savepoint", "drained", NULL};
@@ -28,8 +28,49 @@ const char *weir_deal_name(enum weir_deal deal)
     return weir__deal_names[deal];
 }
 
+/* ---- what is there ----------------------------------------------------------------------------------------------- */
+
+static weir_status add_object(void *to, const char *object, uint64_t size)
+{
+    struct weir__inventory *i = to;
+    WEIR_GROW(i->all, i->capacity, i->n + 1);
+    i->all[i->n++] = (struct weir__object){weir_strdup(object), size > INT64_MAX ? INT64_MAX : size};
+    return WEIR_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct weir__object *)a)->name, ((const struct weir__object *)b)->name);
+}
+
+weir_status weir__inventory_read(struct weir_storage *storage, const char *checkpoint, struct weir__inventory *i,
+                                 struct weir_error *error)
+{
+    weir_status status = weir_storage_objects(storage, checkpoint, add_object, i, error);
+    if (status != WEIR_OK) weir__inventory_finish(i);
+    if (i->n > 1) qsort(i->all, i->n, sizeof *i->all, by_name);
+    return status;
+}
+
+void weir__inventory_finish(struct weir__inventory *i)
+{
+    for (size_t k = 0; k < i->n; k++) weir_free(i->all[k].name);
+    weir_free(i->all);
+    *i = (struct weir__inventory){0};
+}
+
+int64_t weir__inventory_size(const struct weir__inventory *i, const char *name)
+{
+    const struct weir__object wanted = {(char *)(uintptr_t)name, 0};
+    const struct weir__object *found = i->n ? bsearch(&wanted, i->all, i->n, sizeof wanted, by_name) : NULL;
+    return found ? (int64_t)found->size : -1;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
 struct reader {
-    const char *directory;
+    const char *directory; /* address of the checkpoint */
+    const struct weir__inventory *there;
     struct weir_error *error;
 };
 
@@ -151,6 +192,7 @@ static weir_status read_file(struct reader *r, const msgpack_object *described, 
     uint64_t total = 0;
     part->file = get_text(described, "file");
     if (!part->file || strchr(part->file, '/')) return refuse(r, WEIR__METADATA, "a subtask and its file");
+    part->found = weir__inventory_size(r->there, part->file);
     if (!get_number(described, "length", &part->length) || !read_hashes(get_array(described, "xxh3"), part))
         return refuse(r, WEIR__METADATA, "length and checksums of a file");
     if (!get_number(described, "header", &part->header) || !get_number(described, "entries", &part->entries) ||
@@ -290,18 +332,37 @@ static weir_status check_and_read(struct reader *r, const char *bytes, size_t n,
     return status;
 }
 
-weir_status weir_saved_index_read(const struct weir_platform *p, const char *directory, struct weir_saved_index *s,
+/* One that is not there is read all the same: the storage says best why not. */
+static weir_status load_metadata(struct weir_storage *storage, const char *checkpoint, const struct weir__inventory *there,
+                                 char **bytes, size_t *n, struct weir_error *error)
+{
+    int64_t size = weir__inventory_size(there, WEIR__METADATA);
+    size_t room = size < 0 ? 0 : (size_t)size;
+    if (size > MOST_METADATA)
+        return weir_error_set(error, WEIR_E_DATA, WEIR__METADATA " has %" PRId64 " bytes, expected %d at most", size,
+                              MOST_METADATA);
+    *bytes = weir_try_alloc(room + 1);
+    if (!*bytes) return weir_error_set(error, WEIR_E_MEMORY, "no memory for the %zu bytes of " WEIR__METADATA, room);
+    weir_status status = weir_storage_read(storage, checkpoint, WEIR__METADATA, 0, *bytes, room + 1, n, error);
+    if (status == WEIR_OK && size < 0) status = weir_error_set(error, WEIR_E_IO, "it has no " WEIR__METADATA);
+    return status;
+}
+
+weir_status weir_saved_index_read(struct weir_storage *storage, const char *checkpoint, struct weir_saved_index *s,
                                   struct weir_error *error)
 {
-    struct reader r = {directory, error};
-    char *path = weir_path_join(directory, WEIR__METADATA), *bytes = NULL;
-    size_t n;
-    weir_status status = weir_read_file(p, path, MOST_METADATA, &bytes, &n, error);
-    if (status != WEIR_OK) weir_error_prefix(error, "no checkpoint or savepoint can be read from %s: ", directory);
+    struct weir__inventory there = {0};
+    char *address = weir_storage_address(storage, checkpoint), *bytes = NULL;
+    struct reader r = {address, &there, error};
+    size_t n = 0;
+    weir_status status = weir__inventory_read(storage, checkpoint, &there, error);
+    if (status == WEIR_OK) status = load_metadata(storage, checkpoint, &there, &bytes, &n, error);
+    if (status != WEIR_OK) weir_error_prefix(error, "no checkpoint or savepoint can be read from %s: ", address);
     if (status == WEIR_OK) status = check_and_read(&r, bytes, n, s);
     if (status != WEIR_OK) weir_saved_index_finish(s);
+    weir__inventory_finish(&there);
     weir_free(bytes);
-    weir_free(path);
+    weir_free(address);
     return status;
 }
 

@@ -24,7 +24,8 @@ struct weir_saved_list {
 /* The state of one subtask, in one file. */
 struct weir_saved_part {
     uint32_t subtask;
-    char *file; /* a name in the directory */
+    char *file;    /* an object of the checkpoint */
+    int64_t found; /* its size in the storage; -1: it is missing */
     uint64_t length, header, entries;
     uint64_t *hashes; /* of its blocks */
     struct weir_saved_group *groups;
@@ -50,8 +51,8 @@ struct weir_saved_index {
 };
 void weir_saved_index_finish(struct weir_saved_index *);
 /* Into a zeroed struct; on failure it is empty. */
-WEIR_CHECKED weir_status weir_saved_index_read(const struct weir_platform *, const char *directory,
-                                               struct weir_saved_index *, struct weir_error *);
+WEIR_CHECKED weir_status weir_saved_index_read(struct weir_storage *, const char *checkpoint, struct weir_saved_index *,
+                                               struct weir_error *);
 const char *weir_saved_kind_name(enum weir_saved_kind); /* "checkpoint", "savepoint", "drained" */
 const char *weir_deal_name(enum weir_deal);             /* "split", "union", "copy" */
 
@@ -64,7 +65,7 @@ struct weir_saved_visitor {
 };
 /* Reads a part to its end: checksums, and that header, groups and lists are whole msgpack values, as many as the
  * metadata says. The first failure ends it, and the message begins with the file and the byte. */
-WEIR_CHECKED weir_status weir_saved_scan(const struct weir_platform *, const char *directory, const struct weir_saved_part *,
+WEIR_CHECKED weir_status weir_saved_scan(struct weir_storage *, const char *checkpoint, const struct weir_saved_part *,
                                          const struct weir_saved_visitor *, void *arg, struct weir_error *);
 
 #endif

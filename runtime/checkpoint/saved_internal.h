@@ -21,20 +21,37 @@ extern const char *const weir__deal_names[]; /* by enum weir_deal; NULL-terminat
 WEIR_CHECKED weir_status weir__check_block(const char *path, uint64_t at, const void *bytes, size_t n, uint64_t expected,
                                            struct weir_error *);
 WEIR_CHECKED weir_status weir__check_length(const char *path, uint64_t found, uint64_t expected, struct weir_error *);
+/* That the part's file is there, with the length it is to have; path: what it is called. */
+WEIR_CHECKED weir_status weir__check_found(const struct weir_saved_part *, const char *path, struct weir_error *);
+char *weir__object_path(const struct weir_storage *, const char *checkpoint, const char *object); /* for messages */
+
+/* The objects of a checkpoint. Zeroed is empty. */
+struct weir__object {
+    char *name;
+    uint64_t size;
+};
+struct weir__inventory {
+    struct weir__object *all; /* by name */
+    size_t n, capacity;
+};
+WEIR_CHECKED weir_status weir__inventory_read(struct weir_storage *, const char *checkpoint, struct weir__inventory *,
+                                              struct weir_error *); /* on failure it is empty */
+void weir__inventory_finish(struct weir__inventory *);
+int64_t weir__inventory_size(const struct weir__inventory *, const char *name); /* -1: it is missing */
 
 /* Is it the metadata, or a file of some part? */
 bool weir__saved_has_file(const struct weir_saved_index *, const char *name);
 
 /* A part's file, read from anywhere; each block is checked before a byte of it is given out. */
 struct weir__part_file {
-    const struct weir_platform *platform;
-    struct weir_platform_file *file;
+    struct weir_storage *storage;
+    const char *checkpoint;
     const struct weir_saved_part *part;
     char *path;
     uint8_t *bytes; /* of a block */
     uint64_t block; /* which one; UINT64_MAX: none */
 };
-WEIR_CHECKED weir_status weir__part_file_open(struct weir__part_file *, const struct weir_platform *, const char *directory,
+WEIR_CHECKED weir_status weir__part_file_open(struct weir__part_file *, struct weir_storage *, const char *checkpoint,
                                               const struct weir_saved_part *, struct weir_error *);
 void weir__part_file_close(struct weir__part_file *); /* zeroed is fine */
 /* Appends n bytes from offset on; they are in the file. */
@@ -42,11 +59,10 @@ WEIR_CHECKED weir_status weir__part_file_read(struct weir__part_file *, uint64_t
                                               struct weir_key_bytes *to, struct weir_error *);
 
 /* weir_saved_scan of a part with earlier ones, and of a file alone (saved_chain.c, saved_scan.c). */
-WEIR_CHECKED weir_status weir__saved_scan_chain(const struct weir_platform *, const char *directory,
+WEIR_CHECKED weir_status weir__saved_scan_chain(struct weir_storage *, const char *checkpoint,
                                                 const struct weir_saved_part *, const struct weir_saved_visitor *, void *arg,
                                                 struct weir_error *);
-WEIR_CHECKED weir_status weir__saved_scan_file(const struct weir_platform *, const char *directory,
-                                               const struct weir_saved_part *, const struct weir_saved_visitor *, void *arg,
-                                               struct weir_error *);
+WEIR_CHECKED weir_status weir__saved_scan_file(struct weir_storage *, const char *checkpoint, const struct weir_saved_part *,
+                                               const struct weir_saved_visitor *, void *arg, struct weir_error *);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "checkpoint/saved_internal.h"
 
@@ -19,9 +18,9 @@
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
 /* "chk-7", "shop-savepoint-7", "shop-savepoint-7-2", each with ".tmp" or without. */
-static bool read_name(const char *path, enum weir_saved_kind *kind, int64_t *number)
+static bool read_name(const char *name, enum weir_saved_kind *kind, int64_t *number)
 {
-    const char *name = weir_path_basename(path), *digits = NULL;
+    const char *digits = NULL;
     if (strncmp(name, CHECKPOINT, strlen(CHECKPOINT)) == 0) {
         *kind = WEIR_SAVED_CHECKPOINT;
         digits = name + strlen(CHECKPOINT);
@@ -36,16 +35,6 @@ static bool read_name(const char *path, enum weir_saved_kind *kind, int64_t *num
     return *rest == 0 || strcmp(rest, HALF) == 0;
 }
 
-static int64_t size_of_file(const struct weir_platform *p, const char *directory, const char *name)
-{
-    struct weir_error ignored;
-    struct weir_file_info info;
-    char *path = weir_path_join(directory, name);
-    bool is_file = p->info(p->self, path, &info, &ignored) == WEIR_OK && info.is_regular;
-    weir_free(path);
-    return is_file ? info.size_bytes : -1;
-}
-
 /* ---- one --------------------------------------------------------------------------------------------------------- */
 
 static void call_damaged(struct weir_saved_look *look, char *why)
@@ -57,34 +46,33 @@ static void call_damaged(struct weir_saved_look *look, char *why)
         look->why = why;
 }
 
-static void look_at_part(const struct weir_platform *p, const struct weir_saved_part *part, struct weir_saved_look *look)
+static void look_at_part(const struct weir_saved_part *part, struct weir_saved_look *look)
 {
-    int64_t size = size_of_file(p, look->path, part->file);
-    if (size >= 0) look->bytes += (uint64_t)size;
-    if (size < 0)
+    if (part->found >= 0) look->bytes += (uint64_t)part->found;
+    if (part->found < 0)
         call_damaged(look, weir_format("%s is missing", part->file));
-    else if ((uint64_t)size != part->length)
-        call_damaged(look, weir_format("%s has %lld bytes, expected %llu", part->file, (long long)size,
+    else if ((uint64_t)part->found != part->length)
+        call_damaged(look, weir_format("%s has %lld bytes, expected %llu", part->file, (long long)part->found,
                                        (unsigned long long)part->length));
-    for (size_t i = 0; i < part->n_earlier; i++) look_at_part(p, &part->earlier[i], look);
+    for (size_t i = 0; i < part->n_earlier; i++) look_at_part(&part->earlier[i], look);
 }
 
-static void look_at_files(const struct weir_platform *p, const struct weir_saved_index *index, struct weir_saved_look *look)
+static void look_at_files(const struct weir_saved_index *index, struct weir_saved_look *look)
 {
     look->bytes = index->length;
     for (size_t i = 0; i < index->n; i++) {
-        for (size_t k = 0; k < index->nodes[i].n; k++) look_at_part(p, &index->nodes[i].parts[k], look);
+        for (size_t k = 0; k < index->nodes[i].n; k++) look_at_part(&index->nodes[i].parts[k], look);
     }
 }
 
-static struct weir_saved_look look_at(const struct weir_platform *p, const char *path)
+static struct weir_saved_look look_at(struct weir_storage *storage, const char *name, bool published)
 {
-    struct weir_saved_look look = {.path = weir_strdup(path)};
+    struct weir_saved_look look = {.path = weir_storage_address(storage, name),
+                                   .state = published ? WEIR_SAVED_COMPLETE : WEIR_SAVED_HALF};
     struct weir_saved_index index = {0};
     struct weir_error error;
-    if (weir_path_has_suffix(path, HALF)) look.state = WEIR_SAVED_HALF;
-    if (weir_saved_index_read(p, path, &index, &error) != WEIR_OK) {
-        (void)!read_name(path, &look.kind, &look.number);
+    if (weir_saved_index_read(storage, name, &index, &error) != WEIR_OK) {
+        (void)!read_name(name, &look.kind, &look.number);
         call_damaged(&look, weir_strdup(error.text));
         return look;
     }
@@ -94,7 +82,7 @@ static struct weir_saved_look look_at(const struct weir_platform *p, const char 
     look.taken_ms = index.taken_ms;
     look.n_nodes = index.n;
     look.job = weir_strdup(index.job);
-    look_at_files(p, &index, &look);
+    look_at_files(&index, &look);
     weir_saved_index_finish(&index);
     return look;
 }
@@ -108,50 +96,121 @@ static void finish_look(struct weir_saved_look *look)
 
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
-struct search {
-    const struct weir_platform *platform;
-    struct weir_saved_looks *to;
-    struct weir_error *error;
-    int level;
+/* The names of a storage. */
+struct names {
+    struct name {
+        char *text;
+        bool published;
+    } * all;
+    size_t n, capacity;
 };
 
-static weir_status search_in(struct search *, const char *directory);
+static weir_status add_name(void *to, const char *name, bool published)
+{
+    struct names *names = to;
+    WEIR_GROW(names->all, names->capacity, names->n + 1);
+    names->all[names->n++] = (struct name){weir_strdup(name), published};
+    return WEIR_OK;
+}
 
-static bool is_saved(const struct weir_platform *p, const char *path)
+static void finish_names(struct names *names)
+{
+    for (size_t i = 0; i < names->n; i++) weir_free(names->all[i].text);
+    weir_free(names->all);
+    *names = (struct names){0};
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
+}
+
+static weir_status read_names(struct weir_storage *storage, struct names *names, struct weir_error *error)
+{
+    weir_status status = weir_storage_list(storage, add_name, names, error);
+    if (names->n > 1) qsort(names->all, names->n, sizeof *names->all, by_text);
+    return status;
+}
+
+/* *published false: it is not there, or half. */
+static bool is_listed(struct weir_storage *storage, const char *name, bool *published)
+{
+    struct names names = {0};
+    struct weir_error ignored;
+    bool found = false;
+    *published = false;
+    if (read_names(storage, &names, &ignored) != WEIR_OK) finish_names(&names);
+    for (size_t i = 0; i < names.n; i++) {
+        if (strcmp(names.all[i].text, name) != 0) continue;
+        found = true;
+        *published |= names.all[i].published;
+    }
+    finish_names(&names);
+    return found;
+}
+
+static bool has_metadata(struct weir_storage *storage, const char *name)
+{
+    struct weir__inventory there = {0};
+    struct weir_error ignored;
+    if (weir__inventory_read(storage, name, &there, &ignored) != WEIR_OK) return false;
+    bool has = weir__inventory_size(&there, WEIR__METADATA) >= 0;
+    weir__inventory_finish(&there);
+    return has;
+}
+
+static bool is_saved(struct weir_storage *storage, const char *name)
 {
     enum weir_saved_kind kind;
     int64_t number;
-    return size_of_file(p, path, WEIR__METADATA) >= 0 || read_name(path, &kind, &number);
+    return read_name(name, &kind, &number) || has_metadata(storage, name);
 }
 
-/* A job may remove or rename what was there a moment ago. */
-static void add_look(struct search *s, const char *path)
+/* A job may remove or publish what was there a moment ago. */
+static void add_look(struct weir_saved_looks *to, struct weir_storage *storage, const char *name, bool published)
 {
-    struct weir_saved_look look = look_at(s->platform, path);
-    struct weir_file_info info;
-    struct weir_error ignored;
-    if (s->platform->info(s->platform->self, path, &info, &ignored) != WEIR_OK) {
+    struct weir_saved_look look = look_at(storage, name, published);
+    bool ignored;
+    if (!look.known && !is_listed(storage, name, &ignored)) {
         finish_look(&look);
         return;
     }
-    WEIR_GROW(s->to->all, s->to->capacity, s->to->n + 1);
-    s->to->all[s->to->n++] = look;
+    WEIR_GROW(to->all, to->capacity, to->n + 1);
+    to->all[to->n++] = look;
 }
 
-static weir_status look_into(void *to, const char *path, bool is_directory, int64_t size)
+/* Those that are none are left, to be looked into: their folders. */
+static weir_status add_looks(struct weir_storage *storage, struct weir_saved_looks *to, struct names *left,
+                             struct weir_error *error)
 {
-    struct search *s = to;
-    (void)size;
-    if (!is_directory) return WEIR_OK;
-    if (is_saved(s->platform, path)) return add_look(s, path), WEIR_OK;
-    return s->level < MOST_LEVELS ? search_in(s, path) : WEIR_OK;
+    struct names names = {0};
+    weir_status status = read_names(storage, &names, error);
+    for (size_t i = 0; status == WEIR_OK && i < names.n; i++) {
+        const struct name *name = &names.all[i];
+        if (!name->published || is_saved(storage, name->text))
+            add_look(to, storage, name->text, name->published);
+        else if (left)
+            (void)!add_name(left, name->text, true);
+    }
+    finish_names(&names);
+    return status;
 }
 
-static weir_status search_in(struct search *s, const char *directory)
+static weir_status search_in(const struct weir_saved_opener *o, const char *directory, int levels,
+                             struct weir_saved_looks *to, struct weir_error *error)
 {
-    s->level++;
-    weir_status status = s->platform->list(s->platform->self, directory, look_into, s, s->error);
-    s->level--;
+    struct weir_storage *storage;
+    struct names folders = {0};
+    weir_status status = o->open(o->arg, directory, &storage, error);
+    if (status != WEIR_OK) return status;
+    status = add_looks(storage, to, levels > 0 ? &folders : NULL, error);
+    o->close(o->arg, storage);
+    for (size_t i = 0; status == WEIR_OK && i < folders.n; i++) {
+        char *path = weir_path_join(directory, folders.all[i].text);
+        status = search_in(o, path, levels - 1, to, error);
+        weir_free(path);
+    }
+    finish_names(&folders);
     return status;
 }
 
@@ -186,20 +245,45 @@ static void mark_newest(struct weir_saved_looks *looks)
     }
 }
 
-weir_status weir_saved_find_all(const struct weir_platform *p, const char *directory, struct weir_saved_looks *to,
-                                struct weir_error *error)
+static void sort(struct weir_saved_looks *to)
 {
-    struct search s = {.platform = p, .to = to, .error = error};
-    struct weir_file_info info;
-    weir_status status = p->info(p->self, directory, &info, error);
-    if (status == WEIR_OK && !info.is_directory)
-        status = weir_error_set(error, WEIR_E_CONFIG, "%s: expected a directory, found a file", directory);
-    if (status == WEIR_OK && size_of_file(p, directory, WEIR__METADATA) >= 0)
-        add_look(&s, directory);
-    else if (status == WEIR_OK)
-        status = search_in(&s, directory);
     if (to->n > 1) qsort(to->all, to->n, sizeof *to->all, by_number);
     mark_newest(to);
+}
+
+weir_status weir_saved_list(struct weir_storage *storage, struct weir_saved_looks *to, struct weir_error *error)
+{
+    weir_status status = add_looks(storage, to, NULL, error);
+    sort(to);
+    return status;
+}
+
+static weir_status look_at_one(const struct weir_saved_opener *o, const char *directory, struct weir_saved_looks *to,
+                               bool *is_one, struct weir_error *error)
+{
+    struct weir_storage *storage;
+    char *clean = weir_address_clean(directory), *above = weir_path_dirname(clean);
+    const char *name = weir_path_basename(clean);
+    weir_status status = o->open(o->arg, above, &storage, error);
+    *is_one = status == WEIR_OK && *name && has_metadata(storage, name);
+    if (*is_one) add_look(to, storage, name, !weir_path_has_suffix(name, HALF));
+    if (status == WEIR_OK) o->close(o->arg, storage);
+    weir_free(above);
+    weir_free(clean);
+    return status;
+}
+
+weir_status weir_saved_find_all(const struct weir_saved_opener *o, const char *directory, struct weir_saved_looks *to,
+                                struct weir_error *error)
+{
+    struct weir_file_info info;
+    bool is_one = false;
+    weir_status status = o->platform->info(o->platform->self, directory, &info, error);
+    if (status == WEIR_OK && !info.is_directory)
+        status = weir_error_set(error, WEIR_E_CONFIG, "%s: expected a directory, found a file", directory);
+    if (status == WEIR_OK) status = look_at_one(o, directory, to, &is_one, error);
+    if (status == WEIR_OK && !is_one) status = search_in(o, directory, MOST_LEVELS - 1, to, error);
+    sort(to);
     return status;
 }
 
@@ -212,11 +296,6 @@ void weir_saved_looks_finish(struct weir_saved_looks *looks)
 
 /* ---- removing one ------------------------------------------------------------------------------------------------ */
 
-struct inventory {
-    const struct weir_saved_index *index; /* NULL: not known */
-    char *foreign;                        /* the first file that is not part of it */
-};
-
 static bool is_part_of(const struct weir_saved_index *index, const char *name)
 {
     if (index) return weir__saved_has_file(index, name);
@@ -224,81 +303,76 @@ static bool is_part_of(const struct weir_saved_index *index, const char *name)
            weir_path_has_suffix(name, ".state");
 }
 
-static weir_status take_inventory(void *to, const char *path, bool is_directory, int64_t size)
+/* The first object that is not part of it; the caller frees; NULL: there is none. */
+static char *find_foreign(const struct weir_storage *storage, const char *checkpoint, const struct weir_saved_index *index,
+                          const struct weir__inventory *there)
 {
-    struct inventory *i = to;
-    (void)size;
-    if (!i->foreign && (is_directory || !is_part_of(i->index, weir_path_basename(path)))) i->foreign = weir_strdup(path);
-    return WEIR_OK;
+    for (size_t i = 0; i < there->n; i++) {
+        if (!is_part_of(index, there->all[i].name)) return weir__object_path(storage, checkpoint, there->all[i].name);
+    }
+    return NULL;
 }
 
 /* The newest complete checkpoint beside it, itself included, has this name. */
-static bool is_newest(const struct weir_platform *p, const char *directory)
+static bool is_newest(struct weir_storage *storage, const char *checkpoint)
 {
     struct weir_saved_looks looks = {0};
-    struct search s = {.platform = p, .to = &looks, .level = MOST_LEVELS};
     struct weir_error ignored;
-    char *above = weir_path_dirname(directory);
     bool newest = false;
-    s.error = &ignored;
-    if (search_in(&s, above) == WEIR_OK && looks.n > 1) qsort(looks.all, looks.n, sizeof *looks.all, by_number);
-    mark_newest(&looks);
-    for (size_t i = 0; i < looks.n; i++) {
-        bool same = strcmp(weir_path_basename(looks.all[i].path), weir_path_basename(directory)) == 0;
-        newest |= same && looks.all[i].newest;
-    }
-    weir_free(above);
+    if (weir_saved_list(storage, &looks, &ignored) != WEIR_OK) weir_saved_looks_finish(&looks);
+    for (size_t i = 0; i < looks.n; i++)
+        newest |= strcmp(weir_path_basename(looks.all[i].path), checkpoint) == 0 && looks.all[i].newest;
     weir_saved_looks_finish(&looks);
     return newest;
 }
 
-static weir_status check_content(const struct weir_platform *p, const char *path, const struct weir_saved_index *index,
-                                 struct weir_error *error)
+static weir_status check_content(struct weir_storage *storage, const char *checkpoint, const char *address,
+                                 const struct weir_saved_index *index, struct weir_error *error)
 {
-    struct inventory found = {.index = index};
-    weir_status status = p->list(p->self, path, take_inventory, &found, error);
-    if (status == WEIR_OK && !index && !is_saved(p, path))
-        status = weir_error_set(error, WEIR_E_CONFIG, "%s is no checkpoint or savepoint: it has no " WEIR__METADATA, path);
-    else if (status == WEIR_OK && found.foreign)
+    struct weir__inventory there = {0};
+    weir_status status = weir__inventory_read(storage, checkpoint, &there, error);
+    if (status != WEIR_OK) return status;
+    char *foreign = find_foreign(storage, checkpoint, index, &there);
+    if (!index && !is_saved(storage, checkpoint))
+        status =
+            weir_error_set(error, WEIR_E_CONFIG, "%s is no checkpoint or savepoint: it has no " WEIR__METADATA, address);
+    else if (foreign)
         status = weir_error_set(error, WEIR_E_CONFIG,
                                 index ? "%s is not part of the checkpoint or savepoint that it lies in; move it away first"
                                       : "no checkpoint or savepoint is removed: %s is no part of one",
-                                found.foreign);
-    weir_free(found.foreign);
+                                foreign);
+    weir_free(foreign);
+    weir__inventory_finish(&there);
     return status;
 }
 
-static weir_status check_removal(const struct weir_platform *p, const char *path, bool force, struct weir_error *error)
+static weir_status check_removal(struct weir_storage *storage, const char *checkpoint, const char *address, bool force,
+                                 struct weir_error *error)
 {
     struct weir_saved_index index = {0};
     struct weir_error damage;
-    bool known = weir_saved_index_read(p, path, &index, &damage) == WEIR_OK;
-    weir_status status = check_content(p, path, known ? &index : NULL, error);
-    if (status == WEIR_OK && !force && weir_path_has_suffix(path, HALF))
-        status = weir_error_set(error, WEIR_E_CONFIG,
-                                "%s is half written: a job may be at work on it; if none is, remove it with --force", path);
+    bool known = weir_saved_index_read(storage, checkpoint, &index, &damage) == WEIR_OK, published;
+    weir_status status = check_content(storage, checkpoint, address, known ? &index : NULL, error);
+    if (status == WEIR_OK && !force && is_listed(storage, checkpoint, &published) && !published)
+        status =
+            weir_error_set(error, WEIR_E_CONFIG,
+                           "%s is half written: a job may be at work on it; if none is, remove it with --force", address);
     else if (status == WEIR_OK && !force && !known)
         status = weir_error_set(error, WEIR_E_CONFIG, "%s\n  To remove it all the same: --force", damage.text);
-    else if (status == WEIR_OK && !force && index.kind == WEIR_SAVED_CHECKPOINT && is_newest(p, path))
+    else if (status == WEIR_OK && !force && index.kind == WEIR_SAVED_CHECKPOINT && is_newest(storage, checkpoint))
         status = weir_error_set(error, WEIR_E_CONFIG,
                                 "%s is the newest checkpoint of job '%s': without it there is nothing to go on from; to "
                                 "remove it all the same: --force",
-                                path, index.job);
+                                address, index.job);
     weir_saved_index_finish(&index);
     return status;
 }
 
-weir_status weir_saved_discard(const struct weir_platform *p, const char *directory, bool force, struct weir_error *error)
+weir_status weir_saved_discard(struct weir_storage *storage, const char *checkpoint, bool force, struct weir_error *error)
 {
-    struct weir_file_info info;
-    char *path;
-    weir_status status = weir_path_resolve(directory, &path, error);
-    if (status != WEIR_OK) return status;
-    status = p->info(p->self, path, &info, error);
-    if (status == WEIR_OK && !info.is_directory)
-        status = weir_error_set(error, WEIR_E_CONFIG, "%s: expected a directory, found a file", path);
-    if (status == WEIR_OK) status = check_removal(p, path, force, error);
-    if (status == WEIR_OK) status = weir_saved_remove(p, path, error);
-    weir_free(path);
+    char *address = weir_storage_address(storage, checkpoint);
+    weir_status status = check_removal(storage, checkpoint, address, force, error);
+    if (status == WEIR_OK) status = weir_storage_remove(storage, checkpoint, error);
+    weir_free(address);
     return status;
 }

@@ -1,4 +1,4 @@
-/* checkpoint/saved_look.h - checkpoints and savepoints as things on a disk: which there are, whether they are whole, and
+/* checkpoint/saved_look.h - checkpoints and savepoints as things in a storage: which there are, whether they are whole, and
  * removing one without removing anything else.
  *
  * Floor 4. Any one thread. Nothing but weir_saved_discard changes anything.
@@ -10,12 +10,12 @@
 
 enum weir_saved_state {
     WEIR_SAVED_COMPLETE = 0, /* the metadata fits its checksum, every file is there and as long as it says */
-    WEIR_SAVED_HALF,         /* ".tmp": half written, or half removed */
+    WEIR_SAVED_HALF,         /* not published: half written, or half removed */
     WEIR_SAVED_DAMAGED       /* see why */
 };
-/* One directory, from its metadata, its name and the sizes of its files; no state is read. */
+/* One of them, from its metadata, its name and the sizes of its files; no state is read. */
 struct weir_saved_look {
-    char *path;
+    char *path; /* its address */
     enum weir_saved_state state;
     bool known; /* the metadata could be read; else kind and number are what the name says, and the rest is nothing */
     enum weir_saved_kind kind;
@@ -23,17 +23,27 @@ struct weir_saved_look {
     char *job, *why; /* NULL: not known; not damaged */
     size_t n_nodes;
     uint64_t bytes; /* of its files */
-    bool newest;    /* the newest complete checkpoint of its directory */
+    bool newest;    /* the newest complete checkpoint of its storage */
 };
 struct weir_saved_looks { /* zeroed is empty */
     struct weir_saved_look *all;
     size_t n, capacity;
 };
 void weir_saved_looks_finish(struct weir_saved_looks *);
+/* All that a storage has, by number. */
+WEIR_CHECKED weir_status weir_saved_list(struct weir_storage *, struct weir_saved_looks *, struct weir_error *);
+
+/* How folders are opened: a storage that keeps files, for what is in `directory`. */
+struct weir_saved_opener {
+    const struct weir_platform *platform;
+    weir_status (*open)(void *arg, const char *directory, struct weir_storage **, struct weir_error *);
+    void (*close)(void *arg, struct weir_storage *);
+    void *arg;
+};
 /* The directory, if it is a checkpoint or savepoint; else all of those in it and in its folders, at most four levels deep:
  * by folder, then by number. */
-WEIR_CHECKED weir_status weir_saved_find_all(const struct weir_platform *, const char *directory, struct weir_saved_looks *,
-                                             struct weir_error *);
+WEIR_CHECKED weir_status weir_saved_find_all(const struct weir_saved_opener *, const char *directory,
+                                             struct weir_saved_looks *, struct weir_error *);
 
 /* What a file was found to be. */
 struct weir_saved_check {
@@ -46,13 +56,12 @@ struct weir_saved_check {
     const char *damage; /* NULL: all is well; valid during the call */
 };
 /* Reads every byte, and tells of every file. The first damage is the failure; other files are checked all the same. */
-WEIR_CHECKED weir_status weir_saved_verify(const struct weir_platform *, const char *directory,
+WEIR_CHECKED weir_status weir_saved_verify(struct weir_storage *, const char *checkpoint,
                                            void (*tell)(void *arg, const struct weir_saved_check *), void *arg,
                                            struct weir_error *);
 
 /* Removes a checkpoint or savepoint. Refused: what is neither; one with a file in it that is not its own. Unless forced: one
- * that is damaged or half written, and the newest checkpoint of its directory. */
-WEIR_CHECKED weir_status weir_saved_discard(const struct weir_platform *, const char *directory, bool force,
-                                            struct weir_error *);
+ * that is damaged or half written, and the newest checkpoint of its storage. */
+WEIR_CHECKED weir_status weir_saved_discard(struct weir_storage *, const char *checkpoint, bool force, struct weir_error *);
 
 #endif

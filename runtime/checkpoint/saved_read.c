@@ -1,4 +1,4 @@
-/* saved_read.c - a directory back to a job's state, every byte checked before any is used. */
+/* saved_read.c - a checkpoint back to a job's state, every byte checked before any is used. */
 #include <inttypes.h>
 #include <string.h>
 #include <xxhash.h>
@@ -28,10 +28,23 @@ weir_status weir__check_length(const char *path, uint64_t found, uint64_t expect
                           expected);
 }
 
+weir_status weir__check_found(const struct weir_saved_part *part, const char *path, struct weir_error *error)
+{
+    if (part->found >= 0) return weir__check_length(path, (uint64_t)part->found, part->length, error);
+    return weir_error_set(error, WEIR_E_DATA, "%s: is missing; the checkpoint or savepoint is damaged", path);
+}
+
+char *weir__object_path(const struct weir_storage *storage, const char *checkpoint, const char *object)
+{
+    char *address = weir_storage_address(storage, checkpoint), *path = weir_path_join(address, object);
+    weir_free(address);
+    return path;
+}
+
 static weir_status check_file(const struct weir_saved_part *part, const char *path, const char *bytes, size_t n,
                               struct weir_error *error)
 {
-    weir_status status = weir__check_length(path, n, part->length, error);
+    weir_status status = weir__check_length(path, n, part->length, error); /* it had that size a moment ago */
     for (size_t i = 0, at = 0; status == WEIR_OK && at < n; i++, at += WEIR__SAVED_BLOCK) {
         size_t length = n - at < WEIR__SAVED_BLOCK ? n - at : WEIR__SAVED_BLOCK;
         status = weir__check_block(path, at, bytes + at, length, part->hashes[i], error);
@@ -69,15 +82,21 @@ static bool read_content(const struct weir_saved_part *part, const char *bytes, 
     return true;
 }
 
-static weir_status read_part(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+static weir_status no_memory_for(const struct weir_saved_part *part, const char *path, struct weir_error *error)
+{
+    return weir_error_set(error, WEIR_E_MEMORY, "%s: no memory for %" PRIu64 " bytes", path, part->length);
+}
+
+static weir_status read_part(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
                              struct weir_snapshot *s, struct weir_error *error)
 {
-    char *path = weir_path_join(directory, part->file), *bytes = NULL;
-    size_t n;
-    weir_status status = weir_read_file(p, path, SIZE_MAX / 2, &bytes, &n, error);
+    char *path = weir__object_path(storage, checkpoint, part->file), *bytes = NULL;
+    size_t n = 0;
+    weir_status status = weir__check_found(part, path, error);
+    if (status == WEIR_OK && !(bytes = weir_try_alloc(part->length + 1))) status = no_memory_for(part, path, error);
+    if (status == WEIR_OK) status = weir_storage_read(storage, checkpoint, part->file, 0, bytes, part->length, &n, error);
     if (status == WEIR_OK) status = check_file(part, path, bytes, n, error);
-    if (status == WEIR_OK && !read_content(part, bytes, s))
-        status = weir_error_set(error, WEIR_E_MEMORY, "%s: no memory for %zu bytes", path, n);
+    if (status == WEIR_OK && !read_content(part, bytes, s)) status = no_memory_for(part, path, error);
     weir_free(bytes);
     weir_free(path);
     return status;
@@ -122,22 +141,22 @@ static weir_status collect_item(void *arg, const struct weir_saved_list *list, c
 }
 
 /* What is restored of it is what a whole part would be. */
-static weir_status read_changes(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+static weir_status read_changes(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
                                 struct weir_snapshot *s, struct weir_error *error)
 {
     static const struct weir_saved_visitor visitor = {collect_header, collect_entry, collect_item};
     struct collected c = {part, s};
     for (size_t i = 0; i < part->n_lists; i++) (void)weir_snapshot_list(s, part->lists[i].name, part->lists[i].deal);
-    return weir_saved_scan(p, directory, part, &visitor, &c, error);
+    return weir_saved_scan(storage, checkpoint, part, &visitor, &c, error);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-weir_status weir_saved_read(const struct weir_platform *p, const char *directory, struct weir_saved *s,
+weir_status weir_saved_read(struct weir_storage *storage, const char *checkpoint, struct weir_saved *s,
                             struct weir_error *error)
 {
     struct weir_saved_index index = {0};
-    weir_status status = weir_saved_index_read(p, directory, &index, error);
+    weir_status status = weir_saved_index_read(storage, checkpoint, &index, error);
     if (status != WEIR_OK) return status;
     s->kind = index.kind;
     s->checkpoint = index.checkpoint;
@@ -147,7 +166,7 @@ weir_status weir_saved_read(const struct weir_platform *p, const char *directory
         const struct weir_saved_node *node = &index.nodes[i];
         struct weir_saved_operator *op = weir_saved_add(s, node->id, node->parallelism, node->max_parallelism);
         for (size_t k = 0; status == WEIR_OK && k < node->n; k++)
-            status = (node->parts[k].n_earlier ? read_changes : read_part)(p, directory, &node->parts[k],
+            status = (node->parts[k].n_earlier ? read_changes : read_part)(storage, checkpoint, &node->parts[k],
                                                                            &op->parts[node->parts[k].subtask], error);
     }
     weir_saved_index_finish(&index);

@@ -7,14 +7,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "checkpoint/saved_index.h"
 #include "checkpoint/saved_internal.h"
 #include "data/row_codec.h"
 
 struct scan {
-    const struct weir_platform *platform;
-    struct weir_platform_file *file;
+    struct weir_storage *storage;
+    const char *checkpoint;
     const struct weir_saved_part *part;
     const char *path;
     const struct weir_saved_visitor *visitor;
@@ -31,7 +30,7 @@ static weir_status read_block(struct scan *s)
     uint64_t offset = (uint64_t)s->block * WEIR__SAVED_BLOCK, left = s->part->length - offset;
     size_t n = left < WEIR__SAVED_BLOCK ? (size_t)left : WEIR__SAVED_BLOCK, got;
     weir_status status =
-        s->platform->read(s->platform->self, s->file, (int64_t)offset, s->window + s->end, n, &got, s->error);
+        weir_storage_read(s->storage, s->checkpoint, s->part->file, offset, s->window + s->end, n, &got, s->error);
     if (status == WEIR_OK && got < n) status = weir__check_length(s->path, offset + got, s->part->length, s->error);
     if (status == WEIR_OK)
         status = weir__check_block(s->path, offset, s->window + s->end, n, s->part->hashes[s->block], s->error);
@@ -141,34 +140,33 @@ static weir_status scan_list(struct scan *s, const struct weir_saved_list *list)
 
 static weir_status scan_all(struct scan *s)
 {
-    int64_t length;
-    weir_status status = s->platform->size(s->platform->self, s->file, &length, s->error);
-    if (status == WEIR_OK) status = weir__check_length(s->path, (uint64_t)length, s->part->length, s->error);
+    weir_status status = weir__check_found(s->part, s->path, s->error);
     if (status == WEIR_OK) status = scan_header(s);
     if (status == WEIR_OK) status = scan_groups(s);
     for (size_t i = 0; status == WEIR_OK && i < s->part->n_lists; i++) status = scan_list(s, &s->part->lists[i]);
     return status;
 }
 
-weir_status weir__saved_scan_file(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+weir_status weir__saved_scan_file(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
                                   const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
 {
-    char *path = weir_path_join(directory, part->file);
-    struct scan s = {.platform = p, .part = part, .path = path, .visitor = visitor, .arg = arg, .error = error};
-    struct weir_error ignored;
-    weir_status status = p->open(p->self, path, WEIR_OPEN_READ, &s.file, error);
-    if (status == WEIR_OK) {
-        status = scan_all(&s);
-        (void)!p->close(p->self, s.file, &ignored);
-    }
+    char *path = weir__object_path(storage, checkpoint, part->file);
+    struct scan s = {.storage = storage,
+                     .checkpoint = checkpoint,
+                     .part = part,
+                     .path = path,
+                     .visitor = visitor,
+                     .arg = arg,
+                     .error = error};
+    weir_status status = scan_all(&s);
     weir_free(s.window);
     weir_free(path);
     return status;
 }
 
-weir_status weir_saved_scan(const struct weir_platform *p, const char *directory, const struct weir_saved_part *part,
+weir_status weir_saved_scan(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
                             const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
 {
-    return part->n_earlier ? weir__saved_scan_chain(p, directory, part, visitor, arg, error)
-                           : weir__saved_scan_file(p, directory, part, visitor, arg, error);
+    return part->n_earlier ? weir__saved_scan_chain(storage, checkpoint, part, visitor, arg, error)
+                           : weir__saved_scan_file(storage, checkpoint, part, visitor, arg, error);
 }

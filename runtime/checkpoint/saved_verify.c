@@ -1,14 +1,11 @@
 /* saved_verify.c - every byte of a checkpoint or savepoint against its checksums, and what it is made of. */
-#include <string.h>
-
 #include "base/alloc.h"
-#include "base/path.h"
 #include "checkpoint/saved_internal.h"
 #include "checkpoint/saved_look.h"
 
 struct verification {
-    const struct weir_platform *platform;
-    const char *directory;
+    struct weir_storage *storage;
+    const char *checkpoint;
     const struct weir_saved_index *index;
     void (*tell)(void *arg, const struct weir_saved_check *);
     void *arg;
@@ -56,34 +53,38 @@ static void verify_part(struct verification *v, const struct weir_saved_node *no
                                      .n_lists = part->n_lists};
     struct weir_error damage = {0};
     for (size_t i = 0; i < part->n_earlier; i++) verify_part(v, node, &part->earlier[i]);
-    weir_status status = weir__saved_scan_file(v->platform, v->directory, part, &visitor, &check, &damage);
+    weir_status status = weir__saved_scan_file(v->storage, v->checkpoint, part, &visitor, &check, &damage);
     tell(v, &check, status == WEIR_OK ? NULL : &damage);
 }
 
-static weir_status look_for_foreign(void *to, const char *path, bool is_directory, int64_t size)
+static weir_status look_for_foreign(struct verification *v, struct weir_error *error)
 {
-    struct verification *v = to;
-    const char *name = weir_path_basename(path);
-    if (is_directory || !weir__saved_has_file(v->index, name))
-        tell(v, &(struct weir_saved_check){.file = name, .foreign = true, .bytes = (uint64_t)size}, NULL);
-    return WEIR_OK;
+    struct weir__inventory there = {0};
+    weir_status status = weir__inventory_read(v->storage, v->checkpoint, &there, error);
+    for (size_t i = 0; i < there.n; i++) {
+        const struct weir__object *o = &there.all[i];
+        if (weir__saved_has_file(v->index, o->name)) continue;
+        tell(v, &(struct weir_saved_check){.file = o->name, .foreign = true, .bytes = o->size}, NULL);
+    }
+    weir__inventory_finish(&there);
+    return status;
 }
 
-weir_status weir_saved_verify(const struct weir_platform *p, const char *directory,
+weir_status weir_saved_verify(struct weir_storage *storage, const char *checkpoint,
                               void (*told)(void *arg, const struct weir_saved_check *), void *arg, struct weir_error *error)
 {
     struct weir_saved_index index = {0};
-    struct verification v = {p, directory, &index, told, arg, error};
+    struct verification v = {storage, checkpoint, &index, told, arg, error};
     struct weir_error damage = {0};
     *error = (struct weir_error){0};
-    weir_status status = weir_saved_index_read(p, directory, &index, &damage);
+    weir_status status = weir_saved_index_read(storage, checkpoint, &index, &damage);
     struct weir_saved_check metadata = {.file = WEIR__METADATA, .bytes = index.length, .blocks = 1};
     tell(&v, &metadata, status == WEIR_OK ? NULL : &damage);
     if (status != WEIR_OK) return error->status;
     for (size_t i = 0; i < index.n; i++) {
         for (size_t k = 0; k < index.nodes[i].n; k++) verify_part(&v, &index.nodes[i], &index.nodes[i].parts[k]);
     }
-    status = p->list(p->self, directory, look_for_foreign, &v, &damage);
+    status = look_for_foreign(&v, &damage);
     if (status != WEIR_OK && error->status == WEIR_OK) *error = damage;
     weir_saved_index_finish(&index);
     return error->status;

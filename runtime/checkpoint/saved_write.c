@@ -1,11 +1,10 @@
-/* saved_write.c - a job's state to a directory. The order makes it safe: files, their folder, the name, the folder above. */
+/* saved_write.c - a job's state to a storage: its files, then the metadata with their checksums; then it is published. */
 #include <inttypes.h>
 #include <msgpack.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "checkpoint/saved_internal.h"
@@ -47,8 +46,8 @@ void weir_saved_finish(struct weir_saved *s)
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 struct file {
-    const struct weir_platform *platform;
-    struct weir_platform_file *handle;
+    struct weir_storage *storage;
+    weir_stored *to;
     XXH3_state_t *hash; /* of the block that is being written */
     size_t in_block;
     uint64_t length;
@@ -82,14 +81,12 @@ static weir_status add(struct file *f, const void *bytes, size_t n)
     if (n == 0) return WEIR_OK;
     add_to_hashes(f, bytes, n);
     f->length += n;
-    return f->platform->write(f->platform->self, f->handle, bytes, n, f->error);
+    return weir_storage_write(f->storage, f->to, bytes, n, f->error);
 }
 
-static weir_status write_part(struct file *f, const char *path, const struct weir_snapshot *s)
+static weir_status write_part(struct file *f, const char *name, const struct weir_snapshot *s)
 {
-    const struct weir_platform *p = f->platform;
-    struct weir_error ignored;
-    weir_status status = p->open(p->self, path, WEIR_OPEN_CREATE, &f->handle, f->error);
+    weir_status status = weir_storage_add(f->storage, f->to, name, f->error);
     if (status != WEIR_OK) return status;
     f->hash = XXH3_createState();
     XXH3_64bits_reset(f->hash);
@@ -97,11 +94,8 @@ static weir_status write_part(struct file *f, const char *path, const struct wei
     if (status == WEIR_OK) status = add(f, s->keyed.p, s->keyed.n);
     for (size_t i = 0; status == WEIR_OK && i < s->n_lists; i++) status = add(f, s->lists[i].bytes.p, s->lists[i].bytes.n);
     if (f->in_block > 0) end_block(f);
-    if (status == WEIR_OK) status = p->sync(p->self, f->handle, f->error);
     XXH3_freeState(f->hash);
-    if (status == WEIR_OK) return p->close(p->self, f->handle, f->error);
-    (void)!p->close(p->self, f->handle, &ignored);
-    return status;
+    return status == WEIR_OK ? weir_storage_finish(f->storage, f->to, f->error) : status;
 }
 
 /* ---- metadata ---------------------------------------------------------------------------------------------------- */
@@ -181,12 +175,12 @@ static void describe_part(msgpack_packer *pk, const struct weir_saved_part *part
 
 struct base {
     int64_t checkpoint;
-    char *directory;
+    char *name;
     struct weir_saved_index index;
 };
 struct writing {
-    const struct weir_platform *platform;
-    const char *directory, *beside; /* what is written; the folder of checkpoints */
+    struct weir_storage *storage;
+    weir_stored *to; /* what is written */
     struct weir_saved *saved;
     msgpack_packer *pk;
     struct base *bases; /* read so far */
@@ -208,11 +202,9 @@ static weir_status find_base(struct writing *w, int64_t checkpoint, const struct
     }
     WEIR_GROW(w->bases, w->capacity, w->n_bases + 1);
     struct base *base = &w->bases[w->n_bases++];
-    char *name = weir_format(WEIR__CHECKPOINT "%" PRId64, checkpoint);
-    *base = (struct base){.checkpoint = checkpoint, .directory = weir_path_join(w->beside, name)};
-    weir_free(name);
+    *base = (struct base){.checkpoint = checkpoint, .name = weir_format(WEIR__CHECKPOINT "%" PRId64, checkpoint)};
     *found = base;
-    return weir_saved_index_read(w->platform, base->directory, &base->index, w->error);
+    return weir_saved_index_read(w->storage, base->name, &base->index, w->error);
 }
 
 static const struct weir_saved_part *find_part(const struct weir_saved_index *index, const char *id, uint32_t subtask)
@@ -226,45 +218,33 @@ static const struct weir_saved_part *find_part(const struct weir_saved_index *in
     return NULL;
 }
 
-/* A file system without second names: the bytes again, each block checked on the way. */
-static weir_status copy_file(struct writing *w, const char *from, const struct weir_saved_part *part, const char *to)
+/* A storage without second names: the bytes again, each block checked on the way. */
+static weir_status copy_file(struct writing *w, const char *from, const struct weir_saved_part *part, const char *name)
 {
-    const struct weir_platform *p = w->platform;
     struct weir__part_file source = {0};
-    struct weir_platform_file *file;
     struct weir_key_bytes bytes = {0};
-    weir_status status = p->open(p->self, to, WEIR_OPEN_CREATE, &file, w->error), closed;
-    if (status != WEIR_OK) return status;
-    status = weir__part_file_open(&source, p, from, part, w->error);
-    if (status != WEIR_OK) (void)lose_base(w, status);
+    weir_status status = weir__part_file_open(&source, w->storage, from, part, w->error);
+    if (status != WEIR_OK) return lose_base(w, status);
+    status = weir_storage_add(w->storage, w->to, name, w->error);
     for (uint64_t at = 0; status == WEIR_OK && at < part->length; at += WEIR__SAVED_BLOCK) {
         uint64_t left = part->length - at;
         bytes.n = 0;
         status = weir__part_file_read(&source, at, left < WEIR__SAVED_BLOCK ? left : WEIR__SAVED_BLOCK, &bytes, w->error);
         if (status != WEIR_OK) (void)lose_base(w, status);
-        if (status == WEIR_OK) status = p->write(p->self, file, bytes.p, bytes.n, w->error);
+        if (status == WEIR_OK) status = weir_storage_write(w->storage, w->to, bytes.p, bytes.n, w->error);
     }
-    if (status == WEIR_OK) status = p->sync(p->self, file, w->error);
+    if (status == WEIR_OK) status = weir_storage_finish(w->storage, w->to, w->error);
     weir__part_file_close(&source);
     weir_key_bytes_finish(&bytes);
-    struct weir_error ignored;
-    closed = p->close(p->self, file, status == WEIR_OK ? w->error : &ignored);
-    return status == WEIR_OK ? closed : status;
+    return status;
 }
 
 /* A file of another checkpoint in this one as well. */
 static weir_status take_file(struct writing *w, const char *from, const struct weir_saved_part *part, const char *name)
 {
-    const struct weir_platform *p = w->platform;
-    char *old = weir_path_join(from, part->file), *path = weir_path_join(w->directory, name);
-    weir_status status = p->link(p->self, old, path, w->error);
-    if (status == WEIR_MORE)
-        status = copy_file(w, from, part, path);
-    else if (status != WEIR_OK)
-        (void)lose_base(w, status);
-    weir_free(path);
-    weir_free(old);
-    return status;
+    weir_status status = weir_storage_link(w->storage, w->to, name, from, part->file, w->error);
+    if (status == WEIR_MORE) return copy_file(w, from, part, name);
+    return status == WEIR_OK ? WEIR_OK : lose_base(w, status);
 }
 
 static void add_earlier(struct weir_saved_part *part, const struct weir_saved_part *earlier, char *name)
@@ -285,15 +265,15 @@ static weir_status take_base(struct writing *w, const char *id, int64_t checkpoi
     const struct weir_saved_part *before = find_part(&base->index, id, part->subtask);
     if (!before || before->header != part->header)
         return lose_base(w, weir_error_set(w->error, WEIR_E_DATA, "%s: expected state of '%s', subtask %u, to build on",
-                                           base->directory, id, part->subtask));
+                                           base->name, id, part->subtask));
     part->earlier = weir_alloc_array(before->n_earlier + 1, sizeof *part->earlier);
     for (size_t i = 0; status == WEIR_OK && i < before->n_earlier; i++) {
         add_earlier(part, &before->earlier[i], weir_strdup(before->earlier[i].file));
-        status = take_file(w, base->directory, &before->earlier[i], part->earlier[i].file);
+        status = take_file(w, base->name, &before->earlier[i], part->earlier[i].file);
     }
     if (status != WEIR_OK) return status;
     add_earlier(part, before, weir_format("%s-%u.%" PRId64 ".state", id, part->subtask, checkpoint));
-    return take_file(w, base->directory, before, part->earlier[before->n_earlier].file);
+    return take_file(w, base->name, before, part->earlier[before->n_earlier].file);
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
@@ -322,10 +302,9 @@ static void describe_content(const struct weir_snapshot *s, struct weir_saved_pa
 static weir_status save_part(struct writing *w, const char *id, uint32_t subtask, const struct weir_snapshot *s)
 {
     struct weir_saved_part part = {.subtask = subtask, .file = weir_format("%s-%u.state", id, subtask)};
-    struct file f = {.platform = w->platform, .error = w->error};
-    char *path = weir_path_join(w->directory, part.file);
+    struct file f = {.storage = w->storage, .to = w->to, .error = w->error};
     describe_content(s, &part);
-    weir_status status = write_part(&f, path, s);
+    weir_status status = write_part(&f, part.file, s);
     part.length = f.length;
     part.hashes = f.hashes;
     part.n_hashes = f.n_hashes;
@@ -336,7 +315,6 @@ static weir_status save_part(struct writing *w, const char *id, uint32_t subtask
     weir_free(part.groups);
     weir_free(part.lists);
     weir_free(f.hashes);
-    weir_free(path);
     weir_free(part.file);
     return status;
 }
@@ -371,18 +349,25 @@ static void finish_writing(struct writing *w)
 {
     for (size_t i = 0; i < w->n_bases; i++) {
         weir_saved_index_finish(&w->bases[i].index);
-        weir_free(w->bases[i].directory);
+        weir_free(w->bases[i].name);
     }
     weir_free(w->bases);
 }
 
+static weir_status write_metadata(struct weir_storage *storage, weir_stored *to, const msgpack_sbuffer *bytes,
+                                  struct weir_error *error)
+{
+    weir_status status = weir_storage_add(storage, to, WEIR__METADATA, error);
+    if (status == WEIR_OK) status = weir_storage_write(storage, to, bytes->data, bytes->size, error);
+    return status == WEIR_OK ? weir_storage_finish(storage, to, error) : status;
+}
+
 /* One map, and after it the checksum of the map's bytes. */
-static weir_status save_all(const struct weir_platform *p, const char *directory, const char *beside, struct weir_saved *s,
-                            struct weir_error *error)
+static weir_status save_all(struct weir_storage *storage, weir_stored *to, struct weir_saved *s, struct weir_error *error)
 {
     msgpack_sbuffer bytes;
     msgpack_packer pk;
-    struct writing w = {.platform = p, .directory = directory, .beside = beside, .saved = s, .pk = &pk, .error = error};
+    struct writing w = {.storage = storage, .to = to, .saved = s, .pk = &pk, .error = error};
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&pk, &bytes, msgpack_sbuffer_write);
     msgpack_pack_map(&pk, 7);
@@ -399,72 +384,19 @@ static weir_status save_all(const struct weir_platform *p, const char *directory
     for (size_t i = 0; status == WEIR_OK && i < s->n; i++) status = save_operator(&w, &s->operators[i]);
     finish_writing(&w);
     msgpack_pack_fix_uint64(&pk, XXH3_64bits(bytes.data, bytes.size));
-    char *path = weir_path_join(directory, WEIR__METADATA);
-    if (status == WEIR_OK) status = weir_write_file(p, path, bytes.data, bytes.size, error); /* syncs the folder as well */
-    weir_free(path);
+    if (status == WEIR_OK) status = write_metadata(storage, to, &bytes, error);
     msgpack_sbuffer_destroy(&bytes);
     return status;
 }
 
-weir_status weir_saved_write(const struct weir_platform *p, const char *directory, struct weir_saved *s,
+weir_status weir_saved_write(struct weir_storage *storage, const char *checkpoint, struct weir_saved *s,
                              struct weir_error *error)
 {
-    char *temporary = weir_format("%s.tmp", directory), *above = weir_path_dirname(directory);
-    int64_t left;
-    weir_status status = p->exists(p->self, temporary, &left, error);
-    if (status == WEIR_OK && left >= 0) status = weir_saved_remove(p, temporary, error);
-    if (status == WEIR_OK) status = p->make_directory(p->self, temporary, error);
-    if (status == WEIR_OK) status = save_all(p, temporary, above, s, error);
-    if (status == WEIR_OK) status = p->rename(p->self, temporary, directory, error);
-    if (status == WEIR_OK) {
-        struct weir_error ignored; /* told is why it is not wanted */
-        status = p->sync_directory(p->self, above, error);
-        if (status != WEIR_OK) (void)!weir_saved_remove(p, directory, &ignored);
-    }
-    weir_free(above);
-    weir_free(temporary);
-    return status;
-}
-
-/* ---- removing ---------------------------------------------------------------------------------------------------- */
-
-struct names {
-    char **paths;
-    size_t n, capacity;
-};
-
-static weir_status add_name(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct names *names = to;
-    (void)is_directory;
-    (void)size;
-    WEIR_GROW(names->paths, names->capacity, names->n + 1);
-    names->paths[names->n++] = weir_strdup(path);
-    return WEIR_OK;
-}
-
-static weir_status remove_all(const struct weir_platform *p, const char *directory, struct weir_error *error)
-{
-    struct names names = {0};
-    weir_status status = p->list(p->self, directory, add_name, &names, error);
-    for (size_t i = 0; i < names.n; i++) {
-        if (status == WEIR_OK) status = p->remove(p->self, names.paths[i], error);
-        weir_free(names.paths[i]);
-    }
-    if (status == WEIR_OK) status = p->remove(p->self, directory, error);
-    weir_free(names.paths);
-    return status;
-}
-
-weir_status weir_saved_remove(const struct weir_platform *p, const char *directory, struct weir_error *error)
-{
-    if (weir_path_has_suffix(directory, ".tmp")) return remove_all(p, directory, error);
-    int64_t left;
-    char *temporary = weir_format("%s.tmp", directory);
-    weir_status status = p->exists(p->self, temporary, &left, error);
-    if (status == WEIR_OK && left >= 0) status = remove_all(p, temporary, error);
-    if (status == WEIR_OK) status = p->rename(p->self, directory, temporary, error);
-    if (status == WEIR_OK) status = remove_all(p, temporary, error);
-    weir_free(temporary);
+    weir_stored *to;
+    weir_status status = weir_storage_begin(storage, checkpoint, &to, error);
+    if (status != WEIR_OK) return status;
+    status = save_all(storage, to, s, error);
+    if (status == WEIR_OK) return weir_storage_publish(storage, to, error);
+    weir_storage_abandon(storage, to);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "graph/stream_graph.h"
 #include "job/restart.h"
 #include "job/run.h"
+#include "job/storages.h"
 #include "loader/document.h"
 #include "loader/part.h"
 #include "loader/registry.h"
@@ -83,11 +84,17 @@ void weir__job_drop_run(struct weir_job *);
 /* Deploys and starts an attempt. On failure there may be a run, which has failed. */
 WEIR_CHECKED weir_status weir__job_launch(struct weir_job *, struct weir_error *);
 
+/* What the checkpoints of a job are read through; weir_storages_finish gives it back. */
+struct weir_storages weir__job_storages(const struct weir_job *);
+/* weir_checkpoints_newest of a job that takes some. */
+WEIR_CHECKED weir_status weir__job_newest(struct weir_storages *, char **path, int64_t *checkpoint, bool *own,
+                                          struct weir_error *);
+
 /* recovery.c: reads what it needs of the job, once. */
 void weir__recovery_begin(struct weir_job *);
 /* The newest checkpoint that an attempt of this job wrote; NULL: there is none. The caller frees. */
-WEIR_CHECKED weir_status weir__recovery_newest(const struct weir_job *, char **path, int64_t *checkpoint,
-                                               struct weir_error *);
+WEIR_CHECKED weir_status weir__recovery_newest(const struct weir_job *, struct weir_storages *, char **path,
+                                               int64_t *checkpoint, struct weir_error *);
 /* The job failed, while it was launched or later. True: it starts again; the run is gone, and `waiting` is set. */
 bool weir__recovery_failed(struct weir_job *, const struct weir_error *, bool launching);
 /* Waits, and launches. False: until_ns came first. */

@@ -230,7 +230,28 @@ static weir_status check_slots(const struct weir_job *job, struct weir_error *er
     return s;
 }
 
-static weir_status find_newest(const struct weir_job *job, char **path, bool *own, struct weir_error *error)
+struct weir_storages weir__job_storages(const struct weir_job *job)
+{
+    return (struct weir_storages){.platform = job->runtime->platform,
+                                  .registry = job->runtime->registry,
+                                  .graph = job->graph,
+                                  .attempt = job->recovery.attempt};
+}
+
+weir_status weir__job_newest(struct weir_storages *storages, char **path, int64_t *checkpoint, bool *own,
+                             struct weir_error *error)
+{
+    struct weir_storage *storage;
+    *path = NULL;
+    *checkpoint = 0;
+    weir_status s = weir_storages_own(storages, &storage, error);
+    if (s != WEIR_OK) return s;
+    return weir_checkpoints_newest(storages->platform, storage, storages->graph->checkpoint.directory, path, checkpoint, own,
+                                   error);
+}
+
+static weir_status find_newest(const struct weir_job *job, struct weir_storages *storages, char **path, bool *own,
+                               struct weir_error *error)
 {
     const char *directory = job->graph->checkpoint.directory;
     int64_t number;
@@ -239,17 +260,17 @@ static weir_status find_newest(const struct weir_job *job, char **path, bool *ow
         return weir_error_set(error, WEIR_E_CONFIG,
                               "the job takes no checkpoints that it could go on from; give it `checkpoint: {every: 10s, "
                               "directory: ...}`, or say which one: --from DIRECTORY");
-    weir_status s = weir_checkpoints_newest(job->runtime->platform, directory, path, &number, own, error);
+    weir_status s = weir__job_newest(storages, path, &number, own, error);
     if (s == WEIR_OK && !*path && !job->begin.or_begin)
         s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
     return s;
 }
 
 /* What the job goes on from. A drained savepoint is whole, but windows that it had fired begin anew. */
-static weir_status read_saved(const struct weir_job *job, const char *path, struct weir_saved *saved,
-                              struct weir_error *error)
+static weir_status read_saved(const struct weir_job *job, struct weir_storages *storages, const char *path,
+                              struct weir_saved *saved, struct weir_error *error)
 {
-    weir_status s = weir_saved_read(job->runtime->platform, path, saved, error);
+    weir_status s = weir_storages_read(storages, path, saved, error);
     if (s == WEIR_OK && saved->kind == WEIR_SAVED_DRAINED)
         weir_log(WEIR_WARN, "job", "%s was drained: its windows have fired; records for them make new ones", path);
     if (s == WEIR_OK) weir_restore_adopt(saved, job->graph);
@@ -257,11 +278,14 @@ static weir_status read_saved(const struct weir_job *job, const char *path, stru
 }
 
 /* weir never goes back by itself: sinks have committed what came after the older one. */
-static void name_older(const struct weir_job *job, const char *damaged, struct weir_error *error)
+static void name_older(const struct weir_job *job, struct weir_storages *storages, const char *damaged,
+                       struct weir_error *error)
 {
-    const char *directory = job->graph->checkpoint.directory;
+    struct weir_storage *storage = NULL;
+    struct weir_error ignored;
     bool named = job->from && *job->from && job->recovery.attempt == 0;
-    char *older = directory && !named ? weir_checkpoints_before(job->runtime->platform, directory, damaged) : NULL;
+    if (!job->graph->checkpoint.directory || named || weir_storages_own(storages, &storage, &ignored) != WEIR_OK) return;
+    char *older = weir_checkpoints_before(storage, damaged);
     if (!older) return;
     struct weir_error why = *error;
     weir_error_set(error, why.status,
@@ -272,28 +296,31 @@ static void name_older(const struct weir_job *job, const char *damaged, struct w
 }
 
 /* A job that starts again does so from the newest checkpoint that it wrote; until there is one, from where it began. */
-static weir_status find_origin(const struct weir_job *job, char **path, bool *own, struct weir_error *error)
+static weir_status find_origin(const struct weir_job *job, struct weir_storages *storages, char **path, bool *own,
+                               struct weir_error *error)
 {
     int64_t number;
     *path = NULL;
     *own = true;
-    weir_status s = job->recovery.attempt > 0 ? weir__recovery_newest(job, path, &number, error) : WEIR_OK;
+    weir_status s = job->recovery.attempt > 0 ? weir__recovery_newest(job, storages, path, &number, error) : WEIR_OK;
     if (s != WEIR_OK || *path) return s;
     *own = false;
     if (job->from && *job->from) *path = weir_strdup(job->from);
-    return job->from && !*path ? find_newest(job, path, own, error) : WEIR_OK;
+    return job->from && !*path ? find_newest(job, storages, path, own, error) : WEIR_OK;
 }
 
 static weir_status deploy(struct weir_job *job, struct weir_run **run, struct weir_error *error)
 {
+    struct weir_storages storages = weir__job_storages(job);
     struct weir_saved saved = {0};
     char *path;
     bool own;
-    weir_status s = find_origin(job, &path, &own, error);
+    weir_status s = find_origin(job, &storages, &path, &own, error);
     if (s == WEIR_OK && path) {
-        s = read_saved(job, path, &saved, error);
-        if (s != WEIR_OK) name_older(job, path, error);
+        s = read_saved(job, &storages, path, &saved, error);
+        if (s != WEIR_OK) name_older(job, &storages, path, error);
     }
+    weir_storages_finish(&storages);
     struct weir_deploy_options o = {.platform = job->runtime->platform,
                                     .registry = job->runtime->registry,
                                     .graph = job->graph,

@@ -55,34 +55,36 @@ void weir__job_drop_run(struct weir_job *job)
 
 /* ---- what is known ------------------------------------------------------------------------------------------------- */
 
-static int64_t newest_in(const struct weir_platform *p, const char *directory, char **path)
+static int64_t newest_of(const struct weir_job *job)
 {
+    struct weir_storages storages = weir__job_storages(job);
     struct weir_error ignored; /* deploying says so too */
     int64_t number = 0;
+    char *path = NULL;
     bool own;
-    *path = NULL;
-    if (!directory || weir_checkpoints_newest(p, directory, path, &number, &own, &ignored) != WEIR_OK) return 0;
+    if (job->graph->checkpoint.directory && weir__job_newest(&storages, &path, &number, &own, &ignored) != WEIR_OK)
+        number = 0;
+    weir_free(path);
+    weir_storages_finish(&storages);
     return number;
 }
 
 void weir__recovery_begin(struct weir_job *job)
 {
-    char *path;
     if (job->recovery.known) return;
     job->recovery.known = true;
     weir_restart_init(&job->recovery.strategy, &job->graph->restart);
-    job->recovery.first_checkpoint = newest_in(job->runtime->platform, job->graph->checkpoint.directory, &path);
-    weir_free(path);
+    job->recovery.first_checkpoint = newest_of(job);
 }
 
-weir_status weir__recovery_newest(const struct weir_job *job, char **path, int64_t *checkpoint, struct weir_error *error)
+weir_status weir__recovery_newest(const struct weir_job *job, struct weir_storages *storages, char **path,
+                                  int64_t *checkpoint, struct weir_error *error)
 {
     const char *directory = job->graph->checkpoint.directory;
     *path = NULL;
     *checkpoint = 0;
     bool own = false;
-    weir_status s =
-        directory ? weir_checkpoints_newest(job->runtime->platform, directory, path, checkpoint, &own, error) : WEIR_OK;
+    weir_status s = directory ? weir__job_newest(storages, path, checkpoint, &own, error) : WEIR_OK;
     if (s == WEIR_OK && own && *checkpoint > job->recovery.first_checkpoint) return s;
     weir_free(*path);
     *path = NULL;
@@ -122,11 +124,13 @@ static const char *judge(struct weir_job *job, const struct weir_error *error, b
 static void tell(struct weir_job *job, int64_t delay_ms)
 {
     struct weir__recovery *r = &job->recovery;
-    int64_t checkpoint;
+    struct weir_storages storages = weir__job_storages(job);
     struct weir_error ignored;
-    char *path;
-    if (!r->visit || weir__recovery_newest(job, &path, &checkpoint, &ignored) != WEIR_OK) checkpoint = 0, path = NULL;
+    int64_t checkpoint = 0;
+    char *path = NULL;
+    if (r->visit && weir__recovery_newest(job, &storages, &path, &checkpoint, &ignored) != WEIR_OK) checkpoint = 0;
     weir_free(path);
+    weir_storages_finish(&storages);
     const struct weir_restart_info info = {.struct_size = sizeof info,
                                            .again = 1,
                                            .attempt = r->attempt,
@@ -197,6 +201,7 @@ struct recovery {
     struct weir_restart strategy;
     int64_t first_checkpoint;
     uint32_t attempt;
+    bool elsewhere;       /* checkpoints are no folders in the directory */
     char directory[4096]; /* of the checkpoints; "": there is none, or its name is too long for any file */
     char why[128];
 };
@@ -211,6 +216,7 @@ void weir_job_recovery(struct weir_job *job, struct weir_recovery *to)
     own.strategy = job->recovery.strategy;
     own.first_checkpoint = job->recovery.first_checkpoint;
     own.attempt = job->recovery.attempt;
+    own.elsewhere = !weir_storages_keeps_files(job->graph->checkpoint.storage);
     if (job->graph->checkpoint.directory)
         snprintf(own.directory, sizeof own.directory, "%s", job->graph->checkpoint.directory);
     to->struct_size = sizeof *to;
@@ -249,7 +255,6 @@ weir_status weir_recovery_died(struct weir_recovery *recovery, struct weir_resta
     const struct weir_platform *p = weir_platform_os();
     struct recovery own;
     int64_t now_ms = p->monotonic_ns(p->self) / NS_PER_MS, due_ms = now_ms;
-    char *path = NULL;
     *info = (struct weir_restart_info){.struct_size = sizeof *info, .why = ""};
     weir_status s = read_recovery(recovery, &own, error);
     if (s != WEIR_OK) return s;
@@ -257,12 +262,12 @@ weir_status weir_recovery_died(struct weir_recovery *recovery, struct weir_resta
     info->attempt = own.attempt + 1;
     info->most = weir_restart_most(&own.strategy);
     info->delay_ms = due_ms - now_ms;
-    info->checkpoint = newest_in(p, *own.directory ? own.directory : NULL, &path);
+    if (*own.directory) info->checkpoint = weir_checkpoints_newest_folder(p, own.directory);
     if (info->checkpoint <= own.first_checkpoint) info->checkpoint = 0;
+    if (*own.directory && own.elsewhere) info->checkpoint = -1;
     own.attempt += info->again;
     if (!info->again) weir_restart_why(&own.strategy, own.why, sizeof own.why);
     memcpy(recovery->opaque, &own, sizeof own);
     info->why = (const char *)recovery->opaque + offsetof(struct recovery, why);
-    weir_free(path);
     return s;
 }

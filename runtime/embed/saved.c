@@ -1,8 +1,11 @@
 /* saved.c - checkpoints and savepoints on disk, for whoever looks at them. Any one thread. */
+#include "base/alloc.h"
+#include "base/process.h"
 #include "checkpoint/saved_dump.h"
 #include "checkpoint/saved_look.h"
 #include "embed/embed_internal.h"
 #include "job/compare.h"
+#include "job/storages.h"
 
 static_assert((int)WEIR_SAVEPOINT_COMPLETE == WEIR_SAVED_COMPLETE && (int)WEIR_SAVEPOINT_HALF == WEIR_SAVED_HALF &&
                   (int)WEIR_SAVEPOINT_DAMAGED == WEIR_SAVED_DAMAGED,
@@ -12,12 +15,19 @@ static_assert((int)WEIR_SAVEPOINT_RESTORED == WEIR_COMPARE_RESTORED &&
                   (int)WEIR_SAVEPOINT_DROPPED == WEIR_COMPARE_DROPPED && (int)WEIR_SAVEPOINT_REFUSED == WEIR_COMPARE_REFUSED,
               "the same words inside and outside");
 
+static struct weir_storages folders(const struct weir_runtime *runtime)
+{
+    return (struct weir_storages){.platform = runtime->platform, .registry = runtime->registry};
+}
+
 weir_status weir_savepoint_list(struct weir_runtime *runtime, const char *directory, weir_savepoint_info_visit *visit,
                                 void *arg, struct weir_error_text *error)
 {
     struct weir_error e = {0};
     struct weir_saved_looks looks = {0};
-    weir_status s = weir_saved_find_all(runtime->platform, directory, &looks, &e);
+    struct weir_storages storages = folders(runtime);
+    const struct weir_saved_opener opener = weir_storages_opener(&storages);
+    weir_status s = weir_saved_find_all(&opener, directory, &looks, &e);
     for (size_t i = 0; s == WEIR_OK && i < looks.n; i++) {
         const struct weir_saved_look *look = &looks.all[i];
         const struct weir_savepoint_info info = {.struct_size = sizeof info,
@@ -34,6 +44,7 @@ weir_status weir_savepoint_list(struct weir_runtime *runtime, const char *direct
         visit(arg, &info);
     }
     weir_saved_looks_finish(&looks);
+    weir_storages_finish(&storages);
     return weir__report(s, &e, error);
 }
 
@@ -65,7 +76,12 @@ weir_status weir_savepoint_verify(struct weir_runtime *runtime, const char *dire
 {
     struct weir_error e = {0};
     struct file_visit to = {visit, arg};
-    weir_status s = weir_saved_verify(runtime->platform, directory, tell_file, &to, &e);
+    struct weir_storages storages = folders(runtime);
+    struct weir_saved_place place = {0};
+    weir_status s = weir_storages_find(&storages, directory, &place, &e);
+    if (s == WEIR_OK) s = weir_saved_verify(place.storage, place.name, tell_file, &to, &e);
+    weir_saved_place_finish(&place);
+    weir_storages_finish(&storages);
     return weir__report(s, &e, error);
 }
 
@@ -84,15 +100,40 @@ weir_status weir_savepoint_dump(struct weir_runtime *runtime, const char *direct
                                             .memory = (size_t)own.memory_bytes,
                                             .write = own.write,
                                             .arg = own.arg};
-    if (s == WEIR_OK) s = weir_saved_dump(runtime->platform, directory, &inner, &e);
+    struct weir_storages storages = folders(runtime);
+    struct weir_saved_place place = {0};
+    if (s == WEIR_OK) s = weir_storages_find(&storages, directory, &place, &e);
+    if (s == WEIR_OK) s = weir_saved_dump(place.storage, place.name, &inner, &e);
+    weir_saved_place_finish(&place);
+    weir_storages_finish(&storages);
     return weir__report(s, &e, error);
+}
+
+/* The caller frees *real. */
+static weir_status resolve_folder(const struct weir_platform *p, const char *directory, char **real,
+                                  struct weir_error *error)
+{
+    struct weir_file_info info;
+    weir_status s = weir_path_resolve(directory, real, error);
+    if (s == WEIR_OK) s = p->info(p->self, *real, &info, error);
+    if (s == WEIR_OK && !info.is_directory)
+        s = weir_error_set(error, WEIR_E_CONFIG, "%s: expected a directory, found a file", *real);
+    return s;
 }
 
 weir_status weir_savepoint_remove(struct weir_runtime *runtime, const char *directory, bool force,
                                   struct weir_error_text *error)
 {
     struct weir_error e = {0};
-    weir_status s = weir_saved_discard(runtime->platform, directory, force, &e);
+    struct weir_storages storages = folders(runtime);
+    struct weir_saved_place place = {0};
+    char *real = NULL;
+    weir_status s = resolve_folder(runtime->platform, directory, &real, &e);
+    if (s == WEIR_OK) s = weir_storages_find(&storages, real, &place, &e);
+    if (s == WEIR_OK) s = weir_saved_discard(place.storage, place.name, force, &e);
+    weir_saved_place_finish(&place);
+    weir_storages_finish(&storages);
+    weir_free(real);
     return weir__report(s, &e, error);
 }
 
@@ -137,13 +178,18 @@ weir_status weir_job_compare_savepoint(struct weir_job *job, const char *directo
     }
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
+    struct weir_storages storages = weir__job_storages(job);
+    struct weir_saved_place place = {0};
+    s = weir_storages_find(&storages, directory, &place, &e);
     const struct weir_compare_options o = {.platform = job->runtime->platform,
                                            .registry = job->runtime->registry,
                                            .graph = job->graph,
-                                           .directory = directory,
+                                           .place = place,
                                            .allow_non_restored = allow_non_restored,
                                            .tell = tell_change,
                                            .arg = &to};
-    s = weir_restore_compare(&o, refused, &e);
+    if (s == WEIR_OK) s = weir_restore_compare(&o, refused, &e);
+    weir_saved_place_finish(&place);
+    weir_storages_finish(&storages);
     return weir__report(s, &e, error);
 }

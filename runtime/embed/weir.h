@@ -327,7 +327,7 @@ struct weir_restart_info {
     uint32_t attempt;    /* which restart it is, or would have been: 1 is the first */
     uint32_t most;       /* how many there may be; 0: no limit */
     int64_t delay_ms;    /* from the failure on */
-    int64_t checkpoint;  /* number of the one it goes on from; 0: from where the job began */
+    int64_t checkpoint;  /* number of the one it goes on from; 0: from where the job began; -1: not known here */
     const char *failure; /* in words, valid during the call; NULL: its process died */
     const char *why;     /* again is 0: why not, in words; valid during the call */
 };

@@ -234,8 +234,8 @@ static weir_status persist(const struct weir_cuts *c, const struct weir_attempt 
     return s;
 }
 
-weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *a, const char *path,
-                                struct weir_error *error)
+weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *a, struct weir_storage *storage,
+                                const char *name, struct weir_error *error)
 {
     const struct weir_platform *p = c->run->platform;
     struct weir_saved s = {.checkpoint = a->number,
@@ -246,7 +246,7 @@ weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *
                                                                            : WEIR_SAVED_SAVEPOINT};
     lend_parts(c, a, &s);
     weir_status status = persist(c, a, error);
-    if (status == WEIR_OK) status = weir_saved_write(p, path, &s, error);
+    if (status == WEIR_OK) status = weir_saved_write(storage, name, &s, error);
     c->lost_base = s.lost_base;
     return_parts(&s);
     return status;

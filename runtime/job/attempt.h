@@ -54,7 +54,7 @@ bool weir__attempt_has_passed(const struct weir_cuts *, const struct weir_attemp
 bool weir__attempt_is_read(const struct weir_cuts *, const struct weir_attempt *);    /* nothing of its cuts is pending */
 /* Reads on in what was cut: about a MB, of the oldest attempt that has any. False: nothing is pending. */
 bool weir__cuts_read_on(struct weir_cuts *);
-WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, const char *path,
-                                             struct weir_error *);
+WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, struct weir_storage *,
+                                             const char *name, struct weir_error *);
 
 #endif

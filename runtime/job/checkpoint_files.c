@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
+#include "job/checkpoints.h"
 
 #define PREFIX         "chk-"
 #define SAVEPOINT      "-savepoint-"
@@ -64,17 +65,21 @@ bool weir__kept_forget(struct weir_kept_list *list, const char *path)
     return found;
 }
 
-static void remove_one(const struct weir_platform *p, const char *path)
+static void remove_one(struct weir_storages *storages, const char *path)
 {
+    struct weir_saved_place place;
     struct weir_error error;
-    if (weir_saved_remove(p, path, &error) != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s stays: %s", path, error.text);
+    weir_status s = weir_storages_find(storages, path, &place, &error);
+    if (s == WEIR_OK) s = weir_storage_remove(place.storage, place.name, &error);
+    weir_saved_place_finish(&place);
+    if (s != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s stays: %s", path, error.text);
 }
 
 /* The oldest first: what a crash leaves of several is the newest. */
-void weir__kept_trim(const struct weir_platform *p, struct weir_kept_list *list, size_t keep, int64_t needed)
+void weir__kept_trim(struct weir_storages *storages, struct weir_kept_list *list, size_t keep, int64_t needed)
 {
     while (list->n > keep && list->all[0].number < needed) {
-        remove_one(p, list->all[0].path);
+        remove_one(storages, list->all[0].path);
         drop_kept(list, 0);
     }
 }
@@ -90,78 +95,127 @@ static weir_status exists(const struct weir_platform *p, const char *path, bool 
     return s;
 }
 
-static weir_status look(void *to, const char *path, bool is_directory, int64_t size)
+/* N of "chk-N"; 0: another name. */
+static int64_t number_of(const char *name)
 {
-    struct weir_kept_list *list = to;
-    const char *name = weir_path_basename(path);
     char *end;
-    (void)size;
-    if (!is_directory || strncmp(name, PREFIX, strlen(PREFIX)) != 0) return WEIR_OK;
+    if (strncmp(name, PREFIX, strlen(PREFIX)) != 0) return 0;
     int64_t number = strtoll(name + strlen(PREFIX), &end, 10);
-    if (*end || number <= 0) return WEIR_OK;
-    size_t at = list->n;
-    while (at > 0 && list->all[at - 1].number > number) at--;
-    weir__kept_add(list, at, number, weir_strdup(path));
+    return *end || number < 0 ? 0 : number;
+}
+
+struct search {
+    struct weir_storage *storage;
+    struct weir_kept_list *list;
+};
+
+static weir_status look(void *to, const char *name, bool published)
+{
+    struct search *s = to;
+    int64_t number = number_of(name);
+    if (!published || number == 0) return WEIR_OK;
+    size_t at = s->list->n;
+    while (at > 0 && s->list->all[at - 1].number > number) at--;
+    weir__kept_add(s->list, at, number, weir_storage_address(s->storage, name));
     return WEIR_OK;
 }
 
-weir_status weir__kept_find(const struct weir_platform *p, const char *directory, struct weir_kept_list *list,
-                            struct weir_error *error)
+weir_status weir__kept_find(struct weir_storage *storage, struct weir_kept_list *list, struct weir_error *error)
 {
-    bool there;
-    weir_status s = exists(p, directory, &there, error);
-    return there ? p->list(p->self, directory, look, list, error) : s;
+    struct search s = {storage, list};
+    return weir_storage_list(storage, look, &s, error);
 }
 
-char *weir__checkpoint_path(const char *directory, int64_t number)
+static weir_status look_at_folder(void *to, const char *path, bool is_directory, int64_t size)
 {
-    char *name = weir_format(PREFIX "%" PRId64, number), *path = weir_path_join(directory, name);
-    weir_free(name);
-    return path;
+    int64_t *newest = to, number = is_directory ? number_of(weir_path_basename(path)) : 0;
+    (void)size;
+    if (number > *newest) *newest = number;
+    return WEIR_OK;
 }
 
-char *weir__savepoint_path(const struct weir_platform *p, const char *directory, const char *job, int64_t number)
+int64_t weir_checkpoints_newest_folder(const struct weir_platform *p, const char *directory)
 {
-    char *name = weir_format("%s" SAVEPOINT "%" PRId64, job, number), *path = weir_path_join(directory, name);
-    struct weir_error ignored; /* a directory that is there all the same is not written over */
-    bool there;
-    for (int again = 2; exists(p, path, &there, &ignored) == WEIR_OK && there; again++) {
-        char *other = weir_format("%s-%d", name, again);
-        weir_free(path);
-        path = weir_path_join(directory, other);
-        weir_free(other);
+    struct weir_error ignored;
+    int64_t newest = 0;
+    return p->list(p->self, directory, look_at_folder, &newest, &ignored) == WEIR_OK ? newest : 0;
+}
+
+char *weir__checkpoint_name(int64_t number)
+{
+    return weir_format(PREFIX "%" PRId64, number);
+}
+
+struct wanted {
+    const char *name;
+    bool taken;
+};
+
+static weir_status compare_name(void *to, const char *name, bool published)
+{
+    struct wanted *wanted = to;
+    (void)published;
+    wanted->taken |= strcmp(name, wanted->name) == 0;
+    return WEIR_OK;
+}
+
+/* What is there all the same is not written over: publishing fails. */
+static bool is_taken(struct weir_storage *storage, const char *name)
+{
+    struct wanted wanted = {.name = name};
+    struct weir_error ignored;
+    return weir_storage_list(storage, compare_name, &wanted, &ignored) == WEIR_OK && wanted.taken;
+}
+
+char *weir__savepoint_name(struct weir_storage *storage, const char *job, int64_t number)
+{
+    char *name = weir_format("%s" SAVEPOINT "%" PRId64, job, number);
+    for (int again = 2; is_taken(storage, name); again++) {
+        weir_free(name);
+        name = weir_format("%s" SAVEPOINT "%" PRId64 "-%d", job, number, again);
     }
-    weir_free(name);
-    return path;
+    return name;
 }
 
 /* ---- sweeping ---------------------------------------------------------------------------------------------------- */
 
 struct sweep {
     char *savepoints; /* what names of this job's savepoints begin with */
-    struct weir_kept_list found;
+    char **names;
+    size_t n, capacity;
 };
 
-static weir_status look_for_rest(void *to, const char *path, bool is_directory, int64_t size)
+/* The name of what is not published is the storage's own; where it is a folder, others may be beside it. */
+static weir_status look_for_rest(void *to, const char *name, bool published)
 {
     struct sweep *s = to;
-    const char *name = weir_path_basename(path);
     bool ours = strncmp(name, PREFIX, strlen(PREFIX)) == 0 || strncmp(name, s->savepoints, strlen(s->savepoints)) == 0;
-    (void)size;
-    if (is_directory && ours && weir_path_has_suffix(name, ".tmp")) weir__kept_add(&s->found, 0, 0, weir_strdup(path));
+    if (published || !ours) return WEIR_OK;
+    WEIR_GROW(s->names, s->capacity, s->n + 1);
+    s->names[s->n++] = weir_strdup(name);
     return WEIR_OK;
 }
 
-void weir__checkpoints_sweep(const struct weir_platform *p, const char *directory, const char *job)
+static void sweep_one(struct weir_storage *storage, const char *name)
+{
+    struct weir_error error;
+    if (weir_storage_remove(storage, name, &error) == WEIR_OK) return;
+    char *address = weir_storage_address(storage, name);
+    weir_log(WEIR_WARN, "checkpoint", "%s stays: %s", address, error.text);
+    weir_free(address);
+}
+
+void weir__checkpoints_sweep(struct weir_storage *storage, const char *job)
 {
     struct weir_error error;
     struct sweep s = {.savepoints = weir_format("%s" SAVEPOINT, job)};
-    bool there;
-    weir_status status = exists(p, directory, &there, &error);
-    if (there) status = p->list(p->self, directory, look_for_rest, &s, &error);
-    if (status != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s is not swept: %s", directory, error.text);
-    weir__kept_trim(p, &s.found, 0, INT64_MAX);
-    weir__kept_finish(&s.found);
+    if (weir_storage_list(storage, look_for_rest, &s, &error) != WEIR_OK)
+        weir_log(WEIR_WARN, "checkpoint", "%s is not swept: %s", weir_storage_place(storage), error.text);
+    for (size_t i = 0; i < s.n; i++) {
+        sweep_one(storage, s.names[i]);
+        weir_free(s.names[i]);
+    }
+    weir_free(s.names);
     weir_free(s.savepoints);
 }
 
@@ -233,4 +287,47 @@ void weir__suspended_remove(const struct weir_platform *p, const char *directory
     if (there) s = p->remove(p->self, file, &error);
     if (s != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s stays: %s", file, error.text);
     weir_free(file);
+}
+
+/* ---- what to go on from ------------------------------------------------------------------------------------------ */
+
+weir_status weir_checkpoints_newest(const struct weir_platform *p, struct weir_storage *storage, const char *directory,
+                                    char **path, int64_t *checkpoint, bool *own, struct weir_error *error)
+{
+    struct weir_kept_list found = {0};
+    int64_t suspended = 0;
+    char *savepoint = NULL;
+    weir_status s = weir__kept_find(storage, &found, error);
+    if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &savepoint, error);
+    *checkpoint = found.n ? found.all[found.n - 1].number : 0;
+    *own = *checkpoint >= suspended;
+    *path = found.n && *own ? weir_strdup(found.all[found.n - 1].path) : NULL;
+    if (suspended > *checkpoint) {
+        *checkpoint = suspended;
+        *path = savepoint;
+        savepoint = NULL;
+    }
+    weir_free(savepoint);
+    weir__kept_finish(&found);
+    return s;
+}
+
+char *weir_checkpoints_before(struct weir_storage *storage, const char *damaged)
+{
+    struct weir_kept_list found = {0};
+    struct weir_error ignored; /* of what is damaged as well */
+    char *path = NULL;
+    if (weir__kept_find(storage, &found, &ignored) != WEIR_OK) found.n = 0;
+    size_t n = found.n;
+    for (size_t i = 0; i < found.n; i++) {
+        if (strcmp(found.all[i].path, damaged) == 0) n = i;
+    }
+    while (!path && n-- > 0) {
+        struct weir_saved saved = {0};
+        if (weir_saved_read(storage, weir_path_basename(found.all[n].path), &saved, &ignored) == WEIR_OK)
+            path = weir_strdup(found.all[n].path);
+        weir_saved_finish(&saved);
+    }
+    weir__kept_finish(&found);
+    return path;
 }

@@ -33,6 +33,8 @@ struct weir_checkpoints {
     struct weir_saving *asked;              /* who wait for a checkpoint that is not triggered yet */
     bool over, stopped, drained, suspended; /* suspended: the directory says so, of an earlier life */
     bool given_up;
+    struct weir_storages storages;
+    struct weir_storage *own; /* where checkpoints go; NULL: none are taken */
     struct weir_kept_list kept;
 };
 
@@ -451,7 +453,7 @@ static void complete_checkpoint(struct weir_checkpoints *c, int64_t number, char
     weir__kept_add(&c->kept, c->kept.n, number, path);
     atomic_store_explicit(&c->orders.changes.base, number, memory_order_release);
     tell_complete(c, number);
-    weir__kept_trim(c->run->platform, &c->kept, c->config->keep, weir__cuts_oldest_base(&c->cuts));
+    weir__kept_trim(&c->storages, &c->kept, c->config->keep, weir__cuts_oldest_base(&c->cuts));
     if (c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
     c->suspended = false;
 }
@@ -475,27 +477,37 @@ static void complete_savepoint(struct weir_checkpoints *c, struct weir_saving *s
     weir__saving_answer(s, number, path, NULL);
 }
 
-static weir_status write_attempt(struct weir_checkpoints *c, const struct weir_attempt *a, const char *path,
+/* *path: its address, the caller frees; NULL on failure. */
+static weir_status write_attempt(struct weir_checkpoints *c, const struct weir_attempt *a, char **path,
                                  struct weir_error *error)
 {
-    weir_status s = weir__attempt_write(&c->cuts, a, path, error);
+    struct weir_storage *to = c->own;
+    weir_status s = a->savepoint ? weir_storages_in(&c->storages, a->savepoint->directory, &to, error) : WEIR_OK;
+    *path = NULL;
+    if (s != WEIR_OK) return s;
+    char *name = a->savepoint ? weir__savepoint_name(to, c->run->graph->job, a->number) : weir__checkpoint_name(a->number);
+    char *address = weir_storage_address(to, name);
     bool suspends = a->savepoint && a->savepoint->then == WEIR_THEN_SUSPEND;
-    if (s != WEIR_OK || !suspends || !c->config->directory) return s;
-    return weir__suspended_write(c->run->platform, c->config->directory, a->number, path, error);
+    s = weir__attempt_write(&c->cuts, a, to, name, error);
+    if (s == WEIR_OK && suspends && c->config->directory)
+        s = weir__suspended_write(c->run->platform, c->config->directory, a->number, address, error);
+    if (s == WEIR_OK)
+        *path = address;
+    else
+        weir_free(address);
+    weir_free(name);
+    return s;
 }
 
 /* True: one was written, or failed. */
 static bool finish_one(struct weir_checkpoints *c)
 {
-    const struct weir_platform *p = c->run->platform;
     for (size_t i = 0; i < c->cuts.n; i++) {
         struct weir_attempt a = c->cuts.attempts[i];
         struct weir_error error;
+        char *path;
         if (a.swap || a.declined || !weir__attempt_is_cut(&c->cuts, &a) || !weir__attempt_is_read(&c->cuts, &a)) continue;
-        char *path = a.savepoint ? weir__savepoint_path(p, a.savepoint->directory, c->run->graph->job, a.number)
-                                 : weir__checkpoint_path(c->config->directory, a.number);
-        if (write_attempt(c, &a, path, &error) != WEIR_OK) {
-            weir_free(path);
+        if (write_attempt(c, &a, &path, &error) != WEIR_OK) {
             if (c->cuts.lost_base) atomic_store_explicit(&c->orders.changes.base, 0, memory_order_release);
             abandon(c, i, &error);
             return true;
@@ -576,7 +588,7 @@ static void remove_what_is_over(struct weir_checkpoints *c)
 {
     enum weir_run_state state = weir_run_state(c->run);
     if (!leaves_nothing(c, state)) return;
-    weir__kept_trim(c->run->platform, &c->kept, 0, INT64_MAX);
+    weir__kept_trim(&c->storages, &c->kept, 0, INT64_MAX);
     if (state == WEIR_RUN_FINISHED && c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
 }
 
@@ -670,7 +682,7 @@ static void join_in(struct weir_checkpoints *c)
 static void adopt(struct weir_checkpoints *c, const struct weir_deploy_options *o)
 {
     bool was_ours = o->restored_from && weir__kept_forget(&c->kept, o->restored_from), claimed = o->restore && o->claim;
-    weir__kept_trim(c->run->platform, &c->kept, c->config->keep - (was_ours && claimed), INT64_MAX);
+    weir__kept_trim(&c->storages, &c->kept, c->config->keep - (was_ours && claimed), INT64_MAX);
     if (!claimed || !o->restored_from) return;
     size_t at = 0;
     while (was_ours && at < c->kept.n && c->kept.all[at].number < o->restore->checkpoint) at++;
@@ -691,8 +703,17 @@ static weir_status check_left(const struct weir_checkpoints *c, int64_t newest, 
                               "%s holds checkpoint %" PRId64
                               " of an earlier run; go on from it with --resume, or begin again "
                               "with --fresh",
-                              c->config->directory, newest);
+                              weir_storage_place(c->own), newest);
     return WEIR_OK;
+}
+
+static weir_status sweep_savepoints(struct weir_checkpoints *c, struct weir_error *error)
+{
+    struct weir_storage *folders;
+    if (!c->config->savepoints) return WEIR_OK;
+    weir_status s = weir_storages_in(&c->storages, c->config->savepoints, &folders, error);
+    if (s == WEIR_OK) weir__checkpoints_sweep(folders, c->run->graph->job);
+    return s;
 }
 
 static weir_status look_around(struct weir_checkpoints *c, const struct weir_deploy_options *o, struct weir_error *error)
@@ -702,7 +723,8 @@ static weir_status look_around(struct weir_checkpoints *c, const struct weir_dep
     int64_t suspended = 0;
     char *path = NULL;
     weir_status s = p->make_directory(p->self, directory, error);
-    if (s == WEIR_OK) s = weir__kept_find(p, directory, &c->kept, error);
+    if (s == WEIR_OK) s = weir_storages_own(&c->storages, &c->own, error);
+    if (s == WEIR_OK) s = weir__kept_find(c->own, &c->kept, error);
     if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &path, error);
     if (s == WEIR_E_DATA && (o->restore || o->fresh)) s = WEIR_OK; /* where to begin was said: what it says is not asked */
     if (s != WEIR_OK) return weir_error_prefix(error, "checkpoint.directory: ");
@@ -713,10 +735,10 @@ static weir_status look_around(struct weir_checkpoints *c, const struct weir_dep
     s = o->restore || o->fresh ? WEIR_OK : check_left(c, newest, suspended, path, error);
     weir_free(path);
     if (s != WEIR_OK) return s;
-    weir__checkpoints_sweep(p, directory, c->run->graph->job);
-    if (c->config->savepoints) weir__checkpoints_sweep(p, c->config->savepoints, c->run->graph->job);
-    adopt(c, o);
-    return WEIR_OK;
+    weir__checkpoints_sweep(c->own, c->run->graph->job);
+    s = sweep_savepoints(c, error);
+    if (s == WEIR_OK) adopt(c, o);
+    return s;
 }
 
 weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_checkpoint_config *config,
@@ -726,6 +748,8 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     struct weir_checkpoints *c = weir_alloc(sizeof *c);
     c->run = run;
     c->config = config;
+    c->storages = (struct weir_storages){
+        .platform = run->platform, .registry = run->registry, .graph = run->graph, .attempt = run->attempt};
     c->triggered_ns = now_of(c);
     c->ended_ns = c->triggered_ns - config->min_pause_ms * NS_PER_MS;
     weir__cuts_init(&c->cuts, run);
@@ -748,51 +772,12 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     weir_checkpoints_wake(c);
     if (c->thread) c->run->platform->join_thread(c->run->platform->self, c->thread);
     bool failed = weir_run_state(c->run) == WEIR_RUN_FAILED;
-    if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(c->run->platform, &c->kept, 0, INT64_MAX);
+    if (failed && c->given_up && c->config->delete_on_failure) weir__kept_trim(&c->storages, &c->kept, 0, INT64_MAX);
     if (!c->over) end(c); /* deployed, and never run */
     remove_what_is_over(c);
     weir__cuts_finish(&c->cuts);
     close_swapped(c);
     weir__kept_finish(&c->kept);
+    weir_storages_finish(&c->storages);
     weir_free(c);
-}
-
-weir_status weir_checkpoints_newest(const struct weir_platform *p, const char *directory, char **path, int64_t *checkpoint,
-                                    bool *own, struct weir_error *error)
-{
-    struct weir_kept_list found = {0};
-    int64_t suspended = 0;
-    char *savepoint = NULL;
-    weir_status s = weir__kept_find(p, directory, &found, error);
-    if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &savepoint, error);
-    *checkpoint = found.n ? found.all[found.n - 1].number : 0;
-    *own = *checkpoint >= suspended;
-    *path = found.n && *own ? weir_strdup(found.all[found.n - 1].path) : NULL;
-    if (suspended > *checkpoint) {
-        *checkpoint = suspended;
-        *path = savepoint;
-        savepoint = NULL;
-    }
-    weir_free(savepoint);
-    weir__kept_finish(&found);
-    return s;
-}
-
-char *weir_checkpoints_before(const struct weir_platform *p, const char *directory, const char *damaged)
-{
-    struct weir_kept_list found = {0};
-    struct weir_error ignored; /* of what is damaged as well */
-    char *path = NULL;
-    if (weir__kept_find(p, directory, &found, &ignored) != WEIR_OK) found.n = 0;
-    size_t n = found.n;
-    for (size_t i = 0; i < found.n; i++) {
-        if (strcmp(found.all[i].path, damaged) == 0) n = i;
-    }
-    while (!path && n-- > 0) {
-        struct weir_saved saved = {0};
-        if (weir_saved_read(p, found.all[n].path, &saved, &ignored) == WEIR_OK) path = weir_strdup(found.all[n].path);
-        weir_saved_finish(&saved);
-    }
-    weir__kept_finish(&found);
-    return path;
 }

@@ -33,6 +33,7 @@
 #define WEIR_JOB_CHECKPOINTS_H
 
 #include "job/run.h"
+#include "job/storages.h"
 
 struct weir_checkpoints;
 
@@ -59,13 +60,16 @@ WEIR_CHECKED weir_status weir_checkpoints_swap(struct weir_checkpoints *, const 
 /* See weir_run_give_up. */
 void weir_checkpoints_give_up(struct weir_checkpoints *);
 
-/* What --resume goes on from: the newest complete checkpoint in a directory of them, or the savepoint that the job was
- * suspended with since (*own false: it is not the job's). The caller frees; NULL with WEIR_OK: there is none. */
-WEIR_CHECKED weir_status weir_checkpoints_newest(const struct weir_platform *, const char *directory, char **path,
-                                                 int64_t *checkpoint, bool *own, struct weir_error *);
+/* What --resume goes on from: the newest complete checkpoint of a job that takes some, or the savepoint that it was
+ * suspended with since, which its directory tells of (*own false: it is not the job's). The caller frees; NULL with WEIR_OK:
+ * there is none. */
+WEIR_CHECKED weir_status weir_checkpoints_newest(const struct weir_platform *, struct weir_storage *, const char *directory,
+                                                 char **path, int64_t *checkpoint, bool *own, struct weir_error *);
 
-/* For a message only: the newest one in the directory that is whole and before the damaged one. Nothing goes on from it
- * unless somebody names it, since sinks may have committed what came after. NULL: there is none. The caller frees. */
-char *weir_checkpoints_before(const struct weir_platform *, const char *directory, const char *damaged);
+/* For a message only: the newest one of the job that is whole and before the damaged one. Nothing goes on from it unless
+ * somebody names it, since sinks may have committed what came after. NULL: there is none. The caller frees. */
+char *weir_checkpoints_before(struct weir_storage *, const char *damaged);
+/* For a message where no component may be called: of a job whose checkpoints are folders. 0: there is none. */
+int64_t weir_checkpoints_newest_folder(const struct weir_platform *, const char *directory);
 
 #endif

@@ -112,7 +112,7 @@ static weir_status scan_node(struct comparison *c, const struct weir_saved_node 
     for (size_t i = 0; s == WEIR_OK && i < node->n; i++) {
         const struct weir_saved_part *part = &node->parts[i];
         c->subtask = part->subtask;
-        s = weir_saved_scan(c->options->platform, c->options->directory, part, &visitor, c, error);
+        s = weir_saved_scan(c->options->place.storage, c->options->place.name, part, &visitor, c, error);
     }
     weir_saved_header_finish(&c->header);
     return s;
@@ -313,7 +313,7 @@ weir_status weir_restore_compare(const struct weir_compare_options *o, bool *ref
 {
     struct weir_saved_index index = {0};
     struct comparison c = {.options = o};
-    weir_status s = weir_saved_index_read(o->platform, o->directory, &index, error);
+    weir_status s = weir_saved_index_read(o->place.storage, o->place.name, &index, error);
     if (s == WEIR_OK) s = load(&c, &index, error);
     if (s == WEIR_OK) weir_restore_adopt(&c.saved, o->graph);
     for (uint32_t i = 0; s == WEIR_OK && i < o->graph->n_nodes; i++)

@@ -9,6 +9,7 @@
 
 #include "checkpoint/saved.h"
 #include "graph/stream_graph.h"
+#include "job/storages.h"
 #include "loader/registry.h"
 
 enum weir_comparison {
@@ -29,7 +30,7 @@ struct weir_compare_options {
     const struct weir_platform *platform;
     struct weir_registry *registry;
     struct weir_stream_graph *graph; /* open numbers of key groups become those of the savepoint */
-    const char *directory;
+    struct weir_saved_place place;   /* of the savepoint */
     bool allow_non_restored;
     void (*tell)(void *arg, const struct weir_compared *); /* texts are valid during the call */
     void *arg;

@@ -126,7 +126,7 @@ static const weir_schema_view *host_output_schema(weir_ctx *cx, uint32_t port)
 static const void *host_extension(weir_ctx *cx, const char *id)
 {
     if (strcmp(id, WEIR_ASYNC_ID) == 0) return weir_instance_of(cx)->async ? weir__host_async() : NULL;
-    if (strcmp(id, WEIR_IO) == 0) return weir__host_io();
+    if (strcmp(id, WEIR_IO) == 0) return weir_plugin_io_table();
     return strcmp(id, WEIR_METRICS) == 0 ? weir__host_metrics(weir_instance_of(cx)->op->env) : NULL;
 }
 

@@ -202,7 +202,8 @@ static void set_up_host(struct weir_instance *in)
                            .base_dir = env->base_dir};
     in->cx.host = &in->host;
     in->cx.out = in->outs;
-    in->cx.host_data = in;
+    in->io = (struct weir_plugin_io){.platform = env->platform, .bytes = &in->op->counters.bytes, .woken = &in->woken};
+    in->cx.host_data = &in->io;
 }
 
 /* For messages after a crash. Which of several components runs, nobody can tell then, nor at which record. */

@@ -9,6 +9,7 @@
 
 #include <weir/plugin.h>
 
+#include "base/plugin_io.h"
 #include "data/builder.h"
 #include "loader/part.h"
 #include "operator/op.h"
@@ -87,6 +88,7 @@ struct weir_instance {
     void *async;            /* the operator behind weir.async/1; NULL: another kind */
     _Atomic uint32_t woken; /* wake() was called; ends waits in weir.io/1 */
     weir_host host;         /* cx.host */
+    struct weir_plugin_io io; /* cx.host_data */
 };
 
 /* What a source operator adds to its instance. [task] */

@@ -9,7 +9,6 @@ void weir__host_memory(weir_host *);
 void weir__host_output(weir_host *);
 void weir__host_state(weir_host *);
 void weir__host_source(weir_host *);
-const void *weir__host_io(void); /* the weir.io/1 table */
 /* the weir.metrics/1 table; NULL where nobody looks */
 const void *weir__host_metrics(const struct weir_op_env *);
 const void *weir__host_async(void); /* weir.async/1, for instances that have it */

@@ -9,6 +9,7 @@
 #include "checkpoint/saved_internal.h"
 #include "checkpoint/saved_look.h"
 #include "fuzz/fuzz.h"
+#include "harness/folders.h"
 #include "harness/memory_disk.h"
 
 #define MOST_FILE 4096
@@ -58,13 +59,13 @@ static void look(const struct memory_disk *disk)
     struct weir_error error = {0};
     const struct weir_saved_dump_options dump = {.write = swallow};
     size_t told = 0;
-    weir_status read = weir_saved_read(&disk->platform, "/s", &saved, &error);
+    weir_status read = folders_read(&disk->platform, "/s", &saved, &error);
     FUZZ_CHECK(read == WEIR_OK || (error.text[0] && saved.n == 0));
     weir_saved_finish(&saved);
-    weir_status whole = weir_saved_verify(&disk->platform, "/s", tell, &told, &error);
+    weir_status whole = folders_verify(&disk->platform, "/s", tell, &told, &error);
     FUZZ_CHECK(told > 0 && !(whole == WEIR_OK && read != WEIR_OK)); /* whatever is whole can be read */
-    (void)!weir_saved_dump(&disk->platform, "/s", &dump, &error);
-    FUZZ_CHECK(weir_saved_find_all(&disk->platform, "/s", &looks, &error) == WEIR_OK && looks.n == 1);
+    (void)!folders_dump(&disk->platform, "/s", &dump, &error);
+    FUZZ_CHECK(folders_find_all(&disk->platform, "/s", &looks, &error) == WEIR_OK && looks.n == 1);
     weir_saved_looks_finish(&looks);
 }
 
@@ -76,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < WEIR__CHECKSUM_SIZE) return 0;
     memory_disk_init(&disk);
     put_metadata(&disk, data, size);
-    weir_status s = weir_saved_index_read(&disk.platform, "/s", &index, &error);
+    weir_status s = folders_index(&disk.platform, "/s", &index, &error);
     FUZZ_CHECK(s == WEIR_OK || strstr(error.text, "/s"));
     put_files(&disk, &index);
     weir_saved_index_finish(&index);

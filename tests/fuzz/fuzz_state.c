@@ -13,6 +13,7 @@
 #include "checkpoint/saved_states.h"
 #include "data/row_codec.h"
 #include "fuzz/fuzz.h"
+#include "harness/folders.h"
 #include "harness/memory_disk.h"
 
 #define MOST_GROUPS 64
@@ -263,17 +264,17 @@ static void write_and_look(struct weir_snapshot *part)
     struct weir_saved_operator *op = weir_saved_add(&saved, "n", 1, MOST_GROUPS);
     op->parts[0] = *part;
     *part = (struct weir_snapshot){0};
-    FUZZ_CHECK(weir_saved_write(&disk.platform, "/s", &saved, &error) == WEIR_OK);
-    FUZZ_CHECK(weir_saved_read(&disk.platform, "/s", &read, &error) == WEIR_OK);
+    FUZZ_CHECK(folders_write(&disk.platform, "/s", &saved, &error) == WEIR_OK);
+    FUZZ_CHECK(folders_read(&disk.platform, "/s", &read, &error) == WEIR_OK);
     const struct weir_snapshot *found = &read.operators[0].parts[0];
     FUZZ_CHECK(same(&found->header, &op->parts[0].header) && same(&found->keyed, &op->parts[0].keyed));
-    (void)!weir_saved_verify(&disk.platform, "/s", tell, &told, &error);
+    (void)!folders_verify(&disk.platform, "/s", tell, &told, &error);
     FUZZ_CHECK(told == disk.n);
     struct weir_saved_dump_options dump = {.write = swallow};
-    weir_status lines = weir_saved_dump(&disk.platform, "/s", &dump, &error);
+    weir_status lines = folders_dump(&disk.platform, "/s", &dump, &error);
     dump.csv = true;
     dump.memory = disk.files[1].n / 4; /* some of the entries at a time */
-    FUZZ_CHECK((weir_saved_dump(&disk.platform, "/s", &dump, &error) == WEIR_OK) == (lines == WEIR_OK));
+    FUZZ_CHECK((folders_dump(&disk.platform, "/s", &dump, &error) == WEIR_OK) == (lines == WEIR_OK));
     weir_saved_finish(&read);
     weir_saved_finish(&saved);
     memory_disk_finish(&disk);

@@ -198,7 +198,7 @@ static weir_status disk_list(void *self, const char *path,
 {
     const struct memory_disk *d = self;
     const struct memory_file *one = find(d, path);
-    size_t n = strlen(path);
+    size_t n = strcmp(path, "/") == 0 ? 0 : strlen(path);
     weir_status s = WEIR_OK;
     if (one) return add(to, path, false, (int64_t)one->n);
     if (!is_directory(d, path)) return none(error, path);

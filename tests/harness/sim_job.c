@@ -1,4 +1,5 @@
 /* sim_job.c - see the header. */
+#include "harness/folders_job.h"
 #include "harness/sim_job.h"
 
 #include <inttypes.h>
@@ -163,9 +164,9 @@ static weir_status clear(const char *directory, struct weir_error *error)
     int64_t number;
     bool own;
     do {
-        s = weir_checkpoints_newest(p, directory, &path, &number, &own, error);
+        s = folders_newest(p, directory, &path, &number, &own, error);
         if (s != WEIR_OK || !path) return s;
-        s = weir_saved_remove(p, path, error);
+        s = folders_remove(p, path, error);
         weir_free(path);
     } while (s == WEIR_OK);
     return s;
@@ -181,8 +182,8 @@ static weir_status read_newest(const struct weir_stream_graph *graph, bool begin
     *path = NULL;
     if (!graph->checkpoint.directory) return WEIR_OK;
     if (begins) return clear(graph->checkpoint.directory, error);
-    weir_status s = weir_checkpoints_newest(p, graph->checkpoint.directory, path, &number, &own, error);
-    if (s == WEIR_OK && *path) s = weir_saved_read(p, *path, to, error);
+    weir_status s = folders_newest(p, graph->checkpoint.directory, path, &number, &own, error);
+    if (s == WEIR_OK && *path) s = folders_read(p, *path, to, error);
     return s;
 }
 

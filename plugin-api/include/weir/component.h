@@ -57,7 +57,8 @@ typedef enum weir_kind {
     WEIR_ASYNC = 14,              /* weir/async.h: a lookup for each row, many at a time */
     WEIR_JOIN_FUNCTION = 15,      /* weir/join.h: what is made of a pair of rows */
     WEIR_COGROUP_FUNCTION = 16,   /* weir/join.h: what is made of the rows of two inputs in a window */
-    WEIR_STATE_BACKEND = 17       /* weir/backend.h: where keyed state lives */
+    WEIR_STATE_BACKEND = 17,      /* weir/backend.h: where keyed state lives */
+    WEIR_CHECKPOINT_STORAGE = 18  /* weir/storage.h: where checkpoints are kept */
 } weir_kind;
 
 /* weir_component.flags */
@@ -85,6 +86,9 @@ typedef enum weir_kind {
 #define WEIR_IDEMPOTENT (1u << 16)   /* sink: the same records written again change nothing, as rows under their keys do */
 #define WEIR_WRITE_AHEAD (1u << 17)  /* sink: saves records in its snapshot and writes them when committed */
 #define WEIR_TWO_PHASE (1u << 18)    /* sink: keeps to the contract of weir/sink.h: snapshot, committed, restore */
+/* checkpoint storage: what it keeps are files of this machine: object O of checkpoint C is DIRECTORY/C/O, DIRECTORY being
+ * what its `open` is given. Messages and `weir savepoint` then name the file. */
+#define WEIR_STORES_FILES (1u << 19)
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 

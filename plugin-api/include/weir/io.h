@@ -60,6 +60,9 @@ typedef struct weir_io {
     weir_status (*sync_directory)(weir_ctx *, const char *path, weir_io_error *);
     weir_status (*exists)(weir_ctx *, const char *path, int64_t *bytes, weir_io_error *);
     weir_status (*truncate)(weir_ctx *, const char *path, int64_t bytes, weir_io_error *);
+
+    /* Another name of the same file, which lives as long as one of them. WEIR_MORE: this file system has no such thing. */
+    weir_status (*link)(weir_ctx *, const char *from, const char *to, weir_io_error *);
 } weir_io;
 
 static inline const weir_io *weir_io_of(weir_ctx *cx)

@@ -18,6 +18,7 @@
 #include <weir/partitioner.h>
 #include <weir/sink.h>
 #include <weir/source.h>
+#include <weir/storage.h>
 #include <weir/watermark.h>
 #include <weir/window.h>
 

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "checkpoint/saved_look.h"
+#include "harness/folders.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
 #include "state/store.h"
@@ -226,7 +227,7 @@ static weir_status write_out(struct stage *s, struct kept *k, bool *lost_base, s
     char *path = path_of(k->number);
     weir_saved_add(&saved, "totals", 1, N_GROUPS)->parts[0] = k->cut;
     k->cut = (struct weir_snapshot){0};
-    weir_status status = weir_saved_write(&s->platform, path, &saved, error);
+    weir_status status = folders_write(&s->platform, path, &saved, error);
     *lost_base = saved.lost_base;
     weir_saved_finish(&saved);
     weir_free(path);
@@ -267,7 +268,7 @@ static void expect_readable(const struct kept *k)
     struct weir_saved saved = {0};
     struct weir_error error;
     char *path = path_of(k->number);
-    weir_status status = weir_saved_read(weir_platform_os(), path, &saved, &error);
+    weir_status status = folders_read(weir_platform_os(), path, &saved, &error);
     if (status != WEIR_OK) fprintf(stderr, "\n%s\n", error.text);
     CU_ASSERT_EQUAL_FATAL(status, WEIR_OK);
     expect_same(&saved.operators[0].parts[0], &k->expected);
@@ -294,7 +295,7 @@ static void trim(struct stage *s, size_t keep)
     }
     for (; n > keep && is_written(&s->kept[0]) && s->kept[0].number < needed; n--) {
         char *path = path_of(s->kept[0].number);
-        CU_ASSERT_EQUAL(weir_saved_remove(weir_platform_os(), path, &error), WEIR_OK);
+        CU_ASSERT_EQUAL(folders_remove(weir_platform_os(), path, &error), WEIR_OK);
         weir_free(path);
         forget(s, 0);
     }
@@ -306,7 +307,7 @@ static void go_on_from(struct stage *s, const struct kept *k)
     struct weir_saved saved = {0};
     struct weir_error error;
     char *path = path_of(k->number);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     drop_state(s);
     make_state(s);
     for (int i = 0; i < 2; i++)
@@ -517,7 +518,7 @@ static weir_status look(void *to, const char *path, bool is_directory, int64_t s
     struct weir_error error;
     (void)is_directory, (void)size;
     if (weir_path_has_suffix(path, ".tmp")) { /* swept at the next start */
-        CU_ASSERT_EQUAL(weir_saved_remove(weir_platform_os(), path, &error), WEIR_OK);
+        CU_ASSERT_EQUAL(folders_remove(weir_platform_os(), path, &error), WEIR_OK);
         return WEIR_OK;
     }
     for (size_t i = 0; i < f->s->n_kept; i++) {
@@ -544,7 +545,7 @@ static bool live_until_it_exits(struct stage *s)
         status = complete(s, k, &error);
         if (status != WEIR_OK || i == 0) continue;
         char *before = path_of(i);
-        status = weir_saved_remove(&s->platform, before, &error);
+        status = folders_remove(&s->platform, before, &error);
         weir_free(before);
     }
     return status == WEIR_OK;
@@ -624,7 +625,7 @@ static void each_directory_stands_alone(void)
     make_chain(&s);
     for (int64_t i = 1; i < 3; i++) {
         char *path = path_of(i);
-        CU_ASSERT_EQUAL(weir_saved_discard(weir_platform_os(), path, false, &error), WEIR_OK);
+        CU_ASSERT_EQUAL(folders_discard(weir_platform_os(), path, false, &error), WEIR_OK);
         weir_free(path);
     }
     expect_readable(&s.kept[2]);
@@ -644,11 +645,11 @@ static void expect_damage(void)
 {
     struct weir_saved saved = {0};
     struct weir_error error = {0};
-    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), FOLDER "/chk-3", &saved, &error), WEIR_E_DATA);
+    CU_ASSERT_EQUAL(folders_read(weir_platform_os(), FOLDER "/chk-3", &saved, &error), WEIR_E_DATA);
     if (!strstr(error.text, damaged)) fprintf(stderr, "\n%s\n", error.text);
     CU_ASSERT(strstr(error.text, damaged) && (strstr(error.text, ": bytes ") || strstr(error.text, ": ends at byte ")));
     told = false;
-    CU_ASSERT_EQUAL(weir_saved_verify(weir_platform_os(), FOLDER "/chk-3", see_check, NULL, &error), WEIR_E_DATA);
+    CU_ASSERT_EQUAL(folders_verify(weir_platform_os(), FOLDER "/chk-3", see_check, NULL, &error), WEIR_E_DATA);
     CU_ASSERT(told);
 }
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "checkpoint/saved.h"
+#include "harness/folders.h"
 #include "harness/suite.h"
 
 #define DIRECTORY WEIR_BUILD_DIR "/tests/checkpoint/chk-7"
@@ -46,9 +47,9 @@ static void clean(void)
     struct weir_error ignored;
     struct weir_file_info info;
     const struct weir_platform *p = weir_platform_os();
-    if (p->info(p->self, DIRECTORY, &info, &ignored) == WEIR_OK) (void)!weir_saved_remove(p, DIRECTORY, &ignored);
+    if (p->info(p->self, DIRECTORY, &info, &ignored) == WEIR_OK) (void)!folders_remove(p, DIRECTORY, &ignored);
     if (p->info(p->self, DIRECTORY ".tmp", &info, &ignored) == WEIR_OK)
-        (void)!weir_saved_remove(p, DIRECTORY ".tmp", &ignored);
+        (void)!folders_remove(p, DIRECTORY ".tmp", &ignored);
 }
 
 static void write_one(void)
@@ -56,7 +57,7 @@ static void write_one(void)
     struct weir_saved s;
     struct weir_error error = {0};
     make(&s);
-    weir_status status = weir_saved_write(weir_platform_os(), DIRECTORY, &s, &error);
+    weir_status status = folders_write(weir_platform_os(), DIRECTORY, &s, &error);
     if (status != WEIR_OK) fprintf(stderr, "%s\n", error.text);
     CU_ASSERT_EQUAL_FATAL(status, WEIR_OK);
     weir_saved_finish(&s);
@@ -79,7 +80,7 @@ static void what_is_read_is_what_was_written(void)
     struct weir_error error = {0};
     clean();
     write_one();
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
     CU_ASSERT(s.checkpoint == 7 && s.taken_ms == -5 && s.n == 2);
     CU_ASSERT_STRING_EQUAL(s.job, "shop");
     const struct weir_saved_operator *op = weir_saved_find(&s, "totals");
@@ -119,7 +120,7 @@ static void write_large(void)
     part->groups = weir_alloc_array(1, sizeof *part->groups);
     part->groups[0] = (struct weir_snapshot_group){1, 0, LARGE};
     part->n_groups = part->groups_capacity = 1;
-    CU_ASSERT_EQUAL_FATAL(weir_saved_write(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_write(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
     weir_saved_finish(&s);
 }
 
@@ -129,7 +130,7 @@ static bool is_told(const char *path, size_t at, bool cut)
     struct weir_saved s = {0};
     struct weir_error error = {0};
     size_t first, last;
-    weir_status status = weir_saved_read(weir_platform_os(), DIRECTORY, &s, &error);
+    weir_status status = folders_read(weir_platform_os(), DIRECTORY, &s, &error);
     const char *told = strstr(error.text, path), *where = told ? strstr(told, "byte") : NULL;
     bool right = where && (sscanf(where, "bytes %zu to %zu:", &first, &last) == 2
                                ? first <= at && (cut || at <= last)
@@ -226,7 +227,7 @@ static void ten_thousand_random_changes_are_told(void)
     for (int i = 0; i < 10000; i++) {
         if (!flip(&v, weir_random_below(&r, v.n), (unsigned char)(1 + weir_random_below(&r, 255)))) break;
     }
-    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK); /* it was put right each time */
+    CU_ASSERT_EQUAL(folders_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK); /* it was put right each time */
     weir_saved_finish(&s);
     close_victim(&v);
     clean();
@@ -239,7 +240,7 @@ static void a_missing_file_is_told(void)
     clean();
     write_one();
     CU_ASSERT_EQUAL(unlink(DIRECTORY "/totals-2.state"), 0);
-    CU_ASSERT_NOT_EQUAL(weir_saved_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
+    CU_ASSERT_NOT_EQUAL(folders_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "totals-2.state"));
     clean();
 }
@@ -254,16 +255,16 @@ static void it_can_be_moved_and_is_removed_under_another_name(void)
     write_one();
     CU_ASSERT_EQUAL(p->make_directory(p->self, DIRECTORY ".tmp", &error), WEIR_OK); /* of an earlier removal */
     CU_ASSERT_EQUAL(rename(DIRECTORY, DIRECTORY "-moved"), 0);
-    CU_ASSERT_EQUAL(weir_saved_read(p, DIRECTORY "-moved", &s, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_read(p, DIRECTORY "-moved", &s, &error), WEIR_OK);
     weir_saved_finish(&s);
     CU_ASSERT_EQUAL(rename(DIRECTORY "-moved", DIRECTORY), 0);
     CU_ASSERT_EQUAL(mkdir(DIRECTORY "/folder", 0777), 0); /* what is in it cannot be removed */
     CU_ASSERT_EQUAL(mkdir(DIRECTORY "/folder/more", 0777), 0);
-    CU_ASSERT_NOT_EQUAL(weir_saved_remove(p, DIRECTORY, &error), WEIR_OK);
+    CU_ASSERT_NOT_EQUAL(folders_remove(p, DIRECTORY, &error), WEIR_OK);
     CU_ASSERT_NOT_EQUAL(access(DIRECTORY, F_OK), 0);
     CU_ASSERT_EQUAL(access(DIRECTORY ".tmp/folder/more", F_OK), 0);
     CU_ASSERT_EQUAL(rmdir(DIRECTORY ".tmp/folder/more"), 0);
-    CU_ASSERT_EQUAL(weir_saved_remove(p, DIRECTORY ".tmp", &error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_remove(p, DIRECTORY ".tmp", &error), WEIR_OK);
     CU_ASSERT_NOT_EQUAL(access(DIRECTORY ".tmp", F_OK), 0);
 }
 
@@ -288,7 +289,7 @@ static void no_checkpoint_is_told(void)
     struct weir_saved s = {0};
     struct weir_error error;
     clean();
-    CU_ASSERT_NOT_EQUAL(weir_saved_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
+    CU_ASSERT_NOT_EQUAL(folders_read(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no checkpoint or savepoint can be read from"));
 }
 

@@ -1,5 +1,6 @@
 /* Jobs that are broken off and go on from their newest checkpoint, at whatever parallelism, under the seeded scheduler: no
  * record is lost for the state, and none counts twice (semantics A7). */
+#include "harness/folders_job.h"
 #include "job/checkpoints.h"
 
 #include <inttypes.h>
@@ -75,8 +76,8 @@ static void remove_all(void)
     char *path;
     int64_t n;
     bool own;
-    while (weir_checkpoints_newest(p, DIRECTORY, &path, &n, &own, &error) == WEIR_OK && path) {
-        CU_ASSERT_EQUAL(weir_saved_remove(p, path, &error), WEIR_OK);
+    while (folders_newest(p, DIRECTORY, &path, &n, &own, &error) == WEIR_OK && path) {
+        CU_ASSERT_EQUAL(folders_remove(p, path, &error), WEIR_OK);
         weir_free(path);
     }
 }
@@ -94,8 +95,8 @@ static void live(struct stage *g, const char *yaml, uint32_t parallelism, uint32
     bool own;
     graph->batch_rows = batch_rows;
     graph->channel_batches = 1 + (uint32_t)(g->seed % 3);
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &newest, &own, &error), WEIR_OK);
-    if (path) CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_newest(weir_platform_os(), DIRECTORY, &path, &newest, &own, &error), WEIR_OK);
+    if (path) CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     weir_free(path);
     weir_text_finish(&g->printed);
     weir_sim_init(&g->sim, g->seed++);
@@ -378,7 +379,7 @@ static int64_t newest(void)
     int64_t n;
     char *path;
     bool own;
-    CU_ASSERT_EQUAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
     weir_free(path);
     return n;
 }
@@ -414,8 +415,8 @@ static void expect_refused(struct stage *g, const char *yaml, const char *messag
     char *path;
     int64_t n;
     bool own;
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     weir_free(path);
     struct weir_deploy_options o = {
         .platform = weir_platform_os(), .registry = g->registry, .graph = graph, .restore = &saved};
@@ -475,9 +476,9 @@ static void open_numbers_of_key_groups_are_those_of_the_state(void)
     g.seed = 9;
     remove_all();
     live(&g, counting, 2, 1, 2);
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_newest(weir_platform_os(), DIRECTORY, &path, &n, &own, &error), WEIR_OK);
     CU_ASSERT(own);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     for (uint32_t parallelism = 4; parallelism <= 17; parallelism += 13) {
         struct weir_stream_graph *graph = compile(&g, open, parallelism);
         weir_restore_adopt(&saved, graph);

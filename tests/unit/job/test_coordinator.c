@@ -1,4 +1,5 @@
 /* The coordinator of checkpoints, stepped by hand: every transition of job/checkpoints.h (semantics A7). */
+#include "harness/folders.h"
 #include "unit/job/coordinator_stage.h"
 
 /* ---- checkpoints ------------------------------------------------------------------------------------------------- */
@@ -192,7 +193,7 @@ static void a_source_that_is_over_before_the_trigger_takes_part_and_waits_for_it
     wait_ms(&b, 100); /* and in those to come */
     step_all(&b, 12);
     coordinate(&b);
-    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
     CU_ASSERT_EQUAL(weir_saved_find(&b.saved, "again")->parts[0].n_lists, 1);
     end(&b);
 }

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "checkpoint/saved_look.h"
+#include "harness/folders_job.h"
 #include "harness/memory_disk.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
@@ -118,7 +119,7 @@ static char *make_checkpoint(const char *backend)
     if (s < 0) fprintf(stderr, "\n%s\n", error.text);
     CU_ASSERT_EQUAL_FATAL(s, WEIR_MORE);
     weir_run_destroy(run);
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(os(), FOLDER "/checkpoints", &path, &number, &own, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_newest(os(), FOLDER "/checkpoints", &path, &number, &own, &error), WEIR_OK);
     CU_ASSERT_PTR_NOT_NULL_FATAL(path);
     weir_stream_graph_destroy(graph, weir_part_spec_destroy);
     weir_registry_destroy(registry);
@@ -147,7 +148,7 @@ static void init(struct memory_disk *disk, const char *backend)
     char *path = make_checkpoint(backend);
     memory_disk_init(disk);
     CU_ASSERT_EQUAL_FATAL(os()->list(NULL, path, load, disk, &error), WEIR_OK);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(&disk->platform, "/chk", &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(&disk->platform, "/chk", &saved, &error), WEIR_OK);
     weir_saved_finish(&saved);
     weir_free(path);
     clean();
@@ -169,7 +170,7 @@ static bool is_told(struct memory_disk *disk, const struct memory_file *f, size_
 {
     struct weir_saved saved = {0};
     struct weir_error error = {0};
-    weir_status s = weir_saved_read(&disk->platform, "/chk", &saved, &error);
+    weir_status s = folders_read(&disk->platform, "/chk", &saved, &error);
     bool told = s == WEIR_E_DATA && saved.n == 0 && is_place(error.text, f->path, at, cut);
     if (!told) fprintf(stderr, "\n%s, byte %zu of %zu: %s\n", f->path, at, f->n, error.text);
     weir_saved_finish(&saved);
@@ -228,7 +229,7 @@ static void damage_at_random(struct memory_disk *disk)
         struct memory_file *f = pick(disk, &at);
         CU_ASSERT_FATAL(flip(disk, f, at, (uint8_t)(1 + weir_random_below(&r, 255))));
     }
-    CU_ASSERT_EQUAL(weir_saved_read(&disk->platform, "/chk", &saved, &error), WEIR_OK); /* it was put right each time */
+    CU_ASSERT_EQUAL(folders_read(&disk->platform, "/chk", &saved, &error), WEIR_OK); /* it was put right each time */
     weir_saved_finish(&saved);
 }
 
@@ -243,12 +244,12 @@ static void damage_names(struct memory_disk *disk)
         char *path = weir_strdup(a->path);
         if (a->n != b->n || memcmp(a->bytes, b->bytes, a->n) != 0) {
             a->bytes = b->bytes, a->n = b->n;
-            CU_ASSERT_EQUAL(weir_saved_read(p, "/chk", &saved, &error), WEIR_E_DATA);
+            CU_ASSERT_EQUAL(folders_read(p, "/chk", &saved, &error), WEIR_E_DATA);
             WEIR_ASSERT_CONTAINS(error.text, path);
             a->bytes = kept.bytes, a->n = kept.n;
         }
         CU_ASSERT_EQUAL(p->rename(disk, path, "/lost", &error), WEIR_OK);
-        CU_ASSERT_NOT_EQUAL(weir_saved_read(p, "/chk", &saved, &error), WEIR_OK);
+        CU_ASSERT_NOT_EQUAL(folders_read(p, "/chk", &saved, &error), WEIR_OK);
         WEIR_ASSERT_CONTAINS(error.text, path);
         CU_ASSERT_EQUAL(p->rename(disk, "/lost", path, &error), WEIR_OK);
         weir_free(path);

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
+#include "harness/folders_job.h"
 #include "harness/suite.h"
 #include "job/checkpoint_files.h"
 #include "job/checkpoints.h"
@@ -22,11 +24,12 @@ static void write_one(int64_t number)
 {
     struct weir_error error = {0};
     struct weir_saved saved = {.checkpoint = number, .job = weir_strdup("shop")};
-    char *path = weir__checkpoint_path(DIRECTORY, number);
+    char *name = weir__checkpoint_name(number), *path = weir_path_join(DIRECTORY, name);
     weir_saved_add(&saved, "counts", 1, 8);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_write(os(), path, &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_write(os(), path, &saved, &error), WEIR_OK);
     weir_saved_finish(&saved);
     weir_free(path);
+    weir_free(name);
 }
 
 static void put(const char *path, const void *bytes, size_t n)
@@ -45,7 +48,7 @@ static void clean(void)
     weir__suspended_remove(os(), DIRECTORY);
     for (size_t i = 0; i < 3; i++) {
         char *path = weir_format("%s%s", DIRECTORY, names[i]);
-        (void)!weir_saved_remove(os(), path, &error); /* it need not be there */
+        (void)!folders_remove(os(), path, &error); /* it need not be there */
         weir_free(path);
     }
 }
@@ -57,7 +60,7 @@ static bool is_told(const char *bytes, size_t n)
     int64_t number;
     bool own;
     put(FILE_NAME, bytes, n);
-    weir_status s = weir_checkpoints_newest(os(), DIRECTORY, &path, &number, &own, &error);
+    weir_status s = folders_newest(os(), DIRECTORY, &path, &number, &own, &error);
     bool told = s == WEIR_E_DATA && strstr(error.text, FILE_NAME ": bytes 0 to ") && strstr(error.text, "--from DIRECTORY");
     weir_free(path);
     return told;
@@ -73,7 +76,7 @@ static void a_damaged_mark_of_a_suspended_job_is_told(void)
     clean();
     write_one(2);
     CU_ASSERT_EQUAL_FATAL(weir__suspended_write(os(), DIRECTORY, 7, DIRECTORY "/shop-savepoint-7", &error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_checkpoints_newest(os(), DIRECTORY, &path, &number, &own, &error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_newest(os(), DIRECTORY, &path, &number, &own, &error), WEIR_OK);
     CU_ASSERT(number == 7 && !own && strstr(path, "shop-savepoint-7") != NULL);
     weir_free(path);
     CU_ASSERT_EQUAL_FATAL(weir_read_file(os(), FILE_NAME, 4096, &bytes, &n, &error), WEIR_OK);
@@ -93,19 +96,19 @@ static void a_damaged_mark_of_a_suspended_job_is_told(void)
 static void the_newest_whole_one_before_is_named(void)
 {
     clean();
-    CU_ASSERT_PTR_NULL(weir_checkpoints_before(os(), DIRECTORY, DIRECTORY "/chk-3"));
+    CU_ASSERT_PTR_NULL(folders_before(os(), DIRECTORY, DIRECTORY "/chk-3"));
     for (int64_t number = 1; number <= 3; number++) write_one(number);
-    char *path = weir_checkpoints_before(os(), DIRECTORY, DIRECTORY "/chk-3");
+    char *path = folders_before(os(), DIRECTORY, DIRECTORY "/chk-3");
     CU_ASSERT_STRING_EQUAL(path, DIRECTORY "/chk-2");
     weir_free(path);
-    path = weir_checkpoints_before(os(), DIRECTORY, "elsewhere/shop-savepoint-9");
+    path = folders_before(os(), DIRECTORY, "elsewhere/shop-savepoint-9");
     CU_ASSERT_STRING_EQUAL(path, DIRECTORY "/chk-3");
     weir_free(path);
     put(DIRECTORY "/chk-2/_metadata", "x", 1);
-    path = weir_checkpoints_before(os(), DIRECTORY, DIRECTORY "/chk-3");
+    path = folders_before(os(), DIRECTORY, DIRECTORY "/chk-3");
     CU_ASSERT_STRING_EQUAL(path, DIRECTORY "/chk-1");
     weir_free(path);
-    CU_ASSERT_PTR_NULL(weir_checkpoints_before(os(), DIRECTORY, DIRECTORY "/chk-1"));
+    CU_ASSERT_PTR_NULL(folders_before(os(), DIRECTORY, DIRECTORY "/chk-1"));
     clean();
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
+#include "harness/folders_job.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
@@ -210,9 +211,9 @@ static weir_status live(struct stage *g, const char *yaml, uint32_t parallelism,
     bool own;
     graph->batch_rows = g->seed % 3 == 0 ? 1 : g->seed % 3 == 1 ? 7 : 1024;
     graph->channel_batches = 1 + (uint32_t)(g->seed % 3);
-    CU_ASSERT_EQUAL_FATAL(weir_checkpoints_newest(weir_platform_os(), FOLDER "/checkpoints", &path, &newest, &own, error),
+    CU_ASSERT_EQUAL_FATAL(folders_newest(weir_platform_os(), FOLDER "/checkpoints", &path, &newest, &own, error),
                           WEIR_OK);
-    if (path) CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), path, &saved, error), WEIR_OK);
+    if (path) CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, error), WEIR_OK);
     weir_free(path);
     weir_sim_init(&g->sim, g->seed++);
     use_machine(g);

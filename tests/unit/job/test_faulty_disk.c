@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "harness/faulty_disk.h"
+#include "harness/folders_job.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
 #include "loader/document.h"
@@ -122,7 +123,7 @@ static weir_status read_checkpoint(void *to, const char *path, bool is_directory
     struct weir_error error = {0};
     (void)is_directory, (void)size;
     if (strncmp(weir_path_basename(path), "chk-", 4) != 0 || weir_path_has_suffix(path, ".tmp")) return WEIR_OK;
-    if (weir_saved_read(weir_platform_os(), path, &saved, &error) != WEIR_OK) fprintf(stderr, "\n%s\n", error.text);
+    if (folders_read(weir_platform_os(), path, &saved, &error) != WEIR_OK) fprintf(stderr, "\n%s\n", error.text);
     CU_ASSERT(saved.job != NULL);
     weir_saved_finish(&saved);
     ++*(size_t *)to;
@@ -234,10 +235,10 @@ static weir_status live(struct stage *g, const char *yaml, int64_t checkpoints, 
     g->disk.sim.enough = enough;
     g->disk.sim.clock.drift_ns = checkpoints ? 100000 : 20000;
     *error = (struct weir_error){0};
-    weir_status s = weir_checkpoints_newest(p, CHECKPOINTS, &path, &newest, &own, error);
+    weir_status s = folders_newest(p, CHECKPOINTS, &path, &newest, &own, error);
     g->newest = newest;
     g->until = checkpoints ? newest + checkpoints : 0;
-    if (s == WEIR_OK && path) s = weir_saved_read(p, path, &saved, error);
+    if (s == WEIR_OK && path) s = folders_read(p, path, &saved, error);
     struct weir_deploy_options o = {.platform = p,
                                     .registry = g->registry,
                                     .graph = graph,
@@ -310,7 +311,7 @@ static weir_status read_savepoint(void *to, const char *path, bool is_directory,
     struct weir_error error = {0};
     (void)is_directory, (void)size;
     if (weir_path_has_suffix(path, ".tmp")) return WEIR_OK;
-    weir_status s = weir_saved_read(weir_platform_os(), path, &saved, &error);
+    weir_status s = folders_read(weir_platform_os(), path, &saved, &error);
     if (s != WEIR_OK) fprintf(stderr, "\n%s\n", error.text);
     CU_ASSERT_EQUAL(s, WEIR_OK);
     weir_saved_finish(&saved);

@@ -1,4 +1,5 @@
 /* Savepoints, and what of a job stays on disk, stepped by hand (semantics A7). */
+#include "harness/folders.h"
 #include "unit/job/coordinator_stage.h"
 
 /* ---- savepoints -------------------------------------------------------------------------------------------------- */
@@ -26,7 +27,7 @@ static void expect_saved(struct bench *b, char *path, enum weir_saved_kind kind)
 {
     CU_ASSERT_PTR_NOT_NULL_FATAL(path);
     weir_saved_finish(&b->saved);
-    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), path, &b->saved, &b->error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_read(weir_platform_os(), path, &b->saved, &b->error), WEIR_OK);
     CU_ASSERT_EQUAL(b->saved.kind, kind);
     weir_free(path);
 }
@@ -328,7 +329,7 @@ static void live_from(const char *from, bool claim, int checkpoints)
 {
     struct bench b;
     compile(&b, "checkpoint: {every: 100ms, keep: 1, directory: " DIRECTORY "}", "1000000", "0");
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), from, &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), from, &b.saved, &b.error), WEIR_OK);
     struct weir_deploy_options o = {.restore = &b.saved, .restored_from = from, .claim = claim};
     CU_ASSERT_EQUAL_FATAL(deploy(&b, &o), WEIR_OK);
     for (int i = 0; i < checkpoints; i++) {

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
+#include "harness/folders.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "loader/document.h"
@@ -98,7 +99,7 @@ static void live(struct stage *g, const char *checkpoint, uint32_t parallelism, 
     const char *path = NULL;
     graph->batch_rows = (uint32_t[]){1, 7, 1024}[weir_random_below(&g->dice, 3)];
     graph->channel_batches = 1 + (uint32_t)weir_random_below(&g->dice, 3);
-    if (*from) CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), *from, &saved, &error), WEIR_OK);
+    if (*from) CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), *from, &saved, &error), WEIR_OK);
     weir_sim_init(&g->sim, g->seed++);
     g->sim.platform.print = print;
     g->sim.enough = interfere;

@@ -1,4 +1,5 @@
 /* Keyed state that changes its backend while the job runs, stepped by hand (operator/move.h, job/swap.h). */
+#include "harness/folders.h"
 #include "harness/memory_store.h"
 #include "job/swap.h"
 #include "unit/job/coordinator_stage.h"
@@ -201,7 +202,7 @@ static void behind_a_checkpoint_of_a_store_that_is_still_read(void)
     EXPECT_COMPLETE(&b, 2);
     expect_moved(&b, s, "counts", 3);
     expect_counted(&b, "stored");
-    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
     CU_ASSERT_EQUAL(weir_saved_find(&b.saved, "counts")->parts[0].n_entries, 3);
     finish(&b);
 }
@@ -222,7 +223,7 @@ static void what_has_moved_is_saved_like_any_state(void)
     CU_ASSERT_FATAL(weir_saving_wait(saving, 0));
     const char *path;
     CU_ASSERT_EQUAL_FATAL(weir_saving_result(saving, &path, &b.error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_saved_read(weir_platform_os(), path, &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL(folders_read(weir_platform_os(), path, &b.saved, &b.error), WEIR_OK);
     CU_ASSERT_EQUAL(weir_saved_find(&b.saved, "counts")->parts[0].n_entries, 3);
     weir_saving_release(saving);
     finish(&b);
@@ -400,7 +401,7 @@ static void what_ends_before_the_barrier_comes_is_cut_all_the_same(void)
     step_all(&b, 40);
     coordinate(&b);
     EXPECT_COMPLETE(&b, 2);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), DIRECTORY "/chk-2", &b.saved, &b.error), WEIR_OK);
     CU_ASSERT_EQUAL(weir_saved_find(&b.saved, "counts")->parts[0].n_entries, 3);
     CU_ASSERT(weir_saving_wait(s, 0));
     weir_saving_release(s);

@@ -1,10 +1,24 @@
-/* host_io.c - the extension weir.io/1: forwards to the platform, and counts the bytes. [any] unless weir/io.h says
+/* plugin_io.c - the extension weir.io/1: forwards to the platform, and counts the bytes. [any] unless weir/io.h says
  * otherwise. */
+#include "base/plugin_io.h"
+
 #include <stdio.h>
 
-#include "operator/instance_internal.h"
+#include "base/running.h"
 
-#define PLATFORM(cx) (weir_instance_of(cx)->op->env->platform)
+#define PLATFORM(cx) (io_of(cx)->platform)
+
+static const struct weir_plugin_io *io_of(const weir_ctx *cx)
+{
+    return cx->host_data;
+}
+
+/* One thread counts. */
+static void count(const weir_ctx *cx, size_t n)
+{
+    _Atomic uint64_t *bytes = io_of(cx)->bytes;
+    if (bytes) atomic_store_explicit(bytes, atomic_load_explicit(bytes, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 static struct weir_platform_file *file_of(weir_file *f)
 {
@@ -49,7 +63,7 @@ static weir_status io_read(weir_ctx *cx, weir_file *file, int64_t offset, void *
     struct weir_error e = {0};
     weir_status s = p->read(p->self, file_of(file), offset, buf, n, got, &e);
     weir_running_waits(false);
-    if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, *got);
+    if (s == WEIR_OK) count(cx, *got);
     return report(s, &e, error);
 }
 static weir_status io_write(weir_ctx *cx, weir_file *file, const void *buf, size_t n, weir_io_error *error)
@@ -57,7 +71,7 @@ static weir_status io_write(weir_ctx *cx, weir_file *file, const void *buf, size
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
     weir_status s = p->write(p->self, file_of(file), buf, n, &e);
-    if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, n);
+    if (s == WEIR_OK) count(cx, n);
     return report(s, &e, error);
 }
 static weir_status io_sync(weir_ctx *cx, weir_file *file, weir_io_error *error)
@@ -104,7 +118,7 @@ static weir_status io_print(weir_ctx *cx, int stream, const void *buf, size_t n,
     weir_running_waits(true); /* somebody may read slowly */
     weir_status s = p->print(p->self, stream, buf, n, &e);
     weir_running_waits(false);
-    if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, n);
+    if (s == WEIR_OK) count(cx, n);
     return report(s, &e, error);
 }
 static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int64_t wait_ms, weir_socket **to,
@@ -113,8 +127,8 @@ static weir_status io_connect(weir_ctx *cx, const char *host, uint16_t port, int
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
     weir_running_waits(true);
-    weir_status s = p->connect(p->self, host, port, wait_ms, &weir_instance_of(cx)->woken,
-                               (struct weir_platform_socket **)(void *)to, &e);
+    weir_status s =
+        p->connect(p->self, host, port, wait_ms, io_of(cx)->woken, (struct weir_platform_socket **)(void *)to, &e);
     weir_running_waits(false);
     return report(s, &e, error);
 }
@@ -124,9 +138,9 @@ static weir_status io_receive(weir_ctx *cx, weir_socket *from, void *buf, size_t
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
     weir_running_waits(true);
-    weir_status s = p->receive(p->self, socket_of(from), buf, n, wait_ms, &weir_instance_of(cx)->woken, got, &e);
+    weir_status s = p->receive(p->self, socket_of(from), buf, n, wait_ms, io_of(cx)->woken, got, &e);
     weir_running_waits(false);
-    if (s == WEIR_OK) weir_count(&weir_instance_of(cx)->op->counters.bytes, *got);
+    if (s == WEIR_OK) count(cx, *got);
     return report(s, &e, error);
 }
 static weir_status io_close_socket(weir_ctx *cx, weir_socket *socket, weir_io_error *error)
@@ -169,8 +183,14 @@ static weir_status io_truncate(weir_ctx *cx, const char *path, int64_t bytes, we
     struct weir_error e = {0};
     return report(p->truncate(p->self, path, bytes, &e), &e, error);
 }
+static weir_status io_link(weir_ctx *cx, const char *from, const char *to, weir_io_error *error)
+{
+    const struct weir_platform *p = PLATFORM(cx);
+    struct weir_error e = {0};
+    return report(p->link(p->self, from, to, &e), &e, error);
+}
 
-const void *weir__host_io(void)
+const weir_io *weir_plugin_io_table(void)
 {
     static const weir_io io = {.struct_size = sizeof io,
                                .open = io_open,
@@ -192,6 +212,7 @@ const void *weir__host_io(void)
                                .random = io_random,
                                .sync_directory = io_sync_directory,
                                .exists = io_exists,
-                               .truncate = io_truncate};
+                               .truncate = io_truncate,
+                               .link = io_link};
     return &io;
 }

@@ -1,0 +1,270 @@
+/* storage.c - see the header. While the component is called, the thread says so (base/running.h), for the message after a
+ * crash. */
+#include "checkpoint/storage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/plugin_io.h"
+
+struct weir_storage {
+    const weir_checkpoint_storage *vtable;
+    void *self;
+    char *directory, *place, *name, *job, *base_dir;
+    bool keeps_files;
+    struct weir_running_place running;
+    struct weir_plugin_io io;
+    weir_info info;
+    weir_host host;
+    weir_ctx cx; /* of the component */
+};
+
+/* ---- what the component sees ------------------------------------------------------------------------------------- */
+
+static void *host_alloc(weir_ctx *cx, size_t size)
+{
+    (void)cx;
+    return weir_try_alloc(size);
+}
+
+static void *host_resize(weir_ctx *cx, void *p, size_t size)
+{
+    (void)cx;
+    return weir_try_realloc(p, size);
+}
+
+static void host_release(weir_ctx *cx, void *p)
+{
+    (void)cx;
+    weir_free(p);
+}
+
+static struct weir_storage *storage_of(weir_ctx *cx)
+{
+    return (struct weir_storage *)(void *)((char *)cx - offsetof(struct weir_storage, cx));
+}
+
+static void host_log(weir_ctx *cx, int level, const char *format, ...)
+{
+    if (level < WEIR_ERROR || level > WEIR_DEBUG || !weir_log_enabled((weir_log_level)level, "plugin")) return;
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    weir_log((weir_log_level)level, "plugin", "checkpoint storage '%s': %s", storage_of(cx)->name, line);
+}
+
+static const weir_info *host_info(weir_ctx *cx)
+{
+    return &storage_of(cx)->info;
+}
+
+static const void *host_extension(weir_ctx *cx, const char *id)
+{
+    (void)cx;
+    return strcmp(id, WEIR_IO) == 0 ? weir_plugin_io_table() : NULL;
+}
+
+static void set_up_host(struct weir_storage *s, const struct weir_storage_options *o)
+{
+    s->io.platform = o->platform;
+    s->info = (weir_info){.struct_size = sizeof s->info,
+                          .parallelism = 1,
+                          .max_parallelism = 1,
+                          .attempt = o->attempt,
+                          .flags = WEIR_JOB_CHECKPOINTS,
+                          .job = s->job,
+                          .node = "",
+                          .base_dir = s->base_dir};
+    s->host = (weir_host){.struct_size = sizeof s->host,
+                          .abi_major = WEIR_ABI_MAJOR,
+                          .abi_minor = WEIR_ABI_NEWEST,
+                          .alloc = host_alloc,
+                          .resize = host_resize,
+                          .release = host_release,
+                          .log = host_log,
+                          .info = host_info,
+                          .extension = host_extension};
+    s->cx = (weir_ctx){.host = &s->host, .host_data = &s->io};
+}
+
+/* ---- calling it -------------------------------------------------------------------------------------------------- */
+
+static void enter(struct weir_storage *s)
+{
+    weir_running_begin(&s->running);
+}
+
+/* What the component returned, as the runtime says it. */
+static weir_status leave(struct weir_storage *s, weir_status status, const char *call, const weir_io_error *e,
+                         struct weir_error *error)
+{
+    weir_running_end();
+    if (status == WEIR_OK) return WEIR_OK;
+    if (status > 0)
+        return weir_error_set(error, WEIR_E_PLUGIN, "checkpoint storage '%s': %s returned %d, which means nothing there",
+                              s->name, call, (int)status);
+    const char *why = e->message[0] ? e->message : "it does not say why";
+    if (weir_storage_keeps_files(s) && e->message[0]) return weir_error_set(error, status, "%s", why);
+    return weir_error_set(error, status, "checkpoint storage '%s': %s failed: %s", s->name, call, why);
+}
+
+weir_status weir_storage_begin(struct weir_storage *s, const char *checkpoint, weir_stored **to, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->begin(s->self, checkpoint, to, &e), "begin", &e, error);
+}
+
+weir_status weir_storage_add(struct weir_storage *s, weir_stored *w, const char *object, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->create(s->self, w, object, &e), "create", &e, error);
+}
+
+weir_status weir_storage_write(struct weir_storage *s, weir_stored *w, const void *bytes, size_t n, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->write(s->self, w, bytes, n, &e), "write", &e, error);
+}
+
+weir_status weir_storage_finish(struct weir_storage *s, weir_stored *w, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->finish(s->self, w, &e), "finish", &e, error);
+}
+
+weir_status weir_storage_link(struct weir_storage *s, weir_stored *w, const char *object, const char *from_checkpoint,
+                              const char *from_object, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    if (!s->vtable->link) return WEIR_MORE;
+    enter(s);
+    weir_status status = s->vtable->link(s->self, w, object, from_checkpoint, from_object, &e);
+    if (status != WEIR_MORE) return leave(s, status, "link", &e, error);
+    weir_running_end();
+    return WEIR_MORE;
+}
+
+weir_status weir_storage_publish(struct weir_storage *s, weir_stored *w, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->publish(s->self, w, &e), "publish", &e, error);
+}
+
+void weir_storage_abandon(struct weir_storage *s, weir_stored *w)
+{
+    enter(s);
+    s->vtable->abandon(s->self, w);
+    weir_running_end();
+}
+
+weir_status weir_storage_list(struct weir_storage *s, weir_storage_visit *visit, void *to, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->list(s->self, visit, to, &e), "list", &e, error);
+}
+
+weir_status weir_storage_objects(struct weir_storage *s, const char *checkpoint, weir_storage_object *visit, void *to,
+                                 struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->objects(s->self, checkpoint, visit, to, &e), "objects", &e, error);
+}
+
+weir_status weir_storage_read(struct weir_storage *s, const char *checkpoint, const char *object, uint64_t offset, void *to,
+                              size_t n, size_t *got, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    *got = 0;
+    enter(s);
+    weir_status status = leave(s, s->vtable->read(s->self, checkpoint, object, offset, to, n, got, &e), "read", &e, error);
+    if (status == WEIR_OK && *got > n)
+        status = weir_error_set(error, WEIR_E_PLUGIN,
+                                "checkpoint storage '%s': read gave %zu bytes where %zu were asked for", s->name, *got, n);
+    return status;
+}
+
+weir_status weir_storage_remove(struct weir_storage *s, const char *checkpoint, struct weir_error *error)
+{
+    weir_io_error e = {0};
+    enter(s);
+    return leave(s, s->vtable->remove(s->self, checkpoint, &e), "remove", &e, error);
+}
+
+/* ---- making one -------------------------------------------------------------------------------------------------- */
+
+bool weir_storage_keeps_files(const struct weir_storage *s)
+{
+    return s->keeps_files;
+}
+
+const char *weir_storage_place(const struct weir_storage *s)
+{
+    return s->place;
+}
+
+char *weir_storage_address(const struct weir_storage *s, const char *checkpoint)
+{
+    return weir_path_join(s->place, checkpoint);
+}
+
+char *weir_address_clean(const char *address)
+{
+    char *clean = weir_path_join("", address);
+    size_t n = strlen(clean);
+    while (n > 1 && clean[n - 1] == '/') clean[--n] = 0;
+    return clean;
+}
+
+static void close_storage(struct weir_storage *s)
+{
+    enter(s);
+    s->vtable->close(s->self);
+    weir_running_end();
+    weir_free(s->directory);
+    weir_free(s->place);
+    weir_free(s->name);
+    weir_free(s->job);
+    weir_free(s->base_dir);
+    weir_free(s);
+}
+
+weir_status weir_storage_create(const struct weir_storage_options *o, struct weir_storage **to, struct weir_error *error)
+{
+    struct weir_storage *s = weir_alloc(sizeof *s);
+    weir_io_error e = {0};
+    *to = NULL;
+    *s = (struct weir_storage){.vtable = o->vtable,
+                               .self = o->self,
+                               .keeps_files = o->keeps_files,
+                               .directory = weir_strdup(o->directory),
+                               .name = weir_strdup(o->component.component),
+                               .job = weir_strdup(o->job),
+                               .base_dir = weir_strdup(o->base_dir),
+                               .running = {.where = "checkpoints", .n_parts = 1, .parts = {o->component}}};
+    s->place = s->keeps_files ? weir_strdup(o->directory) : weir_format("%s:/", s->name);
+    set_up_host(s, o);
+    enter(s);
+    weir_status status = leave(s, s->vtable->open(s->self, &s->cx, s->directory, &e), "open", &e, error);
+    if (status == WEIR_OK)
+        *to = s;
+    else
+        close_storage(s);
+    return status;
+}
+
+void weir_storage_destroy(struct weir_storage *s)
+{
+    if (s) close_storage(s);
+}
