@@ -36,7 +36,8 @@
     TOPIC(joins)                 \
     TOPIC(state)                 \
     TOPIC(any)                   \
-    TOPIC(csv)
+    TOPIC(csv)                   \
+    TOPIC(parsing)
 
 struct weir_bench;
 

@@ -10,8 +10,13 @@
 #include <weir/text.h>
 #include <weir/udf.h>
 
+#define TIME_SIZE 26 /* 10/Oct/2000:13:55:36 -0700 */
+
 typedef struct apache {
     weir_lines lines;
+    char day[TIME_SIZE]; /* a time that was read; all zeros: none yet */
+    int64_t midnight;    /* of its day and zone */
+    bool escaped;        /* there is a backslash in the line at hand */
 } apache;
 
 enum { HOST, IDENT, USER, AT, METHOD, TARGET, PROTOCOL, REQUEST, STATUS, SIZE, REFERER, AGENT };
@@ -44,14 +49,18 @@ static bool take_user(weir_str *rest, weir_str *field)
     return false;
 }
 
-static bool take_quoted(weir_str *rest, weir_str *field)
+static bool take_quoted(weir_str *rest, weir_str *field, bool escaped)
 {
-    const char *p = rest->p + 1, *end = rest->p + rest->n;
     if (rest->n < 2 || *rest->p != '"') return false;
-    for (; p < end && *p != '"'; p++) {
-        if (*p == '\\') p++;
+    const char *p = rest->p + 1, *end = rest->p + rest->n;
+    if (escaped) {
+        for (; p < end && *p != '"'; p++) {
+            if (*p == '\\') p++;
+        }
+        if (p >= end) return false;
+    } else if (!(p = memchr(p, '"', (size_t)(end - p)))) {
+        return false;
     }
-    if (p >= end) return false;
     *field = (weir_str){rest->p + 1, (size_t)(p - rest->p - 1)};
     rest->n = (size_t)(end - p - 1);
     rest->p = p + 1;
@@ -67,13 +76,13 @@ static bool take_blank(weir_str *rest)
 }
 
 /* NULL, or the field that is not as it should be. */
-static const char *take_common(weir_str *rest, entry *e)
+static const char *take_common(weir_str *rest, entry *e, bool escaped)
 {
     if (!take_until(rest, ' ', &e->host)) return "host";
     if (!take_until(rest, ' ', &e->ident)) return "ident";
     if (!take_user(rest, &e->user)) return "user";
     if (!take_until(rest, ']', &e->at) || !take_blank(rest)) return "time";
-    if (!take_quoted(rest, &e->request) || !take_blank(rest)) return "request";
+    if (!take_quoted(rest, &e->request, escaped) || !take_blank(rest)) return "request";
     if (!take_until(rest, ' ', &e->status)) return "status";
     size_t n = 0;
     while (n < rest->n && rest->p[n] != ' ') n++;
@@ -83,10 +92,10 @@ static const char *take_common(weir_str *rest, entry *e)
     return n ? NULL : "size";
 }
 
-static const char *take_combined(weir_str *rest, entry *e)
+static const char *take_combined(weir_str *rest, entry *e, bool escaped)
 {
-    if (!take_blank(rest) || !take_quoted(rest, &e->referer)) return "referer";
-    if (!take_blank(rest) || !take_quoted(rest, &e->agent)) return "agent";
+    if (!take_blank(rest) || !take_quoted(rest, &e->referer, escaped)) return "referer";
+    if (!take_blank(rest) || !take_quoted(rest, &e->agent, escaped)) return "agent";
     return NULL;
 }
 
@@ -136,12 +145,36 @@ static weir_status put_texts(weir_ctx *cx, const entry *e, bool combined)
     return put_or_null(cx, AGENT, e->agent);
 }
 
+static inline bool two_digits(const char *p, int64_t most, int64_t *v)
+{
+    *v = (p[0] - '0') * 10 + (p[1] - '0');
+    return weir_text_is_digit_(p[0]) && weir_text_is_digit_(p[1]) && *v <= most;
+}
+
+/* Nearly all entries have the day and the zone of the one before. */
+static bool read_time(apache *me, weir_str text, int64_t *at)
+{
+    int64_t h = 0, m = 0, s = 0;
+    const char *p = text.p;
+    bool fixed = text.n == TIME_SIZE && p[11] == ':' && p[14] == ':' && p[17] == ':' && two_digits(p + 12, 23, &h) &&
+                 two_digits(p + 15, 59, &m) && two_digits(p + 18, 60, &s);
+    if (fixed && memcmp(p, me->day, 11) == 0 && memcmp(p + 20, me->day + 20, TIME_SIZE - 20) == 0) {
+        *at = me->midnight + (h * 3600 + m * 60 + s) * 1000;
+        return true;
+    }
+    if (!weir_text_to_time_by("%d/%b/%Y:%H:%M:%S %z", p, text.n, at)) return false;
+    if (!fixed) return true;
+    memcpy(me->day, p, TIME_SIZE);
+    me->midnight = *at - (h * 3600 + m * 60 + s) * 1000;
+    return true;
+}
+
 /* NULL, or the field that is not as it should be. */
-static const char *put_numbers(weir_ctx *cx, const entry *e)
+static const char *put_numbers(apache *me, weir_ctx *cx, const entry *e)
 {
     int64_t at, size;
     int32_t status;
-    if (!weir_text_to_time_by("%d/%b/%Y:%H:%M:%S %z", e->at.p, e->at.n, &at)) return "time";
+    if (!read_time(me, e->at, &at)) return "time";
     if (e->status.n != 3 || !weir_text_to_i32(e->status.p, 3, &status) || status < 100) return "status";
     weir_put_i64(cx, 0, AT, at);
     weir_put_i32(cx, 0, STATUS, status);
@@ -159,15 +192,16 @@ static weir_status apache_line(apache *me, weir_ctx *cx, weir_str line, bool com
     entry e;
     weir_str rest = line;
     size_t valid = weir_utf8_prefix(line.p, line.n);
+    me->escaped = line.n > 0 && memchr(line.p, '\\', line.n) != NULL;
     if (valid < line.n) return weir_lines_reject(&me->lines, cx, line, "at byte %zu: invalid UTF-8", valid);
-    const char *wrong = take_common(&rest, &e);
-    if (!wrong && combined) wrong = take_combined(&rest, &e);
+    const char *wrong = take_common(&rest, &e, me->escaped);
+    if (!wrong && combined) wrong = take_combined(&rest, &e, me->escaped);
     if (!wrong && rest.n) wrong = "end of the line";
     if (wrong) {
         return weir_lines_reject(&me->lines, cx, line, "at byte %zu: expected the %s of the %s log format", line.n - rest.n,
                                  wrong, combined ? "combined" : "common");
     }
-    wrong = put_numbers(cx, &e);
+    wrong = put_numbers(me, cx, &e);
     if (wrong) {
         weir_unput(cx, 0);
         return weir_lines_reject(&me->lines, cx, line, "the %s is not as the %s log format has it", wrong,

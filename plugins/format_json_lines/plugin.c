@@ -10,6 +10,10 @@
 #include <weir/lines.h>
 #include <weir/udf.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define DEPTH 128 /* arrays and objects within each other */
 
 typedef struct buffer {
@@ -23,6 +27,9 @@ typedef struct column {
     uint32_t type;
     bool nullable;
     uint64_t seen; /* number of the last line that had it */
+    /* "name": as most writers put it, in the first `written` of 16 bytes, with ones in `mask` there; 0: no such form. */
+    size_t written;
+    uint64_t text[2], mask[2];
 } column;
 
 enum { UNKNOWN_IGNORE, UNKNOWN_REJECT };
@@ -94,6 +101,16 @@ static bool literal(parser *j, const char *word)
 static bool digits(parser *j)
 {
     const char *first = j->p;
+#if WEIR_TEXT_BY_EIGHT_
+    for (uint64_t v; j->end - j->p >= 8; j->p += 8) {
+        memcpy(&v, j->p, 8);
+        v ^= 0x3030303030303030u; /* digits are 0 to 9, and their bytes do not come to 0x80 with 0x76 */
+        v = (((v & 0x7F7F7F7F7F7F7F7Fu) + 0x7676767676767676u) | v) & 0x8080808080808080u;
+        if (v == 0) continue;
+        j->p += __builtin_ctzll(v) / 8;
+        return j->p > first || fault(j, "expected a digit");
+    }
+#endif
     while (j->p < j->end && (unsigned char)(*j->p - '0') < 10) j->p++;
     return j->p > first || fault(j, "expected a digit");
 }
@@ -102,8 +119,10 @@ static bool number(parser *j, weir_str *text, bool *integer)
 {
     const char *first = j->p;
     if (*j->p == '-') j->p++;
-    if (j->p < j->end && *j->p == '0') j->p++;
-    else if (!digits(j)) return false;
+    if (j->p < j->end && *j->p == '0')
+        j->p++;
+    else if (!digits(j))
+        return false;
     *integer = true;
     if (j->p < j->end && *j->p == '.') {
         *integer = false;
@@ -178,14 +197,20 @@ static bool escape(parser *j, buffer *b)
 /* Moves p to the quote, backslash or control character that ends a run of plain bytes. */
 static inline void plain_run(parser *j)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    for (uint64_t v; j->end - j->p >= 8; j->p += 8) {
-        memcpy(&v, j->p, 8);
-        uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
-        /* Classic zero-byte test per byte; false hits only make the byte loop below look. */
-        if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((v - ones * 0x20) & ~v)) & tops) break;
+    const char *p = j->p, *end = j->end;
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), last = _mm_set1_epi8(0x1F);
+    for (; end - p >= 16; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
+        int bits = _mm_movemask_epi8(_mm_or_si128(hit, _mm_cmpeq_epi8(_mm_min_epu8(v, last), v)));
+        if (bits == 0) continue;
+        j->p = p + __builtin_ctz((unsigned)bits);
+        return;
     }
-    while (j->p < j->end && *j->p != '"' && *j->p != '\\' && (unsigned char)*j->p >= 0x20) j->p++;
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) p++;
+    j->p = p;
 }
 
 /* A string whose opening quote is at p. Without escapes it lies in the line, with escapes in the buffer `text`. */
@@ -283,10 +308,14 @@ static bool pack_string(parser *j)
     weir_str s;
     bool ok = string(j, &s);
     if (!ok) return false;
-    if (s.n < 32) ok = pack_head(j, 0xA0 | (int)s.n, 0, 0);
-    else if (s.n <= UINT8_MAX) ok = pack_head(j, 0xD9, s.n, 1);
-    else if (s.n <= UINT16_MAX) ok = pack_head(j, 0xDA, s.n, 2);
-    else ok = pack_head(j, 0xDB, s.n, 4);
+    if (s.n < 32)
+        ok = pack_head(j, 0xA0 | (int)s.n, 0, 0);
+    else if (s.n <= UINT8_MAX)
+        ok = pack_head(j, 0xD9, s.n, 1);
+    else if (s.n <= UINT16_MAX)
+        ok = pack_head(j, 0xDA, s.n, 2);
+    else
+        ok = pack_head(j, 0xDB, s.n, 4);
     return ok && pack_bytes(j, s.p, s.n);
 }
 
@@ -505,26 +534,44 @@ static inline uint32_t column_named(const json_lines *me, weir_str name, uint32_
     return UINT32_MAX;
 }
 
+/* The column expected next, its name written without blanks or escapes: p moves behind the colon. */
+static inline bool take_expected(parser *j, uint32_t c)
+{
+    uint64_t found[2];
+    if (c >= j->me->n_columns || j->end - j->p < (ptrdiff_t)sizeof found) return false;
+    const column *k = &j->me->columns[c];
+    memcpy(found, j->p, sizeof found);
+    if (((found[0] ^ k->text[0]) & k->mask[0]) | ((found[1] ^ k->text[1]) & k->mask[1])) return false;
+    j->p += k->written;
+    return k->written > 0;
+}
+
+/* The value of column c, behind the colon. */
+static bool value_of(parser *j, uint32_t c, uint32_t *hint)
+{
+    column *to = &j->me->columns[c];
+    if (to->seen == j->me->line) {
+        j->column = to;
+        return fault(j, "the name stands twice");
+    }
+    to->seen = j->me->line;
+    *hint = c + 1;
+    return put_value(j, c);
+}
+
 static bool member(parser *j, uint32_t *hint)
 {
     weir_str name;
+    if (take_expected(j, *hint)) return value_of(j, *hint, hint);
     if (peek(j) != '"') return fault(j, "expected a name in quotes");
     if (!string(j, &name)) return false;
     uint32_t c = column_named(j->me, name, *hint);
     if (c == UINT32_MAX && j->me->unknown == UNKNOWN_REJECT) return fault(j, "a name that is not in the schema");
     if (peek(j) != ':') return fault(j, "expected ':'");
     j->p++;
-    if (c == UINT32_MAX) {
-        j->me->packed.n = 0;
-        return pack_value(j, 1); /* ignored, but read as strictly as the rest */
-    }
-    if (j->me->columns[c].seen == j->me->line) {
-        j->column = &j->me->columns[c];
-        return fault(j, "the name stands twice");
-    }
-    j->me->columns[c].seen = j->me->line;
-    *hint = c + 1;
-    return put_value(j, c);
+    if (c != UINT32_MAX) return value_of(j, c, hint);
+    j->me->packed.n = 0;
+    return pack_value(j, 1); /* ignored, but read as strictly as the rest */
 }
 
 static bool object(parser *j)
@@ -579,6 +626,22 @@ static weir_status json_line(void *self, weir_ctx *cx, weir_str line)
                              j.column->name, weir_type_word(j.column->type), j.fault);
 }
 
+static void write_name(column *c)
+{
+    char text[16] = {0}, mask[16] = {0};
+    if (c->name_n + 3 > sizeof text) return;
+    for (size_t i = 0; i < c->name_n; i++) {
+        if (c->name[i] == '"' || c->name[i] == '\\' || (unsigned char)c->name[i] < 0x20) return;
+    }
+    c->written = c->name_n + 3;
+    text[0] = '"';
+    memcpy(text + 1, c->name, c->name_n);
+    memcpy(text + 1 + c->name_n, "\":", 2);
+    memset(mask, 0xff, c->written);
+    memcpy(c->text, text, sizeof text);
+    memcpy(c->mask, mask, sizeof mask);
+}
+
 /* ---- the decoder ------------------------------------------------------------------------------------------------- */
 
 static weir_status json_open(void *self, weir_ctx *cx)
@@ -596,7 +659,8 @@ static weir_status json_open(void *self, weir_ctx *cx)
     if (!me->columns) return weir_fail(cx, WEIR_E_MEMORY, "no memory for %u columns", me->n_columns);
     for (uint32_t c = 0; c < me->n_columns; c++) {
         const weir_schema_field *f = weir_schema_at(schema, c);
-        me->columns[c] = (column){f->name, strlen(f->name), f->type, f->nullable != 0, 0};
+        me->columns[c] = (column){.name = f->name, .name_n = strlen(f->name), .type = f->type, .nullable = f->nullable != 0};
+        write_name(&me->columns[c]);
     }
     return WEIR_OK;
 }

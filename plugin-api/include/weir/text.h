@@ -95,14 +95,12 @@ static inline bool weir_text_few_digits_(const char *p, size_t n, uint64_t *v)
     memcpy(&last, p + n - 8, 8);
     if (n < 16) first = first << (128 - 8 * n) | 0x3030303030303030u >> (8 * n - 64);
     *v = weir_text_digits_value_(first) * 100000000 + weir_text_digits_value_(last);
-    return weir_text_are_digits_(first) & weir_text_are_digits_(last);
+    return weir_text_are_digits_(first) && weir_text_are_digits_(last);
 #else
-    uint64_t m = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = *v = 0; i < n; i++) {
         if (!weir_text_is_digit_(p[i])) return false;
-        m = m * 10 + (uint64_t)(p[i] - '0');
+        *v = *v * 10 + (uint64_t)(p[i] - '0');
     }
-    *v = m;
     return true;
 #endif
 }
@@ -767,6 +765,10 @@ static inline size_t weir_utf8_prefix(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;
+    for (uint64_t four[4]; n - i >= 32; i += 32) { /* most texts are ASCII */
+        memcpy(four, p + i, 32);
+        if ((four[0] | four[1] | four[2] | four[3]) & 0x8080808080808080u) break;
+    }
     while (i < n) {
         uint64_t eight;
         unsigned char c;
@@ -774,6 +776,7 @@ static inline size_t weir_utf8_prefix(const char *text, size_t n)
             i += 8;
             continue;
         }
+        if (n - i < 8 && n >= 8 && (memcpy(&eight, p + n - 8, 8), (eight & 0x8080808080808080u) == 0)) return n;
         c = p[i];
         size_t more = c < 0x80 ? 0 : c < 0xC2 ? 9 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : 9;
         if (more == 9 || n - i <= more) return i;

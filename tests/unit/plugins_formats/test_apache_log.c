@@ -128,10 +128,40 @@ static void the_cuts_of_a_stream_do_not_show(void)
     }
 }
 
+/* The day of the entry before is remembered: times must be as the pattern reads them, whatever came before. */
+static void times_in_any_order(void)
+{
+    static const char *const days[] = {"10/Oct/2000", "11/Oct/2000", "10/oct/2000", "29/Feb/2023", "1/Oct/20001"};
+    static const char *const zones[] = {" +0000", " -0730", " +01:00", " Z", " +0", "+00000", " -9900"};
+    uint64_t seed = 17;
+    for (int round = 0; round < 200; round++) {
+        struct weir_text text = {0}, expected = {0};
+        for (int line = 0; line < 10; line++) {
+            char when[64];
+            int64_t ms;
+            size_t n =
+                (size_t)snprintf(when, sizeof when, "%s:%02u:%02u:%02u%s", days[next_random(&seed) % (line % 3 ? 2 : 5)],
+                                 next_random(&seed) % 25, next_random(&seed) % 61, next_random(&seed) % 62,
+                                 zones[next_random(&seed) % (line % 3 ? 2 : 7)]);
+            if (next_random(&seed) % 8 == 0) when[next_random(&seed) % n] = "0:/ -x+"[next_random(&seed) % 7];
+            weir_text_add(&text, "h - - [%s] \"-\" 200 1\n", when);
+            if (!weir_text_to_time_by("%d/%b/%Y:%H:%M:%S %z", when, n, &ms)) continue;
+            weir_text_add(&expected, "h|~|~|%lld|~|~|~|-|200|1\n", (long long)ms);
+        }
+        struct mock_host *h = new_decoder(&common_component, NULL, NULL);
+        CU_ASSERT_EQUAL(mock_decode(h, "in", weir_text_get(&text), text.n, 0, 1000), WEIR_OK);
+        check_text(mock_rows(h), weir_text_get(&expected), __LINE__);
+        mock_host_destroy(h);
+        weir_text_finish(&text);
+        weir_text_finish(&expected);
+    }
+}
+
 WEIR_SUITE(apache_log) = {{"reads the combined format", reads_the_combined_format},
                           {"reads the common format", reads_the_common_format},
                           {"request lines of other forms", request_lines_of_other_forms},
                           {"rejects other lines", rejects_other_lines},
                           {"the sample log has one malformed line", the_sample_log_has_one_malformed_line},
+                          {"times in any order", times_in_any_order},
                           {"the cuts of a stream do not show", the_cuts_of_a_stream_do_not_show},
                           {NULL, NULL}};

@@ -133,6 +133,26 @@ static void unknown_names_are_ignored_or_rejected(void)
     mock_host_destroy(h);
 }
 
+/* Names in the schema's order, without blanks, are recognised whole; this must not show. */
+static void names_in_any_order_and_form(void)
+{
+    CHECK_DECODED(new_decoder(&json_lines_component, "a:i64?, thirteen_long:i64?, fourteen_longs:i64?", NULL),
+                  "{\"a\":1,\"thirteen_long\":2,\"fourteen_longs\":3}\n"
+                  "{\"fourteen_longs\":3,\"thirteen_long\":2,\"a\":1}\n"
+                  "{\"a\": 1, \"thirteen_long\" :2 ,\"fourteen_longs\":3}\n"
+                  "{\"\\u0061\":1,\"thirteen_lonG\":2}\n"
+                  "{\"aa\":1,\"thirteen_long\":2}\n"
+                  "{\"thirteen_long\":2,\"a\":1,\"thirteen_long\":3}\n"
+                  "{\"a\":1,\"a\":2}\n"
+                  "{\"a\":12345678,\"thirteen_long\":123456789012345678}\n"
+                  "{\"a\":1234567,\"thirteen_long\":12345678x0123456}\n",
+                  "1|2|3\n1|2|3\n1|2|3\n1|~|~\n~|2|~\n12345678|123456789012345678|~\n",
+                  "in:197: at byte 41, column 'thirteen_long' (i64): the name stands twice "
+                  "[{\"thirteen_long\":2,\"a\":1,\"thirteen_long\":3}]\n"
+                  "in:241: at byte 11, column 'a' (i64): the name stands twice [{\"a\":1,\"a\":2}]\n"
+                  "in:305: at byte 37: expected ',' or '}' [{\"a\":1234567,\"thirteen_long\":12345678x0123456}]\n");
+}
+
 static void timestamps_as_the_option_says(void)
 {
     CHECK_DECODED(new_decoder(&json_lines_component, "t:timestamp", OPTIONS("timestamps", "epoch_s")),
@@ -227,6 +247,7 @@ WEIR_SUITE(json_lines) = {{"reads every type", reads_every_type},
                           {"surrogates come in pairs", surrogates_come_in_pairs},
                           {"unknown names are ignored or rejected", unknown_names_are_ignored_or_rejected},
                           {"timestamps as the option says", timestamps_as_the_option_says},
+                          {"names in any order and form", names_in_any_order_and_form},
                           {"depth has a limit", depth_has_a_limit},
                           {"the cuts of a stream do not show", the_cuts_of_a_stream_do_not_show},
                           {"any bytes do no harm", any_bytes_do_no_harm},
