@@ -275,7 +275,7 @@ static void destroy(struct weir_state_set *set)
             while (s->groups[g].n > 0)
                 weir__heap_drop_table(h, s, &s->groups[g], s->groups[g].tables[s->groups[g].n - 1]->ns);
         }
-        weir__heap_free_index(h, s);
+        weir__heap_free_indexes(h, s);
         weir_free(s->groups);
         weir_free(s->texts.offsets);
         weir_free(s->key_texts.offsets);

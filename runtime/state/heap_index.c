@@ -21,21 +21,33 @@ static size_t index_bytes(uint32_t n_slots)
     return n_slots * sizeof(struct heap_index_slot) + n_slots / BLOCK;
 }
 
-void weir__heap_free_index(struct heap *h, struct heap_state *s)
+static void free_index(struct heap *h, struct heap_index *x)
 {
-    if (s->index.slots) h->bytes -= index_bytes(s->index.n_slots);
-    weir_free(s->index.slots);
-    s->index = (struct heap_index){0};
+    if (x->slots) h->bytes -= index_bytes(x->n_slots);
+    weir_free(x->slots);
+    *x = (struct heap_index){0};
 }
 
-void weir__heap_empty_index(struct heap_state *s)
+void weir__heap_free_indexes(struct heap *h, struct heap_state *s)
 {
-    struct heap_index *x = &s->index;
+    free_index(h, &s->index);
+    free_index(h, &s->other);
+    s->has_newest = false;
+}
+
+static void empty(struct heap_index *x)
+{
     uint32_t n_blocks = x->n_slots / BLOCK;
     x->used = 0;
     x->is_complete = false;
     x->n_stale = n_blocks;
     if (n_blocks > 0 && ++x->age == 0) memset(x->ages, x->age++, n_blocks); /* 0 was an age before, and is older again */
+}
+
+void weir__heap_empty_indexes(struct heap_state *s)
+{
+    empty(&s->index);
+    empty(&s->other);
 }
 
 /* ---- one key ----------------------------------------------------------------------------------------------------- */
@@ -118,7 +130,7 @@ static bool grow(struct heap *h, struct heap_state *s)
     for (uint32_t i = 0; i < x->n_slots; i++) {
         if (x->ages[i / BLOCK] == x->age && x->slots[i].value) put(&grown, hash_of(x->kind, x->slots[i].word), x->slots[i]);
     }
-    weir__heap_free_index(h, s);
+    free_index(h, x);
     h->bytes += index_bytes(n);
     *x = grown;
     return true;
@@ -145,21 +157,40 @@ static bool has_entries(const struct heap *h, const struct heap_state *s, int64_
     return false;
 }
 
-/* A namespace behind all others that has nothing yet takes it over, and is complete: the next window. Any other one does
- * once enough of its rows have missed for its entries to be worth learning anew. */
+static void swap_indexes(struct heap_state *s)
+{
+    struct heap_index index = s->index;
+    s->index = s->other;
+    s->other = index;
+}
+
+/* The next window: a namespace behind all others, which has nothing yet. */
+static bool is_next(const struct heap *h, struct heap_state *s, int64_t ns)
+{
+    if (s->has_newest && ns <= s->newest) return false;
+    s->has_newest = true;
+    s->newest = ns;
+    return !has_entries(h, s, ns);
+}
+
+/* The next window takes an index over at once, and it is complete. Any other namespace does once enough of its rows have
+ * missed for its entries to be worth learning anew. */
 bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_kind kind, int64_t n, int64_t ns)
 {
     struct heap_index *x = &s->index;
     if (x->is_valid && x->ns == ns) return true;
-    bool is_new = (!x->has_newest || ns > x->newest) && !has_entries(h, s, ns);
-    if (!x->has_newest || ns > x->newest) {
-        x->has_newest = true;
-        x->newest = ns;
+    if (s->other.is_valid && s->other.ns == ns) {
+        swap_indexes(s);
+        return true;
     }
+    bool is_new = is_next(h, s, ns);
     x->missed += (size_t)n;
     if (!is_new && (x->missed < x->used / 4 || x->missed < FIRST_SLOTS / 8)) return false;
+    x->missed = 0;
+    if (x->is_valid) swap_indexes(s);
+    empty(x);
+    x->is_valid = false;
     x->kind = kind;
-    weir__heap_empty_index(s);
     if (!x->slots && !weir__heap_make_room(h, s)) return false;
     x->missed = 0;
     x->ns = ns;

@@ -62,9 +62,10 @@ struct heap_group {
     uint32_t n, capacity;
     uint32_t expected; /* entries of a new table: as many as the last one that went had */
 };
-/* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). A copy of what
- * the tables say, which may lack entries; it is void when one of them goes or may have moved. What is in it may be changed
- * at once: when an image is made it is emptied, and an entry that comes into it was kept before.
+/* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are two,
+ * as rows of two windows come in turn while one follows the other. A copy of what the tables say, which may lack entries;
+ * it is void when one of them goes or may have moved. What is in it may be changed at once: when an image is made it is
+ * emptied, and an entry that comes into it was kept before.
  *
  * To empty it costs nothing: slots are cleared by block, when a block of an older age is first looked at. */
 enum heap_key_kind { WEIR__FOUR_BYTES, WEIR__EIGHT_BYTES, WEIR__ONE_STRING, WEIR__OTHER_KEYS };
@@ -81,9 +82,8 @@ struct heap_index {
     enum heap_key_kind kind; /* of keys that can be compared where they lie in a batch */
     bool is_valid;           /* what it knows of ns is right */
     bool is_complete;        /* and all there is */
-    bool has_newest;
-    int64_t ns, newest; /* newest: the greatest it was asked for */
-    size_t missed;      /* rows of other namespaces since it was made */
+    int64_t ns;
+    size_t missed; /* rows of other namespaces since it was made */
 };
 struct heap_texts { /* where the weir_str members of a struct are */
     uint32_t *offsets, n;
@@ -97,7 +97,9 @@ struct heap_state {
     uint32_t page_mask;        /* 2^page_shift - 1 */
     struct heap_texts texts, key_texts;
     size_t n_entries;
-    struct heap_index index;
+    struct heap_index index, other; /* of the namespace of the last batch, and of one before */
+    bool has_newest;
+    int64_t newest; /* the greatest namespace of a batch */
 };
 struct heap_copy { /* of entries, in an image; between two uses in a pool, in runs that are handed over whole */
     struct heap_copy *next;
@@ -267,9 +269,21 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
 
 /* ---- the index (heap_index.c) ------------------------------------------------------------------------------------ */
 
-void weir__heap_free_index(struct heap *, struct heap_state *);
-void weir__heap_empty_index(struct heap_state *);
-/* Whether the index is the namespace's; n rows are about to be looked up. Not for other keys. */
+void weir__heap_free_indexes(struct heap *, struct heap_state *);
+void weir__heap_empty_indexes(struct heap_state *);
+/* Entries of the namespace have gone, or moved. */
+static inline void weir__heap_void_index(struct heap_state *s, int64_t ns)
+{
+    if (s->index.ns == ns) s->index.is_valid = false;
+    if (s->other.ns == ns) s->other.is_valid = false;
+}
+/* An entry has come that no index was told of. */
+static inline void weir__heap_miss_in_index(struct heap_state *s, int64_t ns)
+{
+    if (s->index.ns == ns) s->index.is_complete = false;
+    if (s->other.ns == ns) s->other.is_complete = false;
+}
+/* Whether s->index is the namespace's; n rows are about to be looked up. Not for other keys. */
 bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);
 /* Rows first .. first + n - 1 of a batch, or of the picks, at most 64, into values[first ...]. Gives those that the index
  * does not know, a bit for each, whose values are NULL. */

@@ -178,7 +178,7 @@ struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct 
     t->used++;
     t->live++;
     s->n_entries++;
-    if (s->index.ns == t->ns) s->index.is_complete = false; /* it knows nothing of this one */
+    weir__heap_miss_in_index(s, t->ns);
     return entry;
 }
 
@@ -271,7 +271,7 @@ void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *
 {
     free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
     entry->n = WEIR__HEAP_DEAD;
-    if (s->index.ns == t->ns) s->index.is_valid = false;
+    weir__heap_void_index(s, t->ns);
     t->live--;
     s->n_entries--;
     if (t->live == 0 || (t->used >= COMPACT_FROM && t->live < t->used / 2)) compact(h, s, t);
@@ -292,7 +292,7 @@ void weir__heap_remove_if(struct heap *h, struct heap_state *s, struct heap_tabl
     }
     if (t->live == before) return;
     s->n_entries -= before - t->live;
-    if (s->index.ns == t->ns) s->index.is_valid = false;
+    weir__heap_void_index(s, t->ns);
     compact(h, s, t);
 }
 

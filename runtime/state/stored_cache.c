@@ -142,7 +142,7 @@ static void let_go(struct stored *d, uint32_t before)
                 if (g->tables[t]->live == 0) weir__heap_drop_table(d->cache, s, g, g->tables[t]->ns);
             }
         }
-        weir__heap_free_index(d->cache, s);
+        weir__heap_free_indexes(d->cache, s);
     }
 }
 

@@ -321,7 +321,7 @@ static void expect_empty_after_drops(struct stage *g, size_t empty_bytes)
             while (g->set->ops->next_namespace(g->set, s, group, true, 0, &ns)) g->set->ops->drop_namespace(g->set, s, ns);
         }
         g->set->ops->drop_namespace(g->set, s, 0); /* the empty one too */
-        weir__heap_free_index(h, &h->states[s]);
+        weir__heap_free_indexes(h, &h->states[s]);
     }
     CU_ASSERT_EQUAL(h->bytes, empty_bytes);
     CU_ASSERT(h->n_copies <= h->least_copies || h->n_copies * 8 * WEIR__HEAP_COPY_BYTES < 64 << 20);
