@@ -37,7 +37,8 @@
     TOPIC(state)                 \
     TOPIC(any)                   \
     TOPIC(csv)                   \
-    TOPIC(parsing)
+    TOPIC(parsing)               \
+    TOPIC(latency)
 
 struct weir_bench;
 

@@ -27,15 +27,28 @@ enum weir_file_mode { WEIR_OPEN_READ = 1, WEIR_OPEN_CREATE = 2, WEIR_OPEN_APPEND
 struct weir_file_info {
     bool is_directory, is_regular;
     int64_t size_bytes, modified_ns;
-    uint32_t owner, mode;    /* as stat has them */
+    uint32_t owner, mode; /* as stat has them */
     uint64_t device, inode;
 };
 
 /* A thread's bed, zeroed at first: park() sleeps until unpark() or the deadline. An unpark before the park makes the park
  * return at once; several count as one. Written by any thread. */
 struct weir_parker {
-    _Atomic uint32_t state;
+    _Atomic uint32_t state; /* 0: nothing was said since the last park */
 };
+static inline bool weir_parker_is_notified(const struct weir_parker *p)
+{
+    return atomic_load_explicit(&p->state, memory_order_acquire) != 0;
+}
+/* Between two looks of a loop that waits. */
+static inline void weir_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 struct weir_platform {
     void *self; /* first argument of every call */
@@ -58,7 +71,7 @@ struct weir_platform {
     /* Another name of the same file, which lives as long as one of them. WEIR_MORE: this file system has no such thing. */
     weir_status (*link)(void *self, const char *from, const char *to, struct weir_error *);
     weir_status (*sync_directory)(void *self, const char *path, struct weir_error *); /* makes the names in it durable */
-    weir_status (*remove)(void *self, const char *path, struct weir_error *); /* a file or an empty directory */
+    weir_status (*remove)(void *self, const char *path, struct weir_error *);         /* a file or an empty directory */
     weir_status (*make_directory)(void *self, const char *path, struct weir_error *); /* with parents */
     weir_status (*info)(void *self, const char *path, struct weir_file_info *, struct weir_error *);
     /* A missing file is no failure: *bytes is -1 then; 0: a directory. */

@@ -69,7 +69,10 @@ static void make_workers(struct weir_run *run)
             run->workers[worker].blocking = true;
         }
         assign_subtask(run, i, worker);
+        run->subtasks[i].waits = is_blocking(run, i);
     }
+    bool looks = run->n_workers <= run->platform->cores(run->platform->self);
+    for (uint32_t i = 0; i < run->n_workers; i++) run->workers[i].looks = looks;
 }
 
 /* ---- channels ---------------------------------------------------------------------------------------------------- */

@@ -222,7 +222,7 @@ static weir_progress finish_step(struct weir_subtask *t, weir_progress progress,
         return WEIR_DONE;
     }
     for (uint32_t i = 0; i < t->chain.n_writers; i++) {
-        if (weir_writer_flush(t->chain.writers[i], true, &t->error) < 0) return WEIR_FAILED;
+        if (weir_writer_flush(t->chain.writers[i], !t->waits, &t->error) < 0) return WEIR_FAILED;
     }
     return weir_chain_flush_due(&t->chain, now_ms) < 0 ? WEIR_FAILED : progress;
 }
@@ -238,10 +238,15 @@ weir_progress weir_subtask_step(struct weir_subtask *t, int64_t now_ms)
     }
     if (t->orders && commit(t) != WEIR_OK) goto failed;
     for (uint32_t i = 0; i < t->chain.n_writers; i++) weir_writer_drain(t->chain.writers[i]);
+    bool asked = false;
     for (int pass = 0; pass < PASSES_PER_STEP; pass++) {
         p = weir_chain_pass(&t->chain, now_ms);
         if (p == WEIR_MADE) t->made_rows = true; /* a timer or an answer may have made some, without input */
-        if (p == WEIR_NONE) p = take_input(t);
+        if (p == WEIR_NONE && asked && t->waits) break;
+        if (p == WEIR_NONE) {
+            p = take_input(t);
+            asked = true;
+        }
         if (p == WEIR_NONE) break;
         if (p == WEIR_FAILED) goto failed;
         progress = WEIR_MADE;

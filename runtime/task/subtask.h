@@ -78,7 +78,8 @@ struct weir_subtask {
     struct weir_gate gate;     /* n_channels 0: the head is a source */
     struct weir_inputs inputs; /* of a gate with several: their marks combined */
     bool has_source;
-    int64_t poll_rows;            /* rows per poll */
+    bool waits;        /* a component waits inside its own calls: what a source gave goes on before it is asked again */
+    int64_t poll_rows; /* rows per poll */
     const _Atomic uint32_t *stop; /* of the job: enum weir_stop */
     void **wakes;                 /* of its writers; the job's */
     uint32_t n_wakes;

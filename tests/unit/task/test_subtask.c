@@ -83,6 +83,39 @@ static void a_source_ends(void)
     task_stage_end(&g);
 }
 
+/* What the next poll brings may be long in coming, and its receiver at work. */
+static void what_a_waiting_source_gave_goes_on_before_it_is_asked_again(void)
+{
+    struct task_stage g;
+    struct weir_ring other = {0};
+    struct weir_ring *rings[] = {&g.out, &other};
+    struct weir_writer *writer;
+    task_stage_init(&g, "r", 0, 100);
+    CU_ASSERT_EQUAL(weir_ring_init(&other, 100, &g.error), WEIR_OK);
+    const struct weir_writer_options o = {.partition = WEIR_PARTITION_REBALANCE,
+                                          .pool = g.s.env.pool,
+                                          .schema = g.schema,
+                                          .rings = rings,
+                                          .n_rings = 2,
+                                          .batch_rows = 16,
+                                          .receivers = 2,
+                                          .where = "node 'x'"};
+    CU_ASSERT_EQUAL_FATAL(weir_writer_create(&o, &writer, &g.error), WEIR_OK);
+    g.target.writer = writer;
+    g.task.chain.writers = &writer;
+    g.task.waits = true;
+    CU_ASSERT_EQUAL(weir_subtask_open(&g.task), WEIR_OK);
+    for (uint32_t i = 1; i < 8; i++) {
+        CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+        CU_ASSERT_EQUAL(g.actor.polls, (int)i);
+        CU_ASSERT_EQUAL(weir_ring_length(&g.out) + weir_ring_length(&other), i);
+    }
+    g.task.chain.writers = &g.writer;
+    weir_writer_destroy(writer);
+    weir_ring_finish(&other);
+    task_stage_end(&g);
+}
+
 static void a_source_stops(void)
 {
     struct task_stage g;
@@ -177,6 +210,8 @@ WEIR_SUITE(subtask) = {
     {"a stopped input does not end time", a_stopped_input_does_not_end_time},
     {"a step is a bounded amount of work", a_step_is_a_bounded_amount_of_work},
     {"a source ends", a_source_ends},
+    {"what a waiting source gave goes on before it is asked again",
+     what_a_waiting_source_gave_goes_on_before_it_is_asked_again},
     {"a source stops", a_source_stops},
     {"a full ring stops the source, and room lets it go on", a_full_ring_stops_the_source_and_room_lets_it_go_on},
     {"a pause flushes once", a_pause_flushes_once},

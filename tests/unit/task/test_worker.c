@@ -10,13 +10,17 @@ struct worker_stage {
     _Atomic uint32_t cancel;
     int64_t now_ms;
     int64_t slept_ms[64]; /* by park; -1: without a deadline */
+    bool looks;
+    int64_t reads; /* of the monotonic clock, which gives a look a nanosecond */
+    uint32_t vain[64];
     int parks, polls_at_park[64], unparks, failures, ends;
     void (*on_park)(struct worker_stage *, int park);
 };
 
 static int64_t monotonic_ns(void *self)
 {
-    return ((struct worker_stage *)self)->now_ms * 1000000;
+    struct worker_stage *w = self;
+    return w->now_ms * 1000000 + (w->looks ? 256 * w->reads++ : 0);
 }
 static int64_t wall_ms(void *self)
 {
@@ -30,6 +34,7 @@ static void park(void *self, struct weir_parker *parker, int64_t until)
     CU_ASSERT_EQUAL(atomic_load(&w->worker.sleeping), 1); /* whoever has work from here on wakes it */
     w->slept_ms[w->parks] = until == INT64_MAX ? -1 : until / 1000000 - w->now_ms;
     w->polls_at_park[w->parks] = w->tasks[0]->actor.polls;
+    w->vain[w->parks] = w->worker.vain;
     if (until != INT64_MAX) w->now_ms = until / 1000000;
     w->on_park(w, w->parks++);
 }
@@ -50,10 +55,11 @@ static void ended(void *arg)
     ((struct worker_stage *)arg)->ends++;
 }
 
-static void run(struct worker_stage *w, struct task_stage *a, struct task_stage *b,
-                void (*on_park)(struct worker_stage *, int))
+static void run_with(struct worker_stage *w, struct task_stage *a, struct task_stage *b,
+                     void (*on_park)(struct worker_stage *, int), bool looks)
 {
     memset(w, 0, sizeof *w);
+    w->looks = looks;
     w->platform =
         (struct weir_platform){.self = w, .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .park = park, .unpark = unpark};
     w->tasks[0] = a;
@@ -66,12 +72,19 @@ static void run(struct worker_stage *w, struct task_stage *a, struct task_stage 
                                      .subtasks = w->subtasks,
                                      .n_subtasks = b ? 2 : 1,
                                      .cancel = &w->cancel,
+                                     .looks = looks,
                                      .failed = failed,
                                      .failed_arg = w,
                                      .ended = ended,
                                      .ended_arg = w};
     weir_worker_run(&w->worker);
     CU_ASSERT_EQUAL(w->ends, 1);
+}
+
+static void run(struct worker_stage *w, struct task_stage *a, struct task_stage *b,
+                void (*on_park)(struct worker_stage *, int))
+{
+    run_with(w, a, b, on_park, false);
 }
 
 static void end_after_six(struct worker_stage *w, int n)
@@ -155,6 +168,39 @@ static void nobody_is_woken_who_does_not_sleep(void)
     task_stage_end(&g);
 }
 
+static void call_at_seven(struct worker_stage *w, int n)
+{
+    atomic_store(&w->worker.parker.state, n == 7); /* as an unpark would */
+    if (n == 9) atomic_store(&w->cancel, 1);
+}
+static void it_looks_before_it_sleeps_and_less_often_where_that_is_in_vain(void)
+{
+    static const uint32_t vain[] = {1, 1, 3, 3, 3, 3, 7, 7, 7, 7}; /* looked in vain at 0, 2, 6 */
+    struct worker_stage w;
+    struct task_stage g;
+    task_stage_init(&g, NULL, 1, 0);
+    run_with(&w, &g, NULL, call_at_seven, true);
+    CU_ASSERT_EQUAL(w.worker.most_looks, 50000);
+    for (int i = 0; i < 10; i++) CU_ASSERT_EQUAL(w.vain[i], vain[i]);
+    task_stage_end(&g);
+}
+
+static void call_at_once(struct worker_stage *w, int n)
+{
+    atomic_store(&w->worker.parker.state, n < 3);
+    if (n == 3) atomic_store(&w->cancel, 1);
+}
+static void it_goes_on_looking_where_that_helps(void)
+{
+    static const uint32_t vain[] = {1, 1, 0, 0};
+    struct worker_stage w;
+    struct task_stage g;
+    task_stage_init(&g, NULL, 1, 0);
+    run_with(&w, &g, NULL, call_at_once, true);
+    for (int i = 0; i < 4; i++) CU_ASSERT_EQUAL(w.vain[i], vain[i]);
+    task_stage_end(&g);
+}
+
 static void set_due_then_end(struct worker_stage *w, int n)
 {
     if (n == 0)
@@ -222,6 +268,9 @@ WEIR_SUITE(worker) = {
     {"a last look finds what came meanwhile", a_last_look_finds_what_came_meanwhile},
     {"a consumer sleeps until it is woken", a_consumer_sleeps_until_it_is_woken},
     {"nobody is woken who does not sleep", nobody_is_woken_who_does_not_sleep},
+    {"it looks before it sleeps, and less often where that is in vain",
+     it_looks_before_it_sleeps_and_less_often_where_that_is_in_vain},
+    {"it goes on looking where that helps", it_goes_on_looking_where_that_helps},
     {"it sleeps until something is due", it_sleeps_until_something_is_due},
     {"a failure is told once, and everything is closed", a_failure_is_told_once_and_everything_is_closed},
     {"subtasks have their turns", subtasks_have_their_turns},
