@@ -3,10 +3,10 @@
 
 usage: bench/nexmark.py [--build build/bench] [--events 5000000] [--repeat 3] [--parallelism 1] [--json] [QUERY...]
 
-The manifests are run as they are, but for the sink, which hashes the rows that arrive (in one instance). The same sources are
-run into a sink that drops their rows, in turn with the query, and their CPU time is subtracted: what remains is the query's
-own. A rate is in events of all kinds, persons, auctions and bids, whatever a query reads of them. Each repetition must give the
-same hash; whether results are right is tested elsewhere. The query of the clock, q12, gives something else each time.
+The manifests are run as they are, but for the sink, which hashes the rows that arrive (in one instance). The same sources
+are run into a sink that drops their rows, in turn with the query, and their CPU time is subtracted: what remains is the
+query's own. A rate is in events of all kinds, persons, auctions and bids, whatever a query reads of them. Each repetition
+must give the same hash; whether results are right is tested elsewhere. The query of the clock, q12, gives something else each time.
 """
 import argparse
 import json
@@ -38,8 +38,9 @@ def sources(streams):
 
 def run(options, folder, manifest, *more):
     """Wall seconds, CPU seconds of all processes, MiB at the most."""
-    command = [options.build / "bin/weir", "run", manifest, "--fresh", "--quiet", "-p", str(options.parallelism), "--plugins",
-               options.build / "bench-plugins", "--set", f"events={options.events}", "--set", f"rate={RATE}", *more]
+    command = [options.build / "bin/weir", "run", manifest, "--fresh", "--quiet", "-p", str(options.parallelism),
+               "--plugins", options.build / "bench-plugins", "--set", f"events={options.events}", "--set", f"rate={RATE}",
+               *more]
     begin = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], env={**os.environ, "WEIR_HOME": str(folder / "home")})
     _, status, usage = os.wait4(process.pid, 0)
@@ -86,8 +87,8 @@ def main():
             if options.json:
                 print(json.dumps(f), flush=True)
                 continue
-            print(f"{query:4} {f['events_per_s'] / 1e6:6.2f} M events/s   {f['cpu_s_per_million']:.3f} CPU s/M, sources alone "
-                  f"{f['sources_cpu_s_per_million']:.3f}   {f['per_core'] / 1e6:6.2f} M/s and core, without sources "
+            print(f"{query:4} {f['events_per_s'] / 1e6:6.2f} M events/s   {f['cpu_s_per_million']:.3f} CPU s/M, sources "
+                  f"alone {f['sources_cpu_s_per_million']:.3f}   {f['per_core'] / 1e6:6.2f} M/s and core, without sources "
                   f"{f['per_core_without_sources'] / 1e6:6.2f} (target {TARGETS[query]})   {f['peak_mb']:.0f} MiB   "
                   f"{f['rows']} rows", flush=True)
     finally:

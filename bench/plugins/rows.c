@@ -1,5 +1,5 @@
-/* bench/plugins/rows.c - a sink that hashes whole rows, whatever their fields, so that results can be compared whatever their
- * order.
+/* bench/plugins/rows.c - a sink that hashes whole rows, whatever their fields, so that results can be compared whatever
+ * their order.
  */
 #include <inttypes.h>
 #include <stdio.h>
