@@ -6,7 +6,8 @@ usage: bench/nexmark.py [--build build/bench] [--events 5000000] [--repeat 3] [-
 The manifests are run as they are, but for the sink, which hashes the rows that arrive (in one instance). The same sources
 are run into a sink that drops their rows, in turn with the query, and their CPU time is subtracted: what remains is the
 query's own. A rate is in events of all kinds, persons, auctions and bids, whatever a query reads of them. Each repetition
-must give the same hash; whether results are right is tested elsewhere. The query of the clock, q12, gives something else each time.
+must give the same hash; whether results are right is tested elsewhere. The query of the clock, q12, gives something else
+each time.
 """
 import argparse
 import json
