@@ -82,7 +82,7 @@ static const struct vtable_rule {
     {WEIR_ASYNC, "weir_async", sizeof(weir_async), {CALLBACK(weir_async, start), CALLBACK(weir_async, result)}},
     {WEIR_STATE_BACKEND,
      "weir_backend",
-     sizeof(weir_backend),
+     offsetof(weir_backend, get_beside),
      {CALLBACK(weir_backend, open), CALLBACK(weir_backend, close), CALLBACK(weir_backend, get),
       CALLBACK(weir_backend, write), CALLBACK(weir_backend, remove), CALLBACK(weir_backend, scan),
       CALLBACK(weir_backend, view), CALLBACK(weir_backend, release)}},

@@ -1,7 +1,7 @@
 /* backend_leveldb - keyed state in LevelDB: a tree of sorted files on the disk, for state larger than memory.
  *
  * One instance is one database. LevelDB's own compaction runs on a thread of its own, which this file knows nothing of; all
- * else happens on the threads that call: writes on one, reads beside it, views on any. Checksums are verified on every read,
+ * else happens on the threads that call: writes on one, reads beside it on any, views on any. Checksums are verified on every read,
  * and paranoid_checks makes LevelDB stop at the first file that is not as it was written. Writes wait for the disk when
  * `sync` says so.
  *
@@ -263,7 +263,8 @@ static const weir_backend vtable = {.struct_size = sizeof(weir_backend),
                                     .view = make_view,
                                     .release = release,
                                     .flush = flush,
-                                    .stats = stats};
+                                    .stats = stats,
+                                    .get_beside = get};
 
 static const weir_option options[] = {
     WEIR_OPTION_OF(leveldb, write_buffer, WEIR_OPT_SIZE, .def = "4MiB", .min = "64KiB", .max = "1GiB",

@@ -33,7 +33,7 @@ weir_status weir_op_backend_open(struct weir_op_backend *b, const struct weir_op
                                          .self = b->instance.self,
                                          .directory = b->directory,
                                          .cache_bytes = b->config->cache_bytes / env->parallelism,
-                                         .platform = env->platform->run_later ? NULL : env->platform};
+                                         .platform = env->platform};
     return weir_state_store_create(&o, &b->store, error);
 }
 
@@ -53,6 +53,26 @@ weir_status weir_op_state_create(const struct weir_op_env *env, const struct wei
     weir_status s = b->store ? WEIR_OK : weir_op_backend_open(b, env, error);
     if (s == WEIR_OK) *set = weir_op_backend_set(b, layouts, n_states, first_group, last_group);
     return s;
+}
+
+static void come(void *arg)
+{
+    const struct weir_op_env *env = arg;
+    if (env->wake) env->wake(env->wake_arg);
+}
+
+weir_status weir_op_expect_rows(const struct weir_op *op, struct weir_state_set *set, const uint32_t *key_fields,
+                                uint32_t n_key_fields, const struct weir_rows *rows)
+{
+    if (!set || !set->ops->expect || n_key_fields == 0 || !rows->keys.hash) return WEIR_OK;
+    const struct weir_state_expected what = {
+        .rows = rows, .fields = key_fields, .n_fields = n_key_fields, .come = come, .arg = (void *)(uintptr_t)op->env};
+    return set->ops->expect(set, &what);
+}
+
+void weir_op_expect_none(struct weir_state_set *set)
+{
+    if (set && set->ops->expect) (void)set->ops->expect(set, NULL);
 }
 
 void weir_op_backend_finish(struct weir_op_backend *b, const struct weir_platform *platform)

@@ -6,6 +6,7 @@
  * of
  * channels, slots or each other.
  *
+ *   prepare(input, rows)       before the rows of a batch are handled: what they need is brought to memory
  *   rows(input, rows, &row)    handle rows row .. length-1
  *   watermark(wm)              fire timers up to wm; the chain sends wm on afterwards
  *   processing_time(now)       fire what is due at now; asked when op->next_due_ms <= now
@@ -107,6 +108,9 @@ struct weir_op_class {
     const char *name;
     weir_status (*open)(struct weir_op *);                                                   /* NULL: nothing to do */
     weir_status (*rows)(struct weir_op *, uint32_t input, struct weir_rows *, int64_t *row); /* rows are borrowed */
+    /* Before `rows` is called for a batch: MORE, when it had better wait for what is on its way to memory; the operator is
+     * woken then, and this is called again. Nothing else is, in between. NULL: there is never anything to wait for. */
+    weir_status (*prepare)(struct weir_op *, uint32_t input, const struct weir_rows *);
     weir_status (*watermark)(struct weir_op *, int64_t watermark);                           /* NULL: nothing to do */
     /* Takes over watermarks and idle marks, and emits them when their turn has come; op->watermark is its own business
      * then. A barrier it lets pass (WEIR_OK, with nothing emitted for it) once nothing is held back that came before it.

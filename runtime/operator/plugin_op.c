@@ -111,6 +111,13 @@ static weir_status process_rows(struct weir_op *op, uint32_t input, struct weir_
     return ended < 0 ? ended : s;
 }
 
+static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
+{
+    const struct plugin_op *p = plugin_of(op);
+    const struct weir_instance_input *in = &p->instance->inputs[input];
+    return weir_op_expect_rows(op, p->state, in->key_fields, in->n_key_fields, rows);
+}
+
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
 static bool next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
@@ -272,6 +279,7 @@ static bool waits(const struct weir_op *op)
 static void close_op(struct weir_op *op)
 {
     struct plugin_op *p = plugin_of(op);
+    weir_op_expect_none(p->state);
     if (p->vtable->close) p->vtable->close(p->instance->part.self, &p->instance->cx);
 }
 
@@ -292,6 +300,7 @@ static void destroy_op(struct weir_op *op)
 
 static const struct weir_op_class plugin_class = {.name = "operator",
                                                   .open = open_op,
+                                                  .prepare = prepare_rows,
                                                   .rows = process_rows,
                                                   .watermark = on_watermark,
                                                   .processing_time = on_processing_time,

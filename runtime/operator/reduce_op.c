@@ -137,9 +137,17 @@ static weir_status reduce_rows(struct weir_op *op, uint32_t input, struct weir_r
     return done ? WEIR_OK : WEIR_MORE;
 }
 
+static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
+{
+    const struct reduce_op *r = reduce_of(op);
+    const struct weir_instance_input *in = &r->instance->inputs[input];
+    return weir_op_expect_rows(op, r->state, in->key_fields, in->n_key_fields, rows);
+}
+
 static void close_op(struct weir_op *op)
 {
     struct reduce_op *r = reduce_of(op);
+    weir_op_expect_none(r->state);
     if (r->vtable->close) r->vtable->close(r->instance->part.self, &r->instance->cx);
 }
 
@@ -188,6 +196,7 @@ static struct weir_state_set *exchange_state(struct weir_op *op, struct weir_sta
 
 static const struct weir_op_class reduce_class = {.name = "reduce",
                                                   .open = open_op,
+                                                  .prepare = prepare_rows,
                                                   .rows = reduce_rows,
                                                   .snapshot = snapshot,
                                                   .restore = restore,

@@ -267,6 +267,12 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
                                  uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,
                                  uint8_t *created);
 
+/* Tells the keys of the rows (of the selected ones) that have no entry, in the order of the rows, a key perhaps several
+ * times, until it gives false. Negative: no memory, or it gave that. */
+weir_status weir__heap_missing_rows(struct weir_state_set *, uint32_t state, const struct weir_rows *,
+                                    const uint32_t *fields, uint32_t n_fields, int64_t ns,
+                                    bool (*missing)(void *arg, uint32_t group, const uint8_t *key, uint32_t n), void *arg);
+
 /* ---- the index (heap_index.c) ------------------------------------------------------------------------------------ */
 
 void weir__heap_free_indexes(struct heap *, struct heap_state *);

@@ -289,3 +289,42 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
     }
     return s;
 }
+
+/* ---- what is missing --------------------------------------------------------------------------------------------- */
+
+/* The next rows from `first` on that are selected; how many were passed over is in the row after them. */
+static int64_t next_selected(struct chunk *c, int64_t first)
+{
+    const weir_batch *view = &c->rows->view;
+    for (c->n = 0; first < view->length && c->n < CHUNK; first++) {
+        if (!view->selection || weir_bit(view->selection, first)) c->row[c->n++] = (uint32_t)first;
+    }
+    return first;
+}
+
+weir_status weir__heap_missing_rows(struct weir_state_set *set, uint32_t state, const struct weir_rows *rows,
+                                    const uint32_t *fields, uint32_t n_fields, int64_t ns,
+                                    bool (*missing)(void *arg, uint32_t group, const uint8_t *key, uint32_t n), void *arg)
+{
+    struct heap *h = weir__heap_of(set);
+    struct chunk c;
+    c.heap = h;
+    c.state = &h->states[state];
+    c.rows = rows;
+    c.fields = fields;
+    c.n_fields = n_fields;
+    weir_status s = WEIR_OK;
+    for (int64_t row = 0; s == WEIR_OK && row < rows->view.length;) {
+        row = next_selected(&c, row);
+        s = make_keys(&c);
+        if (s == WEIR_OK) s = find_tables(&c, ns);
+        if (s == WEIR_OK) find_candidates(&c);
+        for (uint32_t i = 0; s == WEIR_OK && i < c.n; i++) {
+            const struct lane *lane = &c.lanes[i];
+            if (lane->found && weir__heap_key_is(lane->found, lane->key, lane->n)) continue;
+            if (weir__heap_find(c.state, lane->table, lane->key, lane->n, lane->hash)) continue;
+            if (!missing(arg, rows->keys.key_group[c.row[i]], lane->key, lane->n)) s = WEIR_E_MEMORY;
+        }
+    }
+    return s;
+}

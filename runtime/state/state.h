@@ -129,6 +129,15 @@ struct weir_state_change {
     void *value;             /* as next_key has it; of WEIR_ENTRY_CHANGED */
 };
 
+/* Rows that are about to be processed, all of them with a key. */
+struct weir_state_expected {
+    const struct weir_rows *rows;
+    const uint32_t *fields; /* of the batch: the key */
+    uint32_t n_fields;
+    void (*come)(void *arg); /* [any] to be asked again */
+    void *arg;
+};
+
 struct weir_state_ops {
     const char *name; /* "heap" */
     void (*destroy)(struct weir_state_set *);
@@ -174,6 +183,11 @@ struct weir_state_ops {
     bool (*next_namespace)(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after, int64_t *ns);
     void (*drop_namespace)(struct weir_state_set *, uint32_t state, int64_t ns);
     bool walks; /* an enumeration may stop and go on later, whatever came and went: that is then seen or not */
+
+    /* A hint: entries of these keys in namespace 0 are going to be asked for. MORE: they are being read, on other threads;
+     * `come` is called when it is time to ask again, with the same rows. OK: it makes no difference any more. NULL for the
+     * rows: nothing is expected any more, and `come` is not called. NULL: the set has all at hand. */
+    weir_status (*expect)(struct weir_state_set *, const struct weir_state_expected *);
 
     /* What the set holds now, for another thread to read (image.h). NULL, or it gives NULL: it cannot be had. */
     struct weir_state_image *(*freeze)(struct weir_state_set *, const struct weir_schema *key);

@@ -8,6 +8,9 @@
  * With a platform, changes are written by a thread of the store (store_writer.h), before the cache is full, so that the
  * operator goes on meanwhile; at most an eighth of the cache, 1 to 8 MiB, is on its way to the disk.
  *
+ * The same platform reads what a batch is going to ask for (expect, state.h) on other threads (store_fetch.h), where the
+ * backend has get_beside.
+ *
  * What the store cannot do is sticky: from then on calls give nothing, and whoever runs the operator asks for the failure
  * after each call, before anything that the operator emitted leaves it.
  */
@@ -26,8 +29,9 @@ struct weir_state_store_options {
     void *self;            /* of the backend; not opened yet, outlives the store */
     const char *directory; /* exists, for this store alone */
     size_t cache_bytes;    /* of decoded entries of all sets; they are written back and let go when it is more */
-    const struct weir_platform
-        *platform; /* with threads: changes are written on one of the store's; NULL: on the caller's */
+    /* NULL: all happens on the caller's thread. With run_later there is no thread for writing, and it runs the reading ahead. */
+    const struct weir_platform *platform;
+    size_t fetch_least; /* keys that are worth reading ahead; 0: as many as are worth another thread */
 };
 WEIR_CHECKED weir_status weir_state_store_create(const struct weir_state_store_options *, struct weir_state_store **,
                                                  struct weir_error *);

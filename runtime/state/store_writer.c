@@ -130,6 +130,12 @@ static const weir_store_change *find(const struct weir_store_writer_self *w, wei
     return NULL;
 }
 
+bool weir_store_writer_has(struct weir_store_writer_self *w, weir_str key)
+{
+    free_done(w);
+    return find(w, key) != NULL;
+}
+
 static weir_str copy(char **at, weir_str from)
 {
     weir_str to = {*at, from.n};

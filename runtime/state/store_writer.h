@@ -27,6 +27,8 @@ struct weir_store_writer_options {
 };
 WEIR_CHECKED weir_status weir_store_writer_create(const struct weir_store_writer_options *, struct weir_store_writer_self **,
                                                   struct weir_error *);
+/* A change of the key waits to be written: get knows it without asking the backend. */
+bool weir_store_writer_has(struct weir_store_writer_self *, weir_str key);
 void weir_store_writer_destroy(struct weir_store_writer_self *); /* closed, or not opened; NULL is fine */
 
 #endif

@@ -19,6 +19,16 @@ void weir__stored_fail(struct weir_state_store *store, weir_status status, const
 #define LEAST_WAITING ((size_t)1 << 20)
 #define MOST_WAITING  ((size_t)8 << 20)
 
+/* Fewer keys than these are read faster than handed to another thread. Where there are no threads, any number shows that
+ * results do not depend on it. */
+#define FETCH_LEAST 8
+
+static size_t fetch_least(const struct weir_state_store_options *o)
+{
+    if (o->fetch_least > 0) return o->fetch_least;
+    return o->platform && o->platform->run_later ? 1 : FETCH_LEAST;
+}
+
 static weir_status put_writer(struct weir_state_store *store, const struct weir_state_store_options *o,
                               struct weir_error *error)
 {
@@ -39,9 +49,15 @@ weir_status weir_state_store_create(const struct weir_state_store_options *o, st
 {
     weir_io_error why = {0};
     struct weir_state_store *store = weir_alloc(sizeof *store);
-    *store = (struct weir_state_store){
-        .backend = o->backend, .self = o->self, .directory = weir_strdup(o->directory), .cache_bytes = o->cache_bytes};
-    weir_status s = o->platform ? put_writer(store, o, error) : WEIR_OK;
+    *store = (struct weir_state_store){.backend = o->backend,
+                                       .self = o->self,
+                                       .read_self = o->self,
+                                       .directory = weir_strdup(o->directory),
+                                       .cache_bytes = o->cache_bytes,
+                                       .platform = o->platform,
+                                       .fetch_least = fetch_least(o)};
+    if (o->platform && WEIR_HAS(weir_backend, o->backend, get_beside) && o->backend->get_beside) store->read = o->backend;
+    weir_status s = o->platform && !o->platform->run_later ? put_writer(store, o, error) : WEIR_OK;
     bool has_begun = s == WEIR_OK;
     if (has_begun) s = store->backend->open(store->self, store->directory, &why);
     *to = s >= 0 ? store : NULL;
@@ -123,6 +139,12 @@ static bool no_memory(struct stored *d)
     return false;
 }
 
+void weir__stored_unread(struct stored *d, weir_status s, const weir_io_error *why)
+{
+    const char *reason = why->message[0] ? why->message : s == WEIR_E_MEMORY ? "no memory" : "a record is damaged";
+    weir__stored_fail(d->store, s, "read", reason);
+}
+
 /* The records' keys one after the other into d->keys, as `keys`. */
 static bool record_keys(struct stored *d, uint32_t state, int64_t ns, const struct stored_wanted *wanted, size_t n,
                         weir_str *keys)
@@ -145,8 +167,7 @@ static bool ask(struct stored *d, uint32_t state, int64_t ns, const struct store
     if (!record_keys(d, state, ns, wanted, n, keys)) return false;
     weir_status s = d->store->backend->get(d->store->self, keys, n, loaded, &l, &why);
     if (s >= 0) return true;
-    const char *reason = why.message[0] ? why.message : s == WEIR_E_MEMORY ? "no memory" : "a record is damaged";
-    weir__stored_fail(d->store, s, "read", reason);
+    weir__stored_unread(d, s, &why);
     return false;
 }
 
@@ -188,6 +209,10 @@ static void *reach(struct stored *d, uint32_t state, const struct weir_key_ref *
     struct stored_wanted wanted = {value, key->p, key->n, key->group};
     if (!(meta->flags & WEIR__LOADED) && !weir__stored_load(d, state, ns, &wanted, 1)) return NULL;
     meta->used = d->sweep;
+    if (meta->flags & WEIR__EXPECTED) {
+        meta->flags &= ~(uint32_t)WEIR__EXPECTED;
+        d->states[state].n_met++;
+    }
     return value;
 }
 
@@ -399,7 +424,8 @@ static size_t memory(const struct weir_state_set *set)
 {
     const struct stored *d = (const struct stored *)(const void *)set;
     return d->cache->bytes + d->keys.capacity + d->records.capacity + d->run.bytes.capacity +
-           d->run.capacity * sizeof *d->run.items + d->changes.bytes;
+           d->run.capacity * sizeof *d->run.items + d->changes.bytes + d->expected.bytes.capacity +
+           d->expected.capacity * sizeof *d->expected.keys;
 }
 
 static size_t entries(const struct weir_state_set *set, uint32_t state)
@@ -417,6 +443,7 @@ static void destroy(struct weir_state_set *set)
     weir_key_bytes_finish(&d->run.bytes);
     weir_free(d->run.items);
     weir__stored_changes_finish(&d->changes);
+    weir__stored_expected_finish(&d->expected);
     weir_free(d->states);
     weir_free(d->room);
     weir_free(d);
@@ -444,6 +471,7 @@ static const struct weir_state_ops stored_ops = {
     .next_key = weir__stored_next_key,
     .next_namespace = weir__stored_next_namespace,
     .drop_namespace = weir__stored_drop_namespace,
+    .expect = weir__stored_expect,
     .freeze = weir__stored_freeze,
     .begin_cut = weir__stored_begin_cut,
     .each_change = weir__stored_each_change,

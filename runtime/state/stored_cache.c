@@ -35,6 +35,7 @@ static bool write_batch(struct writing *w)
         if (!c->goes) list[i].value = (weir_str){bytes + c->value, c->end - c->value};
     }
     weir_status s = list ? d->store->backend->write(d->store->self, list, w->n, &why) : WEIR_E_MEMORY;
+    d->n_written++;
     if (s < 0) weir__stored_fail(d->store, s, "written", why.message[0] ? why.message : "no memory");
     weir_free(list);
     w->n = 0;
@@ -122,19 +123,23 @@ bool weir__stored_write_back(struct stored *d)
 struct leaving {
     const struct heap_state *s;
     uint32_t before; /* those last asked for before this sweep */
+    bool pins;       /* what was read ahead stays; else it was not asked for */
 };
 
 static bool leaves(void *arg, void *value)
 {
     const struct leaving *l = arg;
-    return weir__stored_meta(l->s, value)->used < l->before;
+    uint32_t used = weir__stored_meta(l->s, value)->used;
+    if (used == WEIR__PINNED) return !l->pins;
+    return used < l->before;
 }
 
 static void let_go(struct stored *d, uint32_t before)
 {
+    d->has_let_go = true;
     for (uint32_t state = 0; state < d->set.n_states; state++) {
         struct heap_state *s = &d->cache->states[state];
-        struct leaving l = {s, before};
+        struct leaving l = {s, before, d->expected.pins};
         for (uint32_t i = 0; i <= d->set.last_group - d->set.first_group; i++) {
             struct heap_group *g = &s->groups[i];
             for (uint32_t t = g->n; t-- > 0;) {

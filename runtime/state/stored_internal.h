@@ -21,6 +21,7 @@
 #include "data/key.h"
 #include "state/heap_internal.h"
 #include "state/store.h"
+#include "state/store_fetch.h"
 #include "state/store_writer.h"
 
 #define WEIR__STORED_PREFIX       13 /* bytes before the key's own */
@@ -32,8 +33,10 @@ enum {
     WEIR__LOADED = 1,  /* what the store had is here; else nothing is known */
     WEIR__ABSENT = 2,  /* there is no such entry */
     WEIR__DIRTY = 4,   /* not as in the store */
-    WEIR__IN_STORE = 8 /* the store has a record of it */
+    WEIR__IN_STORE = 8, /* the store has a record of it */
+    WEIR__EXPECTED = 16 /* read ahead, and not asked for yet */
 };
+#define WEIR__PINNED UINT32_MAX /* as `used`: read ahead; it stays while that is pinned */
 struct stored_meta {
     uint64_t order;
     uint32_t flags;
@@ -49,6 +52,20 @@ struct stored_spaces {
 struct stored_state {
     struct stored_spaces spaces;
     size_t n_entries;
+    size_t n_expected, n_met; /* entries read ahead; of them, those that were asked for later */
+    uint32_t n_unasked;       /* batches for which nothing was read ahead, though there was a state */
+};
+
+/* What a batch is going to ask for (stored_expect.c). */
+struct stored_expected {
+    struct weir_store_fetch *fetch; /* made when there is something to read */
+    bool is_out, pins;              /* the answer is under way; what came last is pinned */
+    struct weir_key_bytes bytes;    /* keys of records, */
+    weir_str *keys;                 /* in here, ascending */
+    size_t n, capacity;
+    uint64_t n_written; /* when the question was asked */
+    void (*come)(void *arg);
+    void *come_arg;
 };
 
 struct stored_item {
@@ -98,6 +115,10 @@ struct weir_state_store {
     const weir_backend *backend;
     void *self;
     struct weir_store_writer_self *writer; /* in front of the backend; NULL: none */
+    const weir_backend *read;              /* the backend itself, when it may be read on other threads; else NULL */
+    void *read_self;
+    const struct weir_platform *platform;
+    size_t fetch_least;
     char *directory;
     size_t cache_bytes;
     uint32_t n_sets; /* made so far */
@@ -117,6 +138,9 @@ struct stored {
     struct stored_state *states;
     struct stored_run run;
     struct stored_changes changes;
+    struct stored_expected expected;
+    bool has_let_go;                     /* the store may know what the cache does not */
+    uint64_t n_written;                  /* batches of changes, and ranges that were removed */
     struct weir_key_bytes keys, records; /* scratch */
     void *room;                          /* one struct of any state, value or map key */
 };
@@ -152,6 +176,7 @@ uint64_t weir__stored_order(weir_str record);
 /* The first bytes of all records of a key group. */
 void weir__stored_group_prefix(uint32_t set, uint32_t group, uint8_t prefix[WEIR__STORED_GROUP_PREFIX]);
 uint32_t weir__stored_state_of(weir_str record_key);
+uint32_t weir__stored_group_of(weir_str record_key);
 /* What a record holds as a snapshot has it, but for what has expired by `now`. */
 struct stored_packing {
     const struct weir_state_layout *layout;
@@ -175,6 +200,13 @@ struct stored_wanted {
     uint32_t n, group;
 };
 WEIR_CHECKED bool weir__stored_load(struct stored *, uint32_t state, int64_t ns, const struct stored_wanted *, size_t n);
+
+void weir__stored_unread(struct stored *, weir_status, const weir_io_error *); /* a get failed */
+
+/* ---- reading ahead (stored_expect.c): see struct weir_state_ops -------------------------------------------------- */
+
+weir_status weir__stored_expect(struct weir_state_set *, const struct weir_state_expected *);
+void weir__stored_expected_finish(struct stored_expected *);
 
 /* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
 

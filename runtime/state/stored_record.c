@@ -38,6 +38,11 @@ void weir__stored_until(uint8_t prefix[], size_t n)
     while (n-- > 0 && ++prefix[n] == 0) continue;
 }
 
+uint32_t weir__stored_group_of(weir_str key)
+{
+    return (uint32_t)(uint8_t)key.p[1] << 8 | (uint8_t)key.p[2];
+}
+
 uint32_t weir__stored_state_of(weir_str key)
 {
     return (uint32_t)(uint8_t)key.p[3] << 8 | (uint8_t)key.p[4];

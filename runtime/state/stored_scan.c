@@ -341,5 +341,6 @@ void weir__stored_drop_namespace(struct weir_state_set *set, uint32_t state, int
         if (stored) ok = drop_records(d, state, group, ns);
     }
     if (ok) forget_space(&d->states[state].spaces, ns);
+    d->n_written++;
     if (d->run.state == state && d->run.ns == ns) d->run.is_valid = false;
 }

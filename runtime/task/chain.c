@@ -77,7 +77,7 @@ static void hold(struct weir_chain_member *m, struct weir_element e, uint32_t in
     m->current = e;
     m->input = input;
     m->row = 0;
-    m->stalled = m->waiting = false;
+    m->stalled = m->waiting = m->preparing = m->prepared = false;
     if (e.kind != WEIR_ELEMENT_ROWS) return;
     weir_count(&m->op->counters.rows_in, (uint64_t)e.rows->view.selected);
     weir_count(&m->op->counters.batches_in, 1);
@@ -137,6 +137,15 @@ static void note_nothing(struct weir_chain_member *m, bool nothing)
     m->waiting = nothing && m->op->will_wake;
 }
 
+static weir_status prepare(struct weir_chain_member *m)
+{
+    const struct weir_op_class *class = m->op->class;
+    weir_status s = m->prepared || !class->prepare ? WEIR_OK : class->prepare(m->op, m->input, m->current.rows);
+    m->preparing = s == WEIR_MORE;
+    m->prepared = s == WEIR_OK;
+    return s;
+}
+
 static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     if (m->current.rows->view.selection && !m->op->accepts_selection) {
@@ -145,9 +154,11 @@ static weir_status run_rows(struct weir_chain *c, struct weir_chain_member *m, i
         weir_rows_release(m->current.rows);
         m->current.rows = compact;
     }
+    weir_status s = prepare(m);
+    if (s != WEIR_OK) return s;
     int64_t before = m->row;
     atomic_store_explicit(&m->op->time.rows_ms, now_ms, memory_order_relaxed);
-    weir_status s = m->op->class->rows(m->op, m->input, m->current.rows, &m->row);
+    s = m->op->class->rows(m->op, m->input, m->current.rows, &m->row);
     if (!m->written) m->written_ms = now_ms;
     m->written = true;
     note_nothing(m, s == WEIR_MORE && m->row == before && m->op->outbox.n == 0);
@@ -270,7 +281,7 @@ static weir_progress run(struct weir_chain *c, struct weir_chain_member *m, int6
     s = checked(m, s);
     if (s < 0) return fail(c, m, s);
     if (s == WEIR_OK) m->current.kind = WEIR_ELEMENT_NONE;
-    return m->stalled || m->waiting ? WEIR_NONE : WEIR_MADE;
+    return m->stalled || m->waiting || m->preparing ? WEIR_NONE : WEIR_MADE;
 }
 
 static bool rests(const struct weir_chain *c, const struct weir_chain_member *m)
@@ -405,6 +416,14 @@ bool weir_chain_is_stalled(const struct weir_chain *c)
 {
     for (uint32_t i = 0; i < c->n_members; i++) {
         if (c->members[i].stalled) return true;
+    }
+    return false;
+}
+
+bool weir_chain_is_preparing(const struct weir_chain *c)
+{
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        if (c->members[i].preparing) return true;
     }
     return false;
 }

@@ -156,10 +156,10 @@ static bool looks(const struct weir_subtask *t)
     return t->patience.after_ms > 0 && (t->patience.progress || t->patience.waiting);
 }
 
-/* Input pauses: what is held back for company goes on. */
+/* Input pauses: what is held back for company goes on. Rows that wait for their state are no pause. */
 static weir_progress pause_input(struct weir_subtask *t)
 {
-    if (!t->made_rows || weir_chain_is_stalled(&t->chain)) return WEIR_NONE;
+    if (!t->made_rows || weir_chain_is_stalled(&t->chain) || weir_chain_is_preparing(&t->chain)) return WEIR_NONE;
     t->made_rows = false;
     if (weir_chain_flush(&t->chain) < 0) return WEIR_FAILED;
     return WEIR_MADE;

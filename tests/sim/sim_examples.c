@@ -135,7 +135,7 @@ static struct settings settings_of(const struct example *e, uint64_t seed)
 {
     static const uint32_t parallelisms[] = {1, 2, 4};
     static const char *const rows[] = {"1", "7", "1024"}, *const channels[] = {"1", "2", "8"},
-                             *const cuts[] = {"300B", "10KiB", "64MiB"};
+                             *const cuts[] = {"300B", "10KiB", "64MiB"}, *const caches[] = {"4KiB", "256KiB", "1MiB"};
     struct settings s = {.parallelism = 1};
     struct weir_random r = {seed * 0x9e3779b97f4a7c15u};
     for (size_t i = 0; i < 4 && e->overrides[i].name; i++) override(&s, e->overrides[i].name, e->overrides[i].value);
@@ -148,7 +148,7 @@ static struct settings settings_of(const struct example *e, uint64_t seed)
     if (e->other_split_size) override(&s, e->other_split_size, draw(&r, cuts, 3));
     if (weir_random_below(&r, 3) && seed != OPENING_SEED) return s;
     override(&s, "state.backend", "{leveldb: {sync: false, write_buffer: 64KiB}}");
-    override(&s, "state.cache", weir_random_below(&r, 2) ? "4KiB" : "1MiB"); /* 4KiB: everything goes all the time */
+    override(&s, "state.cache", draw(&r, caches, 3)); /* 4KiB: everything goes all the time */
     override(&s, "state.directory", state_directory);
     return s;
 }

@@ -64,6 +64,12 @@ typedef struct weir_backend {
     weir_status (*flush)(void *self, weir_io_error *);
     /* May be NULL. [any] */
     void (*stats)(void *self, weir_store_stats *);
+
+    /* As get, for keys that ascend, by several threads at a time, beside get, write and scans of views. May be NULL: nothing
+     * is read ahead then; else the host reads what a batch will ask for before the batch is processed, and the slot does
+     * something else meanwhile. [any] */
+    weir_status (*get_beside)(void *self, const weir_str *keys, size_t n, weir_store_found *found, void *to,
+                              weir_io_error *);
 } weir_backend;
 
 #endif

@@ -19,6 +19,7 @@ struct toy {
     int due_calls;    /* what is due takes that many calls; each emits a row */
     bool speaks;      /* emits a row at every watermark */
     int unfinished;   /* finish says MORE that many times */
+    int unprepared;   /* prepare says MORE that many times */
     bool opened, closed;
 };
 
@@ -47,6 +48,14 @@ static weir_status toy_rows(struct weir_op *op, uint32_t input, struct weir_rows
     t->done = 0;
     *row = rows->view.length;
     return WEIR_OK;
+}
+static weir_status toy_prepare(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
+{
+    struct toy *t = toy_of(op);
+    CU_ASSERT(input == 0 && rows->view.length > 0);
+    if (t->unprepared <= 0) return WEIR_OK;
+    weir_text_add(t->log, "%s: prepare\n", t->name);
+    return --t->unprepared > 0 ? WEIR_MORE : WEIR_OK;
 }
 static weir_status toy_watermark(struct weir_op *op, int64_t w)
 {
@@ -80,6 +89,7 @@ static void toy_close(struct weir_op *op)
 }
 static const struct weir_op_class toy_class = {.name = "toy",
                                                .open = toy_open,
+                                               .prepare = toy_prepare,
                                                .rows = toy_rows,
                                                .watermark = toy_watermark,
                                                .processing_time = toy_due,
@@ -362,7 +372,53 @@ static void the_overflow_limit_fails_the_operator(void)
     tear_down(&g);
 }
 
+/* Rows that wait for their state are a pass without progress; nothing that is due comes before them, and keeps the slot
+ * awake meanwhile; nor does it in the middle of them. */
+static void rows_wait_until_they_are_prepared(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[0].unprepared = 3;
+    g.toys[0].copies = 2;
+    g.toys[0].op.next_due_ms = g.s.now_ms;
+    take_rows(&g, "1 | 10");
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, g.s.now_ms), WEIR_NONE);
+        CU_ASSERT(weir_chain_is_preparing(&g.chain) && !weir_chain_is_stalled(&g.chain));
+        CU_ASSERT(!weir_chain_wants_input(&g.chain) && !weir_chain_is_blocked(&g.chain));
+        CU_ASSERT_EQUAL(weir_chain_next_due_ms(&g.chain), INT64_MAX);
+    }
+    expect(&g, "a: prepare\na: prepare\n");
+    run(&g);
+    CU_ASSERT_FALSE(weir_chain_is_preparing(&g.chain));
+    expect(&g, "a: prepare\na: 1 | 10\nb: 1 | 10\nc: 1 | 10\nb: 1 | 10\na: due at 0\nc: 1 | 10\n");
+    g.toys[0].copies = 1;
+    g.toys[0].unprepared = 1;
+    take_rows(&g, "2 | 20");
+    run(&g);
+    take_mark(&g, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
+    run(&g);
+    expect(&g, "a: prepare\na: 2 | 20\nb: 2 | 20\nc: 2 | 20\na: finish\nb: finish\nc: finish\n");
+    tear_down(&g);
+}
+
+/* The rows are let go. */
+static void a_chain_is_closed_while_rows_wait(void)
+{
+    size_t blocks = weir_allocated_blocks();
+    struct stage g;
+    set_up(&g);
+    g.toys[0].unprepared = 100;
+    take_rows(&g, "1 | 10");
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, g.s.now_ms), WEIR_NONE);
+    tear_down(&g);
+    CU_ASSERT(g.toys[0].closed);
+    CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
 WEIR_SUITE(chain) = {
+    {"rows wait until they are prepared", rows_wait_until_they_are_prepared},
+    {"a chain is closed while rows wait", a_chain_is_closed_while_rows_wait},
     {"rows and marks pass in order", rows_and_marks_pass_in_order},
     {"what a watermark sets off goes before it", what_a_watermark_sets_off_goes_before_it},
     {"the deepest member runs first", the_deepest_member_runs_first},

@@ -1,0 +1,181 @@
+/* stored_expect.c - entries that a batch is going to ask for are read on other threads before it is processed. One thread,
+ * but for the reading itself (store_fetch.c).
+ *
+ * A hint and no more: what has come goes into the cache as if it had been asked for, and what is missing there is read when
+ * it is asked for. Nothing of the set is touched while the answer is under way, but for what others than the batch do
+ * there; when that wrote anything, the answer may be old, and is not used.
+ *
+ * Not worth a question: sets that have let nothing go, since the store knows nothing that the cache does not; few keys, for
+ * which another thread costs more than it spares; states that a component declares and seldom touches, which is counted.
+ *
+ * What came is pinned until the next batch is expected: it stays in the cache, however full that is, and takes a quarter of
+ * it at most. If nobody has asked for it by then, it is the first to go.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "state/stored_internal.h"
+
+#define FAIR_TRIAL  1024 /* entries of a state; */
+#define NOT_FOR_NOW 256  /* batches in which it is left alone when less than half of them were asked for */
+#define PINNED_PART 4    /* of the cache */
+
+/* ---- what to ask for --------------------------------------------------------------------------------------------- */
+
+struct collecting {
+    struct stored *d;
+    uint32_t state;
+    bool failed;
+};
+
+/* The bytes of a key behind those of the others: their places are set when there are no more. */
+static bool collect(void *arg, uint32_t group, const uint8_t *key, uint32_t n)
+{
+    struct collecting *c = arg;
+    struct stored_expected *e = &c->d->expected;
+    if (e->n == e->capacity) {
+        size_t capacity = e->capacity ? e->capacity * 2 : 256;
+        weir_str *keys = weir_try_realloc(e->keys, capacity * sizeof *keys);
+        if (!keys) return false;
+        e->keys = keys;
+        e->capacity = capacity;
+    }
+    e->keys[e->n++].n = WEIR__STORED_PREFIX + (size_t)n;
+    return weir__stored_prefix(c->d, &e->bytes, c->state, group, 0) && weir_key_bytes_add(&e->bytes, key, n);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const weir_str *x = a, *y = b;
+    int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+    return order ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+/* In the order of the store, each once, but for those that are on their way to it: they are at hand. */
+static void sort_keys(struct stored *d)
+{
+    struct stored_expected *e = &d->expected;
+    const char *p = (const char *)e->bytes.p;
+    size_t n = 0;
+    for (size_t i = 0; i < e->n; p += e->keys[i++].n) e->keys[i].p = p;
+    if (e->n > 1) qsort(e->keys, e->n, sizeof *e->keys, by_bytes);
+    for (size_t i = 0; i < e->n; i++) {
+        if (n > 0 && by_bytes(&e->keys[n - 1], &e->keys[i]) == 0) continue;
+        if (d->store->writer && weir_store_writer_has(d->store->writer, e->keys[i])) continue;
+        e->keys[n++] = e->keys[i];
+    }
+    e->n = n;
+}
+
+static bool is_worth_it(const struct stored *d, struct stored_state *s, uint32_t state)
+{
+    if (!weir__stored_may_hold(d, state, 0)) return false;
+    if (s->n_expected < FAIR_TRIAL || s->n_met >= s->n_expected / 2) return true;
+    if (++s->n_unasked < NOT_FOR_NOW) return false;
+    s->n_expected = s->n_met = s->n_unasked = 0;
+    return true;
+}
+
+static bool collect_all(struct stored *d, const struct weir_state_expected *what)
+{
+    struct collecting c = {.d = d};
+    d->expected.n = d->expected.bytes.n = 0;
+    for (; c.state < d->set.n_states; c.state++) {
+        if (!is_worth_it(d, &d->states[c.state], c.state)) continue;
+        if (weir__heap_missing_rows(&d->cache->set, c.state, what->rows, what->fields, what->n_fields, 0, collect, &c) < 0)
+            return false;
+    }
+    if (d->expected.n >= d->store->fetch_least) sort_keys(d);
+    return d->expected.n >= d->store->fetch_least;
+}
+
+/* ---- what has come ----------------------------------------------------------------------------------------------- */
+
+struct arriving {
+    struct stored *d;
+    size_t most; /* bytes of the cache */
+};
+
+static weir_status arrive(void *arg, size_t i, weir_str record)
+{
+    const struct arriving *a = arg;
+    struct stored *d = a->d;
+    weir_str key = d->expected.keys[i];
+    uint32_t state = weir__stored_state_of(key), n = (uint32_t)key.n - WEIR__STORED_PREFIX;
+    const uint8_t *p = (const uint8_t *)key.p + WEIR__STORED_PREFIX;
+    struct weir_key_ref ref = {.p = p, .n = n, .group = weir__stored_group_of(key), .hash = weir_key_hash64(p, n)};
+    const struct heap_state *s = &d->cache->states[state];
+    if (d->cache->bytes > a->most) return WEIR_OK;
+    void *value = weir__heap_edit(&d->cache->set, state, weir_layout_shape(&d->set.layouts[state]), &ref, 0);
+    if (!value) return WEIR_E_MEMORY;
+    struct stored_meta *meta = weir__stored_meta(s, value);
+    if (meta->flags & WEIR__LOADED) return WEIR_OK; /* asked for meanwhile */
+    weir_status status = record.p ? weir__stored_decode(d, s, record, &meta->order, value) : WEIR_OK;
+    if (status != WEIR_OK) return status;
+    meta->flags = WEIR__LOADED | WEIR__EXPECTED | (record.p ? WEIR__IN_STORE : WEIR__ABSENT);
+    meta->used = WEIR__PINNED;
+    d->states[state].n_expected++;
+    return WEIR_OK;
+}
+
+static void take_in(struct stored *d)
+{
+    struct stored_expected *e = &d->expected;
+    struct arriving a = {d, d->cache->bytes + d->store->cache_bytes / d->store->n_sets / PINNED_PART};
+    weir_io_error why = {0};
+    e->is_out = false;
+    if (e->n_written != d->n_written || weir__stored_failed(d)) return;
+    e->pins = true;
+    weir_status s = weir_store_fetch_take(e->fetch, arrive, &a, &why);
+    if (s < 0) weir__stored_unread(d, s, &why);
+    d->set.ops->settle(&d->set);
+}
+
+/* ---- the hint ---------------------------------------------------------------------------------------------------- */
+
+static void has_come(void *arg)
+{
+    const struct stored_expected *e = &((const struct stored *)arg)->expected;
+    e->come(e->come_arg);
+}
+
+static bool begin(struct stored *d, const struct weir_state_expected *what)
+{
+    struct stored_expected *e = &d->expected;
+    const struct weir_state_store *store = d->store;
+    const struct weir_store_fetch_options o = {
+        .backend = store->read, .self = store->read_self, .platform = store->platform, .done = has_come, .arg = d};
+    struct weir_error why;
+    if (!e->fetch && weir_store_fetch_create(&o, &e->fetch, &why) != WEIR_OK) return false;
+    e->come = what->come;
+    e->come_arg = what->arg;
+    e->n_written = d->n_written;
+    e->is_out = weir_store_fetch_begin(e->fetch, e->keys, e->n);
+    return e->is_out;
+}
+
+void weir__stored_expected_finish(struct stored_expected *e)
+{
+    weir_store_fetch_destroy(e->fetch);
+    weir_key_bytes_finish(&e->bytes);
+    weir_free(e->keys);
+    *e = (struct stored_expected){0};
+}
+
+weir_status weir__stored_expect(struct weir_state_set *set, const struct weir_state_expected *what)
+{
+    struct stored *d = weir__stored_of(set);
+    struct stored_expected *e = &d->expected;
+    if (!what) {
+        weir__stored_expected_finish(e);
+        return WEIR_OK;
+    }
+    if (e->is_out) {
+        if (!weir_store_fetch_is_done(e->fetch)) return WEIR_MORE;
+        take_in(d);
+        return WEIR_OK;
+    }
+    e->pins = false;
+    if (!d->has_let_go || !d->store->read || weir__stored_failed(d)) return WEIR_OK;
+    return collect_all(d, what) && begin(d, what) ? WEIR_MORE : WEIR_OK;
+}
