@@ -38,7 +38,8 @@
     TOPIC(any)                   \
     TOPIC(csv)                   \
     TOPIC(parsing)               \
-    TOPIC(latency)
+    TOPIC(latency)               \
+    TOPIC(leveldb)
 
 struct weir_bench;
 

@@ -1,8 +1,8 @@
 /* backend_leveldb - keyed state in LevelDB: a tree of sorted files on the disk, for state larger than memory.
  *
  * One instance is one database. LevelDB's own compaction runs on a thread of its own, which this file knows nothing of; all
- * else happens on the threads that call: writes on one, reads beside it on any, views on any. Checksums are verified on every read,
- * and paranoid_checks makes LevelDB stop at the first file that is not as it was written. Writes wait for the disk when
+ * else happens on the threads that call: writes on one, reads and views on any. Checksums are verified on every read, and
+ * paranoid_checks makes LevelDB stop at the first file that is not as it was written. Writes wait for the disk when
  * `sync` says so.
  *
  * LevelDB opens files by itself: its C API takes no file system of ours, so the "weir.io/1" of tests is not asked.

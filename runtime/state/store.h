@@ -29,7 +29,7 @@ struct weir_state_store_options {
     void *self;            /* of the backend; not opened yet, outlives the store */
     const char *directory; /* exists, for this store alone */
     size_t cache_bytes;    /* of decoded entries of all sets; they are written back and let go when it is more */
-    /* NULL: all happens on the caller's thread. With run_later there is no thread for writing, and it runs the reading ahead. */
+    /* NULL: all happens on the caller's thread. With run_later there is no thread that writes, and it runs the reads. */
     const struct weir_platform *platform;
     size_t fetch_least; /* keys that are worth reading ahead; 0: as many as are worth another thread */
 };

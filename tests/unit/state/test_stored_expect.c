@@ -150,7 +150,8 @@ static bool prepare(const struct weir_rows *rows)
 
 static bool same_item(const struct item *a, const struct item *b)
 {
-    return !a == !b && (!a || (a->n == b->n && a->note.n == b->note.n && memcmp(a->note.p, b->note.p, a->note.n) == 0));
+    if (!a || !b) return a == b;
+    return a->n == b->n && a->note.n == b->note.n && (a->note.n == 0 || memcmp(a->note.p, b->note.p, a->note.n) == 0);
 }
 
 static void change(struct weir_state_set *set, const struct weir_key_ref *key, uint64_t what, int64_t n)
