@@ -217,7 +217,7 @@ weir_status weir_parse_duration(const char *text, int64_t *ms, struct weir_error
 {
     const char *number = skip_spaces(text);
     size_t n = strspn(number, "-0123456789_");
-    int64_t value;
+    int64_t value = 0;
     weir_status s =
         parse_with_units(text, duration_units, WEIR_LEN(duration_units), true, true, DURATION_RULE, &value, error);
     if (s != WEIR_OK) return s;

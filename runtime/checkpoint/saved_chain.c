@@ -321,7 +321,7 @@ static weir_status read_list(struct merge *m, const struct weir_saved_list *list
 static weir_status merge_all(struct merge *m)
 {
     weir_status status = read_headers(m);
-    for (uint32_t group; status == WEIR_OK && next_group(m, &group);) status = merge_group(m, group);
+    for (uint32_t group = 0; status == WEIR_OK && next_group(m, &group);) status = merge_group(m, group);
     uint64_t offset = m->at[m->n - 1];
     for (size_t i = 0; status == WEIR_OK && i < m->part->n_lists; i++) {
         status = read_list(m, &m->part->lists[i], offset);

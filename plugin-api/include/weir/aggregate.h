@@ -15,6 +15,7 @@
  * floats: an integer sum is such, if it is judged at the end whether it fits, not on the way. */
 typedef struct weir_aggregate {
     uint32_t struct_size, flags; /* flags: 0; WEIR_MERGEABLE and the like are flags of the component */
+    /* open and create: [coordinator] before the job runs, for windows that are restored and did not have this aggregate. */
     weir_status (*open)(void *self, weir_ctx *);             /* [task] may be NULL */
     weir_status (*create)(void *self, weir_ctx *, void *acc); /* [task] NULL: all zero is the empty accumulator */
     weir_status (*add)(void *self, weir_ctx *, void *acc, weir_row); /* [task] */
