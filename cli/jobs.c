@@ -32,6 +32,14 @@ struct words {
     bool json, drain;
 };
 
+/* An option that is unknown, or lacks its value. */
+static int no_option(const char *command, const char *option)
+{
+    fprintf(stderr, "weir %s: unknown option, or an option without its value: %s\n`weir %s --help` says more.\n", command,
+            option, command);
+    return WEIR_EXIT_USAGE;
+}
+
 static int wrong(const char *command, const char *what)
 {
     fprintf(stderr, "weir %s: %s\n`weir %s --help` says more.\n", command, what, command);
@@ -52,7 +60,7 @@ static int parse(struct words *w, int argc, char **argv, const char *help, bool 
         if (option == 'h') return fputs(help, stdout), WEIR_EXIT_OK;
         if (option == 'o' && (w->json = strcmp(optarg, "json") == 0, !w->json) && strcmp(optarg, "text") != 0)
             return wrong(argv[0], "--output wants text or json");
-        if (option == '?' || (option == 'd' && !takes_drain)) return wrong(argv[0], "unknown option");
+        if (option == '?' || (option == 'd' && !takes_drain)) return no_option(argv[0], argv[optind - 1]);
         if (option == 'd') w->drain = true;
     }
     if (optind < argc) w->job = argv[optind++];
@@ -103,17 +111,27 @@ static json_t *record_of(const struct weir_job_home *home, const struct weir_job
                      (json_int_t)r->changed_ms, "attempt", (json_int_t)r->attempt);
 }
 
-static void print_row(const struct weir_job_home *home, const struct weir_job_record *r)
+/* brief: a line of the reason. */
+static void print_reason(const struct weir_job_home *home, const char *reason, bool brief)
+{
+    size_t n = strcspn(reason, "\n");
+    if (brief) {
+        printf("    %.*s%s%s%s\n", (int)n, reason, reason[n] ? " (`weir status " : "", reason[n] ? home->name : "",
+               reason[n] ? "` says more)" : "");
+        return;
+    }
+    for (const char *line = reason; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        printf("    %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
+static void print_row(const struct weir_job_home *home, const struct weir_job_record *r, bool brief)
 {
     const char *state = weir_job_record_state(home, r);
     struct weir_text when = {0};
     add_time(&when, r->changed_ms);
     printf("%-24s %-11s %s  %s\n", home->name, state, weir_text_get(&when), r->manifest ? r->manifest : "");
     if (strcmp(state, "died") == 0) printf("    its processes are gone without a word: killed, or the machine went down\n");
-    if (r->reason && strcmp(state, "running") != 0) {
-        for (const char *line = r->reason; *line; line += strcspn(line, "\n"), line += *line == '\n')
-            printf("    %.*s\n", (int)strcspn(line, "\n"), line);
-    }
+    if (r->reason && strcmp(state, "running") != 0) print_reason(home, r->reason, brief);
     if (r->savepoint) printf("    go on with: weir run %s --from %s\n", r->manifest ? r->manifest : "", r->savepoint);
     weir_text_finish(&when);
 }
@@ -133,7 +151,7 @@ static bool list_one(void *arg, struct weir_job_home *home)
     } else if (l->jobs) {
         json_array_append_new(l->jobs, record_of(home, &record));
     } else {
-        print_row(home, &record);
+        print_row(home, &record, true);
     }
     weir_job_record_finish(&record);
     return true;
@@ -210,7 +228,7 @@ static weir_status show_status(struct weir_job_home *home, const struct words *w
         if (w->json)
             answer = record_of(home, &record);
         else
-            print_row(home, &record);
+            print_row(home, &record, false);
     }
     if (s == WEIR_OK && answer && w->json) {
         json_dumpf(answer, stdout, JSON_INDENT(2));

@@ -213,7 +213,11 @@ void weir_life_end(struct weir_life *life, const char *state, const char *reason
     weir_free(life->record.state);
     life->record.state = weir_strdup(state);
     life->record.reason = weir_strdup(reason);
-    if (savepoint && !life->record.savepoint) life->record.savepoint = weir_strdup(savepoint);
+    if (savepoint && !life->record.savepoint) {
+        char *absolute = realpath(savepoint, NULL); /* `weir list` is asked anywhere */
+        life->record.savepoint = weir_strdup(absolute ? absolute : savepoint);
+        free(absolute);
+    }
     note(life, state, reason ? reason : life->record.savepoint);
     weir_log_redirect(NULL, NULL);
     if (write_record(life, &error) != WEIR_OK) weir_log(WEIR_WARN, "cli", "%s", error.text);

@@ -47,6 +47,13 @@ int weir_savepoint_wrong(const char *command, const char *what)
     return WEIR_EXIT_USAGE;
 }
 
+int weir_savepoint_no_option(const char *command, const char *option)
+{
+    fprintf(stderr, "weir %s: unknown option, or an option without its value: %s\n`weir %s --help` says more.\n", command,
+            option, command);
+    return WEIR_EXIT_USAGE;
+}
+
 int weir_savepoint_report(const char *command, const struct weir_error_text *error)
 {
     fprintf(stderr, "weir %s: %s\n", command, error->text);
@@ -66,7 +73,7 @@ int weir_savepoint_parse(struct weir_savepoint_words *w, int argc, char **argv, 
         if (option == 'h') return fputs(help, stdout), WEIR_EXIT_OK;
         if (option == 'o' && (w->json = strcmp(optarg, "json") == 0, !w->json) && strcmp(optarg, "text") != 0)
             return weir_savepoint_wrong(argv[0], "--output wants text or json");
-        if (option == '?' || (option == 'f' && !takes_force)) return weir_savepoint_wrong(argv[0], "unknown option");
+        if (option == '?' || (option == 'f' && !takes_force)) return weir_savepoint_no_option(argv[0], argv[optind - 1]);
         if (option == 'f') w->force = true;
     }
     w->words = argv + optind;

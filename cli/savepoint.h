@@ -24,6 +24,7 @@ struct weir_savepoint_words {
 /* Returns an exit code, or -1 to go on. */
 int weir_savepoint_parse(struct weir_savepoint_words *, int argc, char **argv, const char *help, bool takes_force);
 int weir_savepoint_wrong(const char *command, const char *what); /* prints, and returns the exit code */
+int weir_savepoint_no_option(const char *command, const char *option); /* unknown, or without its value */
 /* Prints why it failed, and returns the exit code: 2 for what was asked wrongly, else 1. */
 int weir_savepoint_report(const char *command, const struct weir_error_text *);
 /* A runtime that reads savepoints; NULL: *code says why not. */

@@ -73,7 +73,7 @@ static int parse(struct weir_savepoint_dump_options *o, const char **directory, 
             return weir_savepoint_wrong(argv[0], "--format wants json or csv");
         if (option == 'm' && !read_memory(optarg, &o->memory_bytes))
             return weir_savepoint_wrong(argv[0], "--memory wants a size such as 64MiB");
-        if (option == '?') return weir_savepoint_wrong(argv[0], "unknown option, or an option without its value");
+        if (option == '?') return weir_savepoint_no_option(argv[0], argv[optind - 1]);
     }
     if (optind == argc) return weir_savepoint_wrong(argv[0], "which one? name its directory");
     *directory = argv[optind++];

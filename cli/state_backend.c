@@ -62,7 +62,7 @@ static int take(struct words *w, int option)
     case 'o':
         w->json = strcmp(optarg, "json") == 0;
         return w->json || strcmp(optarg, "text") == 0 ? -1 : wrong("--output wants text or json");
-    default: return wrong("unknown option");
+    default: return WEIR_EXIT_USAGE;
     }
 }
 
@@ -76,6 +76,11 @@ static int parse(struct words *w, int argc, char **argv)
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == '?')
+            fprintf(stderr,
+                    "weir state-backend: unknown option, or an option without its value: %s\n`weir state-backend --help` "
+                    "says more.\n",
+                    argv[optind - 1]);
         int code = take(w, option);
         if (code >= 0) return code;
     }

@@ -252,6 +252,7 @@ weir_status weir_job_compile(const struct weir_document *document, const struct 
                             .graph = weir_stream_graph_create(),
                             .auto_watermark_ms = DEFAULT_AUTO_WATERMARK_MS};
     job.graph->base_dir = weir_strdup(weir_document_base_dir(document));
+    job.graph->manifest = weir_strdup(weir_document_name(document));
     compile(&job);
     *graph = job.graph;
     if (problems->n == 0) return WEIR_OK;

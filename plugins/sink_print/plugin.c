@@ -2,7 +2,7 @@
  *
  * The prefix is Flink's: "2> " names the subtask (from 1) when there are several, "id:2> " and "id> " with an identifier.
  * Lines are gathered and printed in whole runs, so that subtasks never tear each other's lines. Only records are printed:
- * what the encoder writes at the begin and end of a stream (a CSV header) is dropped.
+ * what the encoder writes at the begin of a stream (a CSV header) is dropped, unless `header` asks for it, of one subtask.
  */
 #include <stdio.h>
 #include <weir/udf.h>
@@ -13,6 +13,7 @@ typedef struct print {
     weir_part format;
     const char *identifier;
     int32_t stream;
+    bool header;
 
     const weir_io *io;
     char prefix[160];
@@ -30,9 +31,12 @@ static void make_prefix(print *me, const weir_info *info)
 {
     bool several = info->parallelism > 1, named = me->identifier && me->identifier[0];
     int n = 0;
-    if (named && several) n = snprintf(me->prefix, sizeof me->prefix, "%.128s:%u> ", me->identifier, info->subtask + 1);
-    else if (several) n = snprintf(me->prefix, sizeof me->prefix, "%u> ", info->subtask + 1);
-    else if (named) n = snprintf(me->prefix, sizeof me->prefix, "%.128s> ", me->identifier);
+    if (named && several)
+        n = snprintf(me->prefix, sizeof me->prefix, "%.128s:%u> ", me->identifier, info->subtask + 1);
+    else if (several)
+        n = snprintf(me->prefix, sizeof me->prefix, "%u> ", info->subtask + 1);
+    else if (named)
+        n = snprintf(me->prefix, sizeof me->prefix, "%.128s> ", me->identifier);
     me->prefix_length = (size_t)n;
 }
 
@@ -45,8 +49,10 @@ static weir_status print_open(void *self, weir_ctx *cx)
     make_prefix(me, weir_about(cx));
     me->opened = true; /* its close is called also when this fails */
     weir_status s = e->open ? e->open(me->format.self, cx) : WEIR_OK;
+    if (s == WEIR_OK) s = weir_blob_add(cx, &me->lines, me->prefix, me->prefix_length);
     if (s == WEIR_OK && e->begin) s = e->begin(me->format.self, cx, &me->lines);
-    me->lines.length = 0;
+    bool wanted = me->header && weir_about(cx)->subtask == 0;
+    if (!wanted || me->lines.length == me->prefix_length) me->lines.length = 0;
     return s;
 }
 
@@ -88,13 +94,19 @@ static void print_close(void *self, weir_ctx *cx)
 
 static const char *const streams[] = {"stdout", "stderr", NULL}; /* as WEIR_STDOUT, WEIR_STDERR */
 static const weir_sink print_vtable = {
-    .struct_size = sizeof(weir_sink), .open = print_open, .write = print_write, .flush = print_flush, .finish = print_flush,
+    .struct_size = sizeof(weir_sink),
+    .open = print_open,
+    .write = print_write,
+    .flush = print_flush,
+    .finish = print_flush,
     .close = print_close,
 };
 static const weir_option print_options[] = {
     WEIR_OPTION(print, format, .def = "csv", .accepts = WEIR_ENCODER, .doc = "how a record is written"),
     WEIR_OPTION(print, identifier, .flags = WEIR_OPTIONAL, .doc = "put before each line"),
     WEIR_OPTION(print, stream, .def = "stdout", .choices = streams, .doc = "where to"),
+    WEIR_OPTION(print, header, .def = "false",
+                .doc = "first what the format begins with, such as a CSV header; of several subtasks the first does"),
 };
 WEIR_COMPONENT(print, WEIR_SINK, print_vtable, .id = "print", .doc = "records on the terminal, one per line", .in = "*",
                WEIR_OPTIONS(print_options));

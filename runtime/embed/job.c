@@ -258,11 +258,16 @@ static weir_status find_newest(const struct weir_job *job, struct weir_storages 
     if (!directory && job->begin.or_begin) return WEIR_OK;
     if (!directory)
         return weir_error_set(error, WEIR_E_CONFIG,
-                              "the job takes no checkpoints that it could go on from; give it `checkpoint: {every: 10s, "
-                              "directory: ...}`, or say which one: --from DIRECTORY");
+                              "the job takes no checkpoints that it could go on from\n"
+                              "  to have some: give it `checkpoint: {every: 10s, directory: ./checkpoints}`\n"
+                              "  to go on from one of another place: weir run %s --from DIRECTORY",
+                              weir_document_name(job->document));
     weir_status s = weir__job_newest(storages, path, &number, own, error);
     if (s == WEIR_OK && !*path && !job->begin.or_begin)
-        s = weir_error_set(error, WEIR_E_CONFIG, "there is no complete checkpoint in %s", directory);
+        s = weir_error_set(error, WEIR_E_CONFIG,
+                           "there is no complete checkpoint in %s\n  to begin: weir run %s\n"
+                           "  to go on from one of another place: weir run %s --from DIRECTORY",
+                           directory, weir_document_name(job->document), weir_document_name(job->document));
     return s;
 }
 
@@ -290,8 +295,8 @@ static void name_older(const struct weir_job *job, struct weir_storages *storage
     struct weir_error why = *error;
     weir_error_set(error, why.status,
                    "%s\n  an older checkpoint is whole: %s\n  to go on from it, and have what sinks committed since then "
-                   "written again: --from %s",
-                   why.text, older, older);
+                   "written again: weir run %s --from %s",
+                   why.text, older, weir_document_name(job->document), older);
     weir_free(older);
 }
 

@@ -160,6 +160,7 @@ void weir_stream_graph_destroy(struct weir_stream_graph *graph, void (*destroy_p
     weir_free(graph->nodes);
     weir_free(graph->job);
     weir_free(graph->base_dir);
+    weir_free(graph->manifest);
     weir_free(graph->checkpoint.directory);
     weir_free(graph->checkpoint.savepoints);
     free_part(graph->checkpoint.storage, destroy_part);

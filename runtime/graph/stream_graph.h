@@ -218,6 +218,7 @@ struct weir_restart_config {
 
 struct weir_stream_graph {
     char *job, *base_dir;
+    char *manifest; /* as it was named, for commands that messages tell people to type; NULL: there is none */
     struct weir_stream_node **nodes; /* topological order */
     uint32_t n_nodes;
     struct weir_stream_edge **edges; /* grouped by `to`, in the author's order */

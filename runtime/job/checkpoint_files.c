@@ -255,7 +255,8 @@ weir_status weir__suspended_read(const struct weir_platform *p, const char *dire
         else
             s = weir_error_set(error, WEIR_E_DATA,
                                "%s: bytes 0 to %zu: expected the number and the path of a savepoint and their checksum, "
-                               "found something else; the file is damaged; say where to go on from: --from DIRECTORY",
+                               "found something else; the file is damaged\n"
+                               "  to go on from a checkpoint or savepoint that you name: weir run MANIFEST --from DIRECTORY",
                                file, n ? n - 1 : 0);
     }
     weir_free(bytes);

@@ -692,19 +692,16 @@ static void adopt(struct weir_checkpoints *c, const struct weir_deploy_options *
 static weir_status check_left(const struct weir_checkpoints *c, int64_t newest, int64_t suspended, const char *path,
                               struct weir_error *error)
 {
-    if (suspended > newest)
-        return weir_error_set(
-            error, WEIR_E_CONFIG,
-            "the job was suspended with the savepoint %s; go on from it with --resume, or begin again with "
-            "--fresh",
-            path);
-    if (newest)
-        return weir_error_set(error, WEIR_E_CONFIG,
-                              "%s holds checkpoint %" PRId64
-                              " of an earlier run; go on from it with --resume, or begin again "
-                              "with --fresh",
-                              weir_storage_place(c->own), newest);
-    return WEIR_OK;
+    static const char what_to_do[] = "\n  to go on from it: weir run %s --resume\n  to begin again: weir run %s --fresh";
+    const char *manifest = c->run->graph->manifest ? c->run->graph->manifest : "MANIFEST";
+    if (newest == 0 && suspended == 0) return WEIR_OK;
+    char *help = weir_format(what_to_do, manifest, manifest);
+    weir_status s = suspended > newest
+                        ? weir_error_set(error, WEIR_E_CONFIG, "the job was suspended with the savepoint %s%s", path, help)
+                        : weir_error_set(error, WEIR_E_CONFIG, "%s holds checkpoint %" PRId64 " of an earlier run%s",
+                                         weir_storage_place(c->own), newest, help);
+    weir_free(help);
+    return s;
 }
 
 static weir_status sweep_savepoints(struct weir_checkpoints *c, struct weir_error *error)

@@ -94,10 +94,11 @@ class Checkpoints(WeirTest):
         job = self.job(JOB)
         nothing = self.weir("run", job, "--resume", code=2)
         self.assertIn("there is no complete checkpoint in", nothing.err)
+        self.assertIn(f"to begin: weir run {job}\n", nothing.err)
         (self.folder / "checkpoints" / "chk-3").mkdir()
         refused = self.weir("run", job, code=2)
-        self.assertIn("holds checkpoint 3 of an earlier run; go on from it with --resume, or begin again with --fresh",
-                      refused.err)
+        self.assertIn(f"holds checkpoint 3 of an earlier run\n  to go on from it: weir run {job} --resume\n"
+                      f"  to begin again: weir run {job} --fresh\n", refused.err)
         broken = self.weir("run", job, "--resume", code=None)
         self.assertNotEqual(broken.code, 0)
         self.assertIn("no checkpoint or savepoint can be read from", broken.err)

@@ -88,6 +88,10 @@ class Home(WeirTest):
         self.assertIn("the job crashed: signal", done.err)
         self.assertEqual(self.state("crashing"), "failed")
         self.assertIn("open_crashes", self.jobs()["crashing"]["reason"])
+        listed, told = self.weir("list").out.splitlines(), self.weir("status", "crashing").out.splitlines()
+        self.assertEqual(len(listed), 2)  # the job, and one line of why
+        self.assertEqual(listed[1], told[1] + " (`weir status crashing` says more)")
+        self.assertGreater(len(told), 2)
 
     def test_checkpoints_are_at_home(self):
         job = self.job(ENDLESS.replace("{every: 1h, directory: ./checkpoints}", "{every: 10ms}"))
@@ -98,7 +102,7 @@ class Home(WeirTest):
         self.weir("stop", "ticks")
         process.communicate()
         self.assertEqual([name[:15] for name in self.names(home / "savepoints")], ["ticks-savepoint"])
-        self.assertIn("go on from it with --resume", self.weir("run", job, code=2).err)
+        self.assertIn(f"to go on from it: weir run {job} --resume", self.weir("run", job, code=2).err)
         self.assertEqual(self.names(self.folder), ["home", "job.yaml"])
         validated = self.weir("validate", job, WEIR_HOME="elsewhere", HOME="", code=2, XDG_STATE_HOME="")
         self.assertIn("checkpoints need 'directory'", validated.err)

@@ -46,6 +46,26 @@ static void the_prefix_is_flinks(void)
     check_print(3, 4, "id", "id:4> 1,x\nid:4> 2,\n");
 }
 
+static void check_header(bool header, uint32_t subtask, uint32_t parallelism, const char *of_csv, const char *expected)
+{
+    struct mock_host *h = sink_host(&print_component, NULL, subtask, parallelism);
+    if (header) mock_set(h, "header", "true");
+    mock_set(h, "format.header", of_csv);
+    CU_ASSERT_EQUAL(mock_write(h, "1|x\n"), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_finish(h), WEIR_OK);
+    CU_ASSERT_STRING_EQUAL(weir_text_get(&h->machine->printed[WEIR_STDOUT]), expected);
+    mock_host_destroy(h);
+}
+
+static void the_header_is_printed_when_asked_for(void)
+{
+    check_header(true, 0, 1, "true", "a,b\n1,x\n");
+    check_header(true, 0, 2, "true", "1> a,b\n1> 1,x\n");
+    check_header(true, 1, 2, "true", "2> 1,x\n");
+    check_header(false, 0, 1, "true", "1,x\n");
+    check_header(true, 0, 2, "false", "1> 1,x\n");
+}
+
 static void prints_to_stderr_and_as_json(void)
 {
     struct mock_host *h = sink_host(&print_component, NULL, 0, 1);
@@ -87,6 +107,7 @@ static void an_encoder_needs_only_encode(void)
 WEIR_SUITE(sink_print) = {
     {"the prefix is Flink's", the_prefix_is_flinks},
     {"prints to stderr and as JSON", prints_to_stderr_and_as_json},
+    {"the header is printed when asked for", the_header_is_printed_when_asked_for},
     {"long runs are printed before the pause", long_runs_are_printed_before_the_pause},
     {"an encoder needs only encode", an_encoder_needs_only_encode},
     {NULL, NULL},
