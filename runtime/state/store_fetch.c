@@ -1,7 +1,8 @@
 /* store_fetch.c - see the header.
  *
  * The keys are cut into parts, each of them one piece of work. What a part finds is copied into memory of its own; the part
- * that ends last, by the count of those that are left, says that it is done, and nobody touches anything afterwards.
+ * that ends last, by the count of those that are left, says that it is done. From the moment at which it has counted, who
+ * asked may go on and ask anew: so it reads before that whom to tell, and touches nothing afterwards.
  */
 #include "state/store_fetch.h"
 
@@ -31,6 +32,8 @@ struct weir_store_fetch {
     size_t capacity;
     struct part parts[WEIR_STORE_FETCH_PARTS];
     uint32_t n_parts;
+    void (*done)(void *arg);
+    void *done_arg;
     _Atomic uint32_t n_left;
 };
 
@@ -49,8 +52,8 @@ static void run(void *arg, void *piece)
     struct weir_store_fetch *f = arg;
     struct part *part = piece;
     part->status = f->o.backend->get_beside(f->o.self, f->keys + part->first, part->n, keep, part, &part->why);
-    void (*done)(void *) = f->o.done;
-    void *to = f->o.arg;
+    void (*done)(void *) = f->done;
+    void *to = f->done_arg;
     if (atomic_fetch_sub_explicit(&f->n_left, 1, memory_order_acq_rel) == 1) done(to);
 }
 
@@ -94,7 +97,7 @@ static bool has_room(struct weir_store_fetch *f, size_t n)
 }
 
 /* What finds no thread is read here. */
-bool weir_store_fetch_begin(struct weir_store_fetch *f, const weir_str *keys, size_t n)
+bool weir_store_fetch_begin(struct weir_store_fetch *f, const weir_str *keys, size_t n, void (*done)(void *arg), void *arg)
 {
     struct weir_error why;
     if (!has_room(f, n)) return false;
@@ -102,6 +105,8 @@ bool weir_store_fetch_begin(struct weir_store_fetch *f, const weir_str *keys, si
     n_parts = n_parts < 1 ? 1 : n_parts > WEIR_STORE_FETCH_PARTS ? WEIR_STORE_FETCH_PARTS : n_parts;
     for (size_t i = 0; i < n; i++) f->answers[i] = (struct answer){0};
     f->keys = keys;
+    f->done = done;
+    f->done_arg = arg;
     f->n_parts = (uint32_t)n_parts;
     atomic_store_explicit(&f->n_left, f->n_parts, memory_order_relaxed);
     for (size_t i = 0; i < n_parts; i++) {

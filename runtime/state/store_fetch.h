@@ -18,14 +18,14 @@ struct weir_store_fetch_options {
     const weir_backend *backend;
     void *self; /* of the backend; open until the fetch is destroyed */
     const struct weir_platform *platform;
-    void (*done)(void *arg); /* [any] what was asked for has come */
-    void *arg;
 };
 WEIR_CHECKED weir_status weir_store_fetch_create(const struct weir_store_fetch_options *, struct weir_store_fetch **,
                                                  struct weir_error *);
 void weir_store_fetch_destroy(struct weir_store_fetch *); /* waits for what is being read; NULL is fine */
-/* n > 0 keys, borrowed until they are taken. False: no memory, nothing was begun. */
-WEIR_CHECKED bool weir_store_fetch_begin(struct weir_store_fetch *, const weir_str *keys, size_t n);
+/* n > 0 keys, borrowed until they are taken. `done` is called when they have come, [any]; by then they may have been taken
+ * already, and the next ones asked for. False: no memory, nothing was begun. */
+WEIR_CHECKED bool weir_store_fetch_begin(struct weir_store_fetch *, const weir_str *keys, size_t n, void (*done)(void *arg),
+                                         void *arg);
 bool weir_store_fetch_is_done(struct weir_store_fetch *);
 /* After that: tells each key in order with its value, p NULL when it is not there, until one is refused. A part that could
  * not be read ends it, with what the backend said. */

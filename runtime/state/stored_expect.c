@@ -133,24 +133,16 @@ static void take_in(struct stored *d)
 
 /* ---- the hint ---------------------------------------------------------------------------------------------------- */
 
-static void has_come(void *arg)
-{
-    const struct stored_expected *e = &((const struct stored *)arg)->expected;
-    e->come(e->come_arg);
-}
-
 static bool begin(struct stored *d, const struct weir_state_expected *what)
 {
     struct stored_expected *e = &d->expected;
     const struct weir_state_store *store = d->store;
     const struct weir_store_fetch_options o = {
-        .backend = store->read, .self = store->read_self, .platform = store->platform, .done = has_come, .arg = d};
+        .backend = store->read, .self = store->read_self, .platform = store->platform};
     struct weir_error why;
     if (!e->fetch && weir_store_fetch_create(&o, &e->fetch, &why) != WEIR_OK) return false;
-    e->come = what->come;
-    e->come_arg = what->arg;
     e->n_written = d->n_written;
-    e->is_out = weir_store_fetch_begin(e->fetch, e->keys, e->n);
+    e->is_out = weir_store_fetch_begin(e->fetch, e->keys, e->n, what->come, what->arg);
     return e->is_out;
 }
 

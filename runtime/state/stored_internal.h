@@ -64,8 +64,6 @@ struct stored_expected {
     weir_str *keys;                 /* in here, ascending */
     size_t n, capacity;
     uint64_t n_written; /* when the question was asked */
-    void (*come)(void *arg);
-    void *come_arg;
 };
 
 struct stored_item {
