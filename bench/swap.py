@@ -3,8 +3,8 @@
 
 usage: bench/swap.py [--build build/bench] [--keys 2000000] [--cache 64MiB] [--moves 6] [-p 1]
 
-A job adds up values by key for ever; once all keys are there its state goes to LevelDB and back, in turn. Each move tells how
-long each subtask took no input, and how long of that the copy took: every entry read from one backend and written to the
+A job adds up values by key for ever; once all keys are there its state goes to LevelDB and back, in turn. Each move tells
+how long each subtask took no input, and how long of that the copy took: every entry read from one backend and written to the
 other by the calls that operators have, which is what a plain copy is. Prints both and their ratio; the median must not be
 above 2.
 """

@@ -85,7 +85,7 @@ static void note_question(void *arg)
     atomic_fetch_add((_Atomic int *)arg, 1);
 }
 
-/* The next question is asked as soon as an answer is there: who asked is told of each once, and of none in another's place. */
+/* The next question is asked as soon as an answer is there: each is told once, and none in another's place. */
 static void everything_is_told_in_order(void)
 {
     static const size_t sizes[] = {1, 31, 64, 100, MOST};
