@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "base/path.h"
+#include "base/plugin_host.h"
 #include "base/plugin_io.h"
 
 struct weir_storage {
     const weir_checkpoint_storage *vtable;
     void *self;
-    char *directory, *place, *name, *job, *base_dir;
+    char *directory, *place, *name, *where, *job, *base_dir; /* where: as messages say it */
     bool keeps_files;
     struct weir_running_place running;
     struct weir_plugin_io io;
@@ -24,24 +24,6 @@ struct weir_storage {
 
 /* ---- what the component sees ------------------------------------------------------------------------------------- */
 
-static void *host_alloc(weir_ctx *cx, size_t size)
-{
-    (void)cx;
-    return weir_try_alloc(size);
-}
-
-static void *host_resize(weir_ctx *cx, void *p, size_t size)
-{
-    (void)cx;
-    return weir_try_realloc(p, size);
-}
-
-static void host_release(weir_ctx *cx, void *p)
-{
-    (void)cx;
-    weir_free(p);
-}
-
 static struct weir_storage *storage_of(weir_ctx *cx)
 {
     return (struct weir_storage *)(void *)((char *)cx - offsetof(struct weir_storage, cx));
@@ -49,13 +31,10 @@ static struct weir_storage *storage_of(weir_ctx *cx)
 
 static void host_log(weir_ctx *cx, int level, const char *format, ...)
 {
-    if (level < WEIR_ERROR || level > WEIR_DEBUG || !weir_log_enabled((weir_log_level)level, "plugin")) return;
-    char line[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    weir_plugin_log(storage_of(cx)->where, level, format, args);
     va_end(args);
-    weir_log((weir_log_level)level, "plugin", "checkpoint storage '%s': %s", storage_of(cx)->name, line);
 }
 
 static const weir_info *host_info(weir_ctx *cx)
@@ -83,12 +62,10 @@ static void set_up_host(struct weir_storage *s, const struct weir_storage_option
     s->host = (weir_host){.struct_size = sizeof s->host,
                           .abi_major = WEIR_ABI_MAJOR,
                           .abi_minor = WEIR_ABI_NEWEST,
-                          .alloc = host_alloc,
-                          .resize = host_resize,
-                          .release = host_release,
                           .log = host_log,
                           .info = host_info,
                           .extension = host_extension};
+    weir_plugin_host_memory(&s->host);
     s->cx = (weir_ctx){.host = &s->host, .host_data = &s->io};
 }
 
@@ -106,11 +83,11 @@ static weir_status leave(struct weir_storage *s, weir_status status, const char 
     weir_running_end();
     if (status == WEIR_OK) return WEIR_OK;
     if (status > 0)
-        return weir_error_set(error, WEIR_E_PLUGIN, "checkpoint storage '%s': %s returned %d, which means nothing there",
-                              s->name, call, (int)status);
+        return weir_error_set(error, WEIR_E_PLUGIN, "%s: %s returned %d, which means nothing there", s->where, call,
+                              (int)status);
     const char *why = e->message[0] ? e->message : "it does not say why";
     if (weir_storage_keeps_files(s) && e->message[0]) return weir_error_set(error, status, "%s", why);
-    return weir_error_set(error, status, "checkpoint storage '%s': %s failed: %s", s->name, call, why);
+    return weir_error_set(error, status, "%s: %s failed: %s", s->where, call, why);
 }
 
 weir_status weir_storage_begin(struct weir_storage *s, const char *checkpoint, weir_stored **to, struct weir_error *error)
@@ -190,8 +167,7 @@ weir_status weir_storage_read(struct weir_storage *s, const char *checkpoint, co
     enter(s);
     weir_status status = leave(s, s->vtable->read(s->self, checkpoint, object, offset, to, n, got, &e), "read", &e, error);
     if (status == WEIR_OK && *got > n)
-        status = weir_error_set(error, WEIR_E_PLUGIN,
-                                "checkpoint storage '%s': read gave %zu bytes where %zu were asked for", s->name, *got, n);
+        status = weir_error_set(error, WEIR_E_PLUGIN, "%s: read gave %zu bytes where %zu were asked for", s->where, *got, n);
     return status;
 }
 
@@ -235,6 +211,7 @@ static void close_storage(struct weir_storage *s)
     weir_free(s->directory);
     weir_free(s->place);
     weir_free(s->name);
+    weir_free(s->where);
     weir_free(s->job);
     weir_free(s->base_dir);
     weir_free(s);
@@ -253,6 +230,7 @@ weir_status weir_storage_create(const struct weir_storage_options *o, struct wei
                                .job = weir_strdup(o->job),
                                .base_dir = weir_strdup(o->base_dir),
                                .running = {.where = "checkpoints", .n_parts = 1, .parts = {o->component}}};
+    s->where = weir_format("checkpoint storage '%s'", s->name);
     s->place = s->keeps_files ? weir_strdup(o->directory) : weir_format("%s:/", s->name);
     set_up_host(s, o);
     enter(s);

@@ -1,9 +1,8 @@
 /* host_memory.c - memory, errors and log lines of the host table, and the scratch arena. [any] but for scratch and blobs. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
+#include "base/plugin_host.h"
 #include "operator/instance_internal.h"
 
 #define SCRATCH_BLOCK ((size_t)64 * 1024)
@@ -53,21 +52,6 @@ void weir__scratch_finish(struct weir_scratch *s)
     }
 }
 
-static void *host_alloc(weir_ctx *cx, size_t size)
-{
-    (void)cx;
-    return weir_try_alloc(size);
-}
-static void *host_resize(weir_ctx *cx, void *p, size_t size)
-{
-    (void)cx;
-    return weir_try_realloc(p, size);
-}
-static void host_release(weir_ctx *cx, void *p)
-{
-    (void)cx;
-    weir_free(p);
-}
 static void *host_scratch(weir_ctx *cx, size_t size)
 {
     return weir__scratch_take(&weir_instance_of(cx)->scratch, size);
@@ -100,13 +84,10 @@ static weir_status host_fail(weir_ctx *cx, weir_status status, const char *forma
 
 static void host_log(weir_ctx *cx, int level, const char *format, ...)
 {
-    if (level < WEIR_ERROR || level > WEIR_DEBUG || !weir_log_enabled((weir_log_level)level, "plugin")) return;
-    char line[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    weir_plugin_log(weir_instance_of(cx)->op->where, level, format, args);
     va_end(args);
-    weir_log((weir_log_level)level, "plugin", "%s: %s", weir_instance_of(cx)->op->where, line);
 }
 
 static const weir_info *host_info(weir_ctx *cx)
@@ -132,9 +113,7 @@ static const void *host_extension(weir_ctx *cx, const char *id)
 
 void weir__host_memory(weir_host *h)
 {
-    h->alloc = host_alloc;
-    h->resize = host_resize;
-    h->release = host_release;
+    weir_plugin_host_memory(h);
     h->scratch = host_scratch;
     h->blob_reserve = host_blob_reserve;
     h->fail = host_fail;

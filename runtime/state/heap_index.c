@@ -186,13 +186,12 @@ bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_ki
     bool is_new = is_next(h, s, ns);
     x->missed += (size_t)n;
     if (!is_new && (x->missed < x->used / 4 || x->missed < FIRST_SLOTS / 8)) return false;
-    x->missed = 0;
     if (x->is_valid) swap_indexes(s);
+    s->index.missed = s->other.missed = 0;
     empty(x);
     x->is_valid = false;
     x->kind = kind;
     if (!x->slots && !weir__heap_make_room(h, s)) return false;
-    x->missed = 0;
     x->ns = ns;
     x->is_complete = is_new;
     return x->is_valid = true;

@@ -116,7 +116,8 @@ static weir_status make_keys(struct chunk *c)
 /* ---- the three passes
  * ------------------------------------------------------------------------------------------------------ */
 
-static weir_status find_tables(struct chunk *c, int64_t ns)
+/* makes: where there is none yet; else it is NULL. */
+static weir_status find_tables(struct chunk *c, int64_t ns, bool makes)
 {
     const struct weir_row_keys *keys = &c->rows->keys;
     uint32_t first = c->heap->set.first_group, n_groups = c->heap->set.last_group - first + 1;
@@ -125,10 +126,14 @@ static weir_status find_tables(struct chunk *c, int64_t ns)
         uint32_t group = keys->key_group[c->row[i]] - first;
         WEIR_ASSERT(group < n_groups);
         struct heap_group *g = &c->state->groups[group];
-        lane->table = g->last && g->last->ns == ns ? g->last : weir__heap_make_table(c->heap, g, ns);
-        if (!lane->table) return WEIR_E_MEMORY;
+        lane->table = g->last && g->last->ns == ns ? g->last
+                      : makes                      ? weir__heap_make_table(c->heap, g, ns)
+                                                   : weir__heap_find_table(g, ns);
+        if (makes && !lane->table) return WEIR_E_MEMORY;
+        lane->found = NULL;
         lane->hash = keys->hash[c->row[i]];
-        if (lane->table->n_slots) __builtin_prefetch(&lane->table->slots[(uint32_t)lane->hash & (lane->table->n_slots - 1)]);
+        if (lane->table && lane->table->n_slots)
+            __builtin_prefetch(&lane->table->slots[(uint32_t)lane->hash & (lane->table->n_slots - 1)]);
     }
     return WEIR_OK;
 }
@@ -139,8 +144,7 @@ static void find_candidates(struct chunk *c)
     for (uint32_t i = 0; i < c->n; i++) {
         struct lane *lane = &c->lanes[i];
         const struct heap_table *t = lane->table;
-        lane->found = NULL;
-        if (t->n_slots == 0) continue;
+        if (!t || t->n_slots == 0) continue;
         uint32_t tag = (uint32_t)lane->hash, mask = t->n_slots - 1;
         for (uint32_t at = tag & mask; t->slots[at].place; at = (at + 1) & mask) {
             if (t->slots[at].tag != tag) continue;
@@ -152,45 +156,33 @@ static void find_candidates(struct chunk *c)
     }
 }
 
-static weir_status find_or_insert(struct chunk *c, void **values, uint8_t *created)
+/* To be changed: kept first, where an image is read. is_new: there is no such entry. NULL: no memory. */
+static struct heap_key *edit_entry(struct chunk *c, uint32_t i, bool is_new, uint8_t *created)
 {
-    for (uint32_t i = 0; i < c->n; i++) {
-        struct lane *lane = &c->lanes[i];
-        struct heap_key *entry = lane->found;
-        if (!entry || !weir__heap_key_is(entry, lane->key, lane->n)) {
-            entry = weir__heap_find(c->state, lane->table, lane->key, lane->n, lane->hash);
-        }
-        if (!entry) {
-            entry = weir__heap_insert(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
-            if (!entry) return WEIR_E_MEMORY;
-            if (created) created[c->at[i] >> 3] |= (uint8_t)(1u << (c->at[i] & 7));
-        }
-        values[c->at[i]] = weir__heap_value(entry);
+    struct lane *lane = &c->lanes[i];
+    struct heap_key *entry = lane->found;
+    if (!is_new && (!entry || !weir__heap_key_is(entry, lane->key, lane->n)))
+        entry = weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
+    if (entry) {
+        weir__heap_keep(c->heap, lane->table, lane->place);
+        return entry;
     }
-    return WEIR_OK;
-}
-
-/* While an image is read: what is there already is about to be changed. */
-static void keep_entries(struct chunk *c)
-{
-    for (uint32_t i = 0; i < c->n; i++) {
-        struct lane *lane = &c->lanes[i];
-        if (!lane->found || !weir__heap_key_is(lane->found, lane->key, lane->n))
-            lane->found = weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
-        if (lane->found) weir__heap_keep(c->heap, lane->table, lane->place);
-    }
+    if (created) created[c->at[i] >> 3] |= (uint8_t)(1u << (c->at[i] & 7));
+    return weir__heap_insert(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
 }
 
 /* The rows of the chunk in the tables. */
 static weir_status look_up(struct chunk *c, int64_t ns, void **values, uint8_t *created)
 {
-    if (c->n == 0) return WEIR_OK;
     weir_status s = make_keys(c);
-    if (s == WEIR_OK) s = find_tables(c, ns);
-    if (s != WEIR_OK) return s;
-    find_candidates(c);
-    if (c->heap->image) keep_entries(c);
-    return find_or_insert(c, values, created);
+    if (s == WEIR_OK) s = find_tables(c, ns, true);
+    if (s == WEIR_OK) find_candidates(c);
+    for (uint32_t i = 0; s == WEIR_OK && i < c->n; i++) {
+        struct heap_key *entry = edit_entry(c, i, false, created);
+        if (!entry) return WEIR_E_MEMORY;
+        values[c->at[i]] = weir__heap_value(entry);
+    }
+    return s;
 }
 
 /* ---- the batch --------------------------------------------------------------------------------------------------- */
@@ -214,26 +206,13 @@ static inline void take(struct chunk *c, const uint32_t *picks, int64_t at)
     c->row[c->n++] = picks ? picks[at] : (uint32_t)at;
 }
 
-/* An entry that the index does not know; NULL: no memory. */
-static struct heap_key *edit_entry(struct chunk *c, struct lane *lane, bool is_new, int64_t at, uint8_t *created)
-{
-    struct heap_key *entry = NULL;
-    if (!is_new) entry = weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
-    if (entry) {
-        weir__heap_keep(c->heap, lane->table, lane->place);
-        return entry;
-    }
-    if (created) created[at >> 3] |= (uint8_t)(1u << (at & 7));
-    return weir__heap_insert(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
-}
-
 /* What the index does not know it learns; and of a key that a complete one does not know there is no entry. */
 static weir_status edit_missed(struct chunk *c, int64_t ns, void **values, uint8_t *created)
 {
     struct heap_index *x = &c->state->index;
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
     weir_status s = make_keys(c);
-    if (s == WEIR_OK) s = find_tables(c, ns);
+    if (s == WEIR_OK) s = find_tables(c, ns, true);
     for (uint32_t i = 0; s == WEIR_OK && i < c->n; i++) {
         bool is_complete = x->is_complete, has_room = weir__heap_make_room(c->heap, c->state);
         struct heap_index_slot *slot = weir__heap_index_slot(c->state, c->rows, column, c->row[i]);
@@ -241,7 +220,7 @@ static weir_status edit_missed(struct chunk *c, int64_t ns, void **values, uint8
             values[c->at[i]] = slot->value;
             continue;
         }
-        struct heap_key *entry = edit_entry(c, &c->lanes[i], is_complete, c->at[i], created);
+        struct heap_key *entry = edit_entry(c, i, is_complete, created);
         if (!entry) return WEIR_E_MEMORY;
         values[c->at[i]] = weir__heap_value(entry);
         if (has_room) slot->value = values[c->at[i]];
@@ -292,7 +271,7 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
 
 /* ---- what is missing --------------------------------------------------------------------------------------------- */
 
-/* The next rows from `first` on that are selected; how many were passed over is in the row after them. */
+/* The next rows from `first` on that are selected, a chunk of them. Gives where the rest begins. */
 static int64_t next_selected(struct chunk *c, int64_t first)
 {
     const weir_batch *view = &c->rows->view;
@@ -317,12 +296,12 @@ weir_status weir__heap_missing_rows(struct weir_state_set *set, uint32_t state, 
     for (int64_t row = 0; s == WEIR_OK && row < rows->view.length;) {
         row = next_selected(&c, row);
         s = make_keys(&c);
-        if (s == WEIR_OK) s = find_tables(&c, ns);
+        if (s == WEIR_OK) s = find_tables(&c, ns, false);
         if (s == WEIR_OK) find_candidates(&c);
         for (uint32_t i = 0; s == WEIR_OK && i < c.n; i++) {
             const struct lane *lane = &c.lanes[i];
             if (lane->found && weir__heap_key_is(lane->found, lane->key, lane->n)) continue;
-            if (weir__heap_find(c.state, lane->table, lane->key, lane->n, lane->hash)) continue;
+            if (lane->table && weir__heap_find(c.state, lane->table, lane->key, lane->n, lane->hash)) continue;
             if (!missing(arg, rows->keys.key_group[c.row[i]], lane->key, lane->n)) s = WEIR_E_MEMORY;
         }
     }
