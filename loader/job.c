@@ -177,11 +177,11 @@ static void read_storage(struct weir__job *job, const struct weir_value *value, 
 
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)
 {
-    static const char *const keys[] = {"every",     "directory",   "savepoints", "mode",           "keep",
-                                       "timeout",   "min_pause",   "tolerable",  "max_concurrent", "retain",
-                                       "guarantee", "incremental", "full_every", "storage",        NULL};
+    static const char *const keys[] = {"every",      "directory", "savepoints",     "mode",   "keep",      "timeout",
+                                       "min_pause",  "tolerable", "max_concurrent", "retain", "guarantee", "incremental",
+                                       "full_every", "storage",   "verify",         NULL};
     static const char *const later[] = {"unaligned", NULL};
-    static const char *const modes[] = {"exactly_once", "at_least_once", NULL};
+    static const char *const modes[] = {"exactly_once", "at_least_once", NULL}, *const checks[] = {"sample", "full", NULL};
     struct weir_checkpoint_config *to = &job->graph->checkpoint;
     if (!value || value->kind == WEIR_VALUE_NULL) return;
     if (!weir__is_mapping(job, value, "checkpoints, such as {every: 10s, directory: ./checkpoints}")) return;
@@ -192,6 +192,7 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     const struct weir_value *savepoints = weir_value_get(value, "savepoints"), *mode = weir_value_get(value, "mode");
     const struct weir_value *storage = weir_value_get(value, "storage");
     const struct weir_value *most = weir_value_get(value, "max_concurrent"), *retain = weir_value_get(value, "retain");
+    const struct weir_value *verify = weir_value_get(value, "verify");
     bool housed = job->settings && job->settings->home;
     if (!every || (!directory && !housed))
         weir__say(job, value, weir_strdup("checkpoint: {every: 10s, directory: ./checkpoints}"), "checkpoints need '%s'",
@@ -203,6 +204,7 @@ static void read_checkpoint(struct weir__job *job, const struct weir_value *valu
     if (!directory) house_checkpoints(job, to);
     if (storage) read_storage(job, storage, to);
     if (mode) to->at_least_once = weir__read_choice(job, mode, "mode", modes) == 1;
+    if (verify) to->read_whole = weir__read_choice(job, verify, "verify", checks) == 1;
     if (retain) read_retain(job, retain, to);
     if (keep) (void)weir__read_count(job, keep, "keep", 1, 1000, &to->keep);
     if (timeout && weir__read_duration(job, timeout, "timeout", &to->timeout_ms) && to->timeout_ms <= 0)

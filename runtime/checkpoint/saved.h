@@ -30,7 +30,8 @@ struct weir_saved {
     char *job;
     struct weir_saved_operator *operators;
     size_t n, capacity;
-    bool lost_base; /* it could not be written for what it was built on */
+    bool lost_base;    /* it could not be written for what it was built on */
+    uint64_t checksum; /* of its metadata, once it is written */
 };
 void weir_saved_finish(struct weir_saved *);
 /* With its parts zeroed; the id is copied. Valid until the next call. */
@@ -42,6 +43,11 @@ const struct weir_saved_operator *weir_saved_find(const struct weir_saved *, con
  * chk-BASE, in the same storage, get names in this one as well, or are copied where the storage cannot do that. */
 WEIR_CHECKED weir_status weir_saved_write(struct weir_storage *, const char *checkpoint, struct weir_saved *,
                                           struct weir_error *);
+/* Of what was just written: does the storage give it back? Compares the metadata as a whole, and of each file its size,
+ * its first and last block and some of the others; whole: every byte. The message names the file, and what was expected and
+ * found. */
+WEIR_CHECKED weir_status weir_saved_read_back(struct weir_storage *, const char *checkpoint,
+                                              const struct weir_saved *written, bool whole, struct weir_error *);
 /* Into a zeroed struct; on failure it is empty. The message names the file, and what was expected and found. */
 WEIR_CHECKED weir_status weir_saved_read(struct weir_storage *, const char *checkpoint, struct weir_saved *,
                                          struct weir_error *);

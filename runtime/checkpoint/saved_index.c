@@ -324,6 +324,7 @@ static weir_status check_and_read(struct reader *r, const char *bytes, size_t n,
     weir_status status = check_metadata(r, (const uint8_t *)bytes, n, &size);
     if (status != WEIR_OK) return status;
     s->length = n;
+    s->checksum = read_u64((const uint8_t *)bytes + size + 1);
     msgpack_unpacked_init(&root);
     bool whole = weir_msgpack_size((const uint8_t *)bytes, size) == size &&
                  msgpack_unpack_next(&root, bytes, size, NULL) == MSGPACK_UNPACK_SUCCESS;

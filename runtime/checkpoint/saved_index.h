@@ -45,7 +45,7 @@ struct weir_saved_index {
     enum weir_saved_kind kind;
     int64_t checkpoint, taken_ms;
     char *job;
-    uint64_t length; /* of the metadata */
+    uint64_t length, checksum; /* of the metadata */
     struct weir_saved_node *nodes;
     size_t n;
 };

@@ -383,7 +383,8 @@ static weir_status save_all(struct weir_storage *storage, weir_stored *to, struc
     weir_status status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && i < s->n; i++) status = save_operator(&w, &s->operators[i]);
     finish_writing(&w);
-    msgpack_pack_fix_uint64(&pk, XXH3_64bits(bytes.data, bytes.size));
+    s->checksum = XXH3_64bits(bytes.data, bytes.size);
+    msgpack_pack_fix_uint64(&pk, s->checksum);
     if (status == WEIR_OK) status = write_metadata(storage, to, &bytes, error);
     msgpack_sbuffer_destroy(&bytes);
     return status;

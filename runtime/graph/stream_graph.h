@@ -193,6 +193,7 @@ struct weir_checkpoint_config {
     uint32_t max_concurrent;                    /* under way at a time */
     bool incremental;                           /* state in stores is cut as what changed since the last one, but for */
     uint32_t full_every;                        /* each so many, which are whole */
+    bool read_whole;                            /* every byte is read back once it is written, not a sample */
     bool at_least_once;                         /* barriers do not block channels */
     bool delete_on_cancel, delete_on_failure;   /* else they stay when the job ends like that */
 };

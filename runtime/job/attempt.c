@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "job/saving.h"
 
 #define READ_BYTES (1 << 20)
@@ -234,6 +235,20 @@ static weir_status persist(const struct weir_cuts *c, const struct weir_attempt 
     return s;
 }
 
+/* Until it has been, older ones stay, and nobody is told that it is there. What it shares with them may be what is damaged,
+ * so the next one begins anew. */
+static weir_status read_back(const struct weir_cuts *c, struct weir_storage *storage, const char *name, struct weir_saved *s,
+                             struct weir_error *error)
+{
+    struct weir_error stays;
+    weir_status status = weir_saved_read_back(storage, name, s, c->run->graph->checkpoint.read_whole, error);
+    if (status == WEIR_OK) return status;
+    s->lost_base = true;
+    if (weir_storage_remove(storage, name, &stays) != WEIR_OK)
+        weir_log(WEIR_WARN, "checkpoint", "%s, which is not whole, stays: %s", name, stays.text);
+    return weir_error_prefix(error, "it was written, and does not read back as it was: ");
+}
+
 weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *a, struct weir_storage *storage,
                                 const char *name, struct weir_error *error)
 {
@@ -247,6 +262,7 @@ weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *
     lend_parts(c, a, &s);
     weir_status status = persist(c, a, error);
     if (status == WEIR_OK) status = weir_saved_write(storage, name, &s, error);
+    if (status == WEIR_OK) status = read_back(c, storage, name, &s, error);
     c->lost_base = s.lost_base;
     return_parts(&s);
     return status;

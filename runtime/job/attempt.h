@@ -34,7 +34,7 @@ struct weir_cuts {
     bool *over;                  /* by subtask */
     uint32_t n_over;             /* subtasks that handed over their last cut, */
     uint32_t n_lost;             /* or are over without one */
-    bool lost_base;              /* the attempt that was written last failed for what it was built on */
+    bool lost_base;              /* the attempt that was written last failed, maybe for what it was built on */
     int64_t newest_last;         /* greatest number of a last cut: a checkpoint that holds all of them is not older */
 };
 
@@ -54,6 +54,7 @@ bool weir__attempt_has_passed(const struct weir_cuts *, const struct weir_attemp
 bool weir__attempt_is_read(const struct weir_cuts *, const struct weir_attempt *);    /* nothing of its cuts is pending */
 /* Reads on in what was cut: about a MB, of the oldest attempt that has any. False: nothing is pending. */
 bool weir__cuts_read_on(struct weir_cuts *);
+/* Published, and read back (checkpoint/saved.h): what does not fit is removed again. */
 WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, struct weir_storage *,
                                              const char *name, struct weir_error *);
 

@@ -8,10 +8,12 @@
  *   --every, min_pause after the last end, less than max_concurrent under way--> TRIGGERED: sources inject its barrier
  *   --a checkpoint is asked for, less than max_concurrent under way------------> TRIGGERED
  *   --a savepoint is asked for: at once---------------------------------------> TRIGGERED
- *   TRIGGERED --all subtasks cut, or over--> written, synced --> COMPLETE; of a checkpoint: older ones under way are
- *                                                                dropped, subtasks are told `committed`, old ones go
- *   TRIGGERED --timeout, a cut declined, a file cannot be written--> ABANDONED; checkpoints beyond `tolerable` in a row
- *                                                                fail the job; a savepoint is answered with the error
+ *   TRIGGERED --all subtasks cut, or over--> written, synced, read back --> COMPLETE; of a checkpoint: older ones under
+ *                                                                way are dropped, subtasks are told `committed`, old
+ *                                                                ones go
+ *   TRIGGERED --timeout, a cut declined, a file cannot be written, or read back--> ABANDONED; checkpoints beyond
+ *                                                                `tolerable` in a row fail the job; a savepoint is
+ *                                                                answered with the error
  *
  *   --state is to go to another backend, none does so yet, its stores can be opened----> TRIGGERED, cuts nothing (swap.h);
  *                                                                                        no checkpoint until it is answered
