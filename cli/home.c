@@ -223,6 +223,18 @@ weir_status weir_job_record_write(const struct weir_job_home *home, const struct
     return s;
 }
 
+/* Of a version that wrote it down as the job named it: most jobs are started beside their manifest. The caller frees. */
+static char *found_beside(const char *manifest, const char *savepoint)
+{
+    if (!savepoint || *savepoint == '/' || !manifest) return weir_strdup(savepoint);
+    char *folder = weir_path_dirname(manifest), *path = weir_path_join(folder, savepoint), *real = realpath(path, NULL);
+    char *found = weir_strdup(real ? real : savepoint);
+    free(real);
+    weir_free(path);
+    weir_free(folder);
+    return found;
+}
+
 weir_status weir_job_record_read(const struct weir_job_home *home, struct weir_job_record *r, struct weir_error *error)
 {
     char *path = weir_job_home_path(home, "state");
@@ -239,7 +251,7 @@ weir_status weir_job_record_read(const struct weir_job_home *home, struct weir_j
         *r = (struct weir_job_record){.state = weir_strdup(state),
                                       .manifest = weir_strdup(manifest),
                                       .reason = weir_strdup(reason),
-                                      .savepoint = weir_strdup(savepoint),
+                                      .savepoint = found_beside(manifest, savepoint),
                                       .pid = pid,
                                       .started_ms = started,
                                       .changed_ms = changed,

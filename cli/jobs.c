@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/plugin_files.h"
 #include "cli/savepoint.h"
 
 #define OPTIONS_HELP                                                \
@@ -132,7 +133,9 @@ static void print_row(const struct weir_job_home *home, const struct weir_job_re
     printf("%-24s %-11s %s  %s\n", home->name, state, weir_text_get(&when), r->manifest ? r->manifest : "");
     if (strcmp(state, "died") == 0) printf("    its processes are gone without a word: killed, or the machine went down\n");
     if (r->reason && strcmp(state, "running") != 0) print_reason(home, r->reason, brief);
-    if (r->savepoint) printf("    go on with: weir run %s --from %s\n", r->manifest ? r->manifest : "", r->savepoint);
+    if (r->savepoint)
+        printf("    go on with: weir run %s --from %s%s\n", r->manifest ? r->manifest : "", r->savepoint,
+               *r->savepoint == '/' ? "" : "  (from where the job was started)");
     weir_text_finish(&when);
 }
 
@@ -186,6 +189,8 @@ static const char status_help[] = "weir status - say how a job is doing\n"
                                   "  Of a job that runs: records read, written, rejected and late; of each node the\n"
                                   "  records in and out, the watermark, the share of the time it was busy, and that its\n"
                                   "  output was full. Of one that does not: what became of it.\n"
+                                  "  Then the plugin files that the job was last started with, with the beginning of\n"
+                                  "  their sha256, and whether they are other ones by now; JSON has all of its digits.\n"
                                   "\n" OPTIONS_HELP HOME_HELP "\n"
                                   "EXIT CODES\n"
                                   "  0 printed   1 the job did not answer   2 there is no such job\n";
@@ -216,6 +221,32 @@ static void print_status(const json_t *answer)
     json_array_foreach(json_object_get(answer, "nodes"), i, node) print_node(node);
 }
 
+static void print_plugin(void *arg, const struct weir_plugin_file *file)
+{
+    static const char *const changes[] = {"", "  (changed since the job was started)",
+                                          "  (cannot be read any more; the job was started with it)"};
+    bool *any = arg;
+    if (!*any) puts("plugins, by their sha256:");
+    *any = true;
+    printf("  %.12s  %s%s\n", file->sha256, file->path, changes[file->change]);
+}
+
+static void add_plugin(void *arg, const struct weir_plugin_file *file)
+{
+    static const char *const changes[] = {"same", "changed", "gone"};
+    json_t *one = json_pack("{s:s, s:s, s:s}", "path", file->path, "sha256", file->sha256, "file", changes[file->change]);
+    if (one) json_array_append_new(arg, one); /* else its name is not UTF-8 */
+}
+
+static void print_all(const struct weir_job_home *home, json_t *answer)
+{
+    json_t *plugins = json_array();
+    weir_plugin_files_each(home, add_plugin, plugins);
+    json_object_set_new(answer, "plugins", plugins);
+    json_dumpf(answer, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
 static weir_status show_status(struct weir_job_home *home, const struct words *w, struct weir_error *error)
 {
     struct weir_job_record record = {0};
@@ -230,11 +261,12 @@ static weir_status show_status(struct weir_job_home *home, const struct words *w
         else
             print_row(home, &record, false);
     }
-    if (s == WEIR_OK && answer && w->json) {
-        json_dumpf(answer, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else if (s == WEIR_OK && answer) {
-        print_status(answer);
+    if (s == WEIR_OK && w->json) {
+        print_all(home, answer);
+    } else if (s == WEIR_OK) {
+        bool any = false;
+        if (answer) print_status(answer);
+        weir_plugin_files_each(home, print_plugin, &any);
     }
     json_decref(answer);
     weir_job_record_finish(&record);

@@ -41,30 +41,52 @@ static char *read_list(const struct weir_job_home *home)
 }
 
 /* line: 64 digits, two spaces, a path. */
-static void compare(const char *line, weir_plugin_file_say *say, void *arg)
+static void look_at(char *line, weir_plugin_file_visit *visit, void *arg)
 {
-    char now[DIGITS + 1], *what = NULL;
+    char now[DIGITS + 1];
     if (strlen(line) < DIGITS + 3) return;
-    const char *path = line + DIGITS + 2;
-    if (!digest_of(path, now))
-        what = weir_format("the plugin file %s, which the job was last started with, cannot be read any more", path);
-    else if (memcmp(now, line, DIGITS) != 0)
-        what =
-            weir_format("the plugin file %s is not the one that the job was last started with; if its states have changed, "
-                        "what was saved may not fit",
-                        path);
-    if (what) say(arg, what);
+    struct weir_plugin_file file = {.path = line + DIGITS + 2, .sha256 = line};
+    line[DIGITS] = '\0';
+    if (!digest_of(file.path, now))
+        file.change = WEIR_PLUGIN_FILE_GONE;
+    else if (strcmp(now, file.sha256) != 0)
+        file.change = WEIR_PLUGIN_FILE_CHANGED;
+    visit(arg, &file);
+}
+
+void weir_plugin_files_each(const struct weir_job_home *home, weir_plugin_file_visit *visit, void *arg)
+{
+    char *text = read_list(home);
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        look_at(line, visit, arg);
+    }
+    weir_free(text);
+}
+
+struct words {
+    weir_plugin_file_say *say;
+    void *arg;
+};
+
+static void put_in_words(void *arg, const struct weir_plugin_file *file)
+{
+    const struct words *w = arg;
+    if (file->change == WEIR_PLUGIN_FILE_SAME) return;
+    char *what =
+        weir_format(file->change == WEIR_PLUGIN_FILE_GONE
+                        ? "the plugin file %s, which the job was last started with, cannot be read any more"
+                        : "the plugin file %s is not the one that the job was last started with; if its states have "
+                          "changed, what was saved may not fit",
+                    file->path);
+    w->say(w->arg, what);
     weir_free(what);
 }
 
 void weir_plugin_files_compare(const struct weir_job_home *home, weir_plugin_file_say *say, void *arg)
 {
-    char *text = read_list(home);
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        *end = '\0';
-        compare(line, say, arg);
-    }
-    weir_free(text);
+    struct words words = {say, arg};
+    weir_plugin_files_each(home, put_in_words, &words);
 }
 
 static void add(void *arg, const struct weir_opened_plugin *p)

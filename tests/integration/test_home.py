@@ -233,8 +233,14 @@ class Home(WeirTest):
         self.assertEqual(process.communicate()[1].count("plugin file"), 0)
         process = self.begin(job, "--resume")
         self.assertNotIn("plugin file", self.weir("upgrade", "ticks").err)
+        self.assertEqual(self.plugin_of("ticks", plugin), {"path": str(plugin.resolve()), "file": "same",
+                                                           "sha256": hashlib.sha256(plugin.read_bytes()).hexdigest()})
+        self.assertNotIn("(changed", self.weir("status", "ticks").out)
         with open(plugin, "ab") as file:
             file.write(b"another one")
+        self.assertEqual(self.plugin_of("ticks", plugin)["file"], "changed")
+        self.assertRegex(self.weir("status", "ticks").out,
+                         r"\nplugins, by their sha256:\n(  \S{12}  .*\n)*  \S{12}  \S*/mine.so  \(changed since the job was started\)\n")
         said = self.weir("upgrade", "ticks").err
         self.assertIn(f"the plugin file {plugin.resolve()} is not the one that the job was last started with", said)
         self.weir("stop", "ticks")
@@ -248,6 +254,23 @@ class Home(WeirTest):
         process = self.begin(job, "--fresh")
         self.weir("cancel", "ticks")
         self.assertEqual(process.communicate()[1].count("plugin file"), 0)
+        plugin.rename(self.folder / "elsewhere.so")
+        self.assertEqual(self.plugin_of("ticks", plugin)["file"], "gone")  # of a job that does not run, too
+        self.assertIn("mine.so  (cannot be read any more", self.weir("status", "ticks").out)
+
+    def plugin_of(self, job, path):
+        return next(p for p in json.loads(self.weir("status", job, "--output", "json").out)["plugins"]
+                    if p["path"] == str(path.resolve()))
+
+    def test_a_home_of_an_older_version(self):
+        """It has savepoints as the job named them."""
+        process = self.begin()
+        path = self.weir("stop", "ticks").out.strip()
+        process.communicate()
+        record = self.home / "jobs" / "ticks" / "state"
+        for name, listed in ((os.path.relpath(path, self.folder), path + "\n"), ("gone/s-1", "gone/s-1  (from where")):
+            record.write_text(json.dumps(json.loads(record.read_text()) | {"savepoint": name}))
+            self.assertIn("--from " + listed, self.weir("list").out)
 
     def test_without_a_home_the_job_runs(self):
         done = self.weir("run", self.job(SHORT), WEIR_HOME="/dev/null/home")
