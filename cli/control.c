@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "cli/places.h"
 #include "cli/supervisor.h"
+#include "cli/trial.h"
 
 #define MOST_REQUEST 65536
 
@@ -206,17 +207,27 @@ static json_t *upgrade(struct weir_control *c, const json_t *request, int connec
     const struct weir_savepoint_options o = {.struct_size = sizeof o, .after = WEIR_AFTER_SUSPEND};
     const json_t *new = json_object_get(request, "job"), *old = c->about;
     struct weir_error_text error;
+    struct weir_error in_home;
     char *path;
     if (!json_is_array(json_object_get(new, "options")) || !json_is_string(json_object_get(new, "manifest")))
         return refusal("job: expected options and a manifest");
     if (weir_supervised_on_trial())
         return refusal("an upgrade is under way; the job's first checkpoint is not complete yet");
-    if (take_savepoint(c, &o, &path, &error) != WEIR_OK) return refusal(error.text);
-    json_t *message = json_pack("{s:O, s:O, s:s, s:b}", "new", new, "old", old, "savepoint", path, "drop",
-                                json_is_true(json_object_get(request, "drop")));
-    bool heard = message && weir_supervised_replace(message, connection);
+    json_t *message =
+        json_pack("{s:O, s:O, s:b}", "new", new, "old", old, "drop", json_is_true(json_object_get(request, "drop")));
+    weir_status s = weir_trial_begin(c->home, message, &in_home);
+    if (s != WEIR_OK) snprintf(error.text, sizeof error.text, "%s", in_home.text);
+    if (s == WEIR_OK) s = take_savepoint(c, &o, &path, &error);
+    if (s == WEIR_OK) {
+        json_object_set_new(message, "savepoint", json_string(path));
+        weir_free(path);
+        if (weir_trial_note(c->home, message, "trial", &in_home) != WEIR_OK)
+            weir_log(WEIR_WARN, "cli", "should the machine go down now, the next run goes back: %s", in_home.text);
+    }
+    bool heard = s == WEIR_OK && weir_supervised_replace(message, connection);
+    if (!heard) weir_trial_forget(c->home);
     json_decref(message);
-    weir_free(path);
+    if (s != WEIR_OK) return refusal(error.text);
     return heard ? NULL : refusal("it is suspended, but its supervisor does not answer");
 }
 

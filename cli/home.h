@@ -4,6 +4,7 @@
  *     jobs/NAME/lock            locked from the job's start to its end: by its child, and between two by the supervisor
  *     jobs/NAME/state           one JSON object, replaced by a rename: struct weir_job_record
  *     jobs/NAME/manifest.yaml   as it was when the job was started; manifest.before.yaml is the one before an upgrade
+ *     jobs/NAME/upgrade         an upgrade that is under way (cli/trial.h)
  *     jobs/NAME/plugins.sha256  the plugin files that it was last started with (cli/plugin_files.h)
  *     jobs/NAME/state-backends  where its keyed state was moved to while it ran (cli/places.h)
  *     jobs/NAME/checkpoints     where the manifest names no directory; savepoints: likewise

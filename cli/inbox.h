@@ -2,8 +2,11 @@
  *
  *   {"keep": "lock"} + the lock of the job's home        held between two children, and given to the next one
  *   {"keep": "asker"} + a connection                     of somebody who waits until the job has ended: closed then
- *   {"upgrade": {"arguments": [...], "savepoint": ...,   the job was suspended for another to take its place; the supervisor
- *     "home": ..., "drop": bool}} + a connection         answers when that has completed a checkpoint, or was taken back
+ *   {"upgrade": {"new": {...}, "old": {...},             the job was suspended for another to take its place; the supervisor
+ *     "savepoint": ..., "drop": bool}} + a connection    answers when that has completed a checkpoint, or was taken back
+ *   {"instead": {"job": {"options", "manifest"},         this job was not started: that one is to be, from a savepoint, or
+ *     "from": PATH or OPTION, "text": NAME,              with --resume or --resume-if-any, with the manifest's text read
+ *     "drop": bool}}                                     from that file of the home
  *   {"runs": bool}                                       the job has started; or it failed, and the child starts it again
  *   {"settled": PATH}                                    the other's first checkpoint is complete
  *

@@ -16,6 +16,7 @@
 #include "cli/places.h"
 #include "cli/plugin_files.h"
 #include "cli/supervisor.h"
+#include "cli/trial.h"
 
 #define MOST_LOG_BYTES (16 << 20)
 
@@ -159,6 +160,7 @@ void weir_life_open(struct weir_life *life, struct weir_job *job, const struct w
     weir_free(life->record.state);
     life->record.state = weir_strdup("running");
     note(life, "runs", life->record.manifest);
+    if (!weir_supervised_succeeds()) weir_trial_forget(&life->job); /* of another run: what was named now counts */
     weir_status s = weir_control_start(&life->job, job, args, &life->control, &error);
     if (s == WEIR_OK) s = write_record(life, &error); /* who reads that it runs can ask it */
     if (s != WEIR_OK) weir_log(WEIR_WARN, "cli", "the job cannot be asked from outside: %s", error.text);
@@ -167,6 +169,39 @@ void weir_life_open(struct weir_life *life, struct weir_job *job, const struct w
 const char *weir_life_path(const struct weir_life *life)
 {
     return life ? life->job.path : NULL;
+}
+
+static bool give_place(const struct weir_job_args *args, const json_t *upgrade, enum weir_trial_verdict verdict)
+{
+    const char *again = args->or_begin ? "--resume-if-any" : "--resume";
+    const char *savepoint = verdict == WEIR_TRIAL_OLD ? json_string_value(json_object_get(upgrade, "savepoint")) : NULL;
+    const json_t *job = json_object_get(upgrade, verdict == WEIR_TRIAL_OLD ? "old" : "new");
+    const char *step = json_string_value(json_object_get(upgrade, "step"));
+    bool back = !step || strcmp(step, "back") == 0; /* the old one may have got on */
+    json_t *other = json_pack("{s:{s:o, s:O}, s:s, s:s*, s:b}", "job", "options", weir_job_args_options(args), "manifest",
+                              json_object_get(job, "manifest"), "from", savepoint && !back ? savepoint : again, "text",
+                              verdict == WEIR_TRIAL_OLD ? WEIR_OLD_MANIFEST : NULL, "drop", (int)args->non_restored);
+    bool heard = other && weir_supervised_instead(other);
+    json_decref(other);
+    return heard;
+}
+
+bool weir_life_is_another(struct weir_life *life, struct weir_job *job, const struct weir_job_args *args)
+{
+    if (!life || weir_supervised_again() || weir_supervised_succeeds()) return false;
+    bool resumes = args->from && !*args->from, is_another = false;
+    json_t *upgrade = weir_trial_read(&life->job);
+    if (upgrade && resumes) {
+        enum weir_trial_verdict verdict = weir_trial_judge(&life->job, upgrade, job, args->manifest);
+        is_another = verdict != WEIR_TRIAL_NONE && give_place(args, upgrade, verdict);
+    }
+    json_decref(upgrade);
+    return is_another;
+}
+
+void weir_life_give_way(struct weir_life *life)
+{
+    weir_life_end(life, "restarting", "as another job: it was being upgraded", NULL);
 }
 
 static void warn(void *arg, const char *what)

@@ -16,6 +16,10 @@ WEIR_CHECKED weir_status weir_life_begin(struct weir_job *, const char *manifest
 /* Once the job has started: from now on others can ask it. */
 void weir_life_open(struct weir_life *, struct weir_job *, const struct weir_job_args *);
 const char *weir_life_path(const struct weir_life *); /* the job's folder; NULL: none */
+/* Before the job is started: what an upgrade that nobody saw the end of comes to. True: another job is started in its
+ * place; this one is to be ended with weir_life_give_way. */
+bool weir_life_is_another(struct weir_life *, struct weir_job *, const struct weir_job_args *);
+void weir_life_give_way(struct weir_life *);
 /* Before the job is started: says which plugin files are others than those that what it goes on from was made with; state
  * begins where somebody moved it to while the job ran. A job that begins again begins without all that. */
 void weir_life_go_on(struct weir_life *, struct weir_job *, bool goes_on);

@@ -291,6 +291,7 @@ static int run(struct weir_job *job, const struct weir_job_args *args)
         return WEIR_EXIT_USAGE;
     }
     weir_supervised_in(weir_life_path(life));
+    if (weir_life_is_another(life, job, args)) return weir_life_give_way(life), WEIR_EXIT_OK;
     weir_hold_interrupts(true);
     weir_job_on_restart(job, tell_restart, &w);
     const struct weir_start_options o = {.struct_size = sizeof o,

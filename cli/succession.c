@@ -9,6 +9,7 @@
 #include "cli/control.h"
 #include "cli/home.h"
 #include "cli/supervisor_internal.h"
+#include "cli/trial.h"
 
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */
 
@@ -18,8 +19,8 @@ void weir__arguments_free(char **words)
     weir_free(words);
 }
 
-/* weir run OPTION... --from SAVEPOINT [--allow-non-restored] -- MANIFEST */
-static char **arguments_of(const json_t *job, const char *savepoint, bool drop)
+/* weir run OPTION... --from SAVEPOINT [--allow-non-restored] -- MANIFEST; or --resume, --resume-if-any instead */
+static char **arguments_of(const json_t *job, const char *from, bool drop)
 {
     const json_t *options = json_object_get(job, "options"), *word;
     char **words = weir_alloc_array(json_array_size(options) + 8, sizeof *words);
@@ -27,8 +28,8 @@ static char **arguments_of(const json_t *job, const char *savepoint, bool drop)
     words[n++] = weir_strdup("weir");
     words[n++] = weir_strdup("run");
     json_array_foreach(options, i, word) words[n++] = weir_strdup(json_string_value(word));
-    words[n++] = weir_strdup("--from");
-    words[n++] = weir_strdup(savepoint);
+    if (*from != '-') words[n++] = weir_strdup("--from");
+    words[n++] = weir_strdup(from);
     if (drop) words[n++] = weir_strdup("--allow-non-restored");
     words[n++] = weir_strdup("--");
     words[n++] = weir_strdup(json_string_value(json_object_get(job, "manifest")));
@@ -64,6 +65,14 @@ static void forget(struct weir__succession *n)
     *n = (struct weir__succession){.asker = -1};
 }
 
+/* The upgrade is over: first for the home, then for whoever asked. */
+static void conclude(struct weir__supervision *s, json_t *text)
+{
+    weir_trial_forget(&(struct weir_job_home){.path = s->report->home, .lock = -1});
+    answer(&s->next, text, false);
+    forget(&s->next);
+}
+
 void weir__succession_finish(struct weir__supervision *s)
 {
     forget(&s->next);
@@ -79,21 +88,26 @@ void weir__succession_ask(struct weir__supervision *s, const json_t *upgrade, in
     s->next.step = WEIR__ASKED;
 }
 
+void weir__succession_instead(struct weir__supervision *s, const json_t *other)
+{
+    forget(&s->next);
+    s->next.upgrade = json_deep_copy(other);
+    s->next.step = WEIR__INSTEAD;
+}
+
 void weir__succession_settled(struct weir__supervision *s, const char *checkpoint)
 {
     struct weir__succession *n = &s->next;
     if (n->step != WEIR__TRIAL) return;
     fprintf(stderr, "weir: upgraded: %s runs, and its first checkpoint is complete\n", manifest_of(n, "new"));
-    answer(n, json_pack("{s:b, s:s, s:s}", "ok", 1, "step", "upgraded", "checkpoint", checkpoint), false);
-    forget(n);
+    conclude(s, json_pack("{s:b, s:s, s:s}", "ok", 1, "step", "upgraded", "checkpoint", checkpoint));
 }
 
 void weir__succession_runs(struct weir__supervision *s)
 {
     struct weir__succession *n = &s->next;
     if (n->step != WEIR__BACK) return;
-    answer(n, json_pack("{s:b, s:s}", "ok", 1, "step", "back"), false);
-    forget(n);
+    conclude(s, json_pack("{s:b, s:s}", "ok", 1, "step", "back"));
 }
 
 /* The next child begins a life of its own; the home, and its lock, go on. */
@@ -103,18 +117,15 @@ static void begin_anew(struct weir__report *r, const char *text)
     snprintf(r->text, sizeof r->text, "%s", text ? text : "");
 }
 
-/* The old manifest, as it was when its job was started: it may have been changed in its place. */
-static char *kept_manifest(const struct weir__report *r, const char *name)
+/* A manifest as it was when its job was started: it may have been changed in its place. */
+static char *kept_manifest(struct weir__report *r, const char *name)
 {
-    const struct weir_job_home home = {.path = (char *)(uintptr_t)r->home, .lock = -1};
-    return weir_job_home_path(&home, name);
+    return weir_job_home_path(&(struct weir_job_home){.path = r->home, .lock = -1}, name);
 }
 
 static void begin_trial(struct weir__supervision *s)
 {
     struct weir__succession *n = &s->next;
-    char *from = kept_manifest(s->report, "manifest.yaml"), *to = kept_manifest(s->report, "manifest.before.yaml");
-    n->is_kept = rename(from, to) == 0; /* else what goes back is the file that was named, as it is then */
     fprintf(stderr, "weir: upgrading: %s goes on from %s\n", manifest_of(n, "new"), savepoint_of(n));
     answer(n, json_pack("{s:b, s:s, s:s}", "ok", 1, "step", "suspended", "savepoint", savepoint_of(n)), true);
     weir__arguments_free(s->arguments);
@@ -122,8 +133,6 @@ static void begin_trial(struct weir__supervision *s)
         arguments_of(json_object_get(n->upgrade, "new"), savepoint_of(n), json_is_true(json_object_get(n->upgrade, "drop")));
     begin_anew(s->report, NULL);
     n->step = WEIR__TRIAL;
-    weir_free(from);
-    weir_free(to);
 }
 
 /* Why the new job did not get anywhere, as it wrote it down itself. The caller frees. */
@@ -142,7 +151,10 @@ static char *reason_of(const struct weir__supervision *s, int code)
 static void go_back(struct weir__supervision *s, const char *why)
 {
     struct weir__succession *n = &s->next;
-    char *text = n->is_kept ? kept_manifest(s->report, "manifest.before.yaml") : NULL;
+    struct weir_error error;
+    char *text = kept_manifest(s->report, WEIR_OLD_MANIFEST);
+    if (weir_trial_note(&(struct weir_job_home){.path = s->report->home, .lock = -1}, n->upgrade, "back", &error) != WEIR_OK)
+        fprintf(stderr, "weir: %s\n", error.text);
     fprintf(stderr, "weir: the upgrade failed before its first checkpoint was complete; going back to %s, from %s\n",
             manifest_of(n, "old"), savepoint_of(n));
     json_t *told = json_pack("{s:b, s:s, s:s}", "ok", 1, "step", "failed", "why", why);
@@ -155,6 +167,20 @@ static void go_back(struct weir__supervision *s, const char *why)
     weir_free(text);
 }
 
+/* The child has found out which job it is to be, and it was started as another. */
+static void begin_instead(struct weir__supervision *s)
+{
+    struct weir__succession *n = &s->next;
+    const char *name = json_string_value(json_object_get(n->upgrade, "text"));
+    char *text = name ? kept_manifest(s->report, name) : NULL;
+    weir__arguments_free(s->arguments);
+    s->arguments = arguments_of(json_object_get(n->upgrade, "job"), json_string_value(json_object_get(n->upgrade, "from")),
+                                json_is_true(json_object_get(n->upgrade, "drop")));
+    begin_anew(s->report, text);
+    n->step = WEIR__BACK;
+    weir_free(text);
+}
+
 bool weir__succession_next(struct weir__supervision *s, const char *death, int code)
 {
     struct weir__succession *n = &s->next;
@@ -162,10 +188,18 @@ bool weir__succession_next(struct weir__supervision *s, const char *death, int c
         begin_trial(s);
         return true;
     }
+    if (n->step == WEIR__INSTEAD) {
+        begin_instead(s);
+        return true;
+    }
     if (n->step != WEIR__TRIAL) return false;
     bool finished = !death && code == WEIR_EXIT_OK;
     if (finished || s->ending || (!death && code == WEIR_EXIT_INTERRUPTED)) {
-        answer(n, json_pack("{s:b, s:s}", "ok", 1, "step", finished ? "finished" : "ended"), false);
+        json_t *text = json_pack("{s:b, s:s}", "ok", 1, "step", finished ? "finished" : "ended");
+        if (finished)
+            conclude(s, text);
+        else
+            answer(n, text, false); /* whether it has shown what it is worth is seen when it is to go on */
         return false;
     }
     char *why = death ? weir_strdup(death) : reason_of(s, code);

@@ -200,6 +200,16 @@ bool weir_supervised_is_replaced(void)
     return atomic_load(&replaced);
 }
 
+bool weir_supervised_instead(json_t *other)
+{
+    return report && weir_inbox_send(report->inbox, json_pack("{s:O}", "instead", other), -1);
+}
+
+bool weir_supervised_succeeds(void)
+{
+    return report && report->succeeds;
+}
+
 bool weir_supervised_on_trial(void)
 {
     return report && atomic_load(&report->trial);

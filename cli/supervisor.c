@@ -206,7 +206,8 @@ static void heed_messages(struct weir__supervision *s)
     for (json_t *m; (m = weir_inbox_receive(s->inbox[0], &descriptor)); json_decref(m)) {
         const char *what = json_string_value(json_object_get(m, "keep"));
         const char *settled = json_string_value(json_object_get(m, "settled"));
-        const json_t *upgrade = json_object_get(m, "upgrade");
+        const json_t *upgrade = json_object_get(m, "upgrade"), *instead = json_object_get(m, "instead");
+        if (instead) weir__succession_instead(s, instead);
         if (settled) weir__succession_settled(s, settled);
         if (json_object_get(m, "runs")) heed_running(s, json_is_true(json_object_get(m, "runs")));
         if (what && descriptor >= 0)
@@ -281,6 +282,7 @@ static int spawn(struct weir__supervision *s)
     r->inbox = s->inbox[1];
     r->lock = s->lock;
     r->trial = s->next.step == WEIR__TRIAL;
+    r->succeeds = s->next.step == WEIR__TRIAL || s->next.step == WEIR__BACK;
     give(s->lock);
     int failed = posix_spawn(&s->child, program ? program : "weir", NULL, &attributes, s->arguments, environ);
     posix_spawnattr_destroy(&attributes);

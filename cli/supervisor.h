@@ -14,6 +14,9 @@
  *   RUNS --suspended, another is to follow--> TRIAL --settled, or the job finished---> RUNS (the other)
  *                                               |--ended in order, by somebody-------> the supervisor ends
  *                                               +--failed, died, does not start------> BACK --runs--> RUNS (the old one)
+ *
+ * The home knows of that too (cli/trial.h), should all processes go at once. The child that goes on after that finds out
+ * which job it is to be, and where it is not the one that was named, asks for a child that is: INSTEAD, then BACK.
  */
 #ifndef WEIR_CLI_SUPERVISOR_H
 #define WEIR_CLI_SUPERVISOR_H
@@ -30,7 +33,7 @@ int weir_supervise(int argc, char **argv);
 bool weir_supervised_child(void);
 /* Before the job is started: it goes on where a process that died has left it, if there was one. */
 weir_status weir_supervised_recover(struct weir_job *, struct weir_error_text *);
-bool weir_supervised_again(void); /* there was one */
+bool weir_supervised_again(void);             /* there was one */
 void weir_supervised_tell(struct weir_job *); /* its recovery: before it starts, and when it is to start again by itself */
 void weir_supervised_over(int code);          /* the job has ended; what becomes of this process does not matter to it */
 void weir_supervised_end(void);               /* what the child exits with from now on is the job's end */
@@ -45,6 +48,10 @@ void weir_supervised_beat(void);           /* the main thread gets on: called a 
 bool weir_supervised_replace(json_t *upgrade, int connection);
 bool weir_supervised_is_replaced(void); /* that was heard */
 bool weir_supervised_on_trial(void);
+/* Another one is to be started in the place of this job, which was not: see cli/inbox.h. False: nobody heard it. */
+bool weir_supervised_instead(json_t *other);
+/* This child is the successor in an upgrade, or what an upgrade that nobody saw the end of came to. */
+bool weir_supervised_succeeds(void);
 void weir_supervised_settled(const char *checkpoint); /* the trial is over */
 const char *weir_supervised_text(void);               /* the file to read the manifest's text from; NULL: itself */
 /* Held while threads are started, so that they never take an interrupt and the main thread does. */

@@ -37,15 +37,14 @@ struct weir__report {
     int32_t inbox;          /* the child's end, cli/inbox.h */
     int32_t lock;           /* of `home`, which the child takes over; -1: none */
     _Atomic uint32_t trial; /* 1: the job takes another's place, and has not completed a checkpoint yet */
-    uint32_t reserved;
-    char text[PATH_MAX]; /* the file to read the manifest's text from; "": the manifest */
+    uint32_t succeeds;      /* 1: what the home knows of an upgrade is heeded already */
+    char text[PATH_MAX];    /* the file to read the manifest's text from; "": the manifest */
 };
 
 /* A job that takes another's place. */
 struct weir__succession {
-    enum { WEIR__NONE = 0, WEIR__ASKED, WEIR__TRIAL, WEIR__BACK } step;
+    enum { WEIR__NONE = 0, WEIR__ASKED, WEIR__TRIAL, WEIR__INSTEAD, WEIR__BACK } step;
     json_t *upgrade; /* as the child sent it */
-    bool is_kept;    /* the old manifest, as it was, in the home */
     int asker;       /* who is told what becomes of it; -1: nobody */
 };
 
@@ -68,6 +67,7 @@ struct weir__supervision {
 
 /* succession.c. Takes the connection. */
 void weir__succession_ask(struct weir__supervision *, const json_t *upgrade, int connection);
+void weir__succession_instead(struct weir__supervision *, const json_t *other);
 void weir__succession_settled(struct weir__supervision *, const char *checkpoint);
 void weir__succession_runs(struct weir__supervision *);
 /* The child ended (death: how, where it died; else NULL, and with this code). True: another is to be started. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "cli/command.h"
 #include "cli/control.h"
 #include "cli/plugin_files.h"
@@ -30,7 +31,8 @@ static const char help[] = "weir upgrade - let a running job go on with another 
                            "  the checkpoint does, the old job comes back, with its manifest as it was and from the\n"
                            "  same savepoint, which stays. Whether the new or the old one runs in the end, nothing\n"
                            "  is lost and nothing counts twice for the state; sinks that do not commit with\n"
-                           "  checkpoints may have written something twice when the old one came back.\n"
+                           "  checkpoints may have written something twice when the old one came back. Should all\n"
+                           "  processes of the job go at once meanwhile, `weir run --resume` does the same.\n"
                            "\n"
                            "  Refused before anything happens: a manifest with mistakes or of another job's name;\n"
                            "  state that does not fit, such as keys of another type, or that no node takes; a sink\n"
@@ -127,6 +129,17 @@ static int find_wanted(struct upgrade *u)
     return u->wanted ? -1 : refuse(WEIR_EXIT_USAGE, "%s: there is no such manifest", named ? named : "?");
 }
 
+/* Where the new job's first checkpoint will be looked for, should nobody see it. */
+static void note_checkpoints(struct upgrade *u)
+{
+    const char *directory = weir_job_checkpoint_directory(u->job);
+    if (!directory) return;
+    char *here = realpath(".", NULL), *path = *directory != '/' && here ? weir_path_join(here, directory) : NULL;
+    json_object_set_new(u->wanted, "checkpoints", json_string(path ? path : directory));
+    weir_free(path);
+    free(here);
+}
+
 /* As in the job's own process. */
 static int open_wanted(struct upgrade *u)
 {
@@ -147,6 +160,7 @@ static int open_wanted(struct upgrade *u)
         return refuse(WEIR_EXIT_JOB, "%s, where the job was started, cannot be entered", directory);
     u->args.json = u->given.json;
     code = weir_job_args_open(&u->args, &u->runtime, &u->job);
+    if (code == 0) note_checkpoints(u);
     return code == 0 ? -1 : code;
 }
 

@@ -137,6 +137,25 @@ weir_status weir_savepoint_remove(struct weir_runtime *runtime, const char *dire
     return weir__report(s, &e, error);
 }
 
+weir_status weir_job_newest(struct weir_job *job, char **path, int64_t *number, struct weir_error_text *error)
+{
+    struct weir_error e = {0};
+    char *found = NULL;
+    bool own;
+    *number = 0;
+    if (path) *path = NULL;
+    weir_status s = job->graph ? WEIR_OK : weir_job_check(job, error);
+    if (s != WEIR_OK || !job->graph->checkpoint.directory) return s;
+    struct weir_storages storages = weir__job_storages(job);
+    s = weir__job_newest(&storages, &found, number, &own, &e);
+    if (s == WEIR_OK && path)
+        *path = found;
+    else
+        weir_free(found);
+    weir_storages_finish(&storages);
+    return weir__report(s, &e, error);
+}
+
 const char *weir_job_checkpoint_directory(const struct weir_job *job)
 {
     return job->graph ? job->graph->checkpoint.directory : NULL;

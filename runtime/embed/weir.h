@@ -280,6 +280,9 @@ typedef void weir_savepoint_change_visit(void *arg, const struct weir_savepoint_
 WEIR_API weir_status weir_job_compare_savepoint(struct weir_job *, const char *directory, bool allow_non_restored,
                                                 weir_savepoint_change_visit *, void *arg, bool *refused,
                                                 struct weir_error_text *);
+/* What weir_job_start_from would take for "": the number, 0 for none, and, where path is not NULL, the directory, which is
+ * freed with weir_text_free. Checks the job first if need be. */
+WEIR_API weir_status weir_job_newest(struct weir_job *, char **path, int64_t *number, struct weir_error_text *);
 /* Where the job keeps checkpoints and savepoints; NULL: nowhere. Valid as long as the job is not changed. */
 WEIR_API const char *weir_job_checkpoint_directory(const struct weir_job *);
 WEIR_API const char *weir_job_savepoint_directory(const struct weir_job *);

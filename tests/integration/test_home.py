@@ -240,7 +240,8 @@ class Home(WeirTest):
             file.write(b"another one")
         self.assertEqual(self.plugin_of("ticks", plugin)["file"], "changed")
         self.assertRegex(self.weir("status", "ticks").out,
-                         r"\nplugins, by their sha256:\n(  \S{12}  .*\n)*  \S{12}  \S*/mine.so  \(changed since the job was started\)\n")
+                         r"\nplugins, by their sha256:\n(  \S{12}  .*\n)*"
+                         r"  \S{12}  \S*/mine.so  \(changed since the job was started\)\n")
         said = self.weir("upgrade", "ticks").err
         self.assertIn(f"the plugin file {plugin.resolve()} is not the one that the job was last started with", said)
         self.weir("stop", "ticks")

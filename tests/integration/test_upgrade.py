@@ -63,7 +63,7 @@ class Upgrade(WeirTest):
 
     def expect_all(self, process, manifest):
         """Lets it run to the end of its input: all records, and each once."""
-        self.upgrade("clicks", manifest, "--set", "rate=0")
+        self.upgrade("clicks", manifest, "--set", "rate=0", "--allow-non-restored")
         _, err = process.communicate(timeout=TIMEOUT_S)
         self.assertEqual(process.returncode, 0, err)
         self.weir("run", self.job(JOB, "plain.yaml"), "--quiet", "--set", "rate=0", "--set", "output=plain/", "-D",
@@ -91,6 +91,7 @@ class Upgrade(WeirTest):
         self.assertEqual((after["pid"], after["state"]), (before["pid"], "running"))
         self.assertTrue(after["manifest"].endswith("/new.yaml"))
         self.assertIn("urls", self.weir("status", "clicks").out)
+        self.assertIsNone(self.upgrading())
         self.expect_all(process, after["manifest"])
 
     def test_a_manifest_that_was_changed_in_its_place(self):
@@ -111,6 +112,7 @@ class Upgrade(WeirTest):
         for part in ("the new job failed before its first checkpoint was complete", "the old one runs again, from", *words):
             self.assertIn(part, said)
         self.assertEqual(self.record()["state"], "running")
+        self.assertIsNone(self.upgrading())
         err = self.expect_all(process, self.job(JOB, "again.yaml"))
         self.assertIn("weir: the upgrade failed before its first checkpoint was complete; going back to", err)
 
@@ -160,6 +162,101 @@ class Upgrade(WeirTest):
         self.assertEqual(status(), 1)
         self.weir("cancel", "clicks")
         self.assertEqual(process.wait(TIMEOUT_S), 130)
+
+    # ---- when everything dies meanwhile ----
+
+    def kill(self, process):
+        """The supervisor, and with it the child: as if the power had failed."""
+        process.kill()
+        process.communicate()
+
+    def upgrading(self):
+        """What the home knows of it."""
+        try:
+            return json.loads((self.home / "upgrade").read_text())
+        except FileNotFoundError:
+            return None
+
+    def resume(self, manifest, *options):
+        process = self.start("run", manifest, "--quiet", *options)
+        while (self.weir("status", "clicks", code=None).code != 0 or self.record()["state"] != "running"
+               or (self.home / "upgrade").exists()):
+            if process.poll() is None:
+                continue
+            said = process.communicate()[1]
+            self.assertIn("is running already", said)  # the old child is still dying
+            process = self.start("run", manifest, "--quiet", *options)
+        return process
+
+    def killed_on_trial(self):
+        """A new job in the old one's place that never completes a checkpoint."""
+        process, old = self.begin(), (self.folder / "job.yaml").read_text()
+        self.job(lapsing("stuck"))
+        asker = self.start("upgrade", "clicks")
+        while not self.upgrading() or self.upgrading()["step"] != "trial" or "lapse" not in self.weir(
+                "status", "clicks", code=None).out:
+            self.assertIsNone(process.poll(), "it ended")
+        self.kill(process)
+        asker.communicate()
+        return old
+
+    def test_a_power_failure_on_trial_brings_the_old_one_back(self):
+        old = self.killed_on_trial()
+        process = self.resume(self.folder / "job.yaml", "--resume")
+        self.assertNotIn("lapse", self.weir("status", "clicks").out)
+        self.assertEqual((self.home / "manifest.yaml").read_text(), old)
+        err = self.expect_all(process, self.job(JOB, "again.yaml"))
+        self.assertRegex(err, r"ended while it was being upgraded to \S+/job.yaml; it has no checkpoint of that\n"
+                         r"  it goes back to \S+/job.yaml as it was, from \S*/savepoints/clicks-savepoint-\d+\n"
+                         r"  to go on with another one: weir run MANIFEST --from \S*/savepoints/clicks-savepoint-\d+\n")
+
+    def test_another_manifest_after_a_power_failure_on_trial(self):
+        """Who names one means it; the record is of the past then."""
+        self.killed_on_trial()
+        process = self.resume(self.job(NEW, "other.yaml"), "--resume-if-any")
+        self.assertIn("urls", self.weir("status", "clicks").out)
+        self.kill(process)
+        err = self.expect_all(self.resume(self.job(JOB), "--resume", "--allow-non-restored"), self.job(JOB, "again.yaml"))
+        self.assertNotIn("upgraded to", err)
+
+    def test_a_power_failure_after_the_first_checkpoint(self):
+        """Sinks may have committed with it: the new one goes on, and not from the savepoint."""
+        process, new = self.begin(), self.job(NEW, "new.yaml")
+        savepoint = re.search(r"its state is in (\S+)", self.upgrade("clicks", new).out)[1]
+        self.kill(process)
+        old = self.folder / "job.yaml"
+        record = {"step": "trial", "savepoint": savepoint, "drop": False,
+                  "new": {"options": [], "manifest": str(new.resolve())},
+                  "old": {"options": [], "manifest": str(old.resolve())}}
+        (self.home / "upgrade").write_text(json.dumps(record))
+        process = self.resume(old, "--resume")
+        self.assertIn("urls", self.weir("status", "clicks").out)
+        self.assertEqual(self.record()["manifest"], str(new.resolve()))
+        self.kill(process)
+        (self.home / "upgrade").write_text('{"step": "tr')
+        process = self.resume(new, "--resume")  # a damaged record is told, and in nobody's way
+        err = self.expect_all(process, new)
+        self.assertIn("expected what is known of an upgrade", err)
+
+    def test_killed_at_each_step_of_an_upgrade(self):
+        """What it is when the kill arrives, the processes decide; nothing is lost, nothing is written twice."""
+        steps = (lambda: self.upgrading(), lambda: (self.upgrading() or {}).get("step") == "trial",
+                 lambda: (self.upgrading() or {}).get("step") == "back",
+                 lambda: self.record()["manifest"].endswith("/new.yaml"),
+                 lambda: len(os.listdir(self.folder / "checkpoints")) != checkpoints)
+        process, old = self.begin(), self.folder / "job.yaml"
+        (self.folder / "checkpoints").mkdir(exist_ok=True)
+        for reached in steps:
+            for text in (lapsing("error"), NEW):
+                checkpoints, new = len(os.listdir(self.folder / "checkpoints")), self.job(text, "new.yaml")
+                asker = self.start("upgrade", "clicks", new, "--allow-non-restored")
+                while not reached() and asker.poll() is None:
+                    self.assertIsNone(process.poll(), "it ended")
+                self.kill(process)
+                asker.communicate()
+                process = self.resume(old, "--resume-if-any", "--allow-non-restored")
+                self.assertNotIn("lapse", self.weir("status", "clicks").out)
+        self.expect_all(process, self.job(JOB, "again.yaml"))
 
     # ---- what is not ----
 
