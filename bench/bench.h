@@ -57,6 +57,8 @@ struct weir_bench_run {
 
 /* The gate of CI watches the ratio; for work of one thread only. */
 #define WEIR_BENCH_GATED (1u << 0)
+/* Keys are texts, which `prepare` left in memory. */
+#define WEIR_BENCH_TEXTS (1u << 1)
 
 struct weir_bench {
     const char *name, *title; /* name NULL: the end of a table */

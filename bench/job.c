@@ -24,12 +24,23 @@ void weir_bench_set(struct weir_node *node, const char *path, int64_t number, co
     set(node, path, text);
 }
 
+static bool has_texts(const struct weir_bench_run *run)
+{
+    return run->bench->flags & WEIR_BENCH_TEXTS;
+}
+static void set_option(struct weir_node *node, const char *kind, const char *component, const char *option, int64_t number)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s.%s.%s", kind, component, option);
+    weir_bench_set(node, path, number, "");
+}
 struct weir_node *weir_bench_source(struct weir_job *job, const struct weir_bench_run *run, bool timed)
 {
     struct weir_node *node = weir_bench_node(job, "rows", NULL);
-    weir_bench_set(node, "source.bench_rows.rows", run->rows, "");
-    weir_bench_set(node, "source.bench_rows.keys", run->bench->keys ? run->bench->keys : 1000, "");
-    if (run->prepared) weir_bench_set(node, "source.bench_rows.memory", (int64_t)(uintptr_t)run->prepared, "");
+    const char *source = has_texts(run) ? "bench_texts" : "bench_rows";
+    set_option(node, "source", source, "rows", run->rows);
+    set_option(node, "source", source, "keys", run->bench->keys ? run->bench->keys : 1000);
+    if (run->prepared) set_option(node, "source", source, "memory", (int64_t)(uintptr_t)run->prepared);
     if (!timed) return node;
     set(node, "time.field", "at");
     set(node, "time.monotonous", "true");
@@ -41,7 +52,7 @@ struct weir_node *weir_bench_sink(struct weir_job *job, const struct weir_bench_
                                   const char *value)
 {
     struct weir_node *node = weir_bench_node(job, "hash", from);
-    set(node, "sink.bench_hash.path", run->result);
+    set(node, has_texts(run) ? "sink.bench_hash_texts.path" : "sink.bench_hash.path", run->result);
     set(node, "args.value", value);
     return node;
 }

@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "ring.h"
 #include "table.h"
+#include "texts.h"
 
 #define WINDOW_ROWS ((int64_t)4 << 20) /* as many ms */
 
@@ -23,20 +24,57 @@ static void build(struct weir_job *job, const struct weir_bench_run *run)
     weir_bench_sink(job, run, "sums", "total");
 }
 
+/* ---- keys that are numbers, or texts ----------------------------------------------------------------------------- */
+
+struct sums {
+    bool of_texts;
+    struct bench_table numbers;
+    struct bench_text_table texts;
+};
+static void sums_init(struct sums *s, const struct weir_bench_run *run, int64_t keys)
+{
+    s->of_texts = run->bench->flags & WEIR_BENCH_TEXTS;
+    if (s->of_texts)
+        bench_texts_init(&s->texts, run->prepared, keys);
+    else
+        bench_table_init(&s->numbers, keys);
+}
+static void sums_finish(struct sums *s)
+{
+    if (s->of_texts)
+        bench_texts_finish(&s->texts);
+    else
+        bench_table_finish(&s->numbers);
+}
+static void sums_add(struct sums *s, const int64_t *key, const double *value, int64_t n)
+{
+    if (s->of_texts)
+        bench_texts_add(&s->texts, key, value, n);
+    else
+        bench_table_add(&s->numbers, key, value, n);
+}
+static void sums_emit(struct sums *s, struct bench_sum *sum)
+{
+    if (s->of_texts)
+        bench_texts_emit(&s->texts, sum);
+    else
+        bench_table_emit(&s->numbers, sum);
+}
+
 /* ---- one thread -------------------------------------------------------------------------------------------------- */
 
 static void loop(const struct weir_bench_run *run, struct bench_sum *sum)
 {
     static struct bench_block block;
-    struct bench_table table;
-    bench_table_init(&table, run->bench->keys);
+    struct sums sums;
+    sums_init(&sums, run, run->bench->keys);
     for (int64_t from = 0; from < run->rows; from += BENCH_BLOCK) {
-        if (from > 0 && from % WINDOW_ROWS == 0) bench_table_emit(&table, sum);
+        if (from > 0 && from % WINDOW_ROWS == 0) sums_emit(&sums, sum);
         bench_next_rows(run, from, BENCH_BLOCK, &block);
-        bench_table_add(&table, block.key, block.value, block.n);
+        sums_add(&sums, block.key, block.value, block.n);
     }
-    bench_table_emit(&table, sum);
-    bench_table_finish(&table);
+    sums_emit(&sums, sum);
+    sums_finish(&sums);
 }
 
 /* ---- two threads ------------------------------------------------------------------------------------------------- */
@@ -48,19 +86,23 @@ struct worker {
     int64_t next;                   /* row to make */
     bool ended;                     /* all rows are on their way */
     int64_t window;                 /* being summed; INT64_MAX: all are */
-    struct bench_table table;
+    struct sums sums;
     struct bench_sum sum;
     struct bench_block block;
     pthread_t thread;
 };
 
 /* Rows go where the lowest bit of the upper half of their hash says; the table uses the upper bits. Both batches get every
- * row, and one of them keeps it: no branch depends on the key. */
-static void split(const struct bench_block *rows, struct bench_batch *a, struct bench_batch *b)
+ * row, and one of them keeps it: no branch depends on the key. `of_texts`: where a text lies is handed on, not its bytes. */
+static inline __attribute__((always_inline)) void
+deal_rows(const struct bench_block *rows, const struct bench_memory *of_texts, struct bench_batch *a, struct bench_batch *b)
 {
     int64_t n_a = a->n, n_b = b->n;
     for (int64_t i = 0; i < rows->n; i++) {
-        int64_t to_b = (int64_t)((uint64_t)rows->key[i] * 0x9e3779b97f4a7c15u >> 32 & 1);
+        int64_t key = rows->key[i];
+        uint64_t hash = of_texts ? bench_text_hash(bench_text_at(of_texts, key), bench_text_length(key))
+                                 : (uint64_t)key * 0x9e3779b97f4a7c15u;
+        int64_t to_b = (int64_t)(hash >> 32 & 1);
         a->key[n_a] = b->key[n_b] = rows->key[i];
         a->value[n_a] = b->value[n_b] = rows->value[i];
         n_a += 1 - to_b;
@@ -68,6 +110,13 @@ static void split(const struct bench_block *rows, struct bench_batch *a, struct 
     }
     a->n = n_a;
     b->n = n_b;
+}
+static void split(const struct worker *w, struct bench_batch *a, struct bench_batch *b)
+{
+    if (w->sums.of_texts)
+        deal_rows(&w->block, w->run->prepared, a, b);
+    else
+        deal_rows(&w->block, NULL, a, b);
 }
 static void send(struct worker *w, int to)
 {
@@ -95,7 +144,7 @@ static bool deal(struct worker *w)
     if (!over) {
         int64_t window = w->next / WINDOW_ROWS;
         bench_next_rows(w->run, w->next, HALF, &w->block);
-        split(&w->block, w->filling[0], w->filling[1]);
+        split(w, w->filling[0], w->filling[1]);
         w->next += HALF;
         if (w->next % BENCH_BLOCK == 0) w->next += BENCH_BLOCK; /* that was a block; the next one is the other's */
         over = w->next >= w->run->rows || w->next / WINDOW_ROWS != window;
@@ -116,12 +165,12 @@ static bool take(struct worker *w)
         int64_t window = b ? b->window : w->window;
         if (window < least) least = window;
         if (!b || window != w->window) continue;
-        bench_table_add(&w->table, b->key, b->value, b->n);
+        sums_add(&w->sums, b->key, b->value, b->n);
         bench_ring_pop(w->from[i]);
         made = true;
     }
     if (least == w->window) return made;
-    bench_table_emit(&w->table, &w->sum);
+    sums_emit(&w->sums, &w->sum);
     w->window = least;
     return true;
 }
@@ -130,7 +179,7 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
     uint32_t idle = 0;
-    bench_table_init(&w->table, w->run->bench->keys / 2 + 1);
+    sums_init(&w->sums, w->run, w->run->bench->keys / 2 + w->run->bench->keys / 8 + 1);
     while (w->window != INT64_MAX) {
         bool dealt = deal(w), taken = take(w);
         if (dealt || taken)
@@ -138,7 +187,7 @@ static void *work(void *arg)
         else
             bench_idle(&idle);
     }
-    bench_table_finish(&w->table);
+    sums_finish(&w->sums);
     return NULL;
 }
 
@@ -166,11 +215,13 @@ static void loop_2x2(const struct weir_bench_run *run, struct bench_sum *sum)
 
 /* ---- table ------------------------------------------------------------------------------------------------------- */
 
-#define MANY ((int64_t)40000000)
-#define FEW  ((int64_t)20000000)
-#define ONE  .job = build, .loop = loop
-#define TWO  .slots = 2, .by_wall = true, .job = build, .loop = loop_2x2
-#define ZIPF .prepare = weir_bench_remember_zipf, .finish = weir_bench_forget_rows
+#define MANY      ((int64_t)40000000)
+#define FEW       ((int64_t)20000000)
+#define ONE       .job = build, .loop = loop
+#define TWO       .slots = 2, .by_wall = true, .job = build, .loop = loop_2x2
+#define ZIPF      .prepare = weir_bench_remember_zipf, .finish = weir_bench_forget_rows
+#define TEXT      .flags = WEIR_BENCH_TEXTS, .prepare = weir_bench_remember_texts, .finish = weir_bench_forget_rows
+#define ZIPF_TEXT .flags = WEIR_BENCH_TEXTS, .prepare = weir_bench_remember_zipf_texts, .finish = weir_bench_forget_rows
 
 // clang-format off
 const struct weir_bench weir_bench_keyed[] = {
@@ -189,4 +240,9 @@ const struct weir_bench weir_bench_keyed[] = {
     {.name = "zipf_1e5_2x2", .title = "tumbling window sum, 1e5 Zipf keys, 2x2", .rows = MANY, .keys = 100000, ZIPF, TWO},
     {.name = "zipf_1e6", .title = "tumbling window sum, 1e6 Zipf keys", .rows = FEW, .keys = 1000000, ZIPF, ONE},
     {.name = "zipf_1e6_2x2", .title = "tumbling window sum, 1e6 Zipf keys, 2x2", .rows = FEW, .keys = 1000000, ZIPF, TWO},
+    {.name = "window_text_1e3", .title = "tumbling window sum, 1e3 text keys", .rows = MANY, .keys = 1000, TEXT, ONE},
+    {.name = "window_text_1e5", .title = "tumbling window sum, 1e5 text keys", .rows = MANY, .keys = 100000, TEXT, ONE},
+    {.name = "window_text_1e5_2x2", .title = "tumbling window sum, 1e5 text keys, 2x2", .rows = MANY, .keys = 100000, TEXT, TWO},
+    {.name = "window_text_1e6", .title = "tumbling window sum, 1e6 text keys", .rows = FEW, .keys = 1000000, TEXT, ONE},
+    {.name = "zipf_text_1e5", .title = "tumbling window sum, 1e5 Zipf text keys", .rows = MANY, .keys = 100000, ZIPF_TEXT, ONE},
     {.name = NULL}};

@@ -1,14 +1,16 @@
 /* memory.c - rows that lie in memory before the clock starts: more than caches hold. */
 #include "memory.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define N_ROWS ((int64_t)4 << 20)
 
 static struct bench_memory *new_memory(void)
 {
-    struct bench_memory *m = malloc(sizeof *m);
+    struct bench_memory *m = calloc(1, sizeof *m);
     if (!m) weir_bench_die("rows", "no memory");
     m->n = N_ROWS;
     m->key = malloc((size_t)N_ROWS * sizeof *m->key);
@@ -62,11 +64,35 @@ void weir_bench_remember_zipf(struct weir_bench_run *run)
     run->prepared = m;
 }
 
+/* Keys that are numbers become texts. */
+static void name_keys(struct bench_memory *m)
+{
+    int64_t at = 0;
+    m->text = malloc((size_t)m->n * BENCH_MOST_TEXT + BENCH_MOST_TEXT);
+    if (!m->text) weir_bench_die("rows", "no memory");
+    for (int64_t i = 0; i < m->n; i++) {
+        int n = snprintf(m->text + at, BENCH_MOST_TEXT, "/page/%" PRId64, 10 + m->key[i]);
+        m->key[i] = bench_text_ref(at, n);
+        at += n;
+    }
+}
+void weir_bench_remember_texts(struct weir_bench_run *run)
+{
+    weir_bench_remember_rows(run);
+    name_keys(run->prepared);
+}
+void weir_bench_remember_zipf_texts(struct weir_bench_run *run)
+{
+    weir_bench_remember_zipf(run);
+    name_keys(run->prepared);
+}
+
 void weir_bench_forget_rows(struct weir_bench_run *run)
 {
     struct bench_memory *m = run->prepared;
     free(m->key);
     free(m->value);
+    free(m->text);
     free(m);
     run->prepared = NULL;
 }

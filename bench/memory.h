@@ -8,6 +8,9 @@
 void weir_bench_remember_rows(struct weir_bench_run *);
 /* The same with keys of which some come often: the k-th of them in proportion to 1 / k^0.99. */
 void weir_bench_remember_zipf(struct weir_bench_run *);
+/* Both with keys that are texts, "/page/" and a number: job and loop read them from memory. */
+void weir_bench_remember_texts(struct weir_bench_run *);
+void weir_bench_remember_zipf_texts(struct weir_bench_run *);
 /* `finish` */
 void weir_bench_forget_rows(struct weir_bench_run *);
 

@@ -41,7 +41,36 @@ struct bench_memory {
     int64_t n; /* a multiple of BENCH_BLOCK */
     int64_t *key;
     double *value;
+    char *text; /* keys are texts: `key` says where they are in it; NULL: keys are the numbers */
 };
+
+/* ---- keys that are texts ----------------------------------------------------------------------------------------- */
+
+/* At least 8 bytes and at most 16, one behind the other: 16 can be read from each of them on. */
+#define BENCH_LEAST_TEXT 8
+#define BENCH_MOST_TEXT  16
+
+static inline int64_t bench_text_ref(int64_t offset, int64_t length)
+{
+    return offset << 8 | length;
+}
+static inline const char *bench_text_at(const struct bench_memory *m, int64_t ref)
+{
+    return m->text + (ref >> 8);
+}
+static inline uint32_t bench_text_length(int64_t ref)
+{
+    return (uint32_t)(ref & 0xFF);
+}
+/* Of such a text; its lower half is as good as its upper. */
+static inline uint64_t bench_text_hash(const char *p, uint32_t n)
+{
+    uint64_t first, last;
+    memcpy(&first, p, 8);
+    memcpy(&last, p + n - 8, 8);
+    uint64_t h = ((first ^ n) * 0x9e3779b97f4a7c15u ^ last) * 0xc2b2ae3d27d4eb4fu;
+    return h ^ h >> 32;
+}
 
 /* ---- map and filter ---------------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ typedef struct {
     int64_t first, step; /* blocks: this one's first, and from one to its next */
     int64_t next;        /* row */
 } bench_rows;
+typedef bench_rows bench_texts;
 static const weir_option bench_rows_options[] = {
     WEIR_OPTION(bench_rows, rows, .def = "1000000", .min = "0", .doc = "How many rows"),
     WEIR_OPTION(bench_rows, keys, .def = "1000", .min = "1", .doc = "How many different keys"),
@@ -64,6 +65,30 @@ static void make_rows(const bench_rows *me, int64_t from, int64_t n, int64_t *ke
         value[i] = row.value;
     }
 }
+static bool put_texts(const struct bench_memory *memory, int64_t from, int64_t n, weir_ctx *cx, weir_out *o)
+{
+    weir_out_column *k = &o->columns[0];
+    const int64_t *ref = memory->key + from % memory->n;
+    int32_t *offsets = k->offsets + o->length;
+    int64_t at = offsets[0], most = n * BENCH_MOST_TEXT + BENCH_MOST_TEXT;
+    if (most > k->bytes_capacity - at && cx->host->reserve_bytes(cx, 0, 0, (size_t)most) != WEIR_OK) return false;
+    for (int64_t i = 0; i < n; i++) {
+        memcpy((char *)k->data + at, bench_text_at(memory, ref[i]), BENCH_MOST_TEXT);
+        offsets[i + 1] = (int32_t)(at += bench_text_length(ref[i]));
+    }
+    return true;
+}
+static bool put_rows(const bench_rows *me, weir_ctx *cx, weir_out *o, int64_t n)
+{
+    const struct bench_memory *memory = (const void *)(uintptr_t)me->memory;
+    double *value = (double *)o->columns[2].data + o->length;
+    if (!o->columns[0].offsets) {
+        make_rows(me, me->next, n, (int64_t *)o->columns[0].data + o->length, value);
+        return true;
+    }
+    memcpy(value, memory->value + me->next % memory->n, (size_t)n * sizeof *value);
+    return put_texts(memory, me->next, n, cx, o);
+}
 static weir_progress bench_rows_poll(void *self, weir_ctx *cx, int64_t max)
 {
     bench_rows *me = self;
@@ -73,7 +98,7 @@ static weir_progress bench_rows_poll(void *self, weir_ctx *cx, int64_t max)
     if (n > room) n = room;
     if (n > me->rows - me->next) n = me->rows > me->next ? me->rows - me->next : 0;
     int64_t *at = (int64_t *)o->columns[1].data + o->length;
-    make_rows(me, me->next, n, (int64_t *)o->columns[0].data + o->length, (double *)o->columns[2].data + o->length);
+    if (!put_rows(me, cx, o, n)) return WEIR_FAILED;
     for (int64_t i = 0; i < n; i++) at[i] = me->next + i;
     memcpy(o->time + o->length, at, (size_t)n * sizeof *at);
     o->length += n;
@@ -89,6 +114,9 @@ static const weir_source bench_rows_vtable = {.struct_size = sizeof(weir_source)
                                               .poll = bench_rows_poll};
 WEIR_COMPONENT(bench_rows, WEIR_SOURCE, bench_rows_vtable, .id = "bench_rows",
                .doc = "Rows made from their number, or from memory", .out = "key:i64, at:timestamp, value:f64",
+               WEIR_OPTIONS(bench_rows_options));
+WEIR_COMPONENT(bench_texts, WEIR_SOURCE, bench_rows_vtable, .id = "bench_texts",
+               .doc = "Rows from memory whose keys are texts", .out = "key:string, at:timestamp, value:f64",
                WEIR_OPTIONS(bench_rows_options));
 
 /* ---- sink: count and hash of {key, number} ----------------------------------------------------------------------- */
@@ -146,6 +174,20 @@ static weir_status bench_hash_write(void *self, weir_ctx *cx, const weir_batch *
     *row = b->length;
     return WEIR_OK;
 }
+static weir_status bench_hash_texts_write(void *self, weir_ctx *cx, const weir_batch *b, int64_t *row)
+{
+    bench_hash_sink *me = self;
+    const weir_column *key = &b->columns[0];
+    (void)cx;
+    for (int64_t i = 0; i < b->length; i++) {
+        if (b->selection && !weir_bit(b->selection, i)) continue;
+        const char *p = (const char *)key->data + key->offsets[i];
+        uint64_t hash = bench_text_hash(p, (uint32_t)(key->offsets[i + 1] - key->offsets[i]));
+        bench_sum_add(&me->sum, (int64_t)hash, number_at(&b->columns[1], i));
+    }
+    *row = b->length;
+    return WEIR_OK;
+}
 static weir_status bench_hash_finish(void *self, weir_ctx *cx)
 {
     bench_hash_sink *me = self;
@@ -166,4 +208,12 @@ static const weir_sink bench_hash_vtable = {
 WEIR_COMPONENT(bench_hash_sink, WEIR_SINK, bench_hash_vtable, .id = "bench_hash", .doc = "Counts and hashes rows",
                .in = "key:i64, value:number", .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
 
-WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_hash_sink_component);
+typedef bench_hash_sink bench_hash_texts;
+static const weir_sink bench_hash_texts_vtable = {
+    .struct_size = sizeof(weir_sink), .write = bench_hash_texts_write, .finish = bench_hash_finish};
+WEIR_COMPONENT(bench_hash_texts, WEIR_SINK, bench_hash_texts_vtable, .id = "bench_hash_texts",
+               .doc = "Counts and hashes rows whose keys are texts", .in = "key:string, value:number",
+               .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(bench_hash_options));
+
+WEIR_PLUGIN("weir.bench", "0.1.0", &bench_rows_component, &bench_texts_component, &bench_hash_sink_component,
+            &bench_hash_texts_component);
