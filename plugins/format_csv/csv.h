@@ -44,6 +44,7 @@ typedef struct csv {
 
     size_t null_n;
     weir_cell_times times;
+    bool has_sse41;
     const weir_schema_view *schema; /* of the columns written */
 
     const char *name; /* of the stream */

@@ -125,6 +125,7 @@ static weir_status csv_check_options(csv *me, weir_ctx *cx)
     }
     me->scan.of = (marks_of){d, q ? q : '\n'};
     me->scan.find = marks_best();
+    me->has_sse41 = digits_at_once();
     me->null_n = strlen(me->null);
     return WEIR_OK;
 }

@@ -287,6 +287,50 @@ static void every_way_of_finding_marks_finds_the_same(void)
     }
 }
 
+/* Texts of every length up to 20, of digits and a few others, with other digits before and behind. */
+static void digits_at_once_are_read_as_one_by_one(void)
+{
+#ifdef __x86_64__
+    static const char characters[] = "0123456789-+ ,/:";
+    uint64_t seed = 11;
+    if (!digits_at_once()) return;
+    for (int round = 0; round < 50000; round++) {
+        char text[64];
+        uint32_t n = next_random(&seed) % 21, odd = next_random(&seed) % 4;
+        for (size_t i = 0; i < sizeof text; i++) text[i] = characters[next_random(&seed) % 10];
+        char *p = text + 20;
+        if (odd == 1) p[0] = '-';
+        if (odd == 2 && n > 0) p[next_random(&seed) % n] = characters[next_random(&seed) % (sizeof characters - 1)];
+        if (odd == 3) memset(p, '0' + 9 * (int)(next_random(&seed) % 2), n);
+        int64_t expected = 0, v = 0;
+        bool fine = weir_text_to_i64(p, n, &expected), taken = digits_sse41(p + n, n, &v);
+        uint32_t digits = n - (n > 0 && *p == '-');
+        CU_ASSERT_TRUE_FATAL(!taken || (fine && v == expected));
+        CU_ASSERT_TRUE_FATAL(taken || !fine || digits > DIGITS_MOST || *p == '+');
+    }
+#endif
+}
+/* The first numbers of a stream, before which nothing can be read, and those of a machine that has no way to read many
+ * digits at once. */
+static void numbers_do_not_depend_on_the_machine(void)
+{
+    static const char text[] =
+        "1,-2\n-1234567890123456,9999999999999999\n0000000000000000001,+7\n-0,\n12345678,-123456789\n";
+    static const char rows[] = "1|-2\n-1234567890123456|9999999999999999\n1|7\n0|~\n12345678|-123456789\n";
+    for (int way = 0; way < 2; way++) {
+        struct mock_host *h = new_decoder(&csv_component, "a:i64, t:timestamp?", NULL);
+        size_t used;
+        weir_stream stream = {.struct_size = sizeof stream, .name = "in"};
+        CU_ASSERT_EQUAL(mock_open(h), WEIR_OK);
+        csv *me = mock_self(h);
+        if (way == 1) me->has_sse41 = false;
+        CU_ASSERT_EQUAL(csv_begin(me, &h->cx, &stream), WEIR_OK);
+        CU_ASSERT_EQUAL(csv_decode(me, &h->cx, text, sizeof text - 1, true, 100, &used), WEIR_OK);
+        CU_ASSERT_STRING_EQUAL(mock_rows(h), rows);
+        mock_host_destroy(h);
+    }
+}
+
 /* Rows before and after a bad one in the same run are what they would be alone, nulls and lengths of texts too. */
 static void a_bad_row_changes_nothing_around_it(void)
 {
@@ -367,6 +411,8 @@ WEIR_SUITE(csv) = {{"reads every type", reads_every_type},
                    {"random texts as the slow reader reads them", random_texts_as_the_slow_reader_reads_them},
                    {"the cuts of a stream do not show", the_cuts_of_a_stream_do_not_show},
                    {"every way of finding marks finds the same", every_way_of_finding_marks_finds_the_same},
+                   {"digits at once are read as one by one", digits_at_once_are_read_as_one_by_one},
+                   {"numbers do not depend on the machine", numbers_do_not_depend_on_the_machine},
                    {"a bad row changes nothing around it", a_bad_row_changes_nothing_around_it},
                    {"texts of all lengths find room", texts_of_all_lengths_find_room},
                    {"any bytes do no harm", any_bytes_do_no_harm},
