@@ -128,6 +128,13 @@ static struct weir_bench_spent medians(const struct weir_bench_spent *spent, int
     return m;
 }
 
+static double least_cpu(const struct weir_bench_spent *spent, int n)
+{
+    double least = spent[0].cpu;
+    for (int i = 1; i < n; i++) least = spent[i].cpu < least ? spent[i].cpu : least;
+    return least;
+}
+
 void weir_bench_measure(const struct weir_bench_run *run, int repeats, struct weir_bench_figures *f)
 {
     struct weir_bench_spent job[WEIR_BENCH_MOST_REPEATS], loop[WEIR_BENCH_MOST_REPEATS];
@@ -140,4 +147,5 @@ void weir_bench_measure(const struct weir_bench_run *run, int repeats, struct we
     f->job = medians(job, repeats);
     f->loop = medians(loop, repeats);
     f->ratio = median(ratio, repeats);
+    f->best_ratio = least_cpu(loop, repeats) / least_cpu(job, repeats);
 }

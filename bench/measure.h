@@ -14,7 +14,8 @@ struct weir_bench_spent {
 };
 struct weir_bench_figures { /* medians of pairs of runs */
     struct weir_bench_spent job, loop;
-    double ratio; /* loop / job: of cpu, or of wall */
+    double ratio;      /* loop / job: of cpu, or of wall */
+    double best_ratio; /* of the least CPU times of both: what other load adds is not in them */
 };
 
 /* A pair that is not counted, then `repeats` of them, job and loop in turn; the sums of both must agree each time. */

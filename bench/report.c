@@ -20,8 +20,8 @@ static void print_json(const struct weir_bench_run *run, const struct weir_bench
            run->rows);
     printf("\"rows_per_second\": %.0f, \"ns_per_row\": %.3f, \"loop_ns_per_row\": %.3f, ", rows / f->job.wall,
            f->job.wall / rows * 1e9, f->loop.wall / rows * 1e9);
-    printf("\"ratio\": %.4f, \"target\": %.2f, \"peak_kb\": %ld, \"loop_peak_kb\": %ld, ", f->ratio, b->target,
-           f->job.peak_kb, f->loop.peak_kb);
+    printf("\"ratio\": %.4f, \"best_ratio\": %.4f, \"target\": %.2f, \"peak_kb\": %ld, \"loop_peak_kb\": %ld, ", f->ratio,
+           f->best_ratio, b->target, f->job.peak_kb, f->loop.peak_kb);
     printf("\"cpu_seconds_per_million\": %.5f, \"loop_cpu_seconds_per_million\": %.5f}\n", f->job.cpu / rows * 1e6,
            f->loop.cpu / rows * 1e6);
 }
