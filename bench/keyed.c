@@ -242,7 +242,9 @@ const struct weir_bench weir_bench_keyed[] = {
     {.name = "zipf_1e6_2x2", .title = "tumbling window sum, 1e6 Zipf keys, 2x2", .rows = FEW, .keys = 1000000, ZIPF, TWO},
     {.name = "window_text_1e3", .title = "tumbling window sum, 1e3 text keys", .rows = MANY, .keys = 1000, TEXT, ONE},
     {.name = "window_text_1e5", .title = "tumbling window sum, 1e5 text keys", .rows = MANY, .keys = 100000, TEXT, ONE},
-    {.name = "window_text_1e5_2x2", .title = "tumbling window sum, 1e5 text keys, 2x2", .rows = MANY, .keys = 100000, TEXT, TWO},
+    {.name = "window_text_1e5_2x2", .title = "tumbling window sum, 1e5 text keys, 2x2", .rows = MANY, .keys = 100000, TEXT,
+     TWO},
     {.name = "window_text_1e6", .title = "tumbling window sum, 1e6 text keys", .rows = FEW, .keys = 1000000, TEXT, ONE},
-    {.name = "zipf_text_1e5", .title = "tumbling window sum, 1e5 Zipf text keys", .rows = MANY, .keys = 100000, ZIPF_TEXT, ONE},
+    {.name = "zipf_text_1e5", .title = "tumbling window sum, 1e5 Zipf text keys", .rows = MANY, .keys = 100000,
+     ZIPF_TEXT, ONE},
     {.name = NULL}};

@@ -1,6 +1,6 @@
-/* bench/texts.h - the hash table of the hand-written loops for keys that are texts: each text has a number from the first time
- * it is seen on, whatever the window, and a window's sums lie side by side by that number. Linear probing in a power of two,
- * at most half full; a slot is half a cache line and holds text and hash, so that a probe touches one line.
+/* bench/texts.h - the hash table of the hand-written loops for keys that are texts: each text has a number from the first
+ * time it is seen on, whatever the window, and a window's sums lie side by side by that number. Linear probing in a power of
+ * two, at most half full; a slot is half a cache line and holds text and hash, so that a probe touches one line.
  */
 #ifndef WEIR_BENCH_TEXTS_H
 #define WEIR_BENCH_TEXTS_H
