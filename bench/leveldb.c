@@ -186,7 +186,7 @@ static void loop_with_table(const struct weir_bench_run *run, struct bench_sum *
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static const struct shape uniform = {.cache = "1MiB"}, hot = {true, "8MiB", 100000}, /* about what the cache takes */
+static const struct shape uniform = {.cache = "1MiB"}, hot = {true, "8MiB", 131072}, /* about what the cache takes */
     in_memory = {false, "256MiB", 1 << BENCH_KEY_BITS};
 
 /* The job has threads of its store beside its slot, the loop LevelDB's: two slots make the ratio that of the time. */
@@ -198,7 +198,7 @@ const struct weir_bench weir_bench_leveldb[] = {{.name = "leveldb_uniform",
                                                  .job = build,
                                                  .loop = loop_without_table},
                                                 {.name = "leveldb_hot",
-                                                 .title = "1e6 keys in LevelDB, some hot, 1 of 10 in memory",
+                                                 .title = "1e6 keys in LevelDB, some hot, 1 of 8 in memory",
                                                  .rows = 5000000,
                                                  .shape = &hot,
                                                  .slots = 2,

@@ -252,7 +252,8 @@ static void init_state(struct heap_state *s, const struct weir_state_layout *l, 
     s->value_size = value_size(l);
     s->entry_size = (uint32_t)sizeof(struct heap_key) + s->value_size + extra;
     WEIR_ASSERT(s->entry_size <= WEIR__HEAP_PAGE_BYTES);
-    while ((size_t)s->entry_size << (s->page_shift + 1) <= WEIR__HEAP_PAGE_BYTES) s->page_shift++;
+    size_t page = extra > 0 ? WEIR__HEAP_SMALL_PAGE : WEIR__HEAP_PAGE_BYTES;
+    while ((size_t)s->entry_size << (s->page_shift + 1) <= page) s->page_shift++;
     s->page_mask = (1u << s->page_shift) - 1;
     s->texts = texts_of(l->fields, l->n_fields);
     s->key_texts = texts_of(l->key_fields, l->n_key_fields);

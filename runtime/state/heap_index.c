@@ -178,6 +178,7 @@ static bool is_next(const struct heap *h, struct heap_state *s, int64_t ns)
 bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_kind kind, int64_t n, int64_t ns)
 {
     struct heap_index *x = &s->index;
+    if (h->spares) return false;
     if (x->is_valid && x->ns == ns) return true;
     if (s->other.is_valid && s->other.ns == ns) {
         swap_indexes(s);

@@ -23,6 +23,7 @@
 #include "state/state.h"
 
 #define WEIR__HEAP_PAGE_BYTES   65536
+#define WEIR__HEAP_SMALL_PAGE   4096 /* of a set that is to keep to a number of bytes */
 #define WEIR__HEAP_KEY_IN_PLACE 12
 #define WEIR__HEAP_COPY_BYTES   1024       /* of images: what is copied at a time */
 #define WEIR__HEAP_COPIES       16384      /* 16 MiB: what the pool of images may have at least */
@@ -114,6 +115,7 @@ struct heap {
     struct heap_copy *copies;      /* that nobody uses: the run at hand */
     struct heap_copy *runs;        /* and the others */
     size_t n_copies, least_copies; /* with those that are used; that the pool may have */
+    bool spares;                   /* memory: no index */
     bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
     struct weir_key_bytes scratch; /* keys being encoded */
 };
@@ -267,11 +269,11 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
                                  uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,
                                  uint8_t *created);
 
-/* Tells the keys of the rows (of the selected ones) that have no entry, in the order of the rows, a key perhaps several
- * times, until it gives false. Negative: no memory, or it gave that. */
-weir_status weir__heap_missing_rows(struct weir_state_set *, uint32_t state, const struct weir_rows *,
-                                    const uint32_t *fields, uint32_t n_fields, int64_t ns,
-                                    bool (*missing)(void *arg, uint32_t group, const uint8_t *key, uint32_t n), void *arg);
+/* Tells the keys of the rows (of the selected ones) with the values that they have, NULL: none, in the order of the rows, a
+ * key perhaps several times, until it gives false. Negative: no memory, or it gave that. */
+typedef bool weir__heap_tell(void *arg, uint32_t group, const uint8_t *key, uint32_t n, void *value);
+weir_status weir__heap_each_row(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields,
+                                uint32_t n_fields, int64_t ns, weir__heap_tell *, void *arg);
 
 /* ---- the index (heap_index.c) ------------------------------------------------------------------------------------ */
 

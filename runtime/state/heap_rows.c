@@ -269,7 +269,7 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
     return s;
 }
 
-/* ---- what is missing --------------------------------------------------------------------------------------------- */
+/* ---- what is there ----------------------------------------------------------------------------------------------- */
 
 /* The next rows from `first` on that are selected, a chunk of them. Gives where the rest begins. */
 static int64_t next_selected(struct chunk *c, int64_t first)
@@ -281,9 +281,8 @@ static int64_t next_selected(struct chunk *c, int64_t first)
     return first;
 }
 
-weir_status weir__heap_missing_rows(struct weir_state_set *set, uint32_t state, const struct weir_rows *rows,
-                                    const uint32_t *fields, uint32_t n_fields, int64_t ns,
-                                    bool (*missing)(void *arg, uint32_t group, const uint8_t *key, uint32_t n), void *arg)
+weir_status weir__heap_each_row(struct weir_state_set *set, uint32_t state, const struct weir_rows *rows,
+                                const uint32_t *fields, uint32_t n_fields, int64_t ns, weir__heap_tell *tell, void *arg)
 {
     struct heap *h = weir__heap_of(set);
     struct chunk c;
@@ -300,9 +299,11 @@ weir_status weir__heap_missing_rows(struct weir_state_set *set, uint32_t state, 
         if (s == WEIR_OK) find_candidates(&c);
         for (uint32_t i = 0; s == WEIR_OK && i < c.n; i++) {
             const struct lane *lane = &c.lanes[i];
-            if (lane->found && weir__heap_key_is(lane->found, lane->key, lane->n)) continue;
-            if (lane->table && weir__heap_find(c.state, lane->table, lane->key, lane->n, lane->hash)) continue;
-            if (!missing(arg, rows->keys.key_group[c.row[i]], lane->key, lane->n)) s = WEIR_E_MEMORY;
+            struct heap_key *entry = lane->found;
+            if (!entry || !weir__heap_key_is(entry, lane->key, lane->n))
+                entry = lane->table ? weir__heap_find(c.state, lane->table, lane->key, lane->n, lane->hash) : NULL;
+            void *value = entry ? weir__heap_value(entry) : NULL;
+            if (!tell(arg, rows->keys.key_group[c.row[i]], lane->key, lane->n, value)) s = WEIR_E_MEMORY;
         }
     }
     return s;

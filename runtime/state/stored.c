@@ -128,9 +128,12 @@ static weir_status loaded(void *arg, size_t i, weir_str record)
 {
     struct loading *l = arg;
     struct stored_meta *meta = weir__stored_meta(l->s, l->wanted[i].value);
-    weir_status s = weir__stored_decode(l->d, l->s, record, &meta->order, l->wanted[i].value);
-    if (s == WEIR_OK) meta->flags = WEIR__LOADED | WEIR__IN_STORE;
-    return s;
+    uint64_t order;
+    weir_status s = weir__stored_decode(l->d, l->s, record, &order, l->wanted[i].value);
+    if (s != WEIR_OK) return s;
+    meta->order = order;
+    meta->flags = WEIR__LOADED | WEIR__IN_STORE;
+    return WEIR_OK;
 }
 
 static bool no_memory(struct stored *d)
@@ -151,12 +154,14 @@ static bool record_keys(struct stored *d, uint32_t state, int64_t ns, const stru
 {
     d->keys.n = 0;
     for (size_t i = 0; i < n; i++) {
+        size_t before = d->keys.n;
         if (!weir__stored_prefix(d, &d->keys, state, wanted[i].group, ns) ||
             !weir_key_bytes_add(&d->keys, wanted[i].key, wanted[i].n))
             return no_memory(d);
+        keys[i].n = d->keys.n - before;
     }
     const char *p = (const char *)d->keys.p;
-    for (size_t i = 0; i < n; p += keys[i++].n) keys[i] = (weir_str){p, WEIR__STORED_PREFIX + (size_t)wanted[i].n};
+    for (size_t i = 0; i < n; p += keys[i++].n) keys[i].p = p;
     return true;
 }
 
@@ -208,11 +213,7 @@ static void *reach(struct stored *d, uint32_t state, const struct weir_key_ref *
     struct stored_meta *meta = weir__stored_meta(&d->cache->states[state], value);
     struct stored_wanted wanted = {value, key->p, key->n, key->group};
     if (!(meta->flags & WEIR__LOADED) && !weir__stored_load(d, state, ns, &wanted, 1)) return NULL;
-    meta->used = d->sweep;
-    if (meta->flags & WEIR__EXPECTED) {
-        meta->flags &= ~(uint32_t)WEIR__EXPECTED;
-        d->states[state].n_met++;
-    }
+    weir__stored_touch(d, state, meta);
     return value;
 }
 
@@ -234,7 +235,6 @@ static bool insert(struct stored *d, uint32_t state, struct stored_meta *meta)
         d->states[state].n_entries++;
     }
     meta->flags = (meta->flags & ~(uint32_t)WEIR__ABSENT) | WEIR__DIRTY;
-    meta->used = d->sweep;
     return is_new;
 }
 
@@ -255,6 +255,7 @@ static void clear(struct weir_state_set *set, uint32_t state, const struct weir_
     struct stored_meta *meta = weir__stored_meta(s, value);
     d->states[state].n_entries--;
     if (!(meta->flags & WEIR__IN_STORE)) {
+        weir__stored_forget(d, meta);
         weir__heap_clear(&d->cache->set, state, key, ns);
         return;
     }
@@ -317,7 +318,9 @@ static weir_status value_edit_rows(struct weir_state_set *set, uint32_t state, c
         status = d->store->failure.status;
     if (created) memset(created, 0, bytes);
     for (int64_t i = 0; status == WEIR_OK && i < n; i++) {
-        bool is_new = insert(d, state, weir__stored_meta(s, values[i]));
+        struct stored_meta *meta = weir__stored_meta(s, values[i]);
+        weir__stored_touch(d, state, meta);
+        bool is_new = insert(d, state, meta);
         if (is_new && created) created[i >> 3] |= (uint8_t)(1u << (i & 7));
     }
     weir_free(unknown);
@@ -414,10 +417,8 @@ static void *resize_bytes(struct weir_state_set *set, uint32_t state, weir_str *
 static void settle(struct weir_state_set *set)
 {
     struct stored *d = weir__stored_of(set);
-    if (weir__stored_is_over(d))
-        weir__stored_shrink(d);
-    else if (d->store->writer && d->cache->bytes > d->write_at)
-        weir__stored_write_ahead(d);
+    weir__stored_grow_older(d);
+    if (weir__stored_is_over(d)) weir__stored_shrink(d);
 }
 
 static size_t memory(const struct weir_state_set *set)
@@ -498,11 +499,11 @@ struct weir_state_set *weir_stored_state_create(struct weir_state_store *store, 
         .ops = &stored_ops, .layouts = layouts, .n_states = n_states, .first_group = first_group, .last_group = last_group};
     d->store = store;
     d->number = store->n_sets++;
-    d->sweep = 1;
+    d->ages.now = 1;
     d->cache = weir__heap_create(layouts, n_states, first_group, last_group, sizeof(struct stored_meta));
     d->cache_base = d->cache->bytes;
     d->states = weir_alloc_array(n_states + 1, sizeof *d->states);
     d->room = weir_alloc(largest_struct(layouts, n_states));
-    weir__stored_write_ahead(d); /* nothing: it says from when on */
+    d->ages.seen = d->cache_base;
     return &d->set;
 }

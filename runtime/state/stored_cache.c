@@ -1,6 +1,9 @@
 /* stored_cache.c - writing changed entries back, and letting entries go. One thread; the writing itself may be another's.
  *
- * Changes are written some hundred KiB at a time. What is let go was written before, so letting go is forgetting.
+ * What is DIRTY is written when it leaves, or for a cut. When the cache is full, a hand goes round over the key groups, and
+ * of each the entries leave that are among the oldest quarter of all, until there is some room: so a little is written all
+ * the time, and no pause is long. What is oldest is told by counts of the entries of each age, which change with an entry's
+ * own, once in an age: to find an entry again costs nothing.
  */
 #include "state/stored_internal.h"
 
@@ -84,6 +87,16 @@ static bool add_change(struct writing *w, const struct heap_key *entry, void *va
     return d->records.n < BATCH_BYTES || write_batch(w);
 }
 
+/* One that is DIRTY. */
+static bool write_entry(struct writing *w, struct heap_key *entry, struct stored_meta *meta)
+{
+    bool is_needed = !(meta->flags & WEIR__ABSENT) || meta->flags & WEIR__IN_STORE;
+    if (is_needed && !add_change(w, entry, weir__heap_value(entry))) return false;
+    meta->flags &= ~(uint32_t)(WEIR__DIRTY | WEIR__IN_STORE);
+    if (!(meta->flags & WEIR__ABSENT)) meta->flags |= WEIR__IN_STORE;
+    return true;
+}
+
 static bool write_table(struct writing *w, const struct heap_table *t)
 {
     const struct heap_state *s = &w->d->cache->states[w->state];
@@ -93,11 +106,7 @@ static bool write_table(struct writing *w, const struct heap_table *t)
         struct heap_key *entry = weir__heap_entry(s, t, id);
         if (entry->n == WEIR__HEAP_DEAD) continue;
         struct stored_meta *meta = weir__stored_meta(s, weir__heap_value(entry));
-        if (!(meta->flags & WEIR__DIRTY)) continue;
-        bool needed = !(meta->flags & WEIR__ABSENT) || meta->flags & WEIR__IN_STORE;
-        if (needed) ok = add_change(w, entry, weir__heap_value(entry));
-        meta->flags &= ~(uint32_t)(WEIR__DIRTY | WEIR__IN_STORE);
-        if (!(meta->flags & WEIR__ABSENT)) meta->flags |= WEIR__IN_STORE;
+        if (meta->flags & WEIR__DIRTY) ok = write_entry(w, entry, meta);
     }
     return ok;
 }
@@ -118,70 +127,150 @@ bool weir__stored_write_back(struct stored *d)
     return ok;
 }
 
+/* ---- ages -------------------------------------------------------------------------------------------------------- */
+
+#define AGES_OF_A_CACHE 16
+#define PART_THAT_GOES  4
+#define MOST_AT_ONCE    262144 /* bytes that are made free */
+
+static uint32_t age_before(uint32_t now, uint32_t by)
+{
+    return now > by ? now - by : now + WEIR__AGES - by;
+}
+
+/* Ages that have passed since. */
+static uint32_t how_old(uint32_t now, uint32_t age)
+{
+    return age <= now ? now - age : now + WEIR__AGES - age;
+}
+
+void weir__stored_forget(struct stored *d, struct stored_meta *meta)
+{
+    if (meta->age == WEIR__UNASKED) return;
+    d->ages.n[meta->age]--;
+    d->ages.all--;
+    meta->age = WEIR__UNASKED;
+}
+
+static void set_age(struct stored *d, struct stored_meta *meta, uint32_t age)
+{
+    weir__stored_forget(d, meta);
+    meta->age = (uint8_t)age;
+    d->ages.n[age]++;
+    d->ages.all++;
+}
+
+void weir__stored_pin(struct stored *d, struct stored_meta *meta)
+{
+    set_age(d, meta, WEIR__PINNED);
+}
+
+void weir__stored_ask(struct stored *d, uint32_t state, struct stored_meta *meta)
+{
+    bool is_first = meta->age == WEIR__UNASKED || meta->age == WEIR__PINNED;
+    set_age(d, meta, is_first ? age_before(d->ages.now, AGES_OF_A_CACHE / 2) : d->ages.now);
+    if (!(meta->flags & WEIR__EXPECTED)) return;
+    meta->flags &= ~(uint32_t)WEIR__EXPECTED;
+    d->states[state].n_met++;
+}
+
+/* One that was read ahead has not been asked for yet: as young as may be, but that asking for it shows. */
+void weir__stored_meet(struct stored *d, uint32_t state, struct stored_meta *meta)
+{
+    if (meta->flags & WEIR__EXPECTED)
+        set_age(d, meta, age_before(d->ages.now, 1));
+    else
+        weir__stored_touch(d, state, meta);
+}
+
+void weir__stored_grow_older(struct stored *d)
+{
+    struct stored_ages *a = &d->ages;
+    if (d->cache->bytes > a->seen) a->grown += d->cache->bytes - a->seen;
+    a->seen = d->cache->bytes;
+    if (a->grown < weir__stored_room(d) / AGES_OF_A_CACHE) return;
+    a->grown = 0;
+    a->now = a->now % WEIR__AGES + 1;
+}
+
+/* From how many ages on an entry is among the oldest quarter. */
+static uint32_t old_enough(const struct stored *d)
+{
+    const struct stored_ages *a = &d->ages;
+    size_t all = 0, older;
+    for (uint32_t i = 0; i < d->set.n_states; i++) all += d->cache->states[i].n_entries;
+    older = all - a->all + (d->expected.pins ? 0 : a->n[WEIR__PINNED]);
+    uint32_t ages = WEIR__AGES;
+    while (ages > 0 && older < (all + PART_THAT_GOES - 1) / PART_THAT_GOES) older += a->n[age_before(a->now, --ages)];
+    return ages;
+}
+
 /* ---- letting go -------------------------------------------------------------------------------------------------- */
 
 struct leaving {
+    struct writing writing;
     const struct heap_state *s;
-    uint32_t before; /* those last asked for before this sweep */
-    bool pins;       /* what was read ahead stays; else it was not asked for */
+    uint32_t old; /* ages */
+    bool failed;
 };
+
+static bool is_old(const struct leaving *l, const struct stored_meta *meta)
+{
+    const struct stored *d = l->writing.d;
+    if (meta->age == WEIR__UNASKED) return true;
+    if (meta->age == WEIR__PINNED) return !d->expected.pins;
+    return how_old(d->ages.now, meta->age) >= l->old;
+}
 
 static bool leaves(void *arg, void *value)
 {
-    const struct leaving *l = arg;
-    uint32_t used = weir__stored_meta(l->s, value)->used;
-    if (used == WEIR__PINNED) return !l->pins;
-    return used < l->before;
+    struct leaving *l = arg;
+    struct stored_meta *meta = weir__stored_meta(l->s, value);
+    if (l->failed || !is_old(l, meta)) return false;
+    l->failed = meta->flags & WEIR__DIRTY && !write_entry(&l->writing, (struct heap_key *)value - 1, meta);
+    if (l->failed) return false;
+    weir__stored_forget(l->writing.d, meta);
+    return true;
 }
 
-static void let_go(struct stored *d, uint32_t before)
+/* Those of one key group of a state; the hand goes on to the next. */
+static void let_group_go(struct stored *d, struct leaving *l)
 {
-    d->has_let_go = true;
-    for (uint32_t state = 0; state < d->set.n_states; state++) {
-        struct heap_state *s = &d->cache->states[state];
-        struct leaving l = {s, before, d->expected.pins};
-        for (uint32_t i = 0; i <= d->set.last_group - d->set.first_group; i++) {
-            struct heap_group *g = &s->groups[i];
-            for (uint32_t t = g->n; t-- > 0;) {
-                weir__heap_remove_if(d->cache, s, g->tables[t], leaves, &l);
-                if (g->tables[t]->live == 0) weir__heap_drop_table(d->cache, s, g, g->tables[t]->ns);
-            }
-        }
-        weir__heap_free_indexes(d->cache, s);
+    struct heap_state *s = &d->cache->states[d->hand_state];
+    struct heap_group *g = &s->groups[d->hand_group];
+    l->s = s;
+    l->writing.state = d->hand_state;
+    l->writing.group = d->set.first_group + d->hand_group;
+    for (uint32_t t = g->n; t-- > 0 && !l->failed;) {
+        l->writing.ns = g->tables[t]->ns;
+        weir__heap_remove_if(d->cache, s, g->tables[t], leaves, l);
+        if (g->tables[t]->live == 0) weir__heap_drop_table(d->cache, s, g, g->tables[t]->ns);
     }
+    if (d->hand_group++ < d->set.last_group - d->set.first_group) return;
+    d->hand_group = 0;
+    d->hand_state = (d->hand_state + 1) % d->set.n_states;
 }
 
-/* A quarter of the room is free afterwards, so that sweeps are rare. */
-static size_t after_a_sweep(const struct stored *d)
+static size_t some_of(size_t room)
 {
-    return d->cache_base + d->store->cache_bytes / d->store->n_sets / 4 * 3;
+    return room / 8 < MOST_AT_ONCE ? room / 8 : MOST_AT_ONCE;
 }
 
-static bool has_room(const struct stored *d)
-{
-    return d->cache->bytes <= after_a_sweep(d);
-}
-
-/* What is changed while the last quarter fills is written in four parts. State that does not fill it is not written. */
-static void set_write_at(struct stored *d)
-{
-    size_t from = has_room(d) ? after_a_sweep(d) : d->cache->bytes;
-    d->write_at = from + d->store->cache_bytes / d->store->n_sets / 16;
-}
-
-void weir__stored_write_ahead(struct stored *d)
-{
-    if (weir__stored_write_back(d)) set_write_at(d);
-}
-
+/* One round takes what is old as such, the next one whatever may go: what came last is more than the room. */
 void weir__stored_shrink(struct stored *d)
 {
-    if (!weir__stored_write_back(d)) return;
-    let_go(d, 1);
-    if (!has_room(d)) {
-        let_go(d, d->sweep);
-        if (!has_room(d)) let_go(d, UINT32_MAX);
-        d->sweep++;
+    struct leaving l = {.writing = {.d = d}, .failed = weir__stored_failed(d)};
+    size_t enough = d->cache_base + weir__stored_room(d) - some_of(weir__stored_room(d));
+    size_t round = (size_t)d->set.n_states * (d->set.last_group - d->set.first_group + 1);
+    d->records.n = 0;
+    d->has_let_go = d->cache->spares = true;
+    for (uint32_t i = 0; i < d->set.n_states; i++) weir__heap_free_indexes(d->cache, &d->cache->states[i]);
+    for (size_t i = 0; i < 2 * round && d->cache->bytes > enough && !l.failed; i++) {
+        if (i == round && !weir__stored_is_over(d)) break;
+        l.old = i < round ? old_enough(d) : 0;
+        let_group_go(d, &l);
     }
-    set_write_at(d);
+    if (!l.failed) (void)write_batch(&l.writing);
+    weir_free(l.writing.changes);
+    d->ages.seen = d->cache->bytes;
 }

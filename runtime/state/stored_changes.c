@@ -209,10 +209,16 @@ struct run { /* the notes of one namespace of a key group, in order of keys */
     void *arg;
 };
 
+static weir_str record_key(const struct stored_note *note)
+{
+    return (weir_str){(const char *)note->key, note->n};
+}
+
 static struct weir_state_change change_of(const struct run *r, const struct stored_note *note, enum weir_change_kind kind)
 {
-    const uint8_t *p = note->key + WEIR__STORED_PREFIX;
-    uint32_t n = note->n - WEIR__STORED_PREFIX;
+    weir_str key = weir__stored_key_of(record_key(note));
+    const uint8_t *p = (const uint8_t *)key.p;
+    uint32_t n = (uint32_t)key.n;
     return (struct weir_state_change){.kind = kind,
                                       .state = r->state,
                                       .ns = r->ns,
@@ -280,9 +286,11 @@ static weir_status tell_run(struct run *r)
     return status;
 }
 
-static uint32_t big16(const uint8_t *p)
+/* Of the same namespace: no prefix begins another one. */
+static bool is_beside(const struct stored_note *first, const struct stored_note *other)
 {
-    return (uint32_t)p[0] << 8 | p[1];
+    size_t n = weir__stored_prefix_size(record_key(first));
+    return other->n >= n && memcmp(first->key, other->key, n) == 0;
 }
 
 weir_status weir__stored_each_change(struct weir_state_set *set, uint32_t group, tell *fn, void *arg)
@@ -293,15 +301,16 @@ weir_status weir__stored_each_change(struct weir_state_set *set, uint32_t group,
     while (status == WEIR_OK && c->next < c->n_notes) {
         struct stored_note *first = &c->notes[c->next];
         size_t n = 1;
-        if (big16(first->key + 1) > group) break;
-        while (c->next + n < c->n_notes && memcmp(first[n].key, first->key, WEIR__STORED_PREFIX) == 0) n++;
+        weir_str key = record_key(first);
+        if (weir__stored_group_of(key) > group) break;
+        while (c->next + n < c->n_notes && is_beside(first, &first[n])) n++;
         c->next += n;
         struct run run = {.d = d,
                           .notes = first,
                           .n = n,
-                          .state = big16(first->key + 3),
+                          .state = weir__stored_state_of(key),
                           .group = group,
-                          .ns = weir__stored_ns((weir_str){(const char *)first->key, first->n}),
+                          .ns = weir__stored_ns(key),
                           .fn = fn,
                           .arg = arg};
         status = tell_run(&run);

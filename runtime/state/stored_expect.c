@@ -28,11 +28,16 @@ struct collecting {
     bool failed;
 };
 
-/* The bytes of a key behind those of the others: their places are set when there are no more. */
-static bool collect(void *arg, uint32_t group, const uint8_t *key, uint32_t n)
+/* The bytes of a key behind those of the others: their places are set when there are no more. What is at hand is going to
+ * stay. */
+static bool collect(void *arg, uint32_t group, const uint8_t *key, uint32_t n, void *value)
 {
     struct collecting *c = arg;
     struct stored_expected *e = &c->d->expected;
+    if (value) {
+        weir__stored_meet(c->d, c->state, weir__stored_meta(&c->d->cache->states[c->state], value));
+        return true;
+    }
     if (e->n == e->capacity) {
         size_t capacity = e->capacity ? e->capacity * 2 : 256;
         weir_str *keys = weir_try_realloc(e->keys, capacity * sizeof *keys);
@@ -40,8 +45,10 @@ static bool collect(void *arg, uint32_t group, const uint8_t *key, uint32_t n)
         e->keys = keys;
         e->capacity = capacity;
     }
-    e->keys[e->n++].n = WEIR__STORED_PREFIX + (size_t)n;
-    return weir__stored_prefix(c->d, &e->bytes, c->state, group, 0) && weir_key_bytes_add(&e->bytes, key, n);
+    size_t before = e->bytes.n;
+    bool ok = weir__stored_prefix(c->d, &e->bytes, c->state, group, 0) && weir_key_bytes_add(&e->bytes, key, n);
+    e->keys[e->n++].n = e->bytes.n - before;
+    return ok;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -82,7 +89,7 @@ static bool collect_all(struct stored *d, const struct weir_state_expected *what
     d->expected.n = d->expected.bytes.n = 0;
     for (; c.state < d->set.n_states; c.state++) {
         if (!is_worth_it(d, &d->states[c.state], c.state)) continue;
-        if (weir__heap_missing_rows(&d->cache->set, c.state, what->rows, what->fields, what->n_fields, 0, collect, &c) < 0)
+        if (weir__heap_each_row(&d->cache->set, c.state, what->rows, what->fields, what->n_fields, 0, collect, &c) < 0)
             return false;
     }
     if (d->expected.n >= d->store->fetch_least) sort_keys(d);
@@ -100,20 +107,24 @@ static weir_status arrive(void *arg, size_t i, weir_str record)
 {
     const struct arriving *a = arg;
     struct stored *d = a->d;
-    weir_str key = d->expected.keys[i];
-    uint32_t state = weir__stored_state_of(key), n = (uint32_t)key.n - WEIR__STORED_PREFIX;
-    const uint8_t *p = (const uint8_t *)key.p + WEIR__STORED_PREFIX;
-    struct weir_key_ref ref = {.p = p, .n = n, .group = weir__stored_group_of(key), .hash = weir_key_hash64(p, n)};
+    weir_str record_key = d->expected.keys[i], key = weir__stored_key_of(record_key);
+    uint32_t state = weir__stored_state_of(record_key);
+    struct weir_key_ref ref = {.p = (const uint8_t *)key.p,
+                               .n = (uint32_t)key.n,
+                               .group = weir__stored_group_of(record_key),
+                               .hash = weir_key_hash64(key.p, key.n)};
+    uint64_t order = 0;
     const struct heap_state *s = &d->cache->states[state];
     if (d->cache->bytes > a->most) return WEIR_OK;
     void *value = weir__heap_edit(&d->cache->set, state, weir_layout_shape(&d->set.layouts[state]), &ref, 0);
     if (!value) return WEIR_E_MEMORY;
     struct stored_meta *meta = weir__stored_meta(s, value);
     if (meta->flags & WEIR__LOADED) return WEIR_OK; /* asked for meanwhile */
-    weir_status status = record.p ? weir__stored_decode(d, s, record, &meta->order, value) : WEIR_OK;
+    weir_status status = record.p ? weir__stored_decode(d, s, record, &order, value) : WEIR_OK;
     if (status != WEIR_OK) return status;
+    meta->order = order;
     meta->flags = WEIR__LOADED | WEIR__EXPECTED | (record.p ? WEIR__IN_STORE : WEIR__ABSENT);
-    meta->used = WEIR__PINNED;
+    weir__stored_pin(d, meta);
     d->states[state].n_expected++;
     return WEIR_OK;
 }

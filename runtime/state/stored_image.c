@@ -121,15 +121,15 @@ static weir_status add_record(void *arg, weir_str key, weir_str record)
 {
     struct reading *r = arg;
     struct stored_run *run = &r->image->run;
-    if (key.n < WEIR__STORED_PREFIX || weir__stored_state_of(key) >= r->image->n_states) return WEIR_E_DATA;
+    if (weir__stored_state_of(key) >= r->image->n_states) return WEIR_E_DATA;
     uint32_t state = weir__stored_state_of(key);
     int64_t ns = weir__stored_ns(key);
     weir_status s = state != run->state || ns != run->ns ? pack_run(r) : WEIR_OK;
     if (s != WEIR_OK) return s;
     run->state = state;
     run->ns = ns;
-    const char *p = key.p + WEIR__STORED_PREFIX;
-    bool ok = weir__stored_run_add(run, weir__stored_order(record), p, key.n - WEIR__STORED_PREFIX, record);
+    weir_str own = weir__stored_key_of(key);
+    bool ok = weir__stored_run_add(run, weir__stored_order(record), own.p, own.n, record);
     return ok ? WEIR_OK : WEIR_E_MEMORY;
 }
 

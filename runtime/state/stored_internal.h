@@ -4,11 +4,10 @@
  *     struct stored_meta   behind each value in the cache: what is known of the entry
  *     struct stored_run    the enumeration under way
  *
- * A record of the store: key = set (1 byte), key group (2), state (2), namespace (8), the key's bytes; numbers big-endian,
- * the namespace's sign turned, so that what is enumerated together is a range and key groups are ranges too. Value = the
- * entry's order (8 bytes), then what is in it (stored_record.c). The order is a number that grows with each insertion: an
- * enumeration reads a range and sorts by it, which costs a key group's part of a namespace in memory and spares each
- * insertion a second record.
+ * A record of the store: key = set, key group, state, namespace, the key's bytes, such that what is enumerated together is a
+ * range and key groups are ranges too. Value = the entry's order, then what is in it (stored_record.c). The order is a
+ * number that grows with each insertion: an enumeration reads a range and sorts by it, which costs a key group's part of a
+ * namespace in memory and spares each insertion a second record.
  *
  * Invariants: (1) an entry of the cache that is LOADED is what counts, whatever the store has; (2) a change is in the cache,
  * DIRTY, until it is written; (3) cached entries go only at settle and in next_key.
@@ -24,23 +23,30 @@
 #include "state/store_fetch.h"
 #include "state/store_writer.h"
 
-#define WEIR__STORED_PREFIX       13 /* bytes before the key's own */
+#define WEIR__STORED_PREFIX       15 /* bytes before the key's own, at most */
 #define WEIR__STORED_GROUP_PREFIX 3  /* of them, those that a key group shares */
 #define WEIR__STORED_MAX_SETS     16
 #define WEIR__STORED_SPACES       4096
 
 enum {
-    WEIR__LOADED = 1,  /* what the store had is here; else nothing is known */
-    WEIR__ABSENT = 2,  /* there is no such entry */
-    WEIR__DIRTY = 4,   /* not as in the store */
+    WEIR__LOADED = 1,   /* what the store had is here; else nothing is known */
+    WEIR__ABSENT = 2,   /* there is no such entry */
+    WEIR__DIRTY = 4,    /* not as in the store */
     WEIR__IN_STORE = 8, /* the store has a record of it */
     WEIR__EXPECTED = 16 /* read ahead, and not asked for yet */
 };
-#define WEIR__PINNED UINT32_MAX /* as `used`: read ahead; it stays while that is pinned */
+/* What is known of an entry. Small: there is one for each. */
 struct stored_meta {
-    uint64_t order;
-    uint32_t flags;
-    uint32_t used; /* the sweep before which it was last asked for; 0: never */
+    uint64_t order : 51; /* 7 years at ten million insertions a second */
+    uint64_t flags : 5;
+    uint64_t age : 8; /* at which it was last asked for; WEIR__UNASKED, WEIR__PINNED */
+};
+/* Ages go round: 1 to WEIR__AGES. A new one begins whenever the cache has grown by a sixteenth of its room, so two entries
+ * of different ages tell which of them nobody has missed for longer. */
+enum {
+    WEIR__UNASKED = 0, /* read by an enumeration */
+    WEIR__AGES = 254,
+    WEIR__PINNED = 255 /* read ahead; it stays while that is pinned */
 };
 
 /* The namespaces that the store may have records of. */
@@ -109,6 +115,14 @@ struct stored_changes {
     uint64_t base_order; /* last order given at its base */
 };
 
+/* How many entries of the cache there are of each age; it changes with those of entries. */
+struct stored_ages {
+    uint32_t now;
+    uint32_t n[256];    /* but for WEIR__UNASKED */
+    size_t all;         /* of them together */
+    size_t seen, grown; /* bytes of the cache; by how many it has grown in this age */
+};
+
 struct weir_state_store {
     const weir_backend *backend;
     void *self;
@@ -129,10 +143,10 @@ struct stored {
     struct weir_state_store *store;
     struct heap *cache;
     size_t cache_base; /* bytes of the empty cache */
-    size_t write_at;   /* with a writer: bytes of the cache at which changes are written before it is full */
     uint32_t number;   /* in its store */
-    uint32_t sweep;
-    uint64_t order; /* last one given */
+    uint64_t order;    /* last one given */
+    struct stored_ages ages;
+    uint32_t hand_state, hand_group; /* where entries leave next */
     struct stored_state *states;
     struct stored_run run;
     struct stored_changes changes;
@@ -163,6 +177,8 @@ static inline bool weir__stored_failed(const struct stored *d)
 /* Appends the prefix; that of what comes behind it, whatever the key, is the same with `until`. */
 WEIR_CHECKED bool weir__stored_prefix(const struct stored *, struct weir_key_bytes *, uint32_t state, uint32_t group,
                                       int64_t ns);
+size_t weir__stored_prefix_size(weir_str record_key);
+weir_str weir__stored_key_of(weir_str record_key);   /* the key itself */
 void weir__stored_until(uint8_t prefix[], size_t n); /* the least bytes of that length behind all that begin with it */
 int64_t weir__stored_ns(weir_str record_key);
 /* Appends order and contents; false: no memory. */
@@ -209,13 +225,29 @@ void weir__stored_expected_finish(struct stored_expected *);
 /* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
 
 WEIR_CHECKED bool weir__stored_write_back(struct stored *); /* all that is DIRTY; false: it failed */
-/* With a writer, when the cache gets full: so that what is to be let go has been written by then. */
-void weir__stored_write_ahead(struct stored *);
-/* Lets entries go when there are too many: those of enumerations first, then those not asked for since the last sweep. */
+/* An entry is asked for: the first time it is as old as half a cache, as most are never asked for again; from the second
+ * time on it is new. */
+void weir__stored_ask(struct stored *, uint32_t state, struct stored_meta *);
+static inline void weir__stored_touch(struct stored *d, uint32_t state, struct stored_meta *meta)
+{
+    if (__builtin_expect(meta->age != d->ages.now, 0)) weir__stored_ask(d, state, meta);
+}
+/* It is going to be asked for soon. */
+void weir__stored_meet(struct stored *, uint32_t state, struct stored_meta *);
+void weir__stored_pin(struct stored *, struct stored_meta *); /* it was read ahead */
+/* It is about to leave the cache. */
+void weir__stored_forget(struct stored *, struct stored_meta *);
+void weir__stored_grow_older(struct stored *); /* the cache has perhaps grown */
+/* Lets entries go when there are too many, and writes those of them that are DIRTY: those that nobody asked for first, then
+ * those that nobody has asked for for longest. */
 void weir__stored_shrink(struct stored *);
+static inline size_t weir__stored_room(const struct stored *d)
+{
+    return d->store->cache_bytes / d->store->n_sets;
+}
 static inline bool weir__stored_is_over(const struct stored *d)
 {
-    return d->cache->bytes - d->cache_base > d->store->cache_bytes / d->store->n_sets;
+    return d->cache->bytes - d->cache_base > weir__stored_room(d);
 }
 
 /* ---- changes since a cut (stored_changes.c): see struct weir_state_ops ------------------------------------------- */

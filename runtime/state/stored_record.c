@@ -1,8 +1,13 @@
 /* stored_record.c - entries as records of a store, and back. One thread.
  *
- * The bytes never leave the process's scratch store, so they are of this machine: a struct is its declared members in order,
- * numbers as in memory, texts as a length and their bytes; a length is 7 bits a byte, least first, the upper bit set on all
- * but the last. A list is its length and its items, a map its length and its pairs, key before value, in order of insertion.
+ * Before a key stand the set (1 byte), the key group (2), the state (1; from 255 on 255 and 2) and the namespace: a byte of
+ * 128 and as many bytes as it takes, big-endian; of a negative one 128 less as many bytes as its complement takes. No prefix
+ * begins another one, and bytes compare as the numbers do. Behind it come the key's own bytes.
+ *
+ * The bytes never leave the process's scratch store, so they are of this machine: first the order, as a length; then a struct
+ * is its declared members in order, numbers as in memory, texts as a length and their bytes; a length is 7 bits a byte,
+ * least first, the upper bit set on all but the last. A list is its length and its items, a map its length and its pairs,
+ * key before value, in order of insertion.
  * Packing them for a snapshot is the business of its reader: any one thread.
  */
 #include "state/stored_internal.h"
@@ -16,14 +21,31 @@ static void put_big(uint8_t *to, uint64_t number, int bytes)
     for (int i = bytes; i-- > 0; number >>= 8) to[i] = (uint8_t)number;
 }
 
+static int bytes_of(uint64_t number)
+{
+    return number ? (71 - __builtin_clzll(number)) / 8 : 0;
+}
+
+static size_t put_namespace(uint8_t *to, int64_t ns)
+{
+    int n = bytes_of(ns < 0 ? ~(uint64_t)ns | 1 : (uint64_t)ns);
+    to[0] = (uint8_t)(ns < 0 ? 128 - n : 128 + n);
+    put_big(to + 1, (uint64_t)ns, n);
+    return 1 + (size_t)n;
+}
+
 bool weir__stored_prefix(const struct stored *d, struct weir_key_bytes *to, uint32_t state, uint32_t group, int64_t ns)
 {
     uint8_t prefix[WEIR__STORED_PREFIX];
-    prefix[0] = (uint8_t)d->number;
-    put_big(prefix + 1, group, 2);
-    put_big(prefix + 3, state, 2);
-    put_big(prefix + 5, (uint64_t)ns ^ (UINT64_C(1) << 63), 8);
-    return weir_key_bytes_add(to, prefix, sizeof prefix);
+    size_t n = WEIR__STORED_GROUP_PREFIX;
+    weir__stored_group_prefix(d->number, group, prefix);
+    prefix[n++] = (uint8_t)(state < 255 ? state : 255);
+    if (state >= 255) {
+        put_big(prefix + n, state, 2);
+        n += 2;
+    }
+    n += put_namespace(prefix + n, ns);
+    return weir_key_bytes_add(to, prefix, n);
 }
 
 void weir__stored_group_prefix(uint32_t set, uint32_t group, uint8_t prefix[WEIR__STORED_GROUP_PREFIX])
@@ -43,16 +65,46 @@ uint32_t weir__stored_group_of(weir_str key)
     return (uint32_t)(uint8_t)key.p[1] << 8 | (uint8_t)key.p[2];
 }
 
+static const uint8_t *after_group(weir_str key)
+{
+    return (const uint8_t *)key.p + WEIR__STORED_GROUP_PREFIX;
+}
+
+static const uint8_t *after_state(weir_str key)
+{
+    const uint8_t *p = after_group(key);
+    return p + (*p == 255 ? 3 : 1);
+}
+
 uint32_t weir__stored_state_of(weir_str key)
 {
-    return (uint32_t)(uint8_t)key.p[3] << 8 | (uint8_t)key.p[4];
+    const uint8_t *p = after_group(key);
+    return *p == 255 ? (uint32_t)p[1] << 8 | p[2] : *p;
+}
+
+static int namespace_bytes(const uint8_t *p)
+{
+    return *p < 128 ? 128 - *p : *p - 128;
 }
 
 int64_t weir__stored_ns(weir_str key)
 {
-    uint64_t number = 0;
-    for (int i = 5; i < WEIR__STORED_PREFIX; i++) number = number << 8 | (uint8_t)key.p[i];
-    return (int64_t)(number ^ (UINT64_C(1) << 63));
+    const uint8_t *p = after_state(key);
+    uint64_t number = *p < 128 ? UINT64_MAX : 0;
+    for (int i = 1; i <= namespace_bytes(p); i++) number = number << 8 | p[i];
+    return (int64_t)number;
+}
+
+size_t weir__stored_prefix_size(weir_str key)
+{
+    const uint8_t *p = after_state(key);
+    return (size_t)(p + 1 + namespace_bytes(p) - (const uint8_t *)key.p);
+}
+
+weir_str weir__stored_key_of(weir_str key)
+{
+    size_t n = weir__stored_prefix_size(key);
+    return (weir_str){key.p + n, key.n - n};
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -101,7 +153,7 @@ static bool put_map(struct weir_key_bytes *to, const struct heap_state *s, const
 
 bool weir__stored_encode(const struct heap_state *s, uint64_t order, void *value, struct weir_key_bytes *to)
 {
-    if (!weir_key_bytes_add(to, &order, sizeof order)) return false;
+    if (!put_length(to, order)) return false;
     switch (weir_layout_shape(s->layout)) {
     case WEIR_SHAPE_VALUE: return put_struct(to, s->layout->fields, s->layout->n_fields, value);
     case WEIR_SHAPE_LIST: return put_list(to, s->layout, value);
@@ -193,13 +245,13 @@ static weir_status take_map(struct stored *d, const struct heap_state *s, weir_s
 uint64_t weir__stored_order(weir_str record)
 {
     uint64_t order;
-    return take(&record, &order, sizeof order) ? order : 0;
+    return take_length(&record, &order) ? order : 0;
 }
 
 weir_status weir__stored_decode(struct stored *d, const struct heap_state *s, weir_str record, uint64_t *order, void *value)
 {
     weir_status status = WEIR_E_DATA;
-    if (!take(&record, order, sizeof *order)) return status;
+    if (!take_length(&record, order)) return status;
     switch (weir_layout_shape(s->layout)) {
     case WEIR_SHAPE_VALUE: status = take_value(d, s, &record, value); break;
     case WEIR_SHAPE_LIST: status = take_list(d, s, &record, value); break;
@@ -213,7 +265,7 @@ weir_status weir__stored_decode(struct stored *d, const struct heap_state *s, we
 static bool skip_order(weir_str *record)
 {
     uint64_t order;
-    return take(record, &order, sizeof order);
+    return take_length(record, &order);
 }
 
 static bool is_map(const struct weir_state_layout *l)

@@ -67,9 +67,9 @@ static const struct stored_meta *known(struct stored *d, uint32_t state, uint32_
 {
     const struct heap_state *s = &d->cache->states[state];
     const struct heap_table *t = weir__heap_find_table(group_of(d, state, group), weir__stored_ns(key));
-    const uint8_t *p = (const uint8_t *)key.p + WEIR__STORED_PREFIX;
-    uint32_t n = (uint32_t)(key.n - WEIR__STORED_PREFIX);
-    struct heap_key *entry = t ? weir__heap_find(s, t, p, n, weir_key_hash64(p, n)) : NULL;
+    weir_str own = weir__stored_key_of(key);
+    uint64_t hash = weir_key_hash64(own.p, own.n);
+    struct heap_key *entry = t ? weir__heap_find(s, t, (const uint8_t *)own.p, (uint32_t)own.n, hash) : NULL;
     const struct stored_meta *meta = entry ? weir__stored_meta(s, weir__heap_value(entry)) : NULL;
     return meta && meta->flags & WEIR__LOADED ? meta : NULL;
 }
@@ -78,27 +78,32 @@ static weir_status add_record(void *arg, weir_str key, weir_str record)
 {
     struct stored *d = arg;
     if (known(d, d->run.state, d->run.group, key)) return WEIR_OK; /* add_cached has it, or it is gone */
-    bool ok = add_item(d, weir__stored_order(record), key.p + WEIR__STORED_PREFIX, key.n - WEIR__STORED_PREFIX, record);
-    return ok ? WEIR_OK : WEIR_E_MEMORY;
+    weir_str own = weir__stored_key_of(key);
+    return add_item(d, weir__stored_order(record), own.p, own.n, record) ? WEIR_OK : WEIR_E_MEMORY;
 }
 
-static bool scan(struct stored *d, const uint8_t *from, size_t n_from, const uint8_t *until, size_t n_until,
-                 weir_store_visit *visit, void *arg)
+struct range {
+    weir_str from, until;
+};
+
+static bool scan(struct stored *d, const struct range *range, weir_store_visit *visit, void *arg)
 {
     weir_io_error why = {0};
-    weir_status s = d->store->backend->scan(d->store->self, NULL, (weir_str){(const char *)from, n_from},
-                                            (weir_str){(const char *)until, n_until}, visit, arg, &why);
+    weir_status s = d->store->backend->scan(d->store->self, NULL, range->from, range->until, visit, arg, &why);
     if (s < 0) weir__stored_fail(d->store, s, "read", why.message[0] ? why.message : "no memory");
     return s >= 0;
 }
 
-/* The range of a namespace of a key group: from in the first PREFIX bytes of d->keys, until in those behind. */
-static bool make_range(struct stored *d, uint32_t state, uint32_t group, int64_t ns)
+/* The namespaces from .. to of a key group; the bounds are in d->keys. False: no memory. */
+static bool make_range(struct stored *d, uint32_t state, uint32_t group, int64_t from, int64_t to, struct range *range)
 {
     d->keys.n = 0;
-    if (!weir__stored_prefix(d, &d->keys, state, group, ns) || !weir__stored_prefix(d, &d->keys, state, group, ns))
-        return no_memory(d);
-    weir__stored_until(d->keys.p + WEIR__STORED_PREFIX, WEIR__STORED_PREFIX);
+    if (!weir__stored_prefix(d, &d->keys, state, group, from)) return no_memory(d);
+    size_t n = d->keys.n;
+    if (!weir__stored_prefix(d, &d->keys, state, group, to)) return no_memory(d);
+    weir__stored_until(d->keys.p + n, d->keys.n - n);
+    const char *p = (const char *)d->keys.p;
+    *range = (struct range){{p, n}, {p + n, d->keys.n - n}};
     return true;
 }
 
@@ -127,10 +132,8 @@ static bool make_run(struct stored *d, uint32_t state, uint32_t group, int64_t n
     run->n = run->bytes.n = 0;
     if (weir__stored_failed(d) || !add_cached(d)) return false;
     if (weir__stored_may_hold(d, state, ns)) {
-        if (!make_range(d, state, group, ns)) return false;
-        const uint8_t *range = d->keys.p;
-        if (!scan(d, range, WEIR__STORED_PREFIX, range + WEIR__STORED_PREFIX, WEIR__STORED_PREFIX, add_record, d))
-            return false;
+        struct range range;
+        if (!make_range(d, state, group, ns, ns, &range) || !scan(d, &range, add_record, d)) return false;
     }
     weir__stored_run_sort(run);
     return run->is_valid = true;
@@ -174,11 +177,13 @@ static bool read_item(struct stored *d, const struct stored_item *item, const st
     if (item->n_value == 0)
         return weir__stored_load(d, run->state, run->ns, &(struct stored_wanted){value, key->p, key->n, key->group}, 1);
     weir_str record = {(const char *)run->bytes.p + item->value, item->n_value};
-    weir_status status = weir__stored_decode(d, s, record, &meta->order, value);
+    uint64_t order;
+    weir_status status = weir__stored_decode(d, s, record, &order, value);
     if (status != WEIR_OK) {
         weir__stored_fail(d->store, status, "read", status == WEIR_E_MEMORY ? "no memory" : "a record is damaged");
         return false;
     }
+    meta->order = order;
     meta->flags = WEIR__LOADED | WEIR__IN_STORE;
     return true;
 }
@@ -202,7 +207,11 @@ bool weir__stored_next_key(struct weir_state_set *set, uint32_t state, uint32_t 
 {
     struct stored *d = weir__stored_of(set);
     const struct stored_run *run = &d->run;
-    if (weir__stored_is_over(d)) weir__stored_shrink(d);
+    if (weir__stored_is_over(d)) {
+        d->hand_state = state; /* where most are that nobody asked for */
+        d->hand_group = group - set->first_group;
+        weir__stored_shrink(d);
+    }
     if ((cursor->at == 0 || !is_run(run, state, group, ns)) && !make_run(d, state, group, ns)) return false;
     for (size_t i = item_after(run, cursor->at); i < run->n && !weir__stored_failed(d); i++) {
         const struct stored_item *item = &run->items[i];
@@ -263,14 +272,8 @@ static void first_cached(struct first_space *f, int64_t from)
 /* In the store, below `limit` where there is one; the range ends with the last namespace of the key group. */
 static bool first_stored(struct first_space *f, int64_t from)
 {
-    struct stored *d = f->d;
-    d->keys.n = 0;
-    if (!weir__stored_prefix(d, &d->keys, f->state, f->group, from) ||
-        !weir__stored_prefix(d, &d->keys, f->state, f->group, INT64_MAX))
-        return no_memory(d);
-    uint8_t *until = d->keys.p + WEIR__STORED_PREFIX;
-    weir__stored_until(until, WEIR__STORED_PREFIX);
-    return scan(d, d->keys.p, WEIR__STORED_PREFIX, until, WEIR__STORED_PREFIX, note_space, f);
+    struct range range;
+    return make_range(f->d, f->state, f->group, from, INT64_MAX, &range) && scan(f->d, &range, note_space, f);
 }
 
 bool weir__stored_next_namespace(struct weir_state_set *set, uint32_t state, uint32_t group, bool first, int64_t after,
@@ -290,14 +293,16 @@ bool weir__stored_next_namespace(struct weir_state_set *set, uint32_t state, uin
 
 /* ---- dropping a namespace ---------------------------------------------------------------------------------------- */
 
-/* How many entries of a table there are more than its records. */
-static int64_t beside_records(const struct heap_state *s, const struct heap_table *t)
+/* The table is going to be dropped. How many entries it has more than records. */
+static int64_t forget_table(struct stored *d, const struct heap_state *s, const struct heap_table *t)
 {
     int64_t n = 0;
     for (uint32_t id = 0; id < t->used; id++) {
         struct heap_key *entry = weir__heap_entry(s, t, id);
         if (entry->n == WEIR__HEAP_DEAD) continue;
-        uint32_t flags = weir__stored_meta(s, weir__heap_value(entry))->flags;
+        struct stored_meta *meta = weir__stored_meta(s, weir__heap_value(entry));
+        uint32_t flags = meta->flags;
+        weir__stored_forget(d, meta);
         n += (flags & WEIR__LOADED) && !(flags & WEIR__ABSENT);
         n -= (flags & WEIR__IN_STORE) != 0;
     }
@@ -308,13 +313,12 @@ static bool drop_records(struct stored *d, uint32_t state, uint32_t group, int64
 {
     weir_io_error why = {0};
     size_t removed = 0;
-    if (!make_range(d, state, group, ns)) return false;
-    const char *range = (const char *)d->keys.p;
-    weir_status s = d->store->backend->remove(d->store->self, (weir_str){range, WEIR__STORED_PREFIX},
-                                              (weir_str){range + WEIR__STORED_PREFIX, WEIR__STORED_PREFIX}, &removed, &why);
+    struct range range;
+    if (!make_range(d, state, group, ns, ns, &range)) return false;
+    weir_status s = d->store->backend->remove(d->store->self, range.from, range.until, &removed, &why);
     if (s < 0) weir__stored_fail(d->store, s, "written", why.message);
     d->states[state].n_entries -= removed;
-    if (removed > 0) weir__stored_note(d, (const uint8_t *)range, WEIR__STORED_PREFIX, WEIR__NOTE_RANGE, 0);
+    if (removed > 0) weir__stored_note(d, (const uint8_t *)range.from.p, range.from.n, WEIR__NOTE_RANGE, 0);
     return s >= 0;
 }
 
@@ -336,7 +340,7 @@ void weir__stored_drop_namespace(struct weir_state_set *set, uint32_t state, int
     for (uint32_t group = set->first_group; ok && group <= set->last_group; group++) {
         struct heap_group *g = group_of(d, state, group);
         const struct heap_table *t = weir__heap_find_table(g, ns);
-        if (t) d->states[state].n_entries -= (size_t)beside_records(s, t);
+        if (t) d->states[state].n_entries -= (size_t)forget_table(d, s, t);
         weir__heap_drop_table(d->cache, s, g, ns);
         if (stored) ok = drop_records(d, state, group, ns);
     }

@@ -129,6 +129,7 @@ static weir_status write_now(void *self, const weir_store_change *changes, size_
 {
     struct memory_store *m = self;
     m->writes++;
+    m->changes += n;
     if (fails(m, error)) return WEIR_E_IO;
     for (size_t i = 0; i < n; i++) {
         size_t at = place_of(m->records, m->n, changes[i].key);

@@ -19,7 +19,7 @@ struct memory_store {
     struct memory_record *records; /* by key */
     size_t n, capacity;
     bool is_open;
-    size_t gets, writes;
+    size_t gets, writes, changes; /* calls; what they wrote */
     _Atomic size_t views, scans;
     size_t calls_left;          /* 0: never fails; 1: the next call of get, write, remove or scan fails, and all after it */
     bool has_no_views;          /* view fails */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/random.h"
 #include "data/key.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
@@ -94,6 +95,41 @@ static void the_cache_keeps_to_its_size(void)
     CU_ASSERT(most < CACHE + 70000); /* one entry beyond it, whose page may be 64 KiB */
     CU_ASSERT_EQUAL(f.set->ops->entries(f.set, 0), N);
     CU_ASSERT(f.memory.writes < 200);
+    tear_down();
+}
+
+/* What decides who leaves: the counts of ages are those of the entries at hand. */
+static void ages_are_counted(void)
+{
+    struct weir_random random = {7};
+    set_up(30000);
+    const struct stored *d = weir__stored_of(f.set);
+    for (int i = 0; i < 40000; i++) {
+        uint64_t key = weir_random_below(&random, weir_random_below(&random, 2) ? 3000 : 30);
+        int64_t ns = (int64_t)weir_random_below(&random, 3);
+        struct weir_key_ref ref = key_of(&key);
+        if (weir_random_below(&random, 4) > 0)
+            edit(key, ns)->n++;
+        else
+            f.set->ops->clear(f.set, 0, &ref, ns);
+        if (i % 3000 == 0) f.set->ops->drop_namespace(f.set, 0, ns);
+        f.set->ops->settle(f.set);
+    }
+    uint32_t n[256] = {0}, all = 0;
+    for (uint32_t g = 0; g < N_GROUPS; g++) {
+        const struct heap_state *s = &d->cache->states[0];
+        for (uint32_t t = 0; t < s->groups[g].n; t++) {
+            for (uint32_t id = 0; id < s->groups[g].tables[t]->used; id++) {
+                struct heap_key *entry = weir__heap_entry(s, s->groups[g].tables[t], id);
+                if (entry->n != WEIR__HEAP_DEAD) n[weir__stored_meta(s, weir__heap_value(entry))->age]++;
+            }
+        }
+    }
+    for (int age = 1; age < 256; age++) {
+        CU_ASSERT_EQUAL(n[age], d->ages.n[age]);
+        all += n[age];
+    }
+    CU_ASSERT_EQUAL(all, d->ages.all);
     tear_down();
 }
 
@@ -284,7 +320,68 @@ static void damaged_records_are_told(void)
     }
 }
 
+/* ---- records ----------------------------------------------------------------------------------------------------- */
+
+static int compare_bytes(weir_str a, weir_str b)
+{
+    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int sign(int x)
+{
+    return (x > 0) - (x < 0);
+}
+
+/* Bytes before keys compare as state and namespace do, whatever the keys are, and tell them. */
+static void prefixes_are_ranges(void)
+{
+    static const uint32_t some[] = {0, 1, 254, 255, 256, 65535};
+    static const char *const keys[] = {"", "a", "\xff\xff\xff"};
+    int64_t numbers[64 * 4 + 3], n = 0;
+    set_up(100000);
+    const struct stored *d = weir__stored_of(f.set);
+    for (int bit = 0; bit < 63; bit++) {
+        numbers[n++] = INT64_C(1) << bit;
+        numbers[n++] = (INT64_C(1) << bit) - 1;
+        numbers[n++] = -(INT64_C(1) << bit);
+        numbers[n++] = -(INT64_C(1) << bit) - 1;
+    }
+    numbers[n++] = INT64_MIN;
+    numbers[n++] = INT64_MAX;
+    struct weir_key_bytes a = {0}, b = {0};
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            uint32_t x = some[i % 6], y = some[j / 7 % 6];
+            a.n = b.n = 0;
+            CU_ASSERT(weir__stored_prefix(d, &a, x, 7, numbers[i]) && weir__stored_prefix(d, &b, y, 7, numbers[j]));
+            size_t n_a = a.n, n_b = b.n;
+            CU_ASSERT(weir_key_bytes_add(&a, keys[i % 3], strlen(keys[i % 3])));
+            CU_ASSERT(weir_key_bytes_add(&b, keys[j % 3], strlen(keys[j % 3])));
+            weir_str p = {(const char *)a.p, a.n}, q = {(const char *)b.p, b.n};
+            CU_ASSERT_FATAL(weir__stored_state_of(p) == x && weir__stored_ns(p) == numbers[i]);
+            CU_ASSERT_FATAL(weir__stored_group_of(p) == 7 && weir__stored_prefix_size(p) == n_a &&
+                            n_a <= WEIR__STORED_PREFIX);
+            if (x == y && numbers[i] == numbers[j]) continue;
+            int order = x != y ? compare_numbers(x, y) : compare_numbers(numbers[i], numbers[j]);
+            CU_ASSERT_EQUAL(sign(compare_bytes(p, q)), order);
+            weir__stored_until(b.p, n_b);
+            CU_ASSERT_EQUAL(sign(compare_bytes(p, (weir_str){(const char *)b.p, n_b})) < 0, order < 0);
+        }
+    }
+    weir_key_bytes_finish(&a);
+    weir_key_bytes_finish(&b);
+    tear_down();
+}
+
 WEIR_SUITE(stored) = {
+    {"ages are counted", ages_are_counted},
+    {"prefixes are ranges", prefixes_are_ranges},
     {"the cache keeps to its size", the_cache_keeps_to_its_size},
     {"what is hot stays", what_is_hot_stays},
     {"enumerations leave the cache alone", enumerations_leave_the_cache_alone},
