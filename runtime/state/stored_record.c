@@ -4,10 +4,10 @@
  * 128 and as many bytes as it takes, big-endian; of a negative one 128 less as many bytes as its complement takes. No prefix
  * begins another one, and bytes compare as the numbers do. Behind it come the key's own bytes.
  *
- * The bytes never leave the process's scratch store, so they are of this machine: first the order, as a length; then a struct
- * is its declared members in order, numbers as in memory, texts as a length and their bytes; a length is 7 bits a byte,
- * least first, the upper bit set on all but the last. A list is its length and its items, a map its length and its pairs,
- * key before value, in order of insertion.
+ * The bytes never leave the process's scratch store, so they are of this machine: first the order, as a length; then a
+ * struct is its declared members in order, numbers as in memory, texts as a length and their bytes; a length is 7 bits a
+ * byte, least first, the upper bit set on all but the last. A list is its length and its items, a map its length and its
+ * pairs, key before value, in order of insertion.
  * Packing them for a snapshot is the business of its reader: any one thread.
  */
 #include "state/stored_internal.h"
