@@ -13,6 +13,13 @@ static weir_status no_memory(struct weir_instance *in)
 
 /* ---- the current key --------------------------------------------------------------------------------------------- */
 
+static void fetch(struct weir_instance *in, int64_t row)
+{
+    int64_t first = row - row % WEIR_STATE_FETCH;
+    in->state->ops->fetch(in->state, in->rows, first);
+    in->fetch_at = first + WEIR_STATE_FETCH;
+}
+
 weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
 {
     weir_status s = in->puts_keys ? weir__instance_fill_keys(in) : WEIR_OK;
@@ -31,6 +38,7 @@ weir_status weir_instance_use_row_key(struct weir_instance *in, int64_t row)
                                     .group = in->rows->keys.key_group[row],
                                     .hash = in->rows->keys.hash[row]};
     in->key_at = row;
+    if (row >= in->fetch_at) fetch(in, row);
     if (in->ttl) weir_ttl_hold(in->ttl);
     return WEIR_OK;
 }

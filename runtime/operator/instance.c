@@ -195,8 +195,7 @@ static void set_up_host(struct weir_instance *in)
                            .parallelism = env->parallelism,
                            .max_parallelism = env->max_parallelism,
                            .attempt = env->attempt,
-                           .flags = (env->checkpoints ? WEIR_JOB_CHECKPOINTS : 0) |
-                                    (env->restored ? WEIR_JOB_RESTORED : 0),
+                           .flags = (env->checkpoints ? WEIR_JOB_CHECKPOINTS : 0) | (env->restored ? WEIR_JOB_RESTORED : 0),
                            .job = env->job,
                            .node = env->node,
                            .base_dir = env->base_dir};
@@ -386,6 +385,7 @@ weir_status weir_instance_begin_input(struct weir_instance *in, uint32_t port, s
     in->key_view.n_columns = input->n_key_fields;
     in->key_view.columns = in->key_columns;
     weir__instance_forget_key(in);
+    in->fetch_at = in->fetches && in->state && in->state->ops->fetch ? 0 : INT64_MAX;
     weir_status s = input->n_key_fields > 0 && !rows->keys.hash ? hash_keys(in) : WEIR_OK;
     if (s != WEIR_OK) return s;
 

@@ -61,6 +61,8 @@ struct weir_instance {
     struct weir_state_set *state; /* may be shared with other instances of the op; NULL: stateless */
     uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
+    bool fetches;                   /* keys come row by row, in namespace 0: what they ask for is fetched before */
+    int64_t fetch_at;               /* with the key of this row */
     struct weir_ttl *ttl;           /* of states that expire (state/ttl.h); NULL: none does */
     struct weir_state_set *unkeyed; /* states that belong to no key (state/unkeyed.h); NULL: none */
     bool is_cut;                    /* inside the component's snapshot: raw states are written now */

@@ -353,6 +353,7 @@ struct weir_op *weir_plugin_op_create(const struct weir_stream_node *node, const
         destroy_op(&p->op);
         return NULL;
     }
+    p->instance->fetches = true;
     p->vtable = p->instance->part.vtable;
     p->n_states = info->n_states;
     set_owners(p, info->n_states);

@@ -309,6 +309,7 @@ static const struct weir_state_ops heap_ops = {
     .next_namespace = next_namespace,
     .drop_namespace = drop_namespace,
     .walks = true,
+    .fetch = weir__heap_fetch,
     .freeze = weir__heap_freeze,
     .memory = memory,
     .entries = entries,
