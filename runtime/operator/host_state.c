@@ -497,8 +497,8 @@ static weir_status host_drop_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, in
     struct weir_instance *in = weir_instance_of(cx);
     weir_status s = check_timer(in, clock);
     if (in->timers_in_ns) ns = (uint64_t)in->ns;
-    if (s == WEIR_OK) weir_timers_drop(in->timers, (weir_clock)clock, &in->key, ns, at);
-    return s;
+    if (s != WEIR_OK) return s;
+    return weir_timers_drop(in->timers, (weir_clock)clock, &in->key, ns, at) == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 static int64_t host_now(weir_ctx *cx)
 {

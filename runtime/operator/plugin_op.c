@@ -120,14 +120,18 @@ static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
-static bool next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
+/* MORE: there is one. */
+static weir_status next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
 {
     struct weir_due_timer due;
-    if (!weir_timers_pop(p->timers, clock, until, &due)) return false;
+    weir_status s = weir_timers_pop(p->timers, clock, until, &due);
+    if (s < 0) return weir_op_fail(&p->op, s, "no memory for timers");
+    if (s == WEIR_OK) return s;
     p->firing = (weir_timer){.struct_size = sizeof p->firing, .clock = clock, .at = due.at, .ns = due.ns};
-    p->is_firing = weir_instance_use_key(p->instance, &due.key) == WEIR_OK;
+    s = weir_instance_use_key(p->instance, &due.key);
+    p->is_firing = s == WEIR_OK;
     weir_count(&p->op.counters.timers_fired, 1);
-    return true;
+    return p->is_firing ? WEIR_MORE : s;
 }
 
 /* The rows of the last key leave before it is forgotten. */
@@ -144,8 +148,8 @@ static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
     weir_status s = WEIR_OK;
     in->cx.full = 0;
     for (int i = 0; i < FIRE_STEP && !in->cx.full; i++) {
-        if (!p->is_firing && !next_timer(p, clock, until)) return end_firing(p);
-        if (!p->is_firing) return p->op.error.status;
+        if (!p->is_firing) s = next_timer(p, clock, until);
+        if (!p->is_firing) return s == WEIR_OK ? end_firing(p) : s;
         s = p->vtable->on_timer(in->part.self, &in->cx, &p->firing);
         if (s < 0) return weir_instance_failed(in, s, "on_timer");
         if (s == WEIR_MORE) break;
@@ -272,8 +276,8 @@ static weir_status finish_op(struct weir_op *op)
 
 static bool waits(const struct weir_op *op)
 {
-    const struct weir_timers *timers = ((const struct plugin_op *)(const void *)op)->timers;
-    return timers && weir_timers_next(timers, WEIR_EVENT_TIME) != INT64_MAX;
+    struct weir_timers *timers = ((const struct plugin_op *)(const void *)op)->timers;
+    return timers && weir_timers_any(timers, WEIR_EVENT_TIME);
 }
 
 static void close_op(struct weir_op *op)

@@ -74,7 +74,7 @@ void weir_snapshot_finish(struct weir_snapshot *); /* before what was cut is des
 
 /* Keyed state and timers of the operator's key groups; either may be NULL. key: the fields of the key, in order; their
  * names go into the header. Called once for a snapshot. */
-WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, const struct weir_timers *,
+WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir_state_set *, struct weir_timers *,
                                              const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                              struct weir_error *);
 /* The header alone, of an operator that has no keyed state: how its other states are laid out. */

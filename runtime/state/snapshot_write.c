@@ -370,7 +370,7 @@ static void end_group(struct weir_snapshot *to, uint32_t group, size_t before)
         (struct weir_snapshot_group){.group = group, .offset = before, .length = to->keyed.n - before};
 }
 
-static void cut_group(struct cut *c, const struct weir_timers *timers, uint32_t group)
+static void cut_group(struct cut *c, struct weir_timers_copy *timers, uint32_t group)
 {
     size_t before = c->to->keyed.n;
     int64_t ns = 0;
@@ -382,9 +382,10 @@ static void cut_group(struct cut *c, const struct weir_timers *timers, uint32_t 
             cut_namespace(c, s, group, ns);
     }
     c->timer = WEIR__EVENT_TIMER;
-    if (timers && !c->failed) c->failed |= weir_timers_each(timers, WEIR_EVENT_TIME, group, cut_timer, c) != WEIR_OK;
+    if (timers && !c->failed) c->failed |= weir_timers_copy_each(timers, WEIR_EVENT_TIME, group, cut_timer, c) != WEIR_OK;
     c->timer = WEIR__PROCESSING_TIMER;
-    if (timers && !c->failed) c->failed |= weir_timers_each(timers, WEIR_PROCESSING_TIME, group, cut_timer, c) != WEIR_OK;
+    if (timers && !c->failed)
+        c->failed |= weir_timers_copy_each(timers, WEIR_PROCESSING_TIME, group, cut_timer, c) != WEIR_OK;
     if (!c->failed) end_group(c->to, group, before);
 }
 
@@ -408,7 +409,7 @@ static void drop_pending(struct weir_snapshot *s)
 }
 
 /* False: it is to be cut at once. */
-static bool cut_later(struct weir_snapshot *to, struct weir_state_set *set, const struct weir_timers *timers,
+static bool cut_later(struct weir_snapshot *to, struct weir_state_set *set, struct weir_timers *timers,
                       const struct weir_schema *key, uint32_t first_group, uint32_t last_group)
 {
     if (!to->later || (set && !set->ops->freeze)) return false;
@@ -422,7 +423,7 @@ static bool cut_later(struct weir_snapshot *to, struct weir_state_set *set, cons
     return false;
 }
 
-weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set *set, const struct weir_timers *timers,
+weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set *set, struct weir_timers *timers,
                                 const struct weir_schema *key, uint32_t first_group, uint32_t last_group,
                                 struct weir_error *error)
 {
@@ -434,7 +435,10 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     if (set && set->ops->begin_cut && to->order.number) to->base = set->ops->begin_cut(set, &to->order);
     if (to->base < 0) c.failed = -1;
     if (!c.failed && !to->base && cut_later(to, set, timers, key, first_group, last_group)) return WEIR_OK;
-    for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, timers, group);
+    struct weir_timers_copy *copy = timers && !c.failed ? weir_timers_copy(timers) : NULL;
+    if (timers && !copy) c.failed = -1;
+    for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, copy, group);
+    weir_timers_copy_destroy(copy);
     return c.failed ? no_memory(error) : WEIR_OK;
 }
 

@@ -1,346 +1,55 @@
-/* timers.c - a 4-ary heap of timers per clock, and a hash table that finds a timer by its identity.
+/* timers.c - a queue of timers for each clock: a wheel of buckets, which are put in order when they are due.
  *
- * One thread. Records live in one growing array and are named by index; heap nodes carry the parts that decide nearly every
- * comparison (time, and the key's first eight bytes in big-endian order), so that sifting does not touch the records. A
- * dropped timer leaves the table at once; its heap node stays, marked dead in the record, until it comes to the top or until
- * dead nodes outnumber live ones and the heap is built anew. Invariants: (1) every live record is in the table and in the
- * heap once; (2) the heap's top is live.
+ * One thread. A queue is a radix heap: a wheel whose levels have 64 buckets each, for the 64 values of six bits of the time,
+ * so that all of int64 has a place. A timer goes to the bucket of the highest digit in which its time differs from the one
+ * that the wheel has reached, as one more record behind others; when the wheel comes to a bucket, its timers are dealt to
+ * the buckets below it, or, when all of them are due and they are not many, sorted at once. So each is written a few times,
+ * in long runs, and nothing is searched. (Ahuja, Mehlhorn, Orlin and Tarjan 1990; Varghese and Lauck 1987.)
  *
- * 4-ary heap: LaMarca and Ladner 1996. Table: linear probing with backward-shift deletion, load at most one half.
+ * Identity is looked at when timers are due: records of one timer come together then, and the last one says whether it is
+ * set. Until then a timer that is set a thousand times is a thousand records; when there are twice as many as were left the
+ * last time, or four times where most were left, all lists are thinned.
+ *
+ * What is set or dropped at a time that the wheel has passed goes into a heap beside it. That is what callbacks do that set
+ * timers which are due already, and rows that come late.
+ *
+ * Invariants: (1) records of one timer are in one list of the wheel, or in the run and in the heap, the older ones in the
+ * run; (2) what is in the run or the heap is before all that is in the wheel; (3) a bucket's `first` is not after any of
+ * its records; a bucket has records, and the first one was set.
  */
 #include "time/timers.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
+#include "time/timers_internal.h"
 
-#define INLINE_KEY 16
-#define NONE       UINT32_MAX
-
-struct timer_key { /* keys of up to INLINE_KEY bytes are kept in place, longer ones in a block of their own */
-    union {
-        uint8_t bytes[INLINE_KEY];
-        uint8_t *block;
-    } u;
-    uint32_t n, group;
-    uint64_t hash;
-};
-struct timer {
-    struct timer_key key;
-    uint64_t ns;
-    int64_t at;
-    bool live;
-    uint32_t next_free; /* of records that are not in use */
-};
-struct node {
-    int64_t at;
-    uint64_t prefix;
-    uint32_t timer;
-};
-struct slot {
-    uint32_t tag;   /* of the identity's hash; its low bits choose the place */
-    uint32_t timer; /* index + 1; 0: free */
-};
-struct queue { /* the timers of one clock */
-    struct timer *timers;
-    uint32_t n_timers, capacity, first_free;
-    struct node *heap;
-    uint32_t n_heap, heap_capacity;
-    struct slot *slots;
-    uint32_t n_slots; /* a power of two, or 0 */
-    uint32_t n_live;
-    size_t key_bytes;
-};
-struct copied {
-    int64_t at;
-    uint64_t ns;
-    union {
-        uint8_t bytes[INLINE_KEY];
-        const uint8_t *longer; /* in the copy's long_keys */
-    } u;
-    uint32_t n, group;
-    uint64_t hash;
-};
-struct copied_queue {
-    struct copied *timers; /* live ones; in order of group and firing once they are sorted */
-    uint8_t *long_keys;
-    size_t n, capacity;
-    size_t next; /* the first that was not given */
-    bool sorted;
-};
-/* Timers keep one copy, which may outlive them. Others are ORPHANED from the beginning. */
-enum copy_use { UNUSED = 0, IN_USE, ORPHANED };
-struct weir_timers_copy {
-    struct copied_queue queues[2];
-    _Atomic uint32_t use; /* enum copy_use */
-};
-struct weir_timers {
-    struct queue queues[2];
-    uint32_t first_group, last_group;
-    struct weir_timers_copy *copy; /* used again and again: fresh memory costs as much as copying */
-    struct timer_key popped;       /* owner of the bytes that the last pop gave out */
-};
-
-/* ---- keys -------------------------------------------------------------------------------------------------------- */
-
-static const uint8_t *key_bytes(const struct timer_key *k)
-{
-    return k->n <= INLINE_KEY ? k->u.bytes : k->u.block;
-}
-
-static bool copy_key(struct queue *q, struct timer_key *to, const struct weir_key_ref *key)
-{
-    *to = (struct timer_key){.n = key->n, .group = key->group, .hash = key->hash};
-    if (key->n <= INLINE_KEY) {
-        memcpy(to->u.bytes, key->p, key->n);
-        return true;
-    }
-    to->u.block = weir_try_alloc(key->n);
-    if (!to->u.block) return false;
-    memcpy(to->u.block, key->p, key->n);
-    q->key_bytes += key->n;
-    return true;
-}
-
-static void free_key(struct timer_key *k)
-{
-    if (k->n > INLINE_KEY) weir_free(k->u.block);
-    k->n = 0;
-}
-
-static uint64_t prefix_of(const struct timer_key *k)
-{
-    uint64_t prefix = 0;
-    memcpy(&prefix, key_bytes(k), k->n < 8 ? k->n : 8);
-    return __builtin_bswap64(prefix); /* the machine is little-endian, as the key bytes are */
-}
-
-static int compare_bytes(const struct timer_key *a, const struct timer_key *b)
-{
-    int order = memcmp(key_bytes(a), key_bytes(b), a->n < b->n ? a->n : b->n);
-    return order ? order : (a->n > b->n) - (a->n < b->n);
-}
-
-/* Firing order: time, key bytes, namespace. */
-static bool fires_before(const struct timer *a, const struct timer *b)
-{
-    if (a->at != b->at) return a->at < b->at;
-    int order = compare_bytes(&a->key, &b->key);
-    return order ? order < 0 : a->ns < b->ns;
-}
-
-/* ---- heap --------------------------------------------------------------------------------------------------------- */
-
-static bool node_before(const struct queue *q, const struct node *a, const struct node *b)
-{
-    if (a->at != b->at) return a->at < b->at;
-    if (a->prefix != b->prefix) return a->prefix < b->prefix;
-    return fires_before(&q->timers[a->timer], &q->timers[b->timer]);
-}
-
-static void sift_up(struct queue *q, uint32_t i)
-{
-    struct node node = q->heap[i];
-    while (i > 0) {
-        uint32_t parent = (i - 1) / 4;
-        if (!node_before(q, &node, &q->heap[parent])) break;
-        q->heap[i] = q->heap[parent];
-        i = parent;
-    }
-    q->heap[i] = node;
-}
-
-static uint32_t first_child(const struct queue *q, uint32_t i)
-{
-    uint64_t child = (uint64_t)i * 4 + 1;
-    if (child >= q->n_heap) return NONE;
-    uint32_t best = (uint32_t)child, end = q->n_heap - best < 4 ? q->n_heap : best + 4;
-    for (uint32_t c = best + 1; c < end; c++) {
-        if (node_before(q, &q->heap[c], &q->heap[best])) best = c;
-    }
-    return best;
-}
-
-static void sift_down(struct queue *q, uint32_t i)
-{
-    struct node node = q->heap[i];
-    for (;;) {
-        uint32_t child = first_child(q, i);
-        if (child == NONE || !node_before(q, &q->heap[child], &node)) break;
-        q->heap[i] = q->heap[child];
-        i = child;
-    }
-    q->heap[i] = node;
-}
-
-/* ---- records --------------------------------------------------------------------------------------------------------- */
-
-static bool grow(void **array, uint32_t *capacity, uint32_t need, size_t size)
-{
-    if (need <= *capacity) return true;
-    uint64_t wanted = *capacity ? (uint64_t)*capacity * 2 : 16;
-    if (wanted > NONE - 1) return false;
-    void *grown = weir_try_realloc(*array, wanted * size);
-    if (!grown) return false;
-    *array = grown;
-    *capacity = (uint32_t)wanted;
-    return true;
-}
-
-static uint32_t take_record(struct queue *q)
-{
-    uint32_t i = q->first_free;
-    if (i != NONE) {
-        q->first_free = q->timers[i].next_free;
-        return i;
-    }
-    void *timers = q->timers;
-    bool ok = grow(&timers, &q->capacity, q->n_timers + 1, sizeof *q->timers);
-    q->timers = timers;
-    return ok ? q->n_timers++ : NONE;
-}
-
-/* A record is free once neither the table nor the heap names it: sifting compares the keys of dead timers too. */
-static void free_record(struct queue *q, uint32_t i)
-{
-    struct timer *t = &q->timers[i];
-    if (t->key.n > INLINE_KEY) q->key_bytes -= t->key.n;
-    free_key(&t->key);
-    t->live = false;
-    t->next_free = q->first_free;
-    q->first_free = i;
-}
-
-/* ---- table ----------------------------------------------------------------------------------------------------------- */
-
-static uint64_t identity_hash(uint64_t key_hash, uint64_t ns, int64_t at)
-{
-    uint64_t h = key_hash ^ ns * 0x9e3779b97f4a7c15u ^ (uint64_t)at * 0xc2b2ae3d27d4eb4fu;
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u; /* the mixer of base/random.h's family: every bit in reaches every bit out */
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
-    return h ^ h >> 32;
-}
-
-static bool is_timer(const struct timer *t, const struct weir_key_ref *key, uint64_t ns, int64_t at)
-{
-    return t->at == at && t->ns == ns && t->key.hash == key->hash && t->key.n == key->n &&
-           memcmp(key_bytes(&t->key), key->p, key->n) == 0;
-}
-
-/* The slot of the timer, or the free slot where its search ended. */
-static uint32_t find_slot(const struct queue *q, const struct weir_key_ref *key, uint64_t ns, int64_t at)
-{
-    uint32_t tag = (uint32_t)identity_hash(key->hash, ns, at), mask = q->n_slots - 1, i = tag & mask;
-    while (q->slots[i].timer && !(q->slots[i].tag == tag && is_timer(&q->timers[q->slots[i].timer - 1], key, ns, at)))
-        i = (i + 1) & mask;
-    return i;
-}
-
-static void remove_slot(struct queue *q, uint32_t i)
-{
-    uint32_t mask = q->n_slots - 1;
-    for (uint32_t next = (i + 1) & mask; q->slots[next].timer; next = (next + 1) & mask) {
-        uint32_t home = q->slots[next].tag & mask;
-        if (((next - home) & mask) < ((next - i) & mask)) continue; /* it would land before its home */
-        q->slots[i] = q->slots[next];
-        i = next;
-    }
-    q->slots[i] = (struct slot){0};
-}
-
-static bool reserve_slot(struct queue *q)
-{
-    if ((uint64_t)(q->n_live + 1) * 2 <= q->n_slots) return true;
-    uint32_t n = q->n_slots ? q->n_slots * 2 : 32, mask = n - 1;
-    struct slot *slots = n ? weir_try_alloc((size_t)n * sizeof *slots) : NULL;
-    if (!slots) return false;
-    for (uint32_t old = 0; old < q->n_slots; old++) {
-        if (!q->slots[old].timer) continue;
-        uint32_t i = q->slots[old].tag & mask;
-        while (slots[i].timer) i = (i + 1) & mask;
-        slots[i] = q->slots[old];
-    }
-    weir_free(q->slots);
-    q->slots = slots;
-    q->n_slots = n;
-    return true;
-}
-
-static uint32_t slot_of_record(const struct queue *q, uint32_t timer)
-{
-    const struct timer *t = &q->timers[timer];
-    uint32_t mask = q->n_slots - 1, i = (uint32_t)identity_hash(t->key.hash, t->ns, t->at) & mask;
-    while (q->slots[i].timer != timer + 1) i = (i + 1) & mask;
-    return i;
-}
-
-/* ---- dead nodes ------------------------------------------------------------------------------------------------------ */
-
-static void pop_node(struct queue *q)
-{
-    q->heap[0] = q->heap[--q->n_heap];
-    if (q->n_heap > 1) sift_down(q, 0);
-}
-
-static void rebuild_heap(struct queue *q)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < q->n_heap; i++) {
-        if (q->timers[q->heap[i].timer].live) {
-            q->heap[n++] = q->heap[i];
-        } else {
-            free_record(q, q->heap[i].timer);
-        }
-    }
-    q->n_heap = n;
-    for (uint32_t i = n / 4 + 1; n > 0 && i-- > 0;) {
-        if (i < n) sift_down(q, i);
-    }
-}
-
-/* An empty queue that was large once gives its memory back. */
-static void forget_if_empty(struct queue *q)
-{
-    if (q->n_live > 0 || q->capacity <= 4096) return;
-    weir_free(q->timers);
-    weir_free(q->heap);
-    weir_free(q->slots);
-    *q = (struct queue){.first_free = NONE};
-}
-
-static void bury_the_dead(struct queue *q)
-{
-    if (q->n_heap >= 64 && q->n_live < q->n_heap / 2) rebuild_heap(q);
-    while (q->n_heap > 0 && !q->timers[q->heap[0].timer].live) {
-        uint32_t timer = q->heap[0].timer;
-        pop_node(q);
-        free_record(q, timer);
-    }
-    forget_if_empty(q);
-}
-
-/* ---- the timers ------------------------------------------------------------------------------------------------------ */
+#define FEWEST 128   /* records that are never thinned */
+#define SORTED 256   /* records of a bucket that are sorted at once, whatever their times */
+#define KEPT   65536 /* bytes of memory that an empty queue may keep */
+#define AHEAD  8     /* records of the run that are fetched before they are looked at */
 
 struct weir_timers *weir_timers_create(uint32_t first_group, uint32_t last_group)
 {
     struct weir_timers *t = weir_alloc(sizeof *t);
     t->first_group = first_group;
     t->last_group = last_group;
-    t->queues[0].first_free = t->queues[1].first_free = NONE;
-    t->copy = weir_alloc(sizeof *t->copy);
+    t->queues[0].limit = t->queues[1].limit = FEWEST;
     return t;
 }
 
-static void free_copy(struct weir_timers_copy *);
-
-static void finish_queue(struct queue *q)
+static void finish_queue(struct weir__timer_queue *q)
 {
-    for (uint32_t i = 0; i < q->n_timers; i++) free_key(&q->timers[i].key);
-    weir_free(q->timers);
-    weir_free(q->heap);
-    weir_free(q->slots);
+    for (uint32_t level = 0; level < WEIR__TIMER_LEVELS; level++) {
+        for (uint32_t d = 0; q->buckets[level] && d < WEIR__TIMER_DIGITS; d++)
+            weir__timer_list_free(&q->memory, &q->buckets[level][d].list);
+        weir_free(q->buckets[level]);
+    }
+    weir__timer_list_free(&q->memory, &q->of_run);
+    weir__timer_list_free(&q->memory, &q->of_late);
+    weir__timer_memory_finish(&q->memory);
+    weir_free(q->run);
+    weir_free(q->late);
 }
 
 void weir_timers_destroy(struct weir_timers *t)
@@ -348,246 +57,432 @@ void weir_timers_destroy(struct weir_timers *t)
     if (!t) return;
     finish_queue(&t->queues[0]);
     finish_queue(&t->queues[1]);
-    free_key(&t->popped);
-    uint32_t use = IN_USE;
-    if (!atomic_compare_exchange_strong_explicit(&t->copy->use, &use, ORPHANED, memory_order_acq_rel, memory_order_acquire))
-        free_copy(t->copy);
+    weir_key_bytes_finish(&t->popped);
     weir_free(t);
 }
 
-static struct queue *queue_of(struct weir_timers *t, weir_clock clock)
+static struct weir__timer_queue *queue_of(struct weir_timers *t, weir_clock clock)
 {
     return &t->queues[clock == WEIR_PROCESSING_TIME];
 }
 
-/* A new live record in the heap; NONE: no memory. */
-static uint32_t add_record(struct queue *q, const struct weir_key_ref *key, uint64_t ns, int64_t at)
+/* ---- the wheel --------------------------------------------------------------------------------------------------- */
+
+static bool is_behind(const struct weir__timer_queue *q, int64_t at)
 {
-    void *heap = q->heap;
-    bool ok = grow(&heap, &q->heap_capacity, q->n_heap + 1, sizeof *q->heap);
-    q->heap = heap;
-    uint32_t i = ok ? take_record(q) : NONE;
-    if (i == NONE) return NONE;
-    struct timer *timer = &q->timers[i];
-    *timer = (struct timer){.ns = ns, .at = at, .live = true};
-    if (!copy_key(q, &timer->key, key)) {
-        timer->key.n = 0;
-        free_record(q, i);
-        return NONE;
+    uint64_t time = weir__timer_time(at);
+    return time < q->reached || (time == q->reached && q->is_taken);
+}
+
+/* Where a time belongs that is not behind; NULL: no memory. */
+static struct weir__timer_bucket *bucket_of(struct weir__timer_queue *q, int64_t at, uint32_t *level, uint32_t *digit)
+{
+    uint64_t time = weir__timer_time(at), differs = time ^ q->reached;
+    *level = differs ? (63 - (uint32_t)__builtin_clzll(differs)) / 6 : 0;
+    *digit = time >> 6 * *level & (WEIR__TIMER_DIGITS - 1);
+    if (__builtin_expect(!q->buckets[*level], 0))
+        q->buckets[*level] = weir_try_alloc(WEIR__TIMER_DIGITS * sizeof *q->buckets[*level]);
+    return q->buckets[*level] ? &q->buckets[*level][*digit] : NULL;
+}
+
+static void note(struct weir__timer_queue *q, struct weir__timer_bucket *b, uint32_t level, uint32_t digit, int64_t at)
+{
+    if (b->list.n > 1 && b->first <= at) return;
+    b->first = at;
+    q->digits[level] |= (uint64_t)1 << digit;
+    q->levels |= 1u << level;
+}
+
+static void empty_bucket(struct weir__timer_queue *q, uint32_t level, uint32_t digit)
+{
+    q->digits[level] &= ~((uint64_t)1 << digit);
+    if (q->digits[level] == 0) q->levels &= ~(1u << level);
+}
+
+/* The bucket that comes first; NULL: the wheel is empty. */
+static struct weir__timer_bucket *first_bucket(const struct weir__timer_queue *q, uint32_t *level, uint32_t *digit)
+{
+    if (q->levels == 0) return NULL;
+    *level = (uint32_t)__builtin_ctz(q->levels);
+    *digit = (uint32_t)__builtin_ctzll(q->digits[*level]);
+    return &q->buckets[*level][*digit];
+}
+
+static bool deal_one(struct weir__timer_queue *q, const struct weir__timer *t)
+{
+    uint32_t level, digit;
+    struct weir__timer_bucket *b = bucket_of(q, t->at, &level, &digit);
+    if (b && b->list.n == 0 && t->is_drop) { /* nothing is dropped by it */
+        q->records--;
+        q->drops--;
+        return true;
     }
-    q->heap[q->n_heap++] = (struct node){.at = at, .prefix = prefix_of(&timer->key), .timer = i};
-    sift_up(q, q->n_heap - 1);
-    return i;
+    if (!b || !weir__timer_add_copy(&q->memory, &b->list, t)) return false;
+    note(q, b, level, digit, t->at);
+    return true;
+}
+
+/* Deals a list to the buckets below its own: the wheel has reached the first of its times. Its chunks are written again as
+ * soon as they have been read. */
+static bool deal(struct weir__timer_queue *q, struct weir__timer_list *list)
+{
+    struct weir__timer_list part;
+    bool ok = true;
+    while (weir__timer_list_shift(list, &part)) {
+        struct weir__timer_walk walk = weir__timer_walk(&part);
+        for (const struct weir__timer *t; ok && (t = weir__timer_next(&walk));) ok = deal_one(q, t);
+        weir__timer_list_free(&q->memory, &part);
+    }
+    return ok;
+}
+
+static bool make_run(struct weir__timer_queue *q, struct weir__timer_list *list)
+{
+    if (q->capacity < list->n) {
+        weir_free(q->run);
+        q->capacity = 0;
+        q->run = weir_try_realloc(NULL, list->n * sizeof *q->run);
+        if (!q->run) return false;
+        q->capacity = list->n;
+    }
+    q->at = q->n = 0;
+    struct weir__timer_walk walk = weir__timer_walk(list);
+    for (const struct weir__timer *t; (t = weir__timer_next(&walk));) q->run[q->n++] = weir__timer_node(t);
+    return weir__timer_sort(q->run, q->n);
+}
+
+/* Brings the first bucket to where it is taken from, or nearer. WEIR_OK: none is due. */
+static weir_status advance(struct weir__timer_queue *q, int64_t until)
+{
+    uint32_t level, digit;
+    struct weir__timer_bucket *b = first_bucket(q, &level, &digit);
+    if (!b || b->first > until) return WEIR_OK;
+    struct weir__timer_list list = b->list;
+    uint64_t last = weir__timer_time(b->first) | (((uint64_t)1 << 6 * level) - 1); /* time of the bucket */
+    b->list = (struct weir__timer_list){0};
+    empty_bucket(q, level, digit);
+    q->is_taken = level == 0 || (list.n <= SORTED && last <= weir__timer_time(until));
+    q->reached = q->is_taken ? last : weir__timer_time(b->first);
+    bool ok = q->is_taken ? make_run(q, &list) : deal(q, &list);
+    if (ok && q->is_taken)
+        q->of_run = list;
+    else
+        weir__timer_list_free(&q->memory, &list);
+    return ok ? WEIR_MORE : WEIR_E_MEMORY;
+}
+
+/* ---- what comes late: a heap with four children to a node (LaMarca and Ladner 1996) ----------------------------------- */
+
+static bool comes_before(const struct weir__timer_straggler *a, const struct weir__timer_straggler *b)
+{
+    int order = weir__timer_compare(&a->node, &b->node);
+    return order ? order < 0 : a->number < b->number;
+}
+
+static void sift_up(struct weir__timer_straggler *heap, size_t i)
+{
+    struct weir__timer_straggler s = heap[i];
+    for (; i > 0 && comes_before(&s, &heap[(i - 1) / 4]); i = (i - 1) / 4) heap[i] = heap[(i - 1) / 4];
+    heap[i] = s;
+}
+
+static void sift_down(struct weir__timer_straggler *heap, size_t n, size_t i)
+{
+    struct weir__timer_straggler s = heap[i];
+    for (;;) {
+        size_t best = 4 * i + 1, end = best + 4 < n ? best + 4 : n;
+        if (best >= n) break;
+        for (size_t c = best + 1; c < end; c++) {
+            if (comes_before(&heap[c], &heap[best])) best = c;
+        }
+        if (!comes_before(&heap[best], &s)) break;
+        heap[i] = heap[best];
+        i = best;
+    }
+    heap[i] = s;
+}
+
+static bool add_late(struct weir__timer_queue *q, const struct weir__timer *t)
+{
+    if (!t) return false;
+    if (q->n_late == q->late_capacity) {
+        size_t capacity = q->late_capacity ? q->late_capacity * 2 : 16;
+        void *grown = weir_try_realloc(q->late, capacity * sizeof *q->late);
+        if (!grown) return false;
+        q->late = grown;
+        q->late_capacity = capacity;
+    }
+    q->late[q->n_late] = (struct weir__timer_straggler){weir__timer_node(t), q->late_number++};
+    sift_up(q->late, q->n_late++);
+    return true;
+}
+
+/* Records that have left the heap go, once they are the most. */
+static bool collect_late(struct weir__timer_queue *q)
+{
+    struct weir__timer_list kept = {0};
+    if (q->of_late.n <= 2 * q->n_late + FEWEST) return true;
+    for (size_t i = 0; i < q->n_late; i++) {
+        const struct weir__timer *t = weir__timer_add_copy(&q->memory, &kept, q->late[i].node.timer);
+        if (!t) { /* some lie there already */
+            weir__timer_list_join(&q->of_late, &kept);
+            return false;
+        }
+        q->late[i].node.timer = t;
+    }
+    weir__timer_list_free(&q->memory, &q->of_late);
+    q->of_late = kept;
+    return true;
+}
+
+/* ---- thinning ---------------------------------------------------------------------------------------------------- */
+
+static bool thin_wheel(struct weir__timer_queue *q, size_t *left)
+{
+    bool ok = true;
+    for (uint32_t levels = q->levels; levels; levels &= levels - 1) {
+        uint32_t level = (uint32_t)__builtin_ctz(levels);
+        for (uint64_t digits = q->digits[level]; digits; digits &= digits - 1) {
+            uint32_t digit = (uint32_t)__builtin_ctzll(digits);
+            struct weir__timer_list *list = &q->buckets[level][digit].list;
+            ok = weir__timer_thin(&q->memory, list) && ok;
+            if (list->n == 0) empty_bucket(q, level, digit);
+            *left += list->n;
+        }
+    }
+    return ok;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct weir__timer_straggler *x = a, *y = b;
+    return x->number < y->number ? -1 : 1;
+}
+
+size_t weir__timer_behind(struct weir__timer_queue *q, struct weir__timer_node *to)
+{
+    size_t n = q->n - q->at;
+    if (n > 0) memcpy(to, q->run + q->at, n * sizeof *to);
+    if (q->n_late > 1) qsort(q->late, q->n_late, sizeof *q->late, by_number);
+    for (size_t i = 0; i < q->n_late; i++) to[n++] = q->late[i].node;
+    for (size_t i = q->n_late / 4 + 1; q->n_late > 1 && i-- > 0;) {
+        if (i < q->n_late) sift_down(q->late, q->n_late, i);
+    }
+    return n;
+}
+
+size_t weir__timer_resolve(struct weir__timer_node *nodes, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool is_last = i + 1 == n || weir__timer_compare(&nodes[i], &nodes[i + 1]) != 0;
+        if (is_last && !nodes[i].timer->is_drop) nodes[kept++] = nodes[i];
+    }
+    return kept;
+}
+
+/* The heap into the run, each timer once. */
+static bool thin_behind(struct weir__timer_queue *q, size_t *left)
+{
+    size_t n = q->n - q->at + q->n_late;
+    if (n == 0) return true;
+    struct weir__timer_node *run = weir_try_realloc(NULL, n * sizeof *run);
+    struct weir__timer_list kept = {0};
+    bool ok = run && weir__timer_behind(q, run) == n && weir__timer_sort(run, n);
+    size_t n_kept = ok ? weir__timer_resolve(run, n) : 0;
+    for (size_t i = 0; ok && i < n_kept; i++) {
+        run[i].timer = weir__timer_add_copy(&q->memory, &kept, run[i].timer);
+        ok = run[i].timer != NULL;
+    }
+    *left += ok ? n_kept : n;
+    if (!ok) {
+        weir__timer_list_free(&q->memory, &kept);
+        weir_free(run);
+        return false;
+    }
+    weir__timer_list_free(&q->memory, &q->of_run);
+    weir__timer_list_free(&q->memory, &q->of_late);
+    weir_free(q->run);
+    q->run = run;
+    q->of_run = kept;
+    q->at = q->n_late = 0;
+    q->n = n_kept;
+    q->capacity = n;
+    return true;
+}
+
+/* What lacks memory stays as it is. */
+static void thin(struct weir__timer_queue *q)
+{
+    size_t before = q->records, left = 0;
+    bool ok = thin_wheel(q, &left);
+    ok = thin_behind(q, &left) && ok;
+    q->records = left;
+    if (ok) q->drops = 0;
+    if (q->drops > left) q->drops = left;
+    q->limit = left > before / 4 * 3 ? 4 * left : 2 * left;
+    if (q->limit < FEWEST) q->limit = FEWEST;
+}
+
+/* ---- the timers -------------------------------------------------------------------------------------------------- */
+
+/* A record more. */
+static void count_record(struct weir__timer_queue *q, bool is_drop)
+{
+    q->drops += is_drop;
+    if (++q->records >= q->limit) thin(q);
+}
+
+static weir_status write_late(struct weir__timer_queue *q, const struct weir_key_ref *key, uint64_t ns, int64_t at,
+                              bool is_drop)
+{
+    if (is_drop && q->at == q->n && q->n_late == 0) return WEIR_OK;
+    if (!collect_late(q)) return WEIR_E_MEMORY;
+    if (!add_late(q, weir__timer_add(&q->memory, &q->of_late, key, ns, at, is_drop))) return WEIR_E_MEMORY;
+    count_record(q, is_drop);
+    return WEIR_OK;
 }
 
 weir_status weir_timers_set(struct weir_timers *t, weir_clock clock, const struct weir_key_ref *key, uint64_t ns, int64_t at)
 {
     WEIR_ASSERT(key->group >= t->first_group && key->group <= t->last_group);
-    struct queue *q = queue_of(t, clock);
-    if (!reserve_slot(q)) return WEIR_E_MEMORY;
-    uint32_t slot = find_slot(q, key, ns, at);
-    if (q->slots[slot].timer) return WEIR_OK;
-    uint32_t i = add_record(q, key, ns, at);
-    if (i == NONE) return WEIR_E_MEMORY;
-    q->slots[slot] = (struct slot){.tag = (uint32_t)identity_hash(key->hash, ns, at), .timer = i + 1};
-    q->n_live++;
+    struct weir__timer_queue *q = queue_of(t, clock);
+    uint32_t level, digit;
+    if (is_behind(q, at)) return write_late(q, key, ns, at, false);
+    struct weir__timer_bucket *b = bucket_of(q, at, &level, &digit);
+    if (!b || !weir__timer_add(&q->memory, &b->list, key, ns, at, false)) return WEIR_E_MEMORY;
+    note(q, b, level, digit, at);
+    count_record(q, false);
     return WEIR_OK;
 }
 
-void weir_timers_drop(struct weir_timers *t, weir_clock clock, const struct weir_key_ref *key, uint64_t ns, int64_t at)
+weir_status weir_timers_drop(struct weir_timers *t, weir_clock clock, const struct weir_key_ref *key, uint64_t ns,
+                             int64_t at)
 {
-    struct queue *q = queue_of(t, clock);
-    if (q->n_live == 0) return;
-    uint32_t slot = find_slot(q, key, ns, at);
-    if (!q->slots[slot].timer) return;
-    struct timer *timer = &q->timers[q->slots[slot].timer - 1];
-    remove_slot(q, slot);
-    timer->live = false;
-    q->n_live--;
-    bury_the_dead(q);
+    struct weir__timer_queue *q = queue_of(t, clock);
+    uint32_t level, digit;
+    if (q->records == 0) return WEIR_OK;
+    if (is_behind(q, at)) return write_late(q, key, ns, at, true);
+    struct weir__timer_bucket *b = bucket_of(q, at, &level, &digit);
+    if (!b) return WEIR_E_MEMORY;
+    if (b->list.n == 0 || at < b->first) return WEIR_OK; /* there is no such timer */
+    if (!weir__timer_add(&q->memory, &b->list, key, ns, at, true)) return WEIR_E_MEMORY;
+    count_record(q, true);
+    return WEIR_OK;
 }
 
-bool weir_timers_pop(struct weir_timers *t, weir_clock clock, int64_t until, struct weir_due_timer *due)
+/* ---- what is due ------------------------------------------------------------------------------------------------- */
+
+static const struct weir__timer_node *first_behind(const struct weir__timer_queue *q)
 {
-    struct queue *q = queue_of(t, clock);
-    if (q->n_heap == 0 || q->heap[0].at > until) return false;
-    uint32_t i = q->heap[0].timer;
-    struct timer *timer = &q->timers[i];
-    remove_slot(q, slot_of_record(q, i));
-    free_key(&t->popped);
-    t->popped = timer->key;
-    if (timer->key.n > INLINE_KEY) q->key_bytes -= timer->key.n;
-    timer->key.n = 0; /* the bytes have a new owner */
-    *due = (struct weir_due_timer){
-        .key = {.p = key_bytes(&t->popped), .n = t->popped.n, .group = t->popped.group, .hash = t->popped.hash},
-        .at = timer->at,
-        .ns = timer->ns,
-    };
-    timer->live = false;
-    q->n_live--;
-    bury_the_dead(q);
+    const struct weir__timer_node *run = q->at < q->n ? &q->run[q->at] : NULL, *late = q->n_late ? &q->late[0].node : NULL;
+    return !run || (late && weir__timer_compare(late, run) < 0) ? late : run;
+}
+
+/* Takes the records of the first timer that is behind, and gives the last of them. Its memory stays until forget_taken. */
+static const struct weir__timer *take_first(struct weir__timer_queue *q)
+{
+    const struct weir__timer_node node = *first_behind(q);
+    const struct weir__timer *last = NULL;
+    for (; q->at < q->n && weir__timer_compare(&q->run[q->at], &node) == 0; q->at++) {
+        last = q->run[q->at].timer;
+        q->drops -= last->is_drop;
+        q->records--;
+    }
+    while (q->n_late > 0 && weir__timer_compare(&q->late[0].node, &node) == 0) {
+        last = q->late[0].node.timer;
+        q->drops -= last->is_drop;
+        q->records--;
+        q->late[0] = q->late[--q->n_late];
+        if (q->n_late > 1) sift_down(q->late, q->n_late, 0);
+    }
+    return last;
+}
+
+static void forget_taken(struct weir__timer_queue *q)
+{
+    if (q->at == q->n && q->n > 0) {
+        weir__timer_list_free(&q->memory, &q->of_run);
+        q->at = q->n = 0;
+        if (q->capacity > 16 * SORTED) {
+            weir_free(q->run);
+            q->run = NULL;
+            q->capacity = 0;
+        }
+    }
+    if (q->n_late == 0 && q->of_late.n > 0) weir__timer_list_free(&q->memory, &q->of_late);
+    if (q->records < q->limit / 8 && q->limit > FEWEST) q->limit /= 2;
+    if (q->records > 0) return;
+    q->drops = 0;
+    if (q->memory.spare_bytes + q->late_capacity * sizeof *q->late <= KEPT) return;
+    weir__timer_memory_finish(&q->memory);
+    weir_free(q->late);
+    q->late = NULL;
+    q->late_capacity = 0;
+}
+
+static bool give(struct weir_timers *t, const struct weir__timer *timer, struct weir_due_timer *due)
+{
+    if (t->popped.capacity < timer->n) {
+        uint8_t *p = weir_try_realloc(t->popped.p, timer->n);
+        if (!p) return false;
+        t->popped.p = p;
+        t->popped.capacity = timer->n;
+    }
+    *due = weir__timer_due(timer);
+    due->key.p = t->popped.p;
+    if (timer->n > 0) memcpy(t->popped.p, timer->key, timer->n);
     return true;
+}
+
+weir_status weir_timers_pop(struct weir_timers *t, weir_clock clock, int64_t until, struct weir_due_timer *due)
+{
+    struct weir__timer_queue *q = queue_of(t, clock);
+    uint64_t end = weir__timer_time(until);
+    while (q->records > 0) {
+        const struct weir__timer_node *first = first_behind(q);
+        if (!first) {
+            weir_status s = advance(q, until);
+            if (s != WEIR_MORE) return s;
+            continue;
+        }
+        if (first->at > end) return WEIR_OK;
+        if (q->at + AHEAD < q->n) __builtin_prefetch(q->run[q->at + AHEAD].timer);
+        const struct weir__timer *last = take_first(q);
+        bool is_set = !last->is_drop, ok = !is_set || give(t, last, due);
+        forget_taken(q);
+        if (!ok) return WEIR_E_MEMORY;
+        if (is_set) return WEIR_MORE;
+    }
+    return WEIR_OK;
 }
 
 int64_t weir_timers_next(const struct weir_timers *t, weir_clock clock)
 {
-    const struct queue *q = &t->queues[clock == WEIR_PROCESSING_TIME];
-    return q->n_heap ? q->heap[0].at : INT64_MAX;
+    const struct weir__timer_queue *q = &t->queues[clock == WEIR_PROCESSING_TIME];
+    const struct weir__timer_node *first = first_behind(q);
+    uint32_t level, digit;
+    if (first) return first->timer->at;
+    const struct weir__timer_bucket *b = first_bucket(q, &level, &digit);
+    return b ? b->first : INT64_MAX;
 }
 
-size_t weir_timers_count(const struct weir_timers *t, weir_clock clock)
+bool weir_timers_any(struct weir_timers *t, weir_clock clock)
 {
-    return t->queues[clock == WEIR_PROCESSING_TIME].n_live;
+    struct weir__timer_queue *q = queue_of(t, clock);
+    if (q->drops > 0) thin(q);
+    return q->records > 0;
 }
 
 size_t weir_timers_memory(const struct weir_timers *t)
 {
-    size_t bytes = sizeof *t + sizeof *t->copy;
+    size_t bytes = sizeof *t;
     for (int i = 0; i < 2; i++) {
-        const struct queue *q = &t->queues[i];
-        bytes += q->capacity * sizeof *q->timers + q->heap_capacity * sizeof *q->heap + q->n_slots * sizeof *q->slots +
-                 q->key_bytes;
-        bytes += t->copy->queues[i].capacity * sizeof *t->copy->queues[i].timers;
+        const struct weir__timer_queue *q = &t->queues[i];
+        bytes +=
+            q->memory.used_bytes + q->memory.spare_bytes + q->capacity * sizeof *q->run + q->late_capacity * sizeof *q->late;
+        for (uint32_t level = 0; level < WEIR__TIMER_LEVELS; level++)
+            bytes += q->buckets[level] ? WEIR__TIMER_DIGITS * sizeof *q->buckets[level] : 0;
     }
     return bytes;
-}
-
-/* ---- snapshots ---------------------------------------------------------------------------------------------------------
- */
-
-static int compare_timers(const void *a, const void *b)
-{
-    const struct timer *x = *(const struct timer *const *)a, *y = *(const struct timer *const *)b;
-    return fires_before(x, y) ? -1 : fires_before(y, x);
-}
-
-static bool is_in(const struct timer *timer, uint32_t group)
-{
-    return timer->live && timer->key.group == group;
-}
-
-weir_status weir_timers_each(const struct weir_timers *t, weir_clock clock, uint32_t group,
-                             weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg)
-{
-    const struct queue *q = &t->queues[clock == WEIR_PROCESSING_TIME];
-    size_t n = 0;
-    for (uint32_t i = 0; i < q->n_timers; i++) n += is_in(&q->timers[i], group);
-    if (n == 0) return WEIR_OK;
-    const struct timer **sorted = weir_try_alloc(n * sizeof *sorted);
-    if (!sorted) return WEIR_E_MEMORY;
-    n = 0;
-    for (uint32_t i = 0; i < q->n_timers; i++) {
-        if (is_in(&q->timers[i], group)) sorted[n++] = &q->timers[i];
-    }
-    qsort(sorted, n, sizeof *sorted, compare_timers);
-    weir_status status = WEIR_OK;
-    for (size_t i = 0; i < n && status == WEIR_OK; i++) {
-        const struct timer_key *k = &sorted[i]->key;
-        struct weir_due_timer due = {.key = {.p = key_bytes(k), .n = k->n, .group = k->group, .hash = k->hash},
-                                     .at = sorted[i]->at,
-                                     .ns = sorted[i]->ns};
-        status = fn(arg, &due);
-    }
-    weir_free(sorted);
-    return status;
-}
-
-/* ---- copies ------------------------------------------------------------------------------------------------------ */
-
-/* Room for so many; what is much too large goes. False: no memory. */
-static bool reserve_copies(struct copied_queue *to, size_t n)
-{
-    if (n <= to->capacity && n >= to->capacity / 4) return true;
-    weir_free(to->timers);
-    to->capacity = 0;
-    size_t capacity = n + n / 8;
-    to->timers = n ? weir_try_alloc_aligned(64, (capacity * sizeof *to->timers + 63) / 64 * 64) : NULL;
-    if (to->timers) to->capacity = capacity;
-    return to->timers || n == 0;
-}
-
-/* The bulk of the work is this loop: a million timers are some tens of MB. False: no memory. */
-static bool copy_queue(struct copied_queue *to, const struct queue *q)
-{
-    to->n = to->next = 0;
-    to->sorted = false;
-    to->long_keys = q->key_bytes ? weir_try_alloc(q->key_bytes) : NULL;
-    if (!reserve_copies(to, q->n_live) || (q->key_bytes && !to->long_keys)) return false;
-    uint8_t *key = to->long_keys;
-    for (uint32_t i = 0; i < q->n_timers; i++) {
-        const struct timer *from = &q->timers[i];
-        struct copied *c = &to->timers[to->n];
-        if (!from->live) continue;
-        *c = (struct copied){
-            .at = from->at, .ns = from->ns, .n = from->key.n, .group = from->key.group, .hash = from->key.hash};
-        to->n++;
-        if (from->key.n <= INLINE_KEY) {
-            memcpy(c->u.bytes, from->key.u.bytes, INLINE_KEY);
-            continue;
-        }
-        memcpy(key, from->key.u.block, from->key.n);
-        c->u.longer = key;
-        key += from->key.n;
-    }
-    return true;
-}
-
-struct weir_timers_copy *weir_timers_copy(const struct weir_timers *t)
-{
-    bool kept = atomic_load_explicit(&t->copy->use, memory_order_acquire) == UNUSED;
-    struct weir_timers_copy *c = kept ? t->copy : weir_alloc(sizeof *c);
-    atomic_store_explicit(&c->use, kept ? IN_USE : ORPHANED, memory_order_relaxed);
-    if (copy_queue(&c->queues[0], &t->queues[0]) && copy_queue(&c->queues[1], &t->queues[1])) return c;
-    weir_timers_copy_destroy(c);
-    return NULL;
-}
-
-static void free_copy(struct weir_timers_copy *c)
-{
-    weir_free(c->queues[0].timers);
-    weir_free(c->queues[1].timers);
-    weir_free(c);
-}
-
-void weir_timers_copy_destroy(struct weir_timers_copy *c)
-{
-    for (int i = 0; c && i < 2; i++) {
-        weir_free(c->queues[i].long_keys);
-        c->queues[i].long_keys = NULL;
-    }
-    uint32_t use = IN_USE;
-    if (c && !atomic_compare_exchange_strong_explicit(&c->use, &use, UNUSED, memory_order_acq_rel, memory_order_acquire))
-        free_copy(c);
-}
-
-static const uint8_t *copied_key(const struct copied *c)
-{
-    return c->n <= INLINE_KEY ? c->u.bytes : c->u.longer;
-}
-
-static int compare_copied(const void *a, const void *b)
-{
-    const struct copied *x = a, *y = b;
-    if (x->group != y->group) return x->group < y->group ? -1 : 1;
-    if (x->at != y->at) return x->at < y->at ? -1 : 1;
-    int order = memcmp(copied_key(x), copied_key(y), x->n < y->n ? x->n : y->n);
-    if (order) return order;
-    if (x->n != y->n) return x->n < y->n ? -1 : 1;
-    return (x->ns > y->ns) - (x->ns < y->ns);
-}
-
-weir_status weir_timers_copy_each(struct weir_timers_copy *copy, weir_clock clock, uint32_t group,
-                                  weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg)
-{
-    struct copied_queue *q = &copy->queues[clock == WEIR_PROCESSING_TIME];
-    if (!q->sorted && q->n > 0) qsort(q->timers, q->n, sizeof *q->timers, compare_copied);
-    q->sorted = true;
-    weir_status status = WEIR_OK;
-    for (; status == WEIR_OK && q->next < q->n && q->timers[q->next].group <= group; q->next++) {
-        const struct copied *c = &q->timers[q->next];
-        struct weir_due_timer due = {.at = c->at, .ns = c->ns};
-        due.key = (struct weir_key_ref){.p = copied_key(c), .n = c->n, .group = c->group, .hash = c->hash};
-        status = fn(arg, &due);
-    }
-    return status;
 }

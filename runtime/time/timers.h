@@ -35,24 +35,25 @@ struct weir_due_timer {
 struct weir_timers *weir_timers_create(uint32_t first_group, uint32_t last_group);
 void weir_timers_destroy(struct weir_timers *); /* NULL is fine */
 
+/* WEIR_E_MEMORY: nothing was done. */
 WEIR_CHECKED weir_status weir_timers_set(struct weir_timers *, weir_clock, const struct weir_key_ref *, uint64_t ns,
                                          int64_t at);
-void weir_timers_drop(struct weir_timers *, weir_clock, const struct weir_key_ref *, uint64_t ns, int64_t at);
-/* Removes and returns the first timer with at <= until; false when there is none. */
-bool weir_timers_pop(struct weir_timers *, weir_clock, int64_t until, struct weir_due_timer *);
-int64_t weir_timers_next(const struct weir_timers *, weir_clock); /* INT64_MAX: none */
-size_t weir_timers_count(const struct weir_timers *, weir_clock);
-size_t weir_timers_memory(const struct weir_timers *); /* bytes */
+WEIR_CHECKED weir_status weir_timers_drop(struct weir_timers *, weir_clock, const struct weir_key_ref *, uint64_t ns,
+                                          int64_t at);
+/* WEIR_MORE: *due is the first timer with at <= until, which was removed. WEIR_OK: there is none. WEIR_E_MEMORY: timers
+ * were lost. */
+WEIR_CHECKED weir_status weir_timers_pop(struct weir_timers *, weir_clock, int64_t until, struct weir_due_timer *);
+/* No timer is due before; one may not be due then either, when one that was has been dropped. INT64_MAX: none. */
+int64_t weir_timers_next(const struct weir_timers *, weir_clock);
+bool weir_timers_any(struct weir_timers *, weir_clock); /* whether there is one; not for every row */
+size_t weir_timers_memory(const struct weir_timers *);  /* bytes */
 
-/* Every timer of a key group, in firing order; for snapshots. Stops when fn does not return WEIR_OK. */
-WEIR_CHECKED weir_status weir_timers_each(const struct weir_timers *, weir_clock, uint32_t group,
-                                          weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg);
-
-/* All timers as they are now, for another thread; the copy may outlive the timers. NULL: no memory. */
+/* All timers as they are now, for another thread; the copy may outlive the timers. It shares most of their memory. NULL: no
+ * memory. */
 struct weir_timers_copy;
-struct weir_timers_copy *weir_timers_copy(const struct weir_timers *);
+struct weir_timers_copy *weir_timers_copy(struct weir_timers *);
 void weir_timers_copy_destroy(struct weir_timers_copy *); /* NULL is fine */
-/* As weir_timers_each, of the copy; groups ascend, and each is asked for once. */
+/* Every timer of a key group, in firing order. Stops when fn does not return WEIR_OK. */
 WEIR_CHECKED weir_status weir_timers_copy_each(struct weir_timers_copy *, weir_clock, uint32_t group,
                                                weir_status (*fn)(void *arg, const struct weir_due_timer *), void *arg);
 

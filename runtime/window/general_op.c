@@ -108,7 +108,9 @@ static weir_status merge(struct weir__general *g, const weir_window *cover, cons
     if (s == WEIR_OK) s = weir__trigger_merge(g, flight, old, n);
     for (size_t i = 0; s == WEIR_OK && i < n; i++) {
         s = weir__trigger_clear(g, &old[i]);
-        weir_timers_drop(g->timers, cleanup_clock(g), &g->key, (uint64_t)old[i].id, cleanup_time(g, &old[i].window));
+        weir_status dropped =
+            weir_timers_drop(g->timers, cleanup_clock(g), &g->key, (uint64_t)old[i].id, cleanup_time(g, &old[i].window));
+        if (dropped != WEIR_OK && s == WEIR_OK) s = weir__no_window_memory(g);
         if (s == WEIR_OK && i > 0) s = weir__pane_merge(g, flight->content, old[i].content);
         weir__flight_remove(g, &old[i], i == 0);
     }
@@ -320,10 +322,11 @@ static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until
 {
     struct weir_due_timer due;
     weir_status s = g->turn.waiting ? go_on_with_timer(g) : WEIR_OK;
-    bool more = true;
+    weir_status more = WEIR_MORE;
     for (int i = 0; s == WEIR_OK && i < FIRE_STEP && g->op.outbox.n == 0; i++) {
         more = weir_timers_pop(g->timers, clock, until, &due);
-        if (!more) break;
+        if (more < 0) s = weir__no_window_memory(g);
+        if (more != WEIR_MORE) break;
         weir_count(&g->op.counters.timers_fired, 1);
         s = fire_timer(g, clock, &due);
         settle(g);
@@ -331,7 +334,7 @@ static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until
     if (s >= 0) s = weir__pane_emit(g);
     weir_status ended = weir__triggers_end(g, true);
     if (s != WEIR_OK || ended != WEIR_OK) return s != WEIR_OK ? s : ended;
-    return more ? WEIR_MORE : WEIR_OK;
+    return more;
 }
 
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
@@ -347,7 +350,7 @@ static weir_status on_processing_time(struct weir_op *op, int64_t now_ms)
 
 static bool waits(const struct weir_op *op)
 {
-    return weir_timers_next(((const struct weir__general *)(const void *)op)->timers, WEIR_EVENT_TIME) != INT64_MAX;
+    return weir_timers_any(((const struct weir__general *)(const void *)op)->timers, WEIR_EVENT_TIME);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */

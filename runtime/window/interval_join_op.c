@@ -129,7 +129,8 @@ static weir_status set_timer(struct join_op *j, uint32_t input, struct weir__joi
 {
     int64_t due = weir__time_plus(weir__join_buffer_row(buffer, buffer->first)->time, j->sides[input].stays);
     if (set_before && buffer->timer == due) return WEIR_OK;
-    if (set_before) weir_timers_drop(j->timers, WEIR_EVENT_TIME, &j->key, input, buffer->timer);
+    if (set_before && weir_timers_drop(j->timers, WEIR_EVENT_TIME, &j->key, input, buffer->timer) != WEIR_OK)
+        return no_memory(j);
     buffer->timer = due;
     return weir_timers_set(j->timers, WEIR_EVENT_TIME, &j->key, input, due) == WEIR_OK ? WEIR_OK : no_memory(j);
 }
@@ -310,7 +311,8 @@ static weir_status on_watermark(struct weir_op *op, int64_t watermark)
     struct join_op *j = join_of(op);
     struct weir_due_timer due;
     for (int i = 0; i < FIRE_STEP; i++) {
-        if (!weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due)) return WEIR_OK;
+        weir_status s = weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due);
+        if (s != WEIR_MORE) return s == WEIR_OK ? s : no_memory(j);
         weir_count(&op->counters.timers_fired, 1);
         j->key_bytes.n = 0; /* the timer's key moves when others are set */
         if (j->key_bytes.capacity < due.key.n) {
@@ -322,7 +324,7 @@ static weir_status on_watermark(struct weir_op *op, int64_t watermark)
         memcpy(j->key_bytes.p, due.key.p, due.key.n);
         j->key = due.key;
         j->key.p = j->key_bytes.p;
-        weir_status s = drop_due(j, (uint32_t)due.ns, watermark);
+        s = drop_due(j, (uint32_t)due.ns, watermark);
         j->state->ops->settle(j->state);
         if (s != WEIR_OK) return s;
     }
@@ -385,7 +387,7 @@ static weir_status restore(struct weir_op *op, const struct weir_snapshot *from,
 
 static bool waits(const struct weir_op *op)
 {
-    return weir_timers_next(((const struct join_op *)(const void *)op)->timers, WEIR_EVENT_TIME) != INT64_MAX;
+    return weir_timers_any(((const struct join_op *)(const void *)op)->timers, WEIR_EVENT_TIME);
 }
 
 static struct weir_state_set *exchange_state(struct weir_op *op, struct weir_state_set *to)

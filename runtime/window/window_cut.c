@@ -136,13 +136,15 @@ weir_status weir__window_fire_again(struct weir__window *w, int64_t watermark)
 {
     struct weir_due_timer due;
     const void *value;
-    while (w->op.outbox.n == 0 && weir_timers_pop(w->timers, WEIR_EVENT_TIME, watermark, &due)) {
+    weir_status s = WEIR_OK;
+    while (w->op.outbox.n == 0 && (s = weir_timers_pop(w->timers, WEIR_EVENT_TIME, watermark, &due)) == WEIR_MORE) {
         if (weir_key_decode(due.key.p, due.key.n, &w->keys) != WEIR_OK) return weir__window_no_memory(w);
-        weir_status s = w->way->value(w, &due.key, (int64_t)due.ns, &value);
+        s = w->way->value(w, &due.key, (int64_t)due.ns, &value);
         if (s == WEIR_OK) s = weir__window_add_result(w, value, (int64_t)due.ns);
         w->state->ops->settle(w->state);
         if (s != WEIR_OK) return s;
     }
+    if (s < 0) return weir__window_no_memory(w);
     return w->op.outbox.n > 0 ? WEIR_MORE : weir__window_emit_results(w);
 }
 

@@ -276,7 +276,7 @@ static weir_status open_op(struct weir_op *op)
 static bool waits(const struct weir_op *op)
 {
     const struct weir__window *w = (const struct weir__window *)(const void *)op;
-    return (w->timers && weir_timers_next(w->timers, WEIR_EVENT_TIME) != INT64_MAX) || w->way->waits(w);
+    return (w->timers && weir_timers_any(w->timers, WEIR_EVENT_TIME)) || w->way->waits(w);
 }
 
 static void close_op(struct weir_op *op)

@@ -234,7 +234,7 @@ static void edit_one(struct stage *g, const struct weir_key_ref *key, int64_t ns
         edit_value(g, state, key, ns);
     if (below(g, 3) == 0) g->set->ops->clear(g->set, below(g, N_STATES), key, ns);
     if (below(g, 4) == 0) CU_ASSERT_EQUAL(weir_timers_set(g->timers, clock, key, (uint64_t)ns, below(g, 50)), WEIR_OK);
-    if (below(g, 4) == 0) weir_timers_drop(g->timers, clock, key, (uint64_t)ns, below(g, 50));
+    if (below(g, 4) == 0) CU_ASSERT_EQUAL(weir_timers_drop(g->timers, clock, key, (uint64_t)ns, below(g, 50)), WEIR_OK);
 }
 
 static void edit_rows(struct stage *g, struct weir_rows *rows, int64_t ns)
