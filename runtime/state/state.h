@@ -190,8 +190,8 @@ struct weir_state_ops {
      * `come` is called when it is time to ask again, with the same rows. OK: it makes no difference any more. NULL for the
      * rows: nothing is expected any more, and `come` is not called. NULL: the set has all at hand. */
     weir_status (*expect)(struct weir_state_set *, const struct weir_state_expected *);
-    /* A hint: namespace 0 of the keys of WEIR_STATE_FETCH rows from `row` on, a multiple of that, is asked for next, and then
-     * those behind. NULL: it would not help. */
+    /* A hint: namespace 0 of the keys of WEIR_STATE_FETCH rows from `row` on, a multiple of that, is asked for next, and
+     * then those behind. NULL: it would not help. */
     void (*fetch)(struct weir_state_set *, const struct weir_rows *, int64_t row);
 
     /* What the set holds now, for another thread to read (image.h). NULL, or it gives NULL: it cannot be had. */

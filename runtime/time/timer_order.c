@@ -4,7 +4,6 @@
  * differ at all, one after the other from the last on (a radix sort: three passes for a million whole numbers as keys, due
  * together); what is left are groups that agree in both, of longer keys or of one key with several namespaces.
  */
-#include "base/alloc.h"
 #include "time/timers_internal.h"
 
 #define FEW  24
@@ -105,20 +104,12 @@ static void sort_groups(struct weir__timer_node *nodes, size_t n, struct weir__t
     }
 }
 
-bool weir__timer_sort(struct weir__timer_node *nodes, size_t n)
+void weir__timer_sort(struct weir__timer_node *nodes, size_t n, struct weir__timer_node *room)
 {
-    if (n <= FEW) {
-        insertion_sort(nodes, n);
-        return true;
-    }
-    struct weir__timer_node *room = weir_try_alloc_aligned(64, (n * sizeof *room + 63) / 64 * 64);
-    if (!room) return false;
-    if (n < MANY) {
-        merge_sort(nodes, n, room);
-    } else {
+    if (n >= MANY) {
         radix_sort(nodes, n, room);
         sort_groups(nodes, n, room);
+    } else {
+        merge_sort(nodes, n, room);
     }
-    weir_free(room);
-    return true;
 }

@@ -10,7 +10,7 @@
 
 #define LEAST_BYTES 256 /* a chunk with its head; each size is twice the one before */
 #define HEAD        offsetof(struct weir__timer_chunk, bytes)
-#define KEPT_BYTES  65536
+#define KEPT_BYTES  131072
 #define FEW         4096 /* records that are thinned by one table */
 
 /* ---- chunks ------------------------------------------------------------------------------------------------------ */
@@ -53,7 +53,7 @@ static void free_chunk(struct weir__timer_memory *m, struct weir__timer_chunk *c
     uint32_t class = size_class(bytes);
     m->used_bytes -= bytes;
     bool is_own = atomic_load_explicit(&c->users, memory_order_acquire) == 1;
-    if (!is_own || class == WEIR__TIMER_SIZES || m->spare_bytes > KEPT_BYTES + m->used_bytes / 4) {
+    if (!is_own || class == WEIR__TIMER_SIZES || m->spare_bytes > KEPT_BYTES + m->used_bytes / 2) {
         weir__timer_chunk_release(c);
         return;
     }
@@ -164,10 +164,7 @@ void weir__timer_list_join(struct weir__timer_list *list, struct weir__timer_lis
 
 static uint64_t hash_of(const struct weir__timer *t)
 {
-    uint64_t h = t->hash ^ t->ns * 0x9e3779b97f4a7c15u ^ (uint64_t)t->at * 0xc2b2ae3d27d4eb4fu;
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u; /* the mixer of base/random.h's family: every bit in reaches every bit out */
-    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
-    return h ^ h >> 32;
+    return weir__timer_hash(t->hash, t->ns, t->at);
 }
 
 static bool is_same(const struct weir__timer *a, const struct weir__timer *b)

@@ -8,7 +8,8 @@
  *
  * Identity is looked at when timers are due: records of one timer come together then, and the last one says whether it is
  * set. Until then a timer that is set a thousand times is a thousand records; when there are twice as many as were left the
- * last time, or four times where most were left, all lists are thinned.
+ * last time, or four times where most were left, all lists are thinned; and where that finds many, the last few thousand
+ * records are remembered, so that timers that are set again and again are one record each.
  *
  * What is set or dropped at a time that the wheel has passed goes into a heap beside it. That is what callbacks do that set
  * timers which are due already, and rows that come late.
@@ -27,6 +28,7 @@
 #define FEWEST 128   /* records that are never thinned */
 #define SORTED 256   /* records of a bucket that are sorted at once, whatever their times */
 #define KEPT   65536 /* bytes of memory that an empty queue may keep */
+#define RECENT 4096  /* places of the table of the last records */
 #define AHEAD  8     /* records of the run that are fetched before they are looked at */
 
 struct weir_timers *weir_timers_create(uint32_t first_group, uint32_t last_group)
@@ -50,6 +52,7 @@ static void finish_queue(struct weir__timer_queue *q)
     weir__timer_memory_finish(&q->memory);
     weir_free(q->run);
     weir_free(q->late);
+    weir_free(q->recent);
 }
 
 void weir_timers_destroy(struct weir_timers *t)
@@ -64,6 +67,32 @@ void weir_timers_destroy(struct weir_timers *t)
 static struct weir__timer_queue *queue_of(struct weir_timers *t, weir_clock clock)
 {
     return &t->queues[clock == WEIR_PROCESSING_TIME];
+}
+
+/* ---- the last records -------------------------------------------------------------------------------------------- */
+
+/* Before records go, or come to another place. */
+static void forget_recent(struct weir__timer_queue *q)
+{
+    if (q->n_recent > 0) memset(q->recent, 0, RECENT * sizeof *q->recent);
+    q->n_recent = 0;
+}
+
+/* The place of a timer's last record, or a free one. */
+static const struct weir__timer **find_recent(struct weir__timer_queue *q, const struct weir_key_ref *key, uint64_t ns,
+                                              int64_t at)
+{
+    if (q->n_recent >= RECENT / 2) forget_recent(q);
+    for (uint64_t i = weir__timer_hash(key->hash, ns, at);; i++) {
+        const struct weir__timer **place = &q->recent[i & (RECENT - 1)], *t = *place;
+        if (!t || (t->at == at && t->ns == ns && t->n == key->n && memcmp(t->key, key->p, key->n) == 0)) return place;
+    }
+}
+
+static void remember(struct weir__timer_queue *q, const struct weir__timer **place, const struct weir__timer *t)
+{
+    q->n_recent += !*place;
+    *place = t;
 }
 
 /* ---- the wheel --------------------------------------------------------------------------------------------------- */
@@ -141,14 +170,15 @@ static bool make_run(struct weir__timer_queue *q, struct weir__timer_list *list)
     if (q->capacity < list->n) {
         weir_free(q->run);
         q->capacity = 0;
-        q->run = weir_try_realloc(NULL, list->n * sizeof *q->run);
+        q->run = weir_try_realloc(NULL, 2 * list->n * sizeof *q->run);
         if (!q->run) return false;
         q->capacity = list->n;
     }
     q->at = q->n = 0;
     struct weir__timer_walk walk = weir__timer_walk(list);
     for (const struct weir__timer *t; (t = weir__timer_next(&walk));) q->run[q->n++] = weir__timer_node(t);
-    return weir__timer_sort(q->run, q->n);
+    weir__timer_sort(q->run, q->n, q->run + q->n);
+    return true;
 }
 
 /* Brings the first bucket to where it is taken from, or nearer. WEIR_OK: none is due. */
@@ -157,6 +187,7 @@ static weir_status advance(struct weir__timer_queue *q, int64_t until)
     uint32_t level, digit;
     struct weir__timer_bucket *b = first_bucket(q, &level, &digit);
     if (!b || b->first > until) return WEIR_OK;
+    forget_recent(q);
     struct weir__timer_list list = b->list;
     uint64_t last = weir__timer_time(b->first) | (((uint64_t)1 << 6 * level) - 1); /* time of the bucket */
     b->list = (struct weir__timer_list){0};
@@ -286,9 +317,10 @@ static bool thin_behind(struct weir__timer_queue *q, size_t *left)
 {
     size_t n = q->n - q->at + q->n_late;
     if (n == 0) return true;
-    struct weir__timer_node *run = weir_try_realloc(NULL, n * sizeof *run);
+    struct weir__timer_node *run = weir_try_realloc(NULL, 2 * n * sizeof *run);
     struct weir__timer_list kept = {0};
-    bool ok = run && weir__timer_behind(q, run) == n && weir__timer_sort(run, n);
+    bool ok = run && weir__timer_behind(q, run) == n;
+    if (ok) weir__timer_sort(run, n, run + n);
     size_t n_kept = ok ? weir__timer_resolve(run, n) : 0;
     for (size_t i = 0; ok && i < n_kept; i++) {
         run[i].timer = weir__timer_add_copy(&q->memory, &kept, run[i].timer);
@@ -315,12 +347,15 @@ static bool thin_behind(struct weir__timer_queue *q, size_t *left)
 static void thin(struct weir__timer_queue *q)
 {
     size_t before = q->records, left = 0;
+    forget_recent(q);
     bool ok = thin_wheel(q, &left);
     ok = thin_behind(q, &left) && ok;
     q->records = left;
     if (ok) q->drops = 0;
     if (q->drops > left) q->drops = left;
-    q->limit = left > before / 4 * 3 ? 4 * left : 2 * left;
+    bool most = left > before / 4 * 3;
+    if (!most && !q->recent) q->recent = weir_try_alloc(RECENT * sizeof *q->recent);
+    q->limit = most ? 4 * left : 2 * left;
     if (q->limit < FEWEST) q->limit = FEWEST;
 }
 
@@ -349,8 +384,11 @@ weir_status weir_timers_set(struct weir_timers *t, weir_clock clock, const struc
     struct weir__timer_queue *q = queue_of(t, clock);
     uint32_t level, digit;
     if (is_behind(q, at)) return write_late(q, key, ns, at, false);
+    const struct weir__timer **recent = q->recent ? find_recent(q, key, ns, at) : NULL, *timer;
+    if (recent && *recent && !(*recent)->is_drop) return WEIR_OK;
     struct weir__timer_bucket *b = bucket_of(q, at, &level, &digit);
-    if (!b || !weir__timer_add(&q->memory, &b->list, key, ns, at, false)) return WEIR_E_MEMORY;
+    if (!b || !(timer = weir__timer_add(&q->memory, &b->list, key, ns, at, false))) return WEIR_E_MEMORY;
+    if (recent) remember(q, recent, timer);
     note(q, b, level, digit, at);
     count_record(q, false);
     return WEIR_OK;
@@ -366,7 +404,10 @@ weir_status weir_timers_drop(struct weir_timers *t, weir_clock clock, const stru
     struct weir__timer_bucket *b = bucket_of(q, at, &level, &digit);
     if (!b) return WEIR_E_MEMORY;
     if (b->list.n == 0 || at < b->first) return WEIR_OK; /* there is no such timer */
-    if (!weir__timer_add(&q->memory, &b->list, key, ns, at, true)) return WEIR_E_MEMORY;
+    const struct weir__timer **recent = q->recent ? find_recent(q, key, ns, at) : NULL, *timer;
+    if (recent && *recent && (*recent)->is_drop) return WEIR_OK;
+    if (!(timer = weir__timer_add(&q->memory, &b->list, key, ns, at, true))) return WEIR_E_MEMORY;
+    if (recent) remember(q, recent, timer);
     count_record(q, true);
     return WEIR_OK;
 }
@@ -479,8 +520,9 @@ size_t weir_timers_memory(const struct weir_timers *t)
     size_t bytes = sizeof *t;
     for (int i = 0; i < 2; i++) {
         const struct weir__timer_queue *q = &t->queues[i];
-        bytes +=
-            q->memory.used_bytes + q->memory.spare_bytes + q->capacity * sizeof *q->run + q->late_capacity * sizeof *q->late;
+        bytes += q->memory.used_bytes + q->memory.spare_bytes + 2 * q->capacity * sizeof *q->run +
+                 q->late_capacity * sizeof *q->late;
+        bytes += q->recent ? RECENT * sizeof *q->recent : 0;
         for (uint32_t level = 0; level < WEIR__TIMER_LEVELS; level++)
             bytes += q->buckets[level] ? WEIR__TIMER_DIGITS * sizeof *q->buckets[level] : 0;
     }

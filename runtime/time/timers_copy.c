@@ -149,11 +149,12 @@ weir_status weir_timers_copy_each(struct weir_timers_copy *c, weir_clock clock, 
     if (!q->timers && !list_by_group(c, q)) return WEIR_E_MEMORY;
     uint32_t g = group - c->first_group;
     size_t begin = g ? q->ends[g - 1] : 0, n = q->ends[g] - begin;
-    struct weir__timer_node *nodes = n ? weir_try_realloc(NULL, n * sizeof *nodes) : NULL;
-    if (n == 0) return WEIR_OK;
-    for (size_t i = 0; nodes && i < n; i++) nodes[i] = weir__timer_node(q->timers[begin + i]);
-    weir_status status = nodes && weir__timer_sort(nodes, n) ? WEIR_OK : WEIR_E_MEMORY;
-    n = status == WEIR_OK ? weir__timer_resolve(nodes, n) : 0;
+    struct weir__timer_node *nodes = n ? weir_try_realloc(NULL, 2 * n * sizeof *nodes) : NULL;
+    if (!nodes) return n ? WEIR_E_MEMORY : WEIR_OK;
+    for (size_t i = 0; i < n; i++) nodes[i] = weir__timer_node(q->timers[begin + i]);
+    weir__timer_sort(nodes, n, nodes + n);
+    n = weir__timer_resolve(nodes, n);
+    weir_status status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && i < n; i++) {
         struct weir_due_timer due = weir__timer_due(nodes[i].timer);
         status = fn(arg, &due);

@@ -49,6 +49,14 @@ static inline size_t weir__timer_size(uint32_t key_bytes)
     return sizeof(struct weir__timer) + (key_bytes <= 8 ? 8 : (key_bytes + (size_t)7) / 8 * 8);
 }
 
+static inline uint64_t weir__timer_hash(uint64_t key_hash, uint64_t ns, int64_t at)
+{
+    uint64_t h = key_hash ^ ns * 0x9e3779b97f4a7c15u ^ (uint64_t)at * 0xc2b2ae3d27d4eb4fu;
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u; /* the mixer of base/random.h's family: every bit in reaches every bit out */
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
+    return h ^ h >> 32;
+}
+
 /* A record at the end; NULL: no memory. */
 struct weir__timer *weir__timer_add(struct weir__timer_memory *, struct weir__timer_list *, const struct weir_key_ref *,
                                     uint64_t ns, int64_t at, bool is_drop);
@@ -103,8 +111,8 @@ static inline struct weir__timer_node weir__timer_node(const struct weir__timer 
 }
 /* Firing order: time, key bytes, namespace. < 0: a is before b; 0: the same timer. */
 int weir__timer_compare(const struct weir__timer_node *a, const struct weir__timer_node *b);
-/* Stable. False: no memory. */
-WEIR_CHECKED bool weir__timer_sort(struct weir__timer_node *, size_t n);
+/* Stable. room: for as many. */
+void weir__timer_sort(struct weir__timer_node *, size_t n, struct weir__timer_node *room);
 
 static inline struct weir_due_timer weir__timer_due(const struct weir__timer *t)
 {
@@ -135,7 +143,7 @@ struct weir__timer_queue {
     uint64_t digits[WEIR__TIMER_LEVELS];
     struct weir__timer_bucket *buckets[WEIR__TIMER_LEVELS]; /* NULL until they are needed */
     /* What the wheel has let go, in order. */
-    struct weir__timer_node *run;
+    struct weir__timer_node *run; /* with as much room again, to sort it */
     size_t at, n, capacity;
     struct weir__timer_list of_run;
     /* What was set or dropped behind the wheel: a heap. */
@@ -143,8 +151,11 @@ struct weir__timer_queue {
     size_t n_late, late_capacity;
     uint64_t late_number;
     struct weir__timer_list of_late; /* with those that have left the heap */
-    size_t records, drops;           /* those that have not been taken; how many of them are drops */
-    size_t limit;                    /* of records: then they are thinned */
+    /* The last records, while they are in their place: a table by identity, once many were found to be set again. */
+    const struct weir__timer **recent;
+    uint32_t n_recent;
+    size_t records, drops; /* those that have not been taken; how many of them are drops */
+    size_t limit;          /* of records: then they are thinned */
 };
 /* What is behind the wheel, each timer's records in the order of writing; room for all. How many they are. */
 size_t weir__timer_behind(struct weir__timer_queue *, struct weir__timer_node *);
