@@ -30,7 +30,7 @@ struct weir__timer_chunk {
     struct weir__timer_chunk *next;
     _Atomic uint32_t users; /* the list that it is in, and copies */
     uint32_t used, capacity;
-    uint8_t bytes[];
+    _Alignas(8) uint8_t bytes[];
 };
 /* In order of writing. Zeroed it is empty. */
 struct weir__timer_list {
