@@ -7,9 +7,14 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define CACHE_LINE 64
+#define HUGE_PAGE  ((size_t)2 << 20)
 
 static _Atomic size_t live_blocks;
 
@@ -90,6 +95,19 @@ void *weir_try_alloc_aligned(size_t alignment, size_t size)
     void *p = NULL;
     if (posix_memalign(&p, alignment, size ? size : 1) != 0) return NULL;
     return counted(p);
+}
+
+/* Told before the pages are touched. Where the system has no huge pages it does nothing. */
+void *weir_try_alloc_table(size_t size)
+{
+    bool is_huge = size >= 2 * HUGE_PAGE;
+    void *p = weir_try_alloc_aligned(is_huge ? HUGE_PAGE : CACHE_LINE, size);
+    if (!p) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (is_huge) (void)madvise(p, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    memset(p, 0, size);
+    return p;
 }
 
 void weir_free(void *p)

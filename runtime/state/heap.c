@@ -101,7 +101,7 @@ void *weir__heap_get(struct weir_state_set *set, uint32_t state, enum weir_state
     struct heap_group *g = group_of(h, s, key->group);
     struct heap_table *t = table_at_hand(g, ns);
     if (!t) t = weir__heap_find_table(g, ns);
-    struct heap_key *entry = t ? weir__heap_find(s, t, key->p, key->n, key->hash) : NULL;
+    struct heap_key *entry = t ? weir__heap_find(h, s, t, key->p, key->n, key->hash) : NULL;
     return entry ? weir__heap_value(entry) : NULL;
 }
 
@@ -116,7 +116,7 @@ void *weir__heap_edit(struct weir_state_set *set, uint32_t state, enum weir_stat
     if (!t) t = weir__heap_make_table(h, g, ns);
     if (!t) return NULL;
     uint32_t place;
-    struct heap_key *entry = weir__heap_find_place(s, t, key->p, key->n, key->hash, &place);
+    struct heap_key *entry = weir__heap_find_place(h, s, t, key->p, key->n, key->hash, &place);
     if (entry)
         weir__heap_keep(h, t, place);
     else
@@ -132,7 +132,7 @@ void *weir__heap_change(struct weir_state_set *set, uint32_t state, enum weir_st
     WEIR_ASSERT(weir_layout_shape(s->layout) == shape);
     struct heap_table *t = weir__heap_find_table(group_of(h, s, key->group), ns);
     uint32_t place;
-    struct heap_key *entry = t ? weir__heap_find_place(s, t, key->p, key->n, key->hash, &place) : NULL;
+    struct heap_key *entry = t ? weir__heap_find_place(h, s, t, key->p, key->n, key->hash, &place) : NULL;
     if (!entry) return NULL;
     weir__heap_keep(h, t, place);
     return weir__heap_value(entry);
@@ -154,7 +154,7 @@ void weir__heap_clear(struct weir_state_set *set, uint32_t state, const struct w
     struct heap_group *g = group_of(h, s, key->group);
     struct heap_table *t = weir__heap_find_table(g, ns);
     uint32_t place;
-    struct heap_key *entry = t ? weir__heap_find_place(s, t, key->p, key->n, key->hash, &place) : NULL;
+    struct heap_key *entry = t ? weir__heap_find_place(h, s, t, key->p, key->n, key->hash, &place) : NULL;
     if (!entry) return;
     weir__heap_keep(h, t, place);
     weir__heap_free_value(h, s, weir__heap_value(entry));

@@ -407,7 +407,7 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
         for (uint32_t s = 0; s < set->n_states; s++) add_group(h, image, s, g, &n_pages);
     }
     image->marks = ok ? weir_try_alloc(image->n_units + 1) : NULL;
-    for (uint32_t i = 0; i < set->n_states; i++) weir__heap_empty_indexes(&h->states[i]);
+    for (uint32_t i = 0; i < set->n_states; i++) weir__heap_cut_indexes(&h->states[i]);
     if (image->marks) {
         h->image = image;
         return &image->image;

@@ -5,6 +5,9 @@
  * coin toss that no predictor learns; what is not there is gone after when the chunk of rows is through. The word of a
  * number is the number, so that its entry need not be looked at; that of a string is its hash, and the entry tells.
  *
+ * A value is marked as kept when it goes in; a cut takes the marks of all values away. Blocks of slots tell by their ages
+ * whether that, or emptying, is still to be done.
+ *
  * An index that the cache holds is looked into row by row; of a larger one the misses of a chunk are made to overlap.
  */
 #include "data/key.h"
@@ -18,7 +21,7 @@
 
 static size_t index_bytes(uint32_t n_slots)
 {
-    return n_slots * sizeof(struct heap_index_slot) + n_slots / BLOCK;
+    return n_slots * sizeof(struct heap_index_slot) + n_slots / BLOCK * sizeof(struct heap_index_age);
 }
 
 static void free_index(struct heap *h, struct heap_index *x)
@@ -37,38 +40,46 @@ void weir__heap_free_indexes(struct heap *h, struct heap_state *s)
 
 static void empty(struct heap_index *x)
 {
-    uint32_t n_blocks = x->n_slots / BLOCK;
     x->used = 0;
     x->is_complete = false;
-    x->n_stale = n_blocks;
-    if (n_blocks > 0 && ++x->age == 0) memset(x->ages, x->age++, n_blocks); /* 0 was an age before, and is older again */
+    x->n_stale = x->n_slots / BLOCK;
+    x->age.emptied++;
 }
 
-void weir__heap_empty_indexes(struct heap_state *s)
+static void cut(struct heap_index *x)
 {
-    empty(&s->index);
-    empty(&s->other);
+    x->n_stale = x->n_slots / BLOCK;
+    x->age.cut++;
+}
+
+void weir__heap_cut_indexes(struct heap_state *s)
+{
+    cut(&s->index);
+    cut(&s->other);
 }
 
 /* ---- one key ----------------------------------------------------------------------------------------------------- */
 
-static void clear_block(struct heap_index *x, uint32_t block)
+static void renew_block(struct heap_index *x, uint32_t block)
 {
-    if (x->ages[block] == x->age) return;
-    memset(x->slots + (size_t)block * BLOCK, 0, BLOCK * sizeof *x->slots);
-    x->ages[block] = x->age;
+    struct heap_index_slot *slots = x->slots + (size_t)block * BLOCK;
+    struct heap_index_age *age = &x->ages[block];
+    if (age->emptied == x->age.emptied && age->cut == x->age.cut) return;
+    if (age->emptied != x->age.emptied) memset(slots, 0, BLOCK * sizeof *slots);
+    for (uint32_t i = 0; i < BLOCK; i++) slots[i].value &= ~WEIR__KEPT;
+    *age = x->age;
     x->n_stale--;
 }
 
 static inline struct heap_index_slot *slot_at(struct heap_index *x, uint32_t i)
 {
-    if (x->n_stale > 0) clear_block(x, i / BLOCK);
+    if (x->n_stale > 0) renew_block(x, i / BLOCK);
     return &x->slots[i];
 }
 
-static inline bool is_string(const void *value, const weir_column *column, uint32_t row)
+static inline bool is_string(uintptr_t value, const weir_column *column, uint32_t row)
 {
-    const struct heap_key *entry = (const struct heap_key *)value - 1;
+    const struct heap_key *entry = (const struct heap_key *)(value & ~WEIR__KEPT) - 1;
     int64_t from = column->offsets[row], n = column->offsets[row + 1] - from;
     if (entry->n != (uint64_t)n + 4) return false;
     return n == 0 || memcmp(weir__heap_key_bytes(entry) + 4, (const char *)column->data + from, (size_t)n) == 0;
@@ -117,18 +128,18 @@ static bool grow(struct heap *h, struct heap_state *s)
 {
     struct heap_index *x = &s->index;
     uint32_t n = x->n_slots ? x->n_slots * 2 : FIRST_SLOTS;
-    struct heap_index_slot *slots = n ? weir_try_alloc_aligned(64, index_bytes(n)) : NULL;
+    struct heap_index_slot *slots = n ? weir_try_alloc_table(index_bytes(n)) : NULL;
     if (!slots) return false;
     struct heap_index grown = *x;
     grown.slots = slots;
-    grown.ages = (uint8_t *)(slots + n);
+    grown.ages = (struct heap_index_age *)(void *)(slots + n);
     grown.n_slots = n;
-    grown.n_stale = n / BLOCK;
+    grown.n_stale = 0;
     grown.used = 0;
-    memset(grown.ages, 0, n / BLOCK);
-    grown.age = 1;
+    grown.age = (struct heap_index_age){0, 0};
     for (uint32_t i = 0; i < x->n_slots; i++) {
-        if (x->ages[i / BLOCK] == x->age && x->slots[i].value) put(&grown, hash_of(x->kind, x->slots[i].word), x->slots[i]);
+        const struct heap_index_slot *slot = slot_at(x, i);
+        if (slot->value) put(&grown, hash_of(x->kind, slot->word), *slot);
     }
     free_index(h, x);
     h->bytes += index_bytes(n);
@@ -200,11 +211,11 @@ bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_ki
 
 /* ---- a chunk of rows --------------------------------------------------------------------------------------------- */
 
-/* NULL: in neither of the pair. Computed, so that compilers find nothing to jump upon. */
-static inline void *likely_value(const struct heap_index_slot *pair, uint64_t word)
+/* 0: in neither of the pair. Computed, so that compilers find nothing to jump upon. */
+static inline uintptr_t likely_value(const struct heap_index_slot *pair, uint64_t word)
 {
     const struct heap_index_slot *slot = pair + (pair->word != word);
-    return (void *)((uintptr_t)slot->value & (0 - (uintptr_t)(slot->word == word)));
+    return slot->value & (0 - (uintptr_t)(slot->word == word));
 }
 
 /* See the header; one copy of it for each kind of key. */
@@ -227,15 +238,18 @@ static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows
     for (uint32_t i = 0; !cached && i < n; i++) __builtin_prefetch(&slots[place_of(hash[ROW(i)], n_slots)]);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = ROW(i);
-        values[i] = likely_value(&slots[place_of(hash[row], n_slots)], word_of(kind, hash, data, row));
-        left |= (uint64_t)(values[i] == NULL) << i;
+        uintptr_t value = likely_value(&slots[place_of(hash[row], n_slots)], word_of(kind, hash, data, row));
+        values[i] = (void *)(value & ~WEIR__KEPT);
+        left |= (uint64_t)(~value & WEIR__KEPT) << i;
     }
     for (uint32_t i = 0; (strings || !cached) && i < n; i++) __builtin_prefetch(values[i], 1);
-    for (uint32_t i = 0; strings && i < n; i++) left |= (uint64_t)(values[i] && !is_string(values[i], strings, ROW(i))) << i;
+    for (uint32_t i = 0; strings && i < n; i++)
+        left |= (uint64_t)(values[i] && !is_string((uintptr_t)values[i], strings, ROW(i))) << i;
     for (; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(left), row = ROW(i);
-        values[i] = find(x, hash[row], word_of(kind, hash, data, row), strings, row)->value;
-        missed |= (uint64_t)(values[i] == NULL) << i;
+        uintptr_t value = find(x, hash[row], word_of(kind, hash, data, row), strings, row)->value;
+        values[i] = (void *)(value & ~WEIR__KEPT);
+        missed |= (uint64_t)(~value & WEIR__KEPT) << i;
     }
 #undef ROW
     return missed;

@@ -45,9 +45,9 @@ struct heap_key_block { /* bytes of long keys, given back with the table or when
 };
 struct heap_table {
     int64_t ns;
-    struct heap_slot *slots;
-    uint32_t n_slots;    /* a power of two, at least twice `live` */
-    uint32_t expected;   /* entries; for the first slots */
+    struct heap_slot *slots; /* made when a key is first looked up, while the index need not do that */
+    uint32_t n_slots;        /* 0, or a power of two, at least twice `live` */
+    uint32_t expected;       /* entries; for the first slots */
     uint32_t used, live; /* ids given; those that are alive */
     uint32_t n_pages, pages_capacity;
     uint8_t **pages;
@@ -65,21 +65,26 @@ struct heap_group {
 };
 /* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are two,
  * as rows of two windows come in turn while one follows the other. A copy of what the tables say, which may lack entries;
- * it is void when one of them goes or may have moved. What is in it may be changed at once: when an image is made it is
- * emptied, and an entry that comes into it was kept before.
+ * it is void when one of them goes or may have moved. A value may be changed at once when it is marked as kept; those that
+ * were there when an image was made are kept first, and marked then.
  *
- * To empty it costs nothing: slots are cleared by block, when a block of an older age is first looked at. */
+ * To empty it, or to take its marks away, costs nothing: slots are changed by block, when a block of an older age is first
+ * looked at. */
 enum heap_key_kind { WEIR__FOUR_BYTES, WEIR__EIGHT_BYTES, WEIR__ONE_STRING, WEIR__OTHER_KEYS };
 struct heap_index_slot {
     uint64_t word;
-    void *value; /* behind its heap_key; NULL: free */
+    uintptr_t value; /* address behind its heap_key, + WEIR__KEPT; 0: free */
+};
+#define WEIR__KEPT ((uintptr_t)1)
+struct heap_index_age { /* counts */
+    uint64_t emptied, cut;
 };
 struct heap_index {
     struct heap_index_slot *slots;
-    uint8_t *ages;          /* by block; allocated behind the slots */
-    uint32_t n_slots, used; /* n_slots: a power of two */
-    uint32_t n_stale;       /* blocks of an older age */
-    uint8_t age;
+    struct heap_index_age *ages; /* by block; allocated behind the slots */
+    uint32_t n_slots, used;      /* n_slots: a power of two */
+    uint32_t n_stale;            /* blocks of an older age, or more */
+    struct heap_index_age age;
     enum heap_key_kind kind; /* of keys that can be compared where they lie in a batch */
     bool is_valid;           /* what it knows of ns is right */
     bool is_complete;        /* and all there is */
@@ -199,13 +204,18 @@ static inline void *weir__heap_value(struct heap_key *entry)
     return entry + 1;
 }
 
-struct heap_key *weir__heap_find(const struct heap_state *, const struct heap_table *, const uint8_t *key, uint32_t n,
-                                 uint64_t hash);
+struct heap_key *weir__heap_find(struct heap *, const struct heap_state *, struct heap_table *, const uint8_t *key,
+                                 uint32_t n, uint64_t hash);
 /* The same, and where it lies. */
-struct heap_key *weir__heap_find_place(const struct heap_state *, const struct heap_table *, const uint8_t *key, uint32_t n,
-                                       uint64_t hash, uint32_t *place);
+struct heap_key *weir__heap_find_place(struct heap *, const struct heap_state *, struct heap_table *, const uint8_t *key,
+                                       uint32_t n, uint64_t hash, uint32_t *place);
+/* Where an entry of the table lies. */
+uint32_t weir__heap_place_of(const struct heap_state *, const struct heap_table *, const struct heap_key *entry);
 /* The key is not there yet. The value is zeroed. NULL: no memory. */
 struct heap_key *weir__heap_insert(struct heap *, struct heap_state *, struct heap_table *, const uint8_t *key, uint32_t n,
+                                   uint64_t hash);
+/* The same for one that is known not to be there otherwise than by looking it up: a table without slots stays so. */
+struct heap_key *weir__heap_append(struct heap *, struct heap_state *, struct heap_table *, const uint8_t *key, uint32_t n,
                                    uint64_t hash);
 /* What the value owns has been given back, and the entry was kept. May move other entries. */
 void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
@@ -281,7 +291,7 @@ weir_status weir__heap_each_row(struct weir_state_set *, uint32_t state, const s
 /* ---- the index (heap_index.c) ------------------------------------------------------------------------------------ */
 
 void weir__heap_free_indexes(struct heap *, struct heap_state *);
-void weir__heap_empty_indexes(struct heap_state *);
+void weir__heap_cut_indexes(struct heap_state *); /* an image has been made */
 /* Entries of the namespace have gone, or moved. */
 static inline void weir__heap_void_index(struct heap_state *s, int64_t ns)
 {
@@ -297,7 +307,7 @@ static inline void weir__heap_miss_in_index(struct heap_state *s, int64_t ns)
 /* Whether s->index is the namespace's; n rows are about to be looked up. Not for other keys. */
 bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);
 /* Rows first .. first + n - 1 of a batch, or of the picks, at most 64, into values[first ...]. Gives those that the index
- * does not know, a bit for each, whose values are NULL. */
+ * does not know, or has not marked as kept, a bit for each. */
 uint64_t weir__heap_recall(struct heap_state *, const struct weir_rows *, const weir_column *, const uint32_t *picks,
                            int64_t first, uint32_t n, void **values);
 /* The slot that has the key of a row, or a free one with its word: it has the key from the time when its value is set, and

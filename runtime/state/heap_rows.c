@@ -162,12 +162,13 @@ static struct heap_key *edit_entry(struct chunk *c, uint32_t i, bool is_new, uin
     struct lane *lane = &c->lanes[i];
     struct heap_key *entry = lane->found;
     if (!is_new && (!entry || !weir__heap_key_is(entry, lane->key, lane->n)))
-        entry = weir__heap_find_place(c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
+        entry = weir__heap_find_place(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
     if (entry) {
         weir__heap_keep(c->heap, lane->table, lane->place);
         return entry;
     }
     if (created) created[c->at[i] >> 3] |= (uint8_t)(1u << (c->at[i] & 7));
+    if (is_new) return weir__heap_append(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
     return weir__heap_insert(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
 }
 
@@ -206,26 +207,42 @@ static inline void take(struct chunk *c, const uint32_t *picks, int64_t at)
     c->row[c->n++] = picks ? picks[at] : (uint32_t)at;
 }
 
-/* What the index does not know it learns; and of a key that a complete one does not know there is no entry. */
-static weir_status edit_missed(struct chunk *c, int64_t ns, void **values, uint8_t *created)
+/* What the index knows since before an image was made: it is kept now. */
+static void keep_known(struct chunk *c, uint32_t i, void *value)
+{
+    const struct heap_table *t = c->lanes[i].table;
+    if (c->heap->image) weir__heap_keep(c->heap, t, weir__heap_place_of(c->state, t, (const struct heap_key *)value - 1));
+}
+
+/* Of a row that was missed. What the index does not know it learns; and of a key that a complete one does not know there is
+ * no entry. NULL: no memory. */
+static void *edit_missed_row(struct chunk *c, uint32_t i, const weir_column *column, uint8_t *created)
 {
     struct heap_index *x = &c->state->index;
+    bool is_complete = x->is_complete, has_room = weir__heap_make_room(c->heap, c->state);
+    struct heap_index_slot *slot = weir__heap_index_slot(c->state, c->rows, column, c->row[i]);
+    void *value = (void *)(slot->value & ~WEIR__KEPT);
+    if (!value) {
+        struct heap_key *entry = edit_entry(c, i, is_complete, created);
+        if (!entry) return NULL;
+        value = weir__heap_value(entry);
+        x->used += has_room;
+        x->is_complete = is_complete && has_room;
+    } else if (!(slot->value & WEIR__KEPT)) {
+        keep_known(c, i, value);
+    } /* else it came twice in the chunk */
+    if (has_room) slot->value = (uintptr_t)value | WEIR__KEPT;
+    return value;
+}
+
+static weir_status edit_missed(struct chunk *c, int64_t ns, void **values, uint8_t *created)
+{
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
     weir_status s = make_keys(c);
     if (s == WEIR_OK) s = find_tables(c, ns, true);
     for (uint32_t i = 0; s == WEIR_OK && i < c->n; i++) {
-        bool is_complete = x->is_complete, has_room = weir__heap_make_room(c->heap, c->state);
-        struct heap_index_slot *slot = weir__heap_index_slot(c->state, c->rows, column, c->row[i]);
-        if (slot->value) { /* a key that came twice in the chunk */
-            values[c->at[i]] = slot->value;
-            continue;
-        }
-        struct heap_key *entry = edit_entry(c, i, is_complete, created);
-        if (!entry) return WEIR_E_MEMORY;
-        values[c->at[i]] = weir__heap_value(entry);
-        if (has_room) slot->value = values[c->at[i]];
-        x->used += has_room;
-        x->is_complete = is_complete && has_room;
+        values[c->at[i]] = edit_missed_row(c, i, column, created);
+        if (!values[c->at[i]]) return WEIR_E_MEMORY;
     }
     return s;
 }
@@ -301,7 +318,7 @@ weir_status weir__heap_each_row(struct weir_state_set *set, uint32_t state, cons
             const struct lane *lane = &c.lanes[i];
             struct heap_key *entry = lane->found;
             if (!entry || !weir__heap_key_is(entry, lane->key, lane->n))
-                entry = lane->table ? weir__heap_find(c.state, lane->table, lane->key, lane->n, lane->hash) : NULL;
+                entry = lane->table ? weir__heap_find(c.heap, c.state, lane->table, lane->key, lane->n, lane->hash) : NULL;
             void *value = entry ? weir__heap_value(entry) : NULL;
             if (!tell(arg, rows->keys.key_group[c.row[i]], lane->key, lane->n, value)) s = WEIR_E_MEMORY;
         }

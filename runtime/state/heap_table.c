@@ -2,7 +2,9 @@
  *
  * One thread. Linear probing at a load of at most one half, with backward-shift deletion, so slots hold no tombstones; ids
  * do, until they are compacted. Invariants: (1) live * 2 <= n_slots; (2) every live entry has exactly one slot; (3) an id is
- * given once between two compactions, so ids are in order of insertion; (4) used <= 2 * live, or used < COMPACT_FROM.
+ * given once between two compactions, so ids are in order of insertion; (4) used <= 2 * live, or used < COMPACT_FROM. Where
+ * n_slots is 0 there are no slots yet, and (1) and (2) do not hold: batches find what they need in the index, and most
+ * tables of windows are never asked for a key.
  */
 #include "data/key.h"
 #include "state/heap_internal.h"
@@ -35,10 +37,17 @@ static void free_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t i)
     slots[i] = (struct heap_slot){0};
 }
 
+static uint32_t first_slots(const struct heap_table *t)
+{
+    uint32_t n = FIRST_SLOTS;
+    while (n < MOST_FIRST && n / 2 < t->expected) n *= 2;
+    while (n && n / 2 <= t->live) n *= 2;
+    return n;
+}
+
 static bool grow_slots(struct heap *h, struct heap_table *t)
 {
-    uint32_t n = t->n_slots ? t->n_slots * 2 : FIRST_SLOTS;
-    while (t->n_slots == 0 && n < MOST_FIRST && n / 2 < t->expected) n *= 2;
+    uint32_t n = t->n_slots ? t->n_slots * 2 : first_slots(t);
     struct heap_slot *slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *slots) : NULL;
     if (!slots) return false;
     for (uint32_t i = 0; i < t->n_slots; i++) {
@@ -50,11 +59,44 @@ static bool grow_slots(struct heap *h, struct heap_table *t)
     return true;
 }
 
-struct heap_key *weir__heap_find_place(const struct heap_state *s, const struct heap_table *t, const uint8_t *key,
+static void put_all(const struct heap_state *s, struct heap_table *t)
+{
+    for (uint32_t id = 0; id < t->used; id++) {
+        const struct heap_key *entry = weir__heap_entry(s, t, id);
+        if (entry->n == WEIR__HEAP_DEAD) continue;
+        weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)weir_key_hash64(weir__heap_key_bytes(entry), entry->n),
+                            weir__heap_place(s, id));
+    }
+}
+
+/* The first slots of a table that has got entries without any. */
+static bool make_slots(struct heap *h, const struct heap_state *s, struct heap_table *t)
+{
+    uint32_t n = first_slots(t);
+    t->slots = n ? weir__heap_alloc(h, (size_t)n * sizeof *t->slots) : NULL;
+    if (!t->slots) return false;
+    t->n_slots = n;
+    put_all(s, t);
+    return true;
+}
+
+static struct heap_key *find_without_slots(const struct heap_state *s, const struct heap_table *t, const uint8_t *key,
+                                           uint32_t n, uint32_t *place)
+{
+    for (uint32_t id = 0; id < t->used; id++) {
+        struct heap_key *entry = weir__heap_entry(s, t, id);
+        *place = weir__heap_place(s, id);
+        if (weir__heap_key_is(entry, key, n)) return entry;
+    }
+    return NULL;
+}
+
+struct heap_key *weir__heap_find_place(struct heap *h, const struct heap_state *s, struct heap_table *t, const uint8_t *key,
                                        uint32_t n, uint64_t hash, uint32_t *place)
 {
+    if (t->n_slots == 0 && t->used == 0) return NULL;
+    if (t->n_slots == 0 && !make_slots(h, s, t)) return find_without_slots(s, t, key, n, place);
     uint32_t tag = (uint32_t)hash, mask = t->n_slots - 1;
-    if (t->n_slots == 0) return NULL;
     for (uint32_t i = tag & mask; t->slots[i].place; i = (i + 1) & mask) {
         if (t->slots[i].tag != tag) continue;
         *place = t->slots[i].place - 1;
@@ -64,11 +106,11 @@ struct heap_key *weir__heap_find_place(const struct heap_state *s, const struct 
     return NULL;
 }
 
-struct heap_key *weir__heap_find(const struct heap_state *s, const struct heap_table *t, const uint8_t *key, uint32_t n,
-                                 uint64_t hash)
+struct heap_key *weir__heap_find(struct heap *h, const struct heap_state *s, struct heap_table *t, const uint8_t *key,
+                                 uint32_t n, uint64_t hash)
 {
     uint32_t place;
-    return weir__heap_find_place(s, t, key, n, hash, &place);
+    return weir__heap_find_place(h, s, t, key, n, hash, &place);
 }
 
 /* ---- pages
@@ -84,6 +126,14 @@ static size_t page_bytes(const struct heap_state *s, uint32_t page)
 static uint32_t page_of(const struct heap_state *s, uint32_t id)
 {
     return weir__heap_place(s, id) >> s->page_shift;
+}
+
+uint32_t weir__heap_place_of(const struct heap_state *s, const struct heap_table *t, const struct heap_key *entry)
+{
+    uint32_t page = t->n_pages - 1;
+    uintptr_t at = (uintptr_t)entry;
+    while (at - (uintptr_t)t->pages[page] >= page_bytes(s, page)) page--; /* an address below the page's wraps */
+    return (page << s->page_shift) | (uint32_t)((at - (uintptr_t)t->pages[page]) / s->entry_size);
 }
 
 static bool add_page(struct heap *h, const struct heap_state *s, struct heap_table *t)
@@ -156,11 +206,11 @@ static bool reserve_long(struct heap *h, struct heap_table *t, uint32_t n)
 /* ---- insertion
  * ------------------------------------------------------------------------------------------------------------------ */
 
-struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct heap_table *t, const uint8_t *key,
+struct heap_key *weir__heap_append(struct heap *h, struct heap_state *s, struct heap_table *t, const uint8_t *key,
                                    uint32_t n, uint64_t hash)
 {
     if (t->used >= MAX_IDS) return NULL;
-    if (((uint64_t)t->live + 1) * 2 > t->n_slots && !grow_slots(h, t)) return NULL;
+    if (t->n_slots > 0 && ((uint64_t)t->live + 1) * 2 > t->n_slots && !grow_slots(h, t)) return NULL;
     if (page_of(s, t->used) >= t->n_pages && !add_page(h, s, t)) return NULL;
     if (n > WEIR__HEAP_KEY_IN_PLACE && !reserve_long(h, t, n)) return NULL;
     struct heap_key *entry = weir__heap_entry(s, t, t->used);
@@ -174,12 +224,19 @@ struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct 
         else
             memcpy(entry->bytes, key, n);
     }
-    weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)hash, weir__heap_place(s, t->used));
+    if (t->n_slots > 0) weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)hash, weir__heap_place(s, t->used));
     t->used++;
     t->live++;
     s->n_entries++;
     weir__heap_miss_in_index(s, t->ns);
     return entry;
+}
+
+struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct heap_table *t, const uint8_t *key,
+                                   uint32_t n, uint64_t hash)
+{
+    if (t->used == 0 && t->n_slots == 0 && !grow_slots(h, t)) return NULL;
+    return weir__heap_append(h, s, t, key, n, hash);
 }
 
 /* ---- removal
@@ -252,12 +309,9 @@ static void compact(struct heap *h, const struct heap_state *s, struct heap_tabl
     close_gaps(s, t);
     close_key_gaps(h, s, t, is_in_image);
     free_pages_from(h, s, t, t->used ? page_of(s, t->used - 1) + 1 : 1);
+    if (t->n_slots == 0) return;
     shrink_slots(h, t);
-    for (uint32_t id = 0; id < t->used; id++) {
-        const struct heap_key *entry = weir__heap_entry(s, t, id);
-        weir__heap_put_slot(t->slots, t->n_slots, (uint32_t)weir_key_hash64(weir__heap_key_bytes(entry), entry->n),
-                            weir__heap_place(s, id));
-    }
+    put_all(s, t);
 }
 
 static uint32_t slot_of(const struct heap_state *s, const struct heap_table *t, const struct heap_key *entry, uint64_t hash)
@@ -269,7 +323,7 @@ static uint32_t slot_of(const struct heap_state *s, const struct heap_table *t, 
 
 void weir__heap_remove(struct heap *h, struct heap_state *s, struct heap_table *t, struct heap_key *entry, uint64_t hash)
 {
-    free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
+    if (t->n_slots > 0) free_slot(t->slots, t->n_slots, slot_of(s, t, entry, hash));
     entry->n = WEIR__HEAP_DEAD;
     weir__heap_void_index(s, t->ns);
     t->live--;

@@ -66,10 +66,10 @@ static bool add_cached(struct stored *d)
 static const struct stored_meta *known(struct stored *d, uint32_t state, uint32_t group, weir_str key)
 {
     const struct heap_state *s = &d->cache->states[state];
-    const struct heap_table *t = weir__heap_find_table(group_of(d, state, group), weir__stored_ns(key));
+    struct heap_table *t = weir__heap_find_table(group_of(d, state, group), weir__stored_ns(key));
     weir_str own = weir__stored_key_of(key);
     uint64_t hash = weir_key_hash64(own.p, own.n);
-    struct heap_key *entry = t ? weir__heap_find(s, t, (const uint8_t *)own.p, (uint32_t)own.n, hash) : NULL;
+    struct heap_key *entry = t ? weir__heap_find(d->cache, s, t, (const uint8_t *)own.p, (uint32_t)own.n, hash) : NULL;
     const struct stored_meta *meta = entry ? weir__stored_meta(s, weir__heap_value(entry)) : NULL;
     return meta && meta->flags & WEIR__LOADED ? meta : NULL;
 }
