@@ -215,7 +215,7 @@ static void drop_namespace(struct weir_state_set *set, uint32_t state, int64_t n
 static size_t memory(const struct weir_state_set *set)
 {
     const struct heap *h = (const struct heap *)(const void *)set;
-    return h->bytes + h->n_copies * WEIR__HEAP_COPY_BYTES + h->scratch.capacity;
+    return h->bytes + h->spare_bytes + h->n_copies * WEIR__HEAP_COPY_BYTES + h->scratch.capacity;
 }
 
 static size_t entries(const struct weir_state_set *set, uint32_t state)
@@ -277,6 +277,7 @@ static void destroy(struct weir_state_set *set)
                 weir__heap_drop_table(h, s, &s->groups[g], s->groups[g].tables[s->groups[g].n - 1]->ns);
         }
         weir__heap_free_indexes(h, s);
+        weir__heap_free_chunks(h, s);
         weir_free(s->groups);
         weir_free(s->texts.offsets);
         weir_free(s->key_texts.offsets);

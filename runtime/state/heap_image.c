@@ -315,6 +315,7 @@ void weir__heap_thaw(struct heap *h)
     }
     free_retired(h, image);
     h->bytes += image->ledger.bytes; /* wraps: it is what was freed, below zero */
+    weir__heap_take_back(h, image->ledger.given);
     h->image = NULL;
     let_go(image);
 }

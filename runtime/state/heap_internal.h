@@ -48,14 +48,14 @@ struct heap_table {
     struct heap_slot *slots; /* made when a key is first looked up, while the index need not do that */
     uint32_t n_slots;        /* 0, or a power of two, at least twice `live` */
     uint32_t expected;       /* entries; for the first slots */
-    uint32_t used, live; /* ids given; those that are alive */
+    uint32_t used, live;     /* ids given; those that are alive */
     uint32_t n_pages, pages_capacity;
     uint8_t **pages;
     struct heap_key_block *keys;
     uint64_t image; /* number of the last image that it is part of, and its place in there */
     uint32_t in_image;
     struct heap_table *next_retired; /* of the image that frees it */
-    const struct heap_state *state;  /* of a retired one */
+    struct heap_state *state;        /* of a retired one */
 };
 struct heap_group {
     struct heap_table *last; /* one of tables, or NULL */
@@ -103,6 +103,8 @@ struct heap_state {
     uint32_t page_mask;        /* 2^page_shift - 1 */
     struct heap_texts texts, key_texts;
     size_t n_entries;
+    struct heap_chunk *chunks; /* of full pages, used and spare (heap_pages.c) */
+    uint32_t n_chunks, chunks_capacity, first_free;
     struct heap_index index, other; /* of the namespace of the last batch, and of one before */
     bool has_newest;
     int64_t newest; /* the greatest namespace of a batch */
@@ -121,6 +123,8 @@ struct heap {
     struct heap_copy *runs;        /* and the others */
     size_t n_copies, least_copies; /* with those that are used; that the pool may have */
     bool spares;                   /* memory: no index */
+    size_t spare_bytes;            /* of pages at hand */
+    struct heap_page *given;       /* an image's ledger: of tables that it freed */
     bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
     struct weir_key_bytes scratch; /* keys being encoded */
 };
@@ -220,7 +224,7 @@ struct heap_key *weir__heap_append(struct heap *, struct heap_state *, struct he
 /* What the value owns has been given back, and the entry was kept. May move other entries. */
 void weir__heap_remove(struct heap *, struct heap_state *, struct heap_table *, struct heap_key *entry, uint64_t hash);
 /* With what the values own; of no group, and of no image. */
-void weir__heap_free_table(struct heap *, const struct heap_state *, struct heap_table *);
+void weir__heap_free_table(struct heap *, struct heap_state *, struct heap_table *);
 void weir__heap_free_blocks(struct heap *, struct heap_key_block *);
 /* Removes the entries for which `goes` says so, with what their values own. May move the others. Not with an image. */
 void weir__heap_remove_if(struct heap *, struct heap_state *, struct heap_table *, bool (*goes)(void *arg, void *value),
@@ -228,6 +232,14 @@ void weir__heap_remove_if(struct heap *, struct heap_state *, struct heap_table 
 
 /* The first free slot for a key's tag takes the place. For tables and maps. */
 void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t place);
+
+/* ---- full pages (heap_pages.c): not counted in heap->bytes; not zeroed ------------------------------------------- */
+
+void *weir__heap_take_page(struct heap *, struct heap_state *); /* NULL: no memory */
+void weir__heap_give_page(struct heap *, struct heap_state *, void *page);
+void weir__heap_take_back(struct heap *, struct heap_page *given); /* by an image's ledger */
+void weir__heap_free_spare_chunks(struct heap *, struct heap_state *);
+void weir__heap_free_chunks(struct heap *, struct heap_state *);
 
 /* ---- the set (heap.c) ----------------------------------------------------------------------------------------------------
  */

@@ -136,7 +136,13 @@ uint32_t weir__heap_place_of(const struct heap_state *s, const struct heap_table
     return (page << s->page_shift) | (uint32_t)((at - (uintptr_t)t->pages[page]) / s->entry_size);
 }
 
-static bool add_page(struct heap *h, const struct heap_state *s, struct heap_table *t)
+/* One that is as large as pages of the state become. */
+static bool is_full_page(const struct heap_state *s, uint32_t page)
+{
+    return page + 1 >= s->page_shift;
+}
+
+static bool add_page(struct heap *h, struct heap_state *s, struct heap_table *t)
 {
     if (t->n_pages == t->pages_capacity) {
         uint32_t capacity = t->pages_capacity ? t->pages_capacity * 2 : 2;
@@ -146,18 +152,23 @@ static bool add_page(struct heap *h, const struct heap_state *s, struct heap_tab
         t->pages_capacity = capacity;
     }
     size_t size = page_bytes(s, t->n_pages);
-    uint8_t *page = weir_try_alloc_aligned(64, (size + 63) / 64 * 64);
+    uint8_t *page =
+        is_full_page(s, t->n_pages) ? weir__heap_take_page(h, s) : weir_try_alloc_aligned(64, (size + 63) / 64 * 64);
     if (!page) return false;
     h->bytes += size;
     t->pages[t->n_pages++] = page;
     return true;
 }
 
-static void free_pages_from(struct heap *h, const struct heap_state *s, struct heap_table *t, uint32_t first)
+static void free_pages_from(struct heap *h, struct heap_state *s, struct heap_table *t, uint32_t first)
 {
     while (t->n_pages > first) {
-        t->n_pages--;
-        weir__heap_free(h, t->pages[t->n_pages], page_bytes(s, t->n_pages));
+        uint32_t page = --t->n_pages;
+        h->bytes -= page_bytes(s, page);
+        if (is_full_page(s, page))
+            weir__heap_give_page(h, s, t->pages[page]);
+        else
+            weir_free(t->pages[page]);
     }
 }
 
@@ -302,13 +313,15 @@ static void shrink_slots(struct heap *h, struct heap_table *t)
     }
 }
 
-static void compact(struct heap *h, const struct heap_state *s, struct heap_table *t)
+static void compact(struct heap *h, struct heap_state *s, struct heap_table *t)
 {
     bool is_in_image = weir__heap_is_in_image(h, t);
     if (is_in_image && !weir__heap_may_compact(h, t)) return;
     close_gaps(s, t);
     close_key_gaps(h, s, t, is_in_image);
+    uint32_t last = t->n_pages - 1;
     free_pages_from(h, s, t, t->used ? page_of(s, t->used - 1) + 1 : 1);
+    if (t->n_pages <= last && is_full_page(s, last)) weir__heap_free_spare_chunks(h, s);
     if (t->n_slots == 0) return;
     shrink_slots(h, t);
     put_all(s, t);
@@ -350,7 +363,7 @@ void weir__heap_remove_if(struct heap *h, struct heap_state *s, struct heap_tabl
     compact(h, s, t);
 }
 
-void weir__heap_free_table(struct heap *h, const struct heap_state *s, struct heap_table *t)
+void weir__heap_free_table(struct heap *h, struct heap_state *s, struct heap_table *t)
 {
     bool owns = s->texts.n > 0 || weir_layout_shape(s->layout) != WEIR_SHAPE_VALUE;
     for (uint32_t id = 0; owns && id < t->used; id++) {

@@ -290,9 +290,39 @@ static void keys_whose_hashes_are_alike_are_told_apart(void)
     weir_state_layout_finish(&layout);
 }
 
+/* The rows of one window after the other: what went with the first serves the next. */
+static void pages_of_a_window_that_went_are_used_again(void)
+{
+    enum { KEYS = 20000, STEP = 1000 };
+    struct weir_state_layout layout;
+    const uint32_t field = 0;
+    int64_t keys[STEP], bad_row;
+    uint32_t bad_field;
+    void *values[STEP];
+    size_t memory = 0;
+    CU_ASSERT_FATAL(weir_state_layout_init(&layout, &sum_state, NULL) == WEIR_OK);
+    struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
+    for (int64_t ns = 1; ns <= 4; ns++) {
+        for (int64_t from = 0; from < KEYS; from += STEP) {
+            for (int64_t i = 0; i < STEP; i++) keys[i] = from + i;
+            struct weir_rows *rows = numbers(keys, STEP);
+            CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+            CU_ASSERT_EQUAL(set->ops->value_edit_rows(set, 0, rows, &field, 1, NULL, STEP, ns, values, NULL), WEIR_OK);
+            weir_rows_release(rows);
+        }
+        if (ns == 1) memory = set->ops->memory(set);
+        CU_ASSERT_EQUAL(set->ops->entries(set, 0), KEYS);
+        CU_ASSERT_EQUAL(set->ops->memory(set), memory);
+        set->ops->drop_namespace(set, 0, ns);
+    }
+    set->ops->destroy(set);
+    weir_state_layout_finish(&layout);
+}
+
 WEIR_SUITE(heap_rows) = {
     {"agrees with value_edit for every type of key", agrees_for_every_type_of_key},
     {"agrees with value_edit for keys of several fields", agrees_for_keys_of_several_fields},
     {"keys whose hashes are alike are told apart", keys_whose_hashes_are_alike_are_told_apart},
+    {"pages of a window that went are used again", pages_of_a_window_that_went_are_used_again},
     {NULL, NULL},
 };
