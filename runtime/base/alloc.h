@@ -21,7 +21,7 @@ char *weir_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void *weir_try_alloc(size_t size) __attribute__((malloc));
 void *weir_try_realloc(void *p, size_t size); /* new part not zeroed; p stays valid on failure */
 void *weir_try_alloc_aligned(size_t alignment, size_t size); /* not zeroed; freed with weir_free */
-/* For tables that are looked into everywhere: begins a cache line, in huge pages when it fills some. Freed with weir_free. */
+/* Zeroed, for tables that are looked into everywhere: begins a cache line, in huge pages when it fills some. */
 void *weir_try_alloc_table(size_t size);
 
 void weir_free(void *p); /* NULL is fine */

@@ -293,7 +293,7 @@ static void keys_whose_hashes_are_alike_are_told_apart(void)
 /* The rows of one window after the other: what went with the first serves the next. */
 static void pages_of_a_window_that_went_are_used_again(void)
 {
-    enum { KEYS = 20000, STEP = 1000 };
+    enum { KEYS = 20000, STEP = 250 };
     struct weir_state_layout layout;
     const uint32_t field = 0;
     int64_t keys[STEP], bad_row;
