@@ -260,13 +260,13 @@ weir_status file_restore(void *self, weir_ctx *cx, const weir_transaction *t)
 /* What is not there under its hidden name was committed meanwhile, and synced before that. */
 static weir_status sync_part(const file_sink *me, weir_ctx *cx, const struct part *p)
 {
-    weir_io_error e = {0}, ignored;
+    weir_io_error e = {0}, unseen = {0}, ignored;
     weir_file *file = NULL;
     int64_t bytes;
     weir_status s = me->io->open(cx, p->hidden, WEIR_FILE_READ, &file, &e);
     if (s != WEIR_OK) {
-        if (me->io->exists(cx, p->hidden, &bytes, &ignored) == WEIR_OK && bytes < 0) return WEIR_OK;
-        return io_failed(cx, &e);
+        if (me->io->exists(cx, p->hidden, &bytes, &unseen) != WEIR_OK) return io_failed(cx, &unseen);
+        return bytes < 0 ? WEIR_OK : io_failed(cx, &e);
     }
     s = me->io->sync(cx, file, &e);
     me->io->close(cx, file, &ignored);

@@ -331,7 +331,8 @@ static void check_savepoint(struct stage *g, const char *why)
     weir_status s = weir_saving_result(g->asked, &path, &error);
     (void)weir_platform_os()->list(NULL, SAVEPOINTS, read_savepoint, &whole, &ignored); /* it need not be there */
     CU_ASSERT_EQUAL(whole, s == WEIR_OK);
-    CU_ASSERT(s == WEIR_OK || strstr(error.text, why));
+    CU_ASSERT(s == WEIR_OK || strstr(error.text, why) || strstr(error.text, "ended") ||
+              strstr(error.text, "a write or sync has failed before"));
     if (s != WEIR_OK) weir_text_add(&g->told, "%s\n", error.text);
     g->saved += s == WEIR_OK;
     g->not_saved += s != WEIR_OK;
@@ -364,6 +365,8 @@ static const char *live_with_a_fault(struct stage *g, const char *yaml, enum wei
     if (failed) {
         /* Whether a name of a savepoint is free need not be known: a directory of that name is not written over. */
         bool harmless = strstr(failed, "after reading") || (g->saved > saved && strcmp(failed, "look for") == 0);
+        /* Nor need a part that is to be synced be opened, where a checkpoint meanwhile has committed it: it is not there. */
+        harmless |= g->saved > saved && yaml == rolled && strcmp(failed, "open") == 0;
         bool told = harmless || strstr(error.text, why) || strstr(weir_text_get(&g->told), why);
         bool must_go_on = prints && at >= g->deployed;
         g->lives++;
@@ -384,7 +387,8 @@ static const char *live_with_a_fault(struct stage *g, const char *yaml, enum wei
     return failed ? failed : was_reached ? "" : NULL;
 }
 
-static void break_every_call(const char *yaml, uint32_t parallelism, const char *name)
+/* One call of `stride`. */
+static void break_calls(const char *yaml, uint32_t parallelism, size_t stride, const char *name)
 {
     struct stage g;
     const char **calls = NULL;
@@ -400,25 +404,30 @@ static void break_every_call(const char *yaml, uint32_t parallelism, const char 
     CU_ASSERT_EQUAL_FATAL(live_well(&g, yaml, 0), WEIR_OK);
     char *expected = given(&g, yaml == printed || yaml == incremental, &hidden);
     CU_ASSERT(strlen(expected) > 500);
-    while ((call = live_with_a_fault(&g, yaml, WEIR_FAULT_EIO, (int64_t)n, expected))) {
+    while ((call = live_with_a_fault(&g, yaml, WEIR_FAULT_EIO, (int64_t)(n * stride), expected))) {
         WEIR_GROW(calls, capacity, n + 1);
         links += strcmp(call, "link") == 0;
         calls[n++] = call;
     }
     for (enum weir_fault fault = WEIR_FAULT_NO_SPACE; fault < WEIR_FAULTS; fault++) {
         for (size_t at = 0; at < n; at++) {
-            if (applies(fault, calls[at])) (void)live_with_a_fault(&g, yaml, fault, (int64_t)at, expected);
+            if (applies(fault, calls[at])) (void)live_with_a_fault(&g, yaml, fault, (int64_t)(at * stride), expected);
         }
     }
     printf("%s: %zu calls, %" PRIu64 " failures; %" PRIu64 " of %" PRIu64 " lives went on, %" PRIu64
            " checkpoints were abandoned, %" PRIu64 " savepoints of %" PRIu64 " ... ",
            name, n, g.faulted, g.went_on, g.lives, g.abandoned, g.not_saved, g.saved + g.not_saved);
-    CU_ASSERT(n > 60 && g.abandoned > 50);
-    CU_ASSERT(parallelism == 1 || (g.saved > 20 && g.not_saved > 10));
+    CU_ASSERT(n * stride > 60 && g.abandoned * stride > 50);
+    CU_ASSERT(parallelism == 1 || (g.saved * stride > 20 && g.not_saved * stride > 10));
     CU_ASSERT_EQUAL(links, yaml == incremental ? 1 + 2 + 3 : 0);
     weir_free(calls);
     weir_free(expected);
     finish(&g);
+}
+
+static void break_every_call(const char *yaml, uint32_t parallelism, const char *name)
+{
+    break_calls(yaml, parallelism, 1, name);
 }
 
 static void state_goes_on_whichever_call_fails(void)
@@ -437,6 +446,11 @@ static void state_and_savepoints_in_parallel(void)
 {
     break_every_call(printed, 2, "state and savepoints of two");
 }
+static void parts_of_two_and_savepoints_are_written_once(void)
+{
+    const char *stride = getenv("WEIR_FAULT_STRIDE"); /* 1: all of them, which takes as long as all the others */
+    break_calls(rolled, 2, stride ? (size_t)strtoul(stride, NULL, 10) : 5, "parts and savepoints of two");
+}
 static void one_file_is_written_once_whichever_call_fails(void)
 {
     break_every_call(one_file, 1, "one file");
@@ -446,5 +460,6 @@ WEIR_SUITE(faulty_disk) = {{"a job goes on whichever call of a checkpoint fails"
                            {"a job goes on whichever call for what changed fails", changes_go_on_whichever_call_fails},
                            {"parts are written once whichever call fails", parts_are_written_once_whichever_call_fails},
                            {"two subtasks go on, and savepoints are whole or not there", state_and_savepoints_in_parallel},
+                           {"parts of two subtasks are written once", parts_of_two_and_savepoints_are_written_once},
                            {"one file is written once whichever call fails", one_file_is_written_once_whichever_call_fails},
                            {NULL, NULL}};
