@@ -617,6 +617,25 @@ static void a_base_that_is_gone_is_told(void)
     tear_down(&s);
 }
 
+/* Half a chk-3/_metadata, and none. */
+static void a_base_that_cannot_be_read_is_told(void)
+{
+    struct stage s;
+    struct weir_error error;
+    bool lost_base = false;
+    make_chain(&s);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(i ? unlink(FOLDER "/chk-3/_metadata") : truncate(FOLDER "/chk-3/_metadata", 60), 0);
+        struct kept *k = cut(&s, 3, 10);
+        CU_ASSERT_EQUAL(k->base, 3);
+        CU_ASSERT_EQUAL(write_out(&s, k, &lost_base, &error), i ? WEIR_E_IO : WEIR_E_DATA);
+        CU_ASSERT(lost_base); /* else every later one would be built on the same, and fail */
+        WEIR_ASSERT_CONTAINS(error.text, "chk-3/_metadata");
+    }
+    complete_well(&s, cut(&s, 0, 10));
+    tear_down(&s);
+}
+
 /* An older one takes nothing along that a newer one needs, and each is whole wherever it is moved. */
 static void each_directory_stands_alone(void)
 {
@@ -692,6 +711,7 @@ WEIR_SUITE(incremental) = {
     {"a process may exit before and after every call", exits_with_second_names},
     {"the same where a file has one name", exits_without_second_names},
     {"a base that is gone is told, and the next one is whole", a_base_that_is_gone_is_told},
+    {"a base whose metadata cannot be read is told", a_base_that_cannot_be_read_is_told},
     {"each directory stands alone", each_directory_stands_alone},
     {"damage is told with file and place", damage_is_told_with_file_and_place},
     {NULL, NULL}};
