@@ -332,6 +332,8 @@ struct weir_schema *weir__read_window_reduction(struct weir__job *, struct weir_
 void weir__read_join_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
                             struct weir_window_config *);
 char *weir__window_title(const struct weir_window_config *);
+/* job_facts.c: of a window or a join, once it is complete. */
+void weir__note_facts(struct weir_stream_node *);
 bool weir__is_event_window(const struct weir_window_config *);
 void weir__build_window(struct weir__job *, struct weir__flow *, const struct weir_value *window,
                         const struct weir_value *aggregate);

@@ -390,6 +390,7 @@ static struct weir_stream_node *attach(struct joint *j)
     node->join = j->config;
     if (j->window) read_window(j, node);
     node->title = title_of(node, j->step);
+    weir__note_facts(node);
     node->part = j->use.part;
     node->blocking = weir__part_is_blocking(j->use.part);
     node->key_fields = weir__copy_indexes(j->first->keys, j->first->n_keys);

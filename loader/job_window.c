@@ -396,6 +396,7 @@ void weir__build_window(struct weir__job *job, struct weir__flow *flow, const st
     if (window) weir__check_window_parts(job, window, &node->window);
     node->window.periodic = is_periodic(node);
     node->title = weir__window_title(&node->window);
+    weir__note_facts(node);
     weir_schema_release(reduced);
     add_late_output(flow, node);
     weir__flow_becomes(flow, out);

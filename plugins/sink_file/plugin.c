@@ -148,6 +148,28 @@ weir_status sink_make_base(file_sink *me, weir_ctx *cx)
     return WEIR_OK;
 }
 
+/* What is there is replaced by a rename, at the end: a device would be gone then, and what reads a pipe would get nothing. */
+static weir_status check_target(const file_sink *me, weir_ctx *cx)
+{
+    weir_io_error e = {0};
+    int64_t bytes;
+    size_t n = strlen(me->path) + 3;
+    char *inside = weir_scratch(cx, n);
+    if (!inside) return sink_no_memory(cx);
+    snprintf(inside, n, "%s/.", me->path); /* is there where it is a directory */
+    weir_status s = me->io->exists(cx, me->path, &bytes, &e);
+    if (s == WEIR_E_CONFIG)
+        return weir_fail(
+            cx, s,
+            "path %s; a file would take its place. The sink `discard` drops records, `print` writes to standard "
+            "output",
+            e.message);
+    if (s == WEIR_OK) s = me->io->exists(cx, inside, &bytes, &e);
+    if (s != WEIR_OK) return io_failed(cx, &e);
+    if (bytes < 0) return WEIR_OK;
+    return weir_fail(cx, WEIR_E_CONFIG, "path '%s' is a directory; end it with '/' for a directory of parts", me->path);
+}
+
 static weir_status make_base_folder(file_sink *me, weir_ctx *cx)
 {
     weir_io_error e = {0};
@@ -167,6 +189,7 @@ static weir_status file_open(void *self, weir_ctx *cx)
     if (!me->io) return weir_fail(cx, WEIR_E_PLUGIN, "this host has no " WEIR_IO);
     weir_status s = bucketer_init(&me->bucketer, cx, me->bucket_field, me->bucket, me->bucket_time);
     if (s == WEIR_OK) s = check_options(me, cx);
+    if (s == WEIR_OK && !is_directory(me)) s = check_target(me, cx);
     if (s == WEIR_OK) s = sink_make_base(me, cx);
     if (s == WEIR_OK) s = make_base_folder(me, cx);
     me->numbered = is_directory(me) && (takes_checkpoints(cx) || bucketer_is_on(&me->bucketer));

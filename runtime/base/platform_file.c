@@ -78,8 +78,10 @@ weir_status weir__os_read(void *self, struct weir_platform_file *file, int64_t o
     while (*got < n) {
         ssize_t r = read_at(file, offset + (int64_t)*got, (char *)buf + *got, n - *got);
         if (r == 0) break;
-        if (r > 0) *got += (size_t)r;
-        else if (errno != EINTR) return weir__os_failed(error, errno, "read", file->path);
+        if (r > 0)
+            *got += (size_t)r;
+        else if (errno != EINTR)
+            return weir__os_failed(error, errno, "read", file->path);
     }
     return WEIR_OK;
 }
@@ -187,6 +189,8 @@ weir_status weir__os_exists(void *self, const char *path, int64_t *bytes, struct
     (void)self;
     *bytes = -1;
     if (stat(path, &st) == 0) {
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+            return weir_error_set(error, WEIR_E_CONFIG, "'%s' is a device, a pipe or a socket, and not a file", path);
         *bytes = S_ISDIR(st.st_mode) ? 0 : st.st_size;
         return WEIR_OK;
     }

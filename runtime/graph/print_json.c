@@ -12,7 +12,8 @@
  * NODE:   {"index", "id", "uid", "kind", "title", "parallelism", "max_parallelism", "slot_group" (null: inherited),
  *          "chain": "always" | "head" | "never" | "head_with_sources", "blocking", "key": [field],
  *          "outputs": [{"name", "schema"}], and of kind "call": "call": {"library", "function", "signature",
- *          "args": [field or expression], "into" (null: a filter)}, of kind "window": "periodic" (true: the fast path),
+ *          "args": [field or expression], "into" (null: a filter)}, of kind "window": "periodic" (true: the fast path), "lateness_ms",
+ *          of kind "join": "from_ms", "to_ms", of both "facts": what it keeps, in words,
  *          and where keyed state is not on the heap: "state": {"backend", "cache_bytes", "directory"}}
  * EDGE:   {"index", "from": id, "output": "" or side output, "to": id, "input": number, "partition", "explicit",
  *          "key": [field], "schema"}
@@ -174,7 +175,14 @@ static json_t *node_of(const struct weir_stream_node *node)
     if (node->state) set(object, "state", state_of(node->state));
     if (node->kind == WEIR_NODE_ASYNC) set(object, "async", async_of(node));
     if (node->kind == WEIR_NODE_CALL) set(object, "call", call_of(node));
-    if (node->kind == WEIR_NODE_WINDOW) set(object, "periodic", json_boolean(node->window.periodic));
+    if (node->facts && *node->facts) set(object, "facts", string(node->facts));
+    if (node->kind == WEIR_NODE_WINDOW) {
+        set(object, "periodic", json_boolean(node->window.periodic));
+        set(object, "lateness_ms", json_integer(node->window.lateness_ms));
+    } else if (node->kind == WEIR_NODE_JOIN) {
+        set(object, "from_ms", json_integer(node->join.lower_ms));
+        set(object, "to_ms", json_integer(node->join.upper_ms));
+    }
     return object;
 }
 

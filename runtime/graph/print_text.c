@@ -93,6 +93,7 @@ static void add_node_facts(struct weir_text *text, const struct weir_stream_node
         }
         weir_text_add(text, " (%u key groups)", node->max_parallelism);
     }
+    if (node->facts && *node->facts) weir_text_add(text, ", %s", node->facts);
     if (node->state) {
         weir_text_add(text, ", state in %s (cache ", node->state->name);
         weir_text_add_size(text, (int64_t)node->state->cache_bytes);

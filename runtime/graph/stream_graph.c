@@ -110,6 +110,7 @@ static void free_node(struct weir_stream_node *node, void (*destroy_part)(struct
 {
     free_part(node->part, destroy_part);
     free_part(node->time.generator, destroy_part);
+    weir_free(node->facts);
     free_window(&node->window, destroy_part);
     free_outputs(node);
     weir_schema_release(node->in);
@@ -177,9 +178,10 @@ const struct weir_schema *weir_stream_edge_schema(const struct weir_stream_graph
 const char *weir_partition_name(enum weir_partition_kind kind)
 {
     static const char *const names[] = {
-        [WEIR_PARTITION_FORWARD] = "forward", [WEIR_PARTITION_REBALANCE] = "rebalance", [WEIR_PARTITION_RESCALE] = "rescale",
-        [WEIR_PARTITION_SHUFFLE] = "shuffle", [WEIR_PARTITION_BROADCAST] = "broadcast", [WEIR_PARTITION_GLOBAL] = "global",
-        [WEIR_PARTITION_CUSTOM] = "custom",   [WEIR_PARTITION_KEY] = "key_by",
+        [WEIR_PARTITION_FORWARD] = "forward",     [WEIR_PARTITION_REBALANCE] = "rebalance",
+        [WEIR_PARTITION_RESCALE] = "rescale",     [WEIR_PARTITION_SHUFFLE] = "shuffle",
+        [WEIR_PARTITION_BROADCAST] = "broadcast", [WEIR_PARTITION_GLOBAL] = "global",
+        [WEIR_PARTITION_CUSTOM] = "custom",       [WEIR_PARTITION_KEY] = "key_by",
         [WEIR_PARTITION_STRAIGHT] = "straight",
     };
     WEIR_ASSERT((unsigned)kind < sizeof names / sizeof *names && names[kind]);
@@ -192,8 +194,7 @@ const char *weir_node_kind_name(enum weir_node_kind kind)
         [WEIR_NODE_SOURCE] = "source", [WEIR_NODE_OPERATOR] = "operator", [WEIR_NODE_REDUCE] = "reduce",
         [WEIR_NODE_TIME] = "time",     [WEIR_NODE_SELECT] = "select",     [WEIR_NODE_EXPR] = "expression",
         [WEIR_NODE_WINDOW] = "window", [WEIR_NODE_SINK] = "sink",         [WEIR_NODE_CALL] = "call",
-        [WEIR_NODE_JOIN] = "join",
-        [WEIR_NODE_ASYNC] = "async",
+        [WEIR_NODE_JOIN] = "join",     [WEIR_NODE_ASYNC] = "async",
     };
     WEIR_ASSERT((unsigned)kind < sizeof names / sizeof *names && names[kind]);
     return names[kind];

@@ -144,6 +144,7 @@ struct weir_stream_node {
     uint32_t index;
     char *id, *uid;    /* see the file comment */
     char *title;       /* for people: "window tumbling 1h", "map vat", "source file" */
+    char *facts;       /* for people, beside it: what a window or a join keeps; NULL or "": nothing to say */
     enum weir_node_kind kind;
     struct weir_part_spec *part;      /* NULL where the kind has none */
     uint32_t *args, n_args;           /* input field by declared input of the component ("*": all, in order) */

@@ -249,6 +249,30 @@ class Plan(WeirTest):
         without = len(json.loads(self.plan("job", "json", "-D", "defaults.chaining=false"))["vertices"])
         self.assertLess(with_chains, without)
 
+    def test_what_windows_and_joins_keep(self):
+        kept = {"window: {sliding: {size: 2min, slide: 1min}, lateness: 30s}, aggregate: {n: count}":
+                    "lateness 30s, kept in slices that windows share",
+                "window: {tumbling: 1min}, aggregate: {n: count}": "kept window by window",
+                "window: {sliding: {size: 2min, slide: 1min}}, aggregate: {n: avg(amount)}": "kept window by window",
+                "window: {session: {gap: 1min}}, aggregate: {n: count}": "kept window by window",
+                "window: {global: {}, trigger: {count: 3}}, aggregate: {n: count}":
+                    "kept window by window, for ever but for what the trigger purges",
+                "window: {tumbling: 1min, evictor: {count: 3}}, aggregate: {n: count}":
+                    "evictor count, keeps the records of each window"}
+        text = ("job: keeps\nnodes:\n"
+                "  - {id: o, source: {datagen_orders: {count: 1}}, time: {field: at, out_of_orderness: 5s}}\n"
+                "  - {id: c, source: {datagen_clicks: {count: 1}}, time: {field: at, out_of_orderness: 5s}}\n"
+                "  - {id: j, from: {o: o, c: c}, key_by: {o: user, c: user}, join: {interval: {from: -5s, to: 15min}}}\n"
+                "  - {id: s, from: j, sink: discard}\n")
+        for i, window in enumerate(kept):
+            text += f"  - {{id: w{i}, from: o, key_by: user, {window}}}\n  - {{id: s{i}, from: w{i}, sink: discard}}\n"
+        plan = json.loads(self.weir("plan", self.job(text), "--graph", "stream", "--format", "json").out)
+        nodes = {node["id"]: node for node in plan["nodes"]}
+        self.assertEqual([nodes[f"w{i}"]["facts"] for i in range(len(kept))], list(kept.values()))
+        self.assertEqual(nodes["w0"]["lateness_ms"], 30000)
+        self.assertEqual((nodes["j"]["facts"], nodes["j"]["from_ms"], nodes["j"]["to_ms"]),
+                         ("keeps o for 15min, c for 5s", -5000, 900000))
+
 
 class ListAndInspect(WeirTest):
     def test_list(self):

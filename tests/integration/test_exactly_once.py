@@ -2,6 +2,7 @@
 import os
 import random
 import signal
+import stat
 import subprocess
 import time
 import unittest
@@ -158,6 +159,18 @@ class Guarantees(WeirTest):
                              "  - {id: b, from: numbers, sink: teller, guarantee: at_least_once}\n")
         refused = self.validate(asked, "  - {id: b, from: numbers, sink: teller}\n", code=2).err
         self.assertRegex(refused, r"job.yaml:4:\d+: error: 'b' cannot be exactly_once")
+
+    def test_a_file_does_not_take_the_place_of_a_pipe(self):
+        """Nor of a directory."""
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "results").mkdir()
+        job = self.job("job: one\nvars: {path: pipe}\nnodes:\n  - {id: in, source: {sequence: {to: 3}}}\n"
+                       "  - {id: out, from: in, sink: {file: {path: '${path}', format: csv}}}\n")
+        self.assertIn("pipe' is a device, a pipe or a socket, and not a file; a file would take its place.",
+                      self.weir("run", job, code=1).err)
+        told = self.weir("run", job, "--set", "path=results", code=1).err
+        self.assertIn("'results' is a directory; end it with '/'", told)
+        self.assertTrue(stat.S_ISFIFO((self.folder / "pipe").stat().st_mode))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ typedef struct weir_io {
     weir_status (*size)(weir_ctx *, weir_file *, int64_t *bytes, weir_io_error *);
     weir_status (*read)(weir_ctx *, weir_file *, int64_t offset, void *buf, size_t n, size_t *got, weir_io_error *);
     weir_status (*write)(weir_ctx *, weir_file *, const void *buf, size_t n, weir_io_error *);
-    weir_status (*sync)(weir_ctx *, weir_file *, weir_io_error *); /* blocks: not on a slot */
+    weir_status (*sync)(weir_ctx *, weir_file *, weir_io_error *);  /* blocks: not on a slot */
     weir_status (*close)(weir_ctx *, weir_file *, weir_io_error *); /* the handle is gone even on failure; NULL is fine */
     weir_status (*rename)(weir_ctx *, const char *from, const char *to, weir_io_error *);
     weir_status (*remove)(weir_ctx *, const char *path, weir_io_error *);
@@ -55,7 +55,8 @@ typedef struct weir_io {
     uint64_t (*random)(weir_ctx *);      /* seeded per job and subtask in tests */
 
     /* What happens to names, for sinks that commit by renaming. sync_directory blocks: it makes the names in it durable.
-     * exists: a missing file is no failure (*bytes is -1 then); a directory has 0. truncate cuts a file that has at least
+     * exists: a missing file is no failure (*bytes is -1 then); a directory has 0; a device, a pipe or a socket is
+     * WEIR_E_CONFIG: it cannot be replaced by a file. truncate cuts a file that has at least
      * that many bytes. */
     weir_status (*sync_directory)(weir_ctx *, const char *path, weir_io_error *);
     weir_status (*exists)(weir_ctx *, const char *path, int64_t *bytes, weir_io_error *);

@@ -228,6 +228,8 @@ static void reads_pipes_in_order(void)
     CU_ASSERT_EQUAL(memcmp(bytes + 4995, "00999", 5), 0);
     weir_free(bytes);
     pthread_join(writer, NULL);
+    CU_ASSERT_EQUAL(CALL(exists, fifo, &size, &e), WEIR_E_CONFIG); /* nor is it one that may be replaced */
+    WEIR_ASSERT_CONTAINS(e.text, "fifo' is a device, a pipe or a socket, and not a file");
     CU_ASSERT_EQUAL(CALL(open, "/dev/null", WEIR_OPEN_READ, &f, &e), WEIR_OK);
     CU_ASSERT_EQUAL(CALL(size, f, &size, &e), WEIR_E_IO);
     WEIR_ASSERT_CONTAINS(e.text, "'/dev/null' has no size");
