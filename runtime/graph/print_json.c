@@ -12,8 +12,8 @@
  * NODE:   {"index", "id", "uid", "kind", "title", "parallelism", "max_parallelism", "slot_group" (null: inherited),
  *          "chain": "always" | "head" | "never" | "head_with_sources", "blocking", "key": [field],
  *          "outputs": [{"name", "schema"}], and of kind "call": "call": {"library", "function", "signature",
- *          "args": [field or expression], "into" (null: a filter)}, of kind "window": "periodic" (true: the fast path), "lateness_ms",
- *          of kind "join": "from_ms", "to_ms", of both "facts": what it keeps, in words,
+ *          "args": [field or expression], "into" (null: a filter)}, of kind "window": "periodic" (true: the fast path),
+ *          "lateness_ms", of kind "join": "from_ms", "to_ms", of both "facts": what it keeps, in words,
  *          and where keyed state is not on the heap: "state": {"backend", "cache_bytes", "directory"}}
  * EDGE:   {"index", "from": id, "output": "" or side output, "to": id, "input": number, "partition", "explicit",
  *          "key": [field], "schema"}

@@ -253,6 +253,7 @@ class Plan(WeirTest):
         kept = {"window: {sliding: {size: 2min, slide: 1min}, lateness: 30s}, aggregate: {n: count}":
                     "lateness 30s, kept in slices that windows share",
                 "window: {tumbling: 1min}, aggregate: {n: count}": "kept window by window",
+                "window: {sliding: {size: 2min, slide: 2min}}, aggregate: {n: count}": "kept window by window",
                 "window: {sliding: {size: 2min, slide: 1min}}, aggregate: {n: avg(amount)}": "kept window by window",
                 "window: {session: {gap: 1min}}, aggregate: {n: count}": "kept window by window",
                 "window: {global: {}, trigger: {count: 3}}, aggregate: {n: count}":
