@@ -159,11 +159,10 @@ static weir_status check_target(const file_sink *me, weir_ctx *cx)
     snprintf(inside, n, "%s/.", me->path); /* is there where it is a directory */
     weir_status s = me->io->exists(cx, me->path, &bytes, &e);
     if (s == WEIR_E_CONFIG)
-        return weir_fail(
-            cx, s,
-            "path %s; a file would take its place. The sink `discard` drops records, `print` writes to standard "
-            "output",
-            e.message);
+        return weir_fail(cx, s,
+                         "path %s; a file would take its place. The sink `discard` drops records, `print` writes to "
+                         "standard output",
+                         e.message);
     if (s == WEIR_OK) s = me->io->exists(cx, inside, &bytes, &e);
     if (s != WEIR_OK) return io_failed(cx, &e);
     if (bytes < 0) return WEIR_OK;
