@@ -148,7 +148,7 @@ weir_status sink_make_base(file_sink *me, weir_ctx *cx)
     return WEIR_OK;
 }
 
-/* What is there is replaced by a rename, at the end: a device would be gone then, and what reads a pipe would get nothing. */
+/* What is there is replaced by a rename, at the end: a device would be gone, and what reads a pipe would get nothing. */
 static weir_status check_target(const file_sink *me, weir_ctx *cx)
 {
     weir_io_error e = {0};
