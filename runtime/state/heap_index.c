@@ -16,6 +16,8 @@
 #define FIRST_SLOTS  256
 #define BEYOND_CACHE 8192 /* slots: from here on they are worth prefetching */
 #define BLOCK        64   /* slots that have an age */
+#define LONG_AGO     256  /* batches */
+#define MANY_ROWS    16
 
 /* ---- making and emptying ----------------------------------------------------------------------------------------- */
 
@@ -34,7 +36,7 @@ static void free_index(struct heap *h, struct heap_index *x)
 void weir__heap_free_indexes(struct heap *h, struct heap_state *s)
 {
     free_index(h, &s->index);
-    free_index(h, &s->other);
+    for (uint32_t i = 0; i < WEIR__HEAP_INDEXES - 1; i++) free_index(h, &s->others[i]);
     s->has_newest = false;
 }
 
@@ -55,7 +57,7 @@ static void cut(struct heap_index *x)
 void weir__heap_cut_indexes(struct heap_state *s)
 {
     cut(&s->index);
-    cut(&s->other);
+    for (uint32_t i = 0; i < WEIR__HEAP_INDEXES - 1; i++) cut(&s->others[i]);
 }
 
 /* ---- one key ----------------------------------------------------------------------------------------------------- */
@@ -168,17 +170,38 @@ static bool has_entries(const struct heap *h, const struct heap_state *s, int64_
     return false;
 }
 
-static void swap_indexes(struct heap_state *s)
+/* Makes others[i] the one at hand. */
+static void bring_forward(struct heap_state *s, uint32_t i)
 {
-    struct heap_index index = s->index;
-    s->index = s->other;
-    s->other = index;
+    struct heap_index index = s->others[i];
+    memmove(&s->others[1], &s->others[0], i * sizeof *s->others);
+    s->others[0] = s->index;
+    s->index = index;
 }
 
-/* The next window: a namespace behind all others, which has nothing yet. */
-static bool is_next(const struct heap *h, struct heap_state *s, int64_t ns)
+/* Brings the one forward that can best be spared: void, or long out of use, or not made yet, or the last one used first. */
+static void spare_one(struct heap_state *s)
 {
-    if (s->has_newest && ns <= s->newest) return false;
+    const uint32_t last = WEIR__HEAP_INDEXES - 2;
+    uint32_t spared = last;
+    if (!s->index.is_valid) return;
+    for (uint32_t i = last + 1; i-- > 0;) {
+        const struct heap_index *x = &s->others[i];
+        if (!x->slots) {
+            spared = i;
+        } else if (!x->is_valid || s->batches - x->used_at > LONG_AGO) {
+            spared = i;
+            break;
+        }
+    }
+    bring_forward(s, spared);
+}
+
+/* The next window: a namespace that has nothing yet. One that is not behind all others is asked about for many rows only,
+ * since that takes a look at each key group. */
+static bool is_next(const struct heap *h, struct heap_state *s, int64_t n, int64_t ns)
+{
+    if (s->has_newest && ns <= s->newest) return n >= MANY_ROWS && !has_entries(h, s, ns);
     s->has_newest = true;
     s->newest = ns;
     return !has_entries(h, s, ns);
@@ -190,16 +213,21 @@ bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_ki
 {
     struct heap_index *x = &s->index;
     if (h->spares) return false;
-    if (x->is_valid && x->ns == ns) return true;
-    if (s->other.is_valid && s->other.ns == ns) {
-        swap_indexes(s);
+    s->batches++;
+    for (uint32_t i = 0; !(x->is_valid && x->ns == ns) && i < WEIR__HEAP_INDEXES - 1; i++) {
+        if (s->others[i].is_valid && s->others[i].ns == ns) bring_forward(s, i);
+    }
+    if (x->is_valid && x->ns == ns) {
+        x->used_at = s->batches;
         return true;
     }
-    bool is_new = is_next(h, s, ns);
+    bool is_new = is_next(h, s, n, ns);
     x->missed += (size_t)n;
     if (!is_new && (x->missed < x->used / 4 || x->missed < FIRST_SLOTS / 8)) return false;
-    if (x->is_valid) swap_indexes(s);
-    s->index.missed = s->other.missed = 0;
+    x->missed = 0;
+    spare_one(s);
+    x->used_at = s->batches;
+    x->missed = 0;
     empty(x);
     x->is_valid = false;
     x->kind = kind;

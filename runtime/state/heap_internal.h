@@ -63,8 +63,8 @@ struct heap_group {
     uint32_t n, capacity;
     uint32_t expected; /* entries of a new table: as many as the last one that went had */
 };
-/* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are two,
- * as rows of two windows come in turn while one follows the other. A copy of what the tables say, which may lack entries;
+/* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are
+ * several, as rows of two windows come in turn while one follows the other, and inputs may be at different times. A copy of what the tables say, which may lack entries;
  * it is void when one of them goes or may have moved. A value may be changed at once when it is marked as kept; those that
  * were there when an image was made are kept first, and marked then.
  *
@@ -75,7 +75,8 @@ struct heap_index_slot {
     uint64_t word;
     uintptr_t value; /* address behind its heap_key, + WEIR__KEPT; 0: free */
 };
-#define WEIR__KEPT ((uintptr_t)1)
+#define WEIR__KEPT         ((uintptr_t)1)
+#define WEIR__HEAP_INDEXES 4
 struct heap_index_age { /* counts */
     uint64_t emptied, cut;
 };
@@ -89,7 +90,8 @@ struct heap_index {
     bool is_valid;           /* what it knows of ns is right */
     bool is_complete;        /* and all there is */
     int64_t ns;
-    size_t missed; /* rows of other namespaces since it was made */
+    size_t missed;    /* rows of other namespaces since it was made */
+    uint64_t used_at; /* number of the batch */
 };
 struct heap_texts { /* where the weir_str members of a struct are */
     uint32_t *offsets, n;
@@ -105,7 +107,9 @@ struct heap_state {
     size_t n_entries;
     struct heap_chunk *chunks; /* of full pages, used and spare (heap_pages.c) */
     uint32_t n_chunks, chunks_capacity, first_free;
-    struct heap_index index, other; /* of the namespace of the last batch, and of one before */
+    struct heap_index index;                        /* of the namespace of the last batch */
+    struct heap_index others[WEIR__HEAP_INDEXES - 1]; /* of batches before, the last one first */
+    uint64_t batches;
     bool has_newest;
     int64_t newest; /* the greatest namespace of a batch */
 };
@@ -308,13 +312,17 @@ void weir__heap_cut_indexes(struct heap_state *); /* an image has been made */
 static inline void weir__heap_void_index(struct heap_state *s, int64_t ns)
 {
     if (s->index.ns == ns) s->index.is_valid = false;
-    if (s->other.ns == ns) s->other.is_valid = false;
+    for (uint32_t i = 0; i < WEIR__HEAP_INDEXES - 1; i++) {
+        if (s->others[i].ns == ns) s->others[i].is_valid = false;
+    }
 }
 /* An entry has come that no index was told of. */
 static inline void weir__heap_miss_in_index(struct heap_state *s, int64_t ns)
 {
     if (s->index.ns == ns) s->index.is_complete = false;
-    if (s->other.ns == ns) s->other.is_complete = false;
+    for (uint32_t i = 0; i < WEIR__HEAP_INDEXES - 1; i++) {
+        if (s->others[i].ns == ns) s->others[i].is_complete = false;
+    }
 }
 /* Whether s->index is the namespace's; n rows are about to be looked up. Not for other keys. */
 bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);

@@ -9,6 +9,7 @@
 #include "data/key.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
+#include "state/heap_internal.h"
 #include "state/store.h"
 
 #define MAX_PARALLELISM 16
@@ -319,10 +320,43 @@ static void pages_of_a_window_that_went_are_used_again(void)
     weir_state_layout_finish(&layout);
 }
 
+/* Two inputs are at different times, so that windows of either come in turn. Of each of them the index knows every key, and
+ * no table is ever searched. */
+static void windows_of_inputs_at_different_times_are_all_indexed(void)
+{
+    enum { KEYS = 200, BATCHES = 30, WINDOWS = 6 };
+    struct weir_state_layout layout;
+    const uint32_t field = 0;
+    int64_t keys[KEYS], bad_row;
+    uint32_t bad_field;
+    void *values[KEYS];
+    for (int64_t i = 0; i < KEYS; i++) keys[i] = i;
+    CU_ASSERT_FATAL(weir_state_layout_init(&layout, &sum_state, NULL) == WEIR_OK);
+    struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
+    struct weir_rows *rows = numbers(keys, KEYS);
+    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+    for (int64_t window = 0; window < WINDOWS; window++) {
+        for (int64_t i = 0; i < BATCHES; i++) {
+            int64_t ns = window + (i % 2 ? 100 : 0);
+            CU_ASSERT_EQUAL(set->ops->value_edit_rows(set, 0, rows, &field, 1, NULL, KEYS, ns, values, NULL), WEIR_OK);
+        }
+    }
+    const struct heap_group *group = &weir__heap_of(set)->states[0].groups[0];
+    CU_ASSERT_EQUAL(group->n, 2 * WINDOWS);
+    for (uint32_t i = 0; i < group->n; i++) {
+        CU_ASSERT_EQUAL(group->tables[i]->live, KEYS);
+        CU_ASSERT_EQUAL(group->tables[i]->n_slots, 0);
+    }
+    weir_rows_release(rows);
+    set->ops->destroy(set);
+    weir_state_layout_finish(&layout);
+}
+
 WEIR_SUITE(heap_rows) = {
     {"agrees with value_edit for every type of key", agrees_for_every_type_of_key},
     {"agrees with value_edit for keys of several fields", agrees_for_keys_of_several_fields},
     {"keys whose hashes are alike are told apart", keys_whose_hashes_are_alike_are_told_apart},
+    {"windows of inputs at different times are all indexed", windows_of_inputs_at_different_times_are_all_indexed},
     {"pages of a window that went are used again", pages_of_a_window_that_went_are_used_again},
     {NULL, NULL},
 };
