@@ -64,9 +64,9 @@ struct heap_group {
     uint32_t expected; /* entries of a new table: as many as the last one that went had */
 };
 /* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are
- * several, as rows of two windows come in turn while one follows the other, and inputs may be at different times. A copy of what the tables say, which may lack entries;
- * it is void when one of them goes or may have moved. A value may be changed at once when it is marked as kept; those that
- * were there when an image was made are kept first, and marked then.
+ * several, as rows of two windows come in turn while one follows the other, and inputs may be at different times. A copy of
+ * what the tables say, which may lack entries; it is void when one of them goes or may have moved. A value may be changed at
+ * once when it is marked as kept; those that were there when an image was made are kept first, and marked then.
  *
  * To empty it, or to take its marks away, costs nothing: slots are changed by block, when a block of an older age is first
  * looked at. */
