@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -203,8 +204,9 @@ static void add_folders_of_manifest(struct weir_runtime *runtime, const struct w
     struct weir_job_record record = {0};
     struct weir_error ignored;
     struct weir_job *job = NULL;
+    char *jobs = weir_path_dirname(home->path);
     if (weir_job_record_read(home, &record, &ignored) == WEIR_OK && record.manifest) {
-        const struct weir_job_options o = {.struct_size = sizeof o};
+        const struct weir_job_options o = {.struct_size = sizeof o, .home = jobs};
         if (weir_job_load(runtime, record.manifest, &o, &job, &error) == WEIR_OK) {
             add_folder(to, weir_job_checkpoint_directory(job));
             add_folder(to, weir_job_savepoint_directory(job));
@@ -215,6 +217,7 @@ static void add_folders_of_manifest(struct weir_runtime *runtime, const struct w
     }
     weir_job_destroy(job);
     weir_job_record_finish(&record);
+    weir_free(jobs);
 }
 
 static int list_job(struct weir_runtime *runtime, const struct weir_job_home *home, struct listing *to)
