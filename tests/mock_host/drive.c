@@ -152,6 +152,7 @@ bool operator_watermark(struct host *h, int64_t at)
 bool operator_clock(struct host *h, int64_t now)
 {
     h->now = now;
+    keep_set_clock(h->keep, now);
     return fire(h, WEIR_PROCESSING_TIME, now - 1);
 }
 

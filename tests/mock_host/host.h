@@ -1,7 +1,7 @@
 /* mock_host/host.h - a host of the plugin ABI that is not the runtime: one component, stepped by a case.
  *
  * It implements struct weir_host from the headers alone, with state that is copied in and out (keep.h) and buffers of their
- * own for every batch (cells.h). What a stream's operator has and this one has not: time to live, sources, sinks.
+ * own for every batch (cells.h). What a stream's operator has and this one has not: sources, sinks.
  */
 #ifndef MOCK_HOST_HOST_H
 #define MOCK_HOST_HOST_H

@@ -40,6 +40,7 @@ struct keep {
     uint32_t n_cells;
     struct loan *loans;
     size_t n_loans;
+    int64_t now;
 };
 
 /* ---- structs ----------------------------------------------------------------------------------------------------- */
@@ -64,11 +65,20 @@ static char *bytes_of(weir_str text)
     return p;
 }
 
-static void *struct_new(const struct kind *k)
+/* In front of each struct is when it was touched, which a component does not see. */
+enum { AHEAD = 16 };
+
+static int64_t *touched(void *p)
 {
-    return calloc(1, k->size ? k->size : 1);
+    return (int64_t *)(void *)((char *)p - AHEAD);
 }
 
+static void *struct_new(const struct kind *k)
+{
+    return (char *)calloc(1, AHEAD + k->size) + AHEAD;
+}
+
+/* Touched never. */
 static void *struct_copy(const struct kind *k, const void *from)
 {
     char *to = struct_new(k);
@@ -88,7 +98,7 @@ static void struct_free(const struct kind *k, void *p)
         weir_str *text = text_at(k, i, p);
         if (text) poison_free((char *)(uintptr_t)text->p, text->n);
     }
-    poison_free(p, k->size);
+    poison_free((char *)p - AHEAD, AHEAD + k->size);
 }
 
 static bool struct_equal(const struct kind *k, const void *a, const void *b)
@@ -187,8 +197,10 @@ static void settle(struct keep *k)
     for (size_t i = 0; i < k->n_loans; i++) {
         const struct loan *l = &k->loans[i];
         if (!l->kept) continue;
+        int64_t at = *touched(*l->kept);
         struct_free(l->kind, *l->kept);
         *l->kept = struct_copy(l->kind, l->copy);
+        *touched(*l->kept) = at;
     }
 }
 
@@ -219,6 +231,11 @@ void keep_use_key(struct keep *k, const char *identity, const struct cell *cells
     k->n_cells = n_cells;
 }
 
+void keep_set_clock(struct keep *k, int64_t now)
+{
+    k->now = now;
+}
+
 void keep_destroy(struct keep *k)
 {
     keep_end_loans(k);
@@ -232,12 +249,50 @@ void keep_destroy(struct keep *k)
     free(k);
 }
 
+/* ---- time to live ------------------------------------------------------------------------------------------------ */
+
+static bool is_expired(const struct keep *k, const struct table *t, void *p)
+{
+    return t->state.ttl_ms > 0 && *touched(p) + t->state.ttl_ms <= k->now;
+}
+
+static void read_touches(const struct keep *k, const struct table *t, void *p)
+{
+    if (t->state.ttl_flags & WEIR_TTL_ON_READ) *touched(p) = k->now;
+}
+
+/* The current key's entry without what has expired, which is never shown; NULL: nothing is left. A map still counts it
+ * until somebody looks. */
+static struct entry *fresh_of(struct keep *k, uint32_t state)
+{
+    struct table *t = &k->tables[state];
+    struct entry *e = entry_of(k, state, false);
+    size_t left = 0;
+    if (!e || t->state.ttl_ms == 0) return e;
+    if (e->value && is_expired(k, t, e->value)) return remove_entry(t, e), NULL;
+    for (size_t i = 0; i < e->n; i++) {
+        void *p = e->items ? e->items[i] : e->pairs[i].value;
+        bool gone = is_expired(k, t, p);
+        if (gone) struct_free(&t->value, p);
+        if (gone && e->pairs) struct_free(&t->key, e->pairs[i].key);
+        if (gone) continue;
+        if (e->items)
+            e->items[left++] = p;
+        else
+            e->pairs[left++] = e->pairs[i];
+    }
+    e->n = left;
+    if (e->value || left > 0) return e;
+    return remove_entry(t, e), NULL;
+}
+
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 const void *keep_value_get(struct keep *k, uint32_t state)
 {
     settle(k);
-    const struct entry *e = entry_of(k, state, false);
+    const struct entry *e = fresh_of(k, state);
+    if (e) read_touches(k, &k->tables[state], e->value);
     return e ? lend(k, state, &k->tables[state].value, NULL, e->value) : NULL;
 }
 
@@ -245,9 +300,11 @@ void *keep_value_edit(struct keep *k, uint32_t state, bool *created)
 {
     end_loans_of(k, state);
     struct table *t = &k->tables[state];
-    struct entry *e = entry_of(k, state, true);
+    struct entry *e = fresh_of(k, state);
+    if (!e) e = entry_of(k, state, true);
     *created = e->value == NULL;
     if (!e->value) e->value = struct_new(&t->value);
+    *touched(e->value) = k->now;
     return lend(k, state, &t->value, &e->value, e->value);
 }
 
@@ -272,28 +329,30 @@ void keep_drop(struct keep *k, void *kept)
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
 
-static void add_item(struct table *t, struct entry *e, const void *item)
+static void add_item(const struct keep *k, struct table *t, struct entry *e, const void *item)
 {
     e->items = realloc(e->items, (e->n + 1) * sizeof(void *));
-    e->items[e->n++] = struct_copy(&t->value, item);
+    e->items[e->n] = struct_copy(&t->value, item);
+    *touched(e->items[e->n++]) = k->now;
 }
 
 void keep_list_add(struct keep *k, uint32_t state, const void *item)
 {
     struct entry *e = entry_of(k, state, true);
-    add_item(&k->tables[state], e, item); /* may be a copy that was lent */
+    add_item(k, &k->tables[state], e, item); /* may be a copy that was lent */
     end_loans_of(k, state);
 }
 
 size_t keep_list_size(struct keep *k, uint32_t state)
 {
-    const struct entry *e = entry_of(k, state, false);
+    const struct entry *e = fresh_of(k, state);
     return e ? e->n : 0;
 }
 
 const void *keep_list_at(struct keep *k, uint32_t state, size_t i)
 {
-    const struct entry *e = entry_of(k, state, false);
+    const struct entry *e = fresh_of(k, state);
+    if (e && i < e->n) read_touches(k, &k->tables[state], e->items[i]);
     return e && i < e->n ? lend(k, state, &k->tables[state].value, NULL, e->items[i]) : NULL;
 }
 
@@ -303,7 +362,7 @@ void keep_list_update(struct keep *k, uint32_t state, const void *items, size_t 
     struct entry *e = entry_of(k, state, true), old = *e;
     e->items = NULL;
     e->n = 0;
-    for (size_t i = 0; i < n; i++) add_item(t, e, (const char *)items + i * t->value.size);
+    for (size_t i = 0; i < n; i++) add_item(k, t, e, (const char *)items + i * t->value.size);
     old.value = NULL;
     empty(t, &old);
     end_loans_of(k, state);
@@ -324,23 +383,27 @@ const void *keep_map_get(struct keep *k, uint32_t state, const void *key)
 {
     settle(k);
     const struct table *t = &k->tables[state];
-    const struct pair *p = pair_of(t, entry_of(k, state, false), key);
+    const struct pair *p = pair_of(t, fresh_of(k, state), key);
+    if (p) read_touches(k, t, p->value);
     return p ? lend(k, state, &t->value, NULL, p->value) : NULL;
 }
 
 void *keep_map_edit(struct keep *k, uint32_t state, const void *key)
 {
     struct table *t = &k->tables[state];
-    struct entry *e = entry_of(k, state, true);
+    struct entry *e = fresh_of(k, state);
+    if (!e) e = entry_of(k, state, true);
     if (!pair_of(t, e, key)) {
         struct pair fresh = {struct_copy(&t->key, key), struct_new(&t->value)};
         end_loans_of(k, state); /* they point into the array that moves */
         e->pairs = realloc(e->pairs, (e->n + 1) * sizeof *e->pairs);
+        *touched(fresh.value) = k->now;
         e->pairs[e->n++] = fresh;
         return lend(k, state, &t->value, &e->pairs[e->n - 1].value, e->pairs[e->n - 1].value);
     }
     struct pair *p = pair_of(t, e, key);
     end_loans_of(k, state);
+    *touched(p->value) = k->now;
     return lend(k, state, &t->value, &p->value, p->value);
 }
 
@@ -368,9 +431,10 @@ bool keep_map_next(struct keep *k, uint32_t state, weir_cursor *at, const void *
 {
     settle(k);
     const struct table *t = &k->tables[state];
-    const struct entry *e = entry_of(k, state, false);
+    const struct entry *e = fresh_of(k, state);
     if (!e || at->at >= e->n) return false;
     const struct pair *p = &e->pairs[at->at++];
+    read_touches(k, t, p->value);
     *key = lend(k, state, &t->key, NULL, p->key);
     *value = lend(k, state, &t->value, NULL, p->value);
     return true;

@@ -17,6 +17,7 @@ struct keep *keep_create(const weir_component *);
 void keep_destroy(struct keep *);
 const weir_state *keep_state(const struct keep *, uint32_t state); /* NULL: there is none of that number */
 
+void keep_set_clock(struct keep *, int64_t now); /* of processing time, by which states expire; 0 at first */
 /* The key that the next calls are about; identity is copied; NULL: none. Copies that were lent end. */
 void keep_use_key(struct keep *, const char *identity, const struct cell *cells, uint32_t n_cells);
 void keep_end_loans(struct keep *);
