@@ -169,7 +169,9 @@ bool operator_end(struct host *h)
 bool operator_checkpoint(struct host *h)
 {
     const weir_operator *v = vtable_of(h);
+    h->cutting = true;
     weir_status s = v->snapshot ? v->snapshot(h->self, &h->cx, 1) : WEIR_OK;
+    h->cutting = false;
     if (s >= 0) host_end_call(h);
     if (s >= 0 && v->committed) s = v->committed(h->self, &h->cx, 1);
     return !call_failed(h, s);

@@ -57,6 +57,7 @@ struct host {
     size_t from, n_rows;
     uint32_t port;  /* of the batch */
     bool broadcast; /* a batch of a broadcast input is at hand */
+    bool cutting;   /* its snapshot is made */
     void **scratch;
     size_t *scratch_sizes, n_scratch;
     long allocated; /* blocks that the component has */

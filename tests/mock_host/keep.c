@@ -115,6 +115,9 @@ static bool struct_equal(const struct kind *k, const void *a, const void *b)
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
+/* Of bytes that the component knows, and nobody else. */
+static const weir_field raw_member = {.name = "bytes", .type = WEIR_BYTES, .size = sizeof(weir_str)};
+
 struct keep *keep_create(const weir_component *c)
 {
     struct keep *k = calloc(1, sizeof *k);
@@ -126,6 +129,7 @@ struct keep *keep_create(const weir_component *c)
         memcpy(&t->state, (const char *)c->states + i * stride, stride < sizeof t->state ? stride : sizeof t->state);
         t->value = (struct kind){t->state.fields, t->state.n_fields, t->state.field_stride, t->state.size};
         t->key = (struct kind){t->state.key_fields, t->state.n_key_fields, t->state.field_stride, t->state.key_size};
+        if (t->state.kind == WEIR_RAW) t->value = (struct kind){&raw_member, 1, sizeof raw_member, sizeof(weir_str)};
     }
     return k;
 }
@@ -163,18 +167,23 @@ static void remove_entry(struct table *t, struct entry *e)
     free(e);
 }
 
+bool keep_is_unkeyed(const weir_state *s)
+{
+    return s->kind == WEIR_BROADCAST || s->kind == WEIR_SPLIT_LIST || s->kind == WEIR_UNION_LIST || s->kind == WEIR_RAW;
+}
+
 static struct entry *entry_of(struct keep *k, uint32_t state, bool make)
 {
     struct table *t = &k->tables[state];
-    bool broadcast = t->state.kind == WEIR_BROADCAST;
-    const char *identity = broadcast ? "" : k->identity;
+    bool unkeyed = keep_is_unkeyed(&t->state);
+    const char *identity = unkeyed ? "" : k->identity;
     for (size_t i = 0; i < t->n; i++) {
         if (strcmp(t->all[i]->identity, identity) == 0) return t->all[i];
     }
     if (!make) return NULL;
     struct entry *e = calloc(1, sizeof *e);
     e->identity = strdup(identity);
-    e->n_cells = broadcast ? 0 : k->n_cells;
+    e->n_cells = unkeyed ? 0 : k->n_cells;
     e->cells = cells_copy(k->cells, e->n_cells);
     t->all = realloc(t->all, (t->n + 1) * sizeof(struct entry *));
     t->all[t->n++] = e;
@@ -341,6 +350,13 @@ void keep_list_add(struct keep *k, uint32_t state, const void *item)
     struct entry *e = entry_of(k, state, true);
     add_item(k, &k->tables[state], e, item); /* may be a copy that was lent */
     end_loans_of(k, state);
+}
+
+void keep_clear_raw(struct keep *k)
+{
+    for (uint32_t i = 0; i < k->n; i++) {
+        if (k->tables[i].state.kind == WEIR_RAW) keep_clear(k, i);
+    }
 }
 
 size_t keep_list_size(struct keep *k, uint32_t state)

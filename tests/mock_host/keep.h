@@ -18,6 +18,7 @@ void keep_destroy(struct keep *);
 const weir_state *keep_state(const struct keep *, uint32_t state); /* NULL: there is none of that number */
 
 void keep_set_clock(struct keep *, int64_t now); /* of processing time, by which states expire; 0 at first */
+bool keep_is_unkeyed(const weir_state *);        /* it belongs to no key */
 /* The key that the next calls are about; identity is copied; NULL: none. Copies that were lent end. */
 void keep_use_key(struct keep *, const char *identity, const struct cell *cells, uint32_t n_cells);
 void keep_end_loans(struct keep *);
@@ -26,6 +27,7 @@ const void *keep_value_get(struct keep *, uint32_t state);
 void *keep_value_edit(struct keep *, uint32_t state, bool *created);
 void keep_clear(struct keep *, uint32_t state);
 void keep_list_add(struct keep *, uint32_t state, const void *item);
+void keep_clear_raw(struct keep *); /* lists of raw bytes are there from a snapshot to the opening after it */
 size_t keep_list_size(struct keep *, uint32_t state);
 const void *keep_list_at(struct keep *, uint32_t state, size_t i);
 void keep_list_update(struct keep *, uint32_t state, const void *items, size_t n);

@@ -28,6 +28,7 @@ static bool begin(struct host *h)
     const struct calls calls = calls_of(h->component);
     h->self = host_instance(h);
     weir_status s = calls.open ? calls.open(h->self, &h->cx) : WEIR_OK;
+    keep_clear_raw(h->keep); /* read, if ever */
     if (s >= 0) host_end_call(h);
     return !call_failed(h, s);
 }

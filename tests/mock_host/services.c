@@ -222,13 +222,15 @@ static weir_row do_key(weir_ctx *cx)
 static bool may(struct host *h, uint32_t state, uint32_t kind, bool changes)
 {
     const weir_state *s = keep_state(h->keep, state);
-    bool broadcast = s && s->kind == WEIR_BROADCAST;
-    if (!s || (kind && s->kind != kind && !(kind == WEIR_MAP && broadcast)))
+    bool broadcast = s && s->kind == WEIR_BROADCAST, unkeyed = s && keep_is_unkeyed(s);
+    if (!s || (kind && s->kind != kind && !(unkeyed && kind == (broadcast ? WEIR_MAP : WEIR_LIST))))
         refuse(h, "a state was used that there is not, or as another kind of state");
-    else if (!broadcast && !h->key_cells)
+    else if (!unkeyed && !h->key_cells)
         refuse(h, "a state was used where no key is current");
     else if (broadcast && changes && !h->broadcast)
         refuse(h, "a broadcast state was changed outside of the broadcast input");
+    else if (s->kind == WEIR_RAW && changes && !h->cutting)
+        refuse(h, "raw bytes were written outside of `snapshot`");
     else
         return true;
     return false;
