@@ -14,6 +14,7 @@ static const char help[] =
     "  stream      the job as it is written, with schemas and partitioners on the edges\n"
     "  job         which nodes are chained, and why the others are not\n"
     "  execution   subtasks, slots, channels, and the memory that channels may take\n"
+    "  Below the text of each: where checkpoints and savepoints go.\n"
     "\n"
     "OPTIONS\n"
     "  --graph stream|job|execution          default: job\n"

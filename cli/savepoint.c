@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -64,6 +63,7 @@ int weir_savepoint_report(const char *command, const struct weir_error_text *err
 int weir_savepoint_parse(struct weir_savepoint_words *w, int argc, char **argv, const char *help, bool takes_force)
 {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"job", required_argument, NULL, 'j'},
                                             {"force", no_argument, NULL, 'f'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
@@ -76,18 +76,11 @@ int weir_savepoint_parse(struct weir_savepoint_words *w, int argc, char **argv, 
             return weir_savepoint_wrong(argv[0], "--output wants text or json");
         if (option == '?' || (option == 'f' && !takes_force)) return weir_savepoint_no_option(argv[0], argv[optind - 1]);
         if (option == 'f') w->force = true;
+        if (option == 'j') w->job = optarg;
     }
     w->words = argv + optind;
     w->n = argc - optind;
     return -1;
-}
-
-struct weir_runtime *weir_savepoint_runtime(int *code)
-{
-    static const struct weir_job_args nothing;
-    struct weir_runtime *runtime = NULL;
-    *code = weir_job_args_open(&nothing, &runtime, NULL);
-    return *code == 0 ? runtime : NULL;
 }
 
 static bool is_directory(const char *path)
@@ -102,6 +95,7 @@ static const char ls_help[] = "weir savepoint ls - list checkpoints and savepoin
                               "\n"
                               "USAGE\n"
                               "  weir savepoint ls [--output text|json] [DIRECTORY|JOB]\n"
+                              "  weir savepoint ls --job JOB.yaml|JOB NAME:/\n"
                               "\n"
                               "DESCRIPTION\n"
                               "  Those in DIRECTORY (the current one) and in its folders, four levels deep, or of a\n"
@@ -109,9 +103,10 @@ static const char ls_help[] = "weir savepoint ls - list checkpoints and savepoin
                               "  state: complete; newest, the checkpoint that --resume goes on from; half, what a\n"
                               "  crash left or a job is writing just now; damaged. What is inside the files is not\n"
                               "  read: `weir savepoint verify` does that. DIRECTORY wins where a job has its name.\n"
+                              "  NAME:/ are those that the job keeps in its storage NAME; of a JOB they are shown, too.\n"
                               "\n"
                               "OPTIONS\n"
-                              "  --output text|json      how to print; text is the default\n"
+                              "  --output text|json      how to print; text is the default\n" WEIR_SAVEPOINT_JOB_HELP
                               "  --help                  this text\n"
                               "\n"
                               "EXIT CODES\n"
@@ -171,7 +166,7 @@ static int list_directory(struct weir_runtime *runtime, const char *path, struct
 {
     static struct weir_error_text error;
     struct stat info;
-    if (stat(path, &info) != 0) {
+    if (!strstr(path, ":/") && stat(path, &info) != 0) {
         fprintf(stderr, "weir savepoint ls: there is no directory and no job '%s'\n", path);
         return WEIR_EXIT_USAGE;
     }
@@ -197,27 +192,16 @@ static void add_folder(struct folders *f, const char *path)
     if (real) f->paths[f->n++] = real;
 }
 
-/* What the manifest says, as far as it can be read without the --set of that run. */
-static void add_folders_of_manifest(struct weir_runtime *runtime, const struct weir_job_home *home, struct folders *to)
+/* Of a job whose checkpoints are not in folders. */
+static int list_storage(struct weir_runtime *runtime, struct weir_job *job, struct listing *to)
 {
     static struct weir_error_text error;
-    struct weir_job_record record = {0};
-    struct weir_error ignored;
-    struct weir_job *job = NULL;
-    char *jobs = weir_path_dirname(home->path);
-    if (weir_job_record_read(home, &record, &ignored) == WEIR_OK && record.manifest) {
-        const struct weir_job_options o = {.struct_size = sizeof o, .home = jobs};
-        if (weir_job_load(runtime, record.manifest, &o, &job, &error) == WEIR_OK) {
-            add_folder(to, weir_job_checkpoint_directory(job));
-            add_folder(to, weir_job_savepoint_directory(job));
-        } else {
-            fprintf(stderr, "weir savepoint ls: %s cannot be read now; where it keeps checkpoints is not known\n",
-                    record.manifest);
-        }
-    }
-    weir_job_destroy(job);
-    weir_job_record_finish(&record);
-    weir_free(jobs);
+    const char *place = weir_job_checkpoint_place(job);
+    if (!place || place == weir_job_checkpoint_directory(job)) return WEIR_EXIT_OK;
+    weir_status s = weir_savepoint_look_through(runtime, job, &error);
+    if (s == WEIR_OK) s = weir_savepoint_list(runtime, place, list_one, to, &error);
+    (void)!weir_savepoint_look_through(runtime, NULL, NULL);
+    return s == WEIR_OK ? WEIR_EXIT_OK : weir_savepoint_report("savepoint ls", &error);
 }
 
 static int list_job(struct weir_runtime *runtime, const struct weir_job_home *home, struct listing *to)
@@ -230,7 +214,11 @@ static int list_job(struct weir_runtime *runtime, const struct weir_job_home *ho
         add_folder(&folders, path);
         weir_free(path);
     }
-    add_folders_of_manifest(runtime, home, &folders);
+    struct weir_job *job = weir_savepoint_job_of(runtime, "savepoint ls", home->name);
+    if (job) add_folder(&folders, weir_job_checkpoint_directory(job));
+    if (job) add_folder(&folders, weir_job_savepoint_directory(job));
+    if (job) code = list_storage(runtime, job, to);
+    weir_job_destroy(job);
     for (int i = 0; i < folders.n; i++) {
         if (code == WEIR_EXIT_OK) code = list_directory(runtime, folders.paths[i], to);
         free(folders.paths[i]);
@@ -258,7 +246,7 @@ int weir_savepoint_ls(int argc, char **argv)
     int code = weir_savepoint_parse(&w, argc, argv, ls_help, false);
     if (code >= 0) return code;
     if (w.n > 1) return weir_savepoint_wrong(argv[0], "one directory or job is enough");
-    struct weir_runtime *runtime = weir_savepoint_runtime(&code);
+    struct weir_runtime *runtime = weir_savepoint_runtime(argv[0], w.job, &code);
     if (!runtime) return code;
     struct listing listing = {.all = w.json ? json_array() : NULL};
     code = list(runtime, w.n > 0 ? w.words[0] : ".", &listing);
@@ -269,7 +257,7 @@ int weir_savepoint_ls(int argc, char **argv)
         printf("no checkpoints or savepoints here\n");
     }
     json_decref(listing.all);
-    weir_runtime_destroy(runtime);
+    weir_savepoint_close(runtime);
     return code;
 }
 
@@ -278,7 +266,7 @@ int weir_savepoint_ls(int argc, char **argv)
 static const char verify_help[] = "weir savepoint verify - check every byte of a checkpoint or savepoint\n"
                                   "\n"
                                   "USAGE\n"
-                                  "  weir savepoint verify [--output text|json] DIRECTORY\n"
+                                  "  weir savepoint verify [--output text|json] [--job JOB.yaml|JOB] DIRECTORY\n"
                                   "\n"
                                   "DESCRIPTION\n"
                                   "  Reads all files with their checksums, and what the state is made of: headers, key\n"
@@ -286,7 +274,7 @@ static const char verify_help[] = "weir savepoint verify - check every byte of a
                                   "  one where the damage is. A file of any size is read in little memory.\n"
                                   "\n"
                                   "OPTIONS\n"
-                                  "  --output text|json      how to print; text is the default\n"
+                                  "  --output text|json      how to print; text is the default\n" WEIR_SAVEPOINT_JOB_HELP
                                   "  --help                  this text\n"
                                   "\n"
                                   "EXIT CODES\n"
@@ -346,34 +334,34 @@ int weir_savepoint_verify_main(int argc, char **argv)
     int code = weir_savepoint_parse(&w, argc, argv, verify_help, false);
     if (code >= 0) return code;
     if (w.n != 1) return weir_savepoint_wrong(argv[0], "which one? name its directory");
-    struct weir_runtime *runtime = weir_savepoint_runtime(&code);
+    struct weir_runtime *runtime = weir_savepoint_runtime(argv[0], w.job, &code);
     if (!runtime) return code;
     json_t *all = w.json ? json_array() : NULL;
     code = verify(runtime, w.words[0], all);
     json_decref(all);
-    weir_runtime_destroy(runtime);
+    weir_savepoint_close(runtime);
     return code;
 }
 
 /* ---- rm ---------------------------------------------------------------------------------------------------------- */
 
-static const char rm_help[] = "weir savepoint rm - remove checkpoints and savepoints\n"
-                              "\n"
-                              "USAGE\n"
-                              "  weir savepoint rm [--force] DIRECTORY...\n"
-                              "\n"
-                              "DESCRIPTION\n"
-                              "  Removes each DIRECTORY that is a checkpoint or a savepoint, and nothing else: a\n"
-                              "  directory with any other file in it is refused. Also refused, unless forced: a\n"
-                              "  damaged or half-written one; a checkpoint of a job that runs on this machine; the\n"
-                              "  newest checkpoint of its folder; and the savepoint that a job was suspended with.\n"
-                              "\n"
-                              "OPTIONS\n"
-                              "  --force                 remove those, too\n"
-                              "  --help                  this text\n"
-                              "\n"
-                              "EXIT CODES\n"
-                              "  0 removed   1 a file cannot be removed   2 refused; those before it are gone\n";
+static const char rm_help[] =
+    "weir savepoint rm - remove checkpoints and savepoints\n"
+    "\n"
+    "USAGE\n"
+    "  weir savepoint rm [--force] [--job JOB.yaml|JOB] DIRECTORY...\n"
+    "\n"
+    "DESCRIPTION\n"
+    "  Removes each DIRECTORY that is a checkpoint or a savepoint, and nothing else: a\n"
+    "  directory with any other file in it is refused. Also refused, unless forced: a\n"
+    "  damaged or half-written one; a checkpoint of a job that runs on this machine; the\n"
+    "  newest checkpoint of its folder; and the savepoint that a job was suspended with.\n"
+    "\n"
+    "OPTIONS\n"
+    "  --force                 remove those, too\n" WEIR_SAVEPOINT_JOB_HELP "  --help                  this text\n"
+    "\n"
+    "EXIT CODES\n"
+    "  0 removed   1 a file cannot be removed   2 refused; those before it are gone\n";
 
 struct claim {
     char *path;      /* real */
@@ -419,7 +407,7 @@ static char *reason_to_stay(struct weir_runtime *runtime, const char *path)
     struct weir_error ignored;
     struct weir_home home;
     struct known known = {0};
-    struct claim claim = {.path = realpath(path, NULL)};
+    struct claim claim = {.path = strstr(path, ":/") ? strdup(path) : realpath(path, NULL)};
     if (claim.path && weir_savepoint_list(runtime, claim.path, note_job, &known, &error) == WEIR_OK) {
         claim.job = known.job ? known.job : "";
         claim.is_checkpoint = known.is_checkpoint;
@@ -452,9 +440,9 @@ int weir_savepoint_rm(int argc, char **argv)
     int code = weir_savepoint_parse(&w, argc, argv, rm_help, true);
     if (code >= 0) return code;
     if (w.n == 0) return weir_savepoint_wrong(argv[0], "which one? name its directory");
-    struct weir_runtime *runtime = weir_savepoint_runtime(&code);
+    struct weir_runtime *runtime = weir_savepoint_runtime(argv[0], w.job, &code);
     if (!runtime) return code;
     for (int i = 0; i < w.n && code == WEIR_EXIT_OK; i++) code = remove_one(runtime, w.words[i], w.force);
-    weir_runtime_destroy(runtime);
+    weir_savepoint_close(runtime);
     return code;
 }

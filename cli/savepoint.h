@@ -20,14 +20,23 @@ struct weir_savepoint_words {
     char **words; /* within argv */
     int n;
     bool json, force;
+    const char *job; /* --job; NULL: not given */
 };
 /* Returns an exit code, or -1 to go on. */
 int weir_savepoint_parse(struct weir_savepoint_words *, int argc, char **argv, const char *help, bool takes_force);
-int weir_savepoint_wrong(const char *command, const char *what); /* prints, and returns the exit code */
+int weir_savepoint_wrong(const char *command, const char *what);       /* prints, and returns the exit code */
 int weir_savepoint_no_option(const char *command, const char *option); /* unknown, or without its value */
 /* Prints why it failed, and returns the exit code: 2 for what was asked wrongly, else 1. */
 int weir_savepoint_report(const char *command, const struct weir_error_text *);
-/* A runtime that reads savepoints; NULL: *code says why not. */
-struct weir_runtime *weir_savepoint_runtime(int *code);
+/* A runtime that reads savepoints, also those in the storage of `job`, a manifest or a job of this machine; NULL: of none.
+ * NULL: *code says why not. What it looks through goes with weir_savepoint_close. */
+struct weir_runtime *weir_savepoint_runtime(const char *command, const char *job, int *code);
+void weir_savepoint_close(struct weir_runtime *);
+/* The job of a name that runs or ran on this machine, by its manifest, as far as it can be read without the --set of that
+ * run; NULL: there is none, or, which is told, it cannot be read. */
+struct weir_job *weir_savepoint_job_of(struct weir_runtime *, const char *command, const char *name);
+#define WEIR_SAVEPOINT_JOB_HELP                                                              \
+    "  --job JOB.yaml|JOB      the manifest, or the job of this machine, whose storage an\n" \
+    "                          address such as NAME:/chk-12 is in\n"
 
 #endif

@@ -7,38 +7,38 @@
 #include "cli/command.h"
 #include "cli/savepoint.h"
 
-static const char help[] = "weir savepoint dump - print the state in a checkpoint or savepoint\n"
-                           "\n"
-                           "USAGE\n"
-                           "  weir savepoint dump [OPTION...] DIRECTORY [NODE]\n"
-                           "\n"
-                           "DESCRIPTION\n"
-                           "  A line for each entry of each node's states, timers and lists (where sources are,\n"
-                           "  broadcast states, what sinks have not committed), and before those of a state one\n"
-                           "  that gives its fields and types. Lines come in one order, by node, state, key and\n"
-                           "  namespace: the same state gives the same dump at every parallelism and from every\n"
-                           "  backend, so that two can be compared with diff.\n"
-                           "\n"
-                           "  Integers have all their digits; timestamps are text, UTC; bytes, and text that is\n"
-                           "  not UTF-8, are {\"base64\": ...}; NaN and Infinity are text. In CSV the states stand\n"
-                           "  one below the other, each with a header and an empty line between; lists and maps\n"
-                           "  are JSON in a cell.\n"
-                           "\n"
-                           "OPTIONS\n"
-                           "  --state NAME            this state or list alone; or \"event timers\",\n"
-                           "                          \"processing timers\"\n"
-                           "  --format json|csv       lines of JSON are the default\n"
-                           "  --memory SIZE           for sorting, 256MiB by default; larger state takes more\n"
-                           "                          passes over the files\n"
-                           "  --help                  this text\n"
-                           "\n"
-                           "EXIT CODES\n"
-                           "  0 printed   1 it is damaged or cannot be read: what was printed is not all\n"
-                           "  2 the command line is wrong, or there is no such node or state\n"
-                           "\n"
-                           "EXAMPLES\n"
-                           "  weir savepoint dump shop-savepoint-7 totals | jq 'select(.value)'\n"
-                           "  weir savepoint dump chk-12 totals --state sum --format csv > sums.csv\n";
+static const char help[] =
+    "weir savepoint dump - print the state in a checkpoint or savepoint\n"
+    "\n"
+    "USAGE\n"
+    "  weir savepoint dump [OPTION...] DIRECTORY [NODE]\n"
+    "\n"
+    "DESCRIPTION\n"
+    "  A line for each entry of each node's states, timers and lists (where sources are,\n"
+    "  broadcast states, what sinks have not committed), and before those of a state one\n"
+    "  that gives its fields and types. Lines come in one order, by node, state, key and\n"
+    "  namespace: the same state gives the same dump at every parallelism and from every\n"
+    "  backend, so that two can be compared with diff.\n"
+    "\n"
+    "  Integers have all their digits; timestamps are text, UTC; bytes, and text that is\n"
+    "  not UTF-8, are {\"base64\": ...}; NaN and Infinity are text. In CSV the states stand\n"
+    "  one below the other, each with a header and an empty line between; lists and maps\n"
+    "  are JSON in a cell.\n"
+    "\n"
+    "OPTIONS\n"
+    "  --state NAME            this state or list alone; or \"event timers\",\n"
+    "                          \"processing timers\"\n"
+    "  --format json|csv       lines of JSON are the default\n"
+    "  --memory SIZE           for sorting, 256MiB by default; larger state takes more\n"
+    "                          passes over the files\n" WEIR_SAVEPOINT_JOB_HELP "  --help                  this text\n"
+    "\n"
+    "EXIT CODES\n"
+    "  0 printed   1 it is damaged or cannot be read: what was printed is not all\n"
+    "  2 the command line is wrong, or there is no such node or state\n"
+    "\n"
+    "EXAMPLES\n"
+    "  weir savepoint dump shop-savepoint-7 totals | jq 'select(.value)'\n"
+    "  weir savepoint dump chk-12 totals --state sum --format csv > sums.csv\n";
 
 /* Nobody reads on: that is an end, not a failure. */
 static weir_status print(void *arg, const char *text, size_t n)
@@ -57,18 +57,18 @@ static bool read_memory(const char *text, uint64_t *memory)
 }
 
 /* Returns an exit code, or -1 to go on. */
-static int parse(struct weir_savepoint_dump_options *o, const char **directory, int argc, char **argv)
+static int parse(struct weir_savepoint_dump_options *o, const char **directory, const char **job, int argc, char **argv)
 {
-    static const struct option options[] = {{"state", required_argument, NULL, 's'},
-                                            {"format", required_argument, NULL, 'f'},
-                                            {"memory", required_argument, NULL, 'm'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"state", required_argument, NULL, 's'},  {"format", required_argument, NULL, 'f'},
+        {"memory", required_argument, NULL, 'm'}, {"job", required_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     optind = 1;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'h') return fputs(help, stdout), WEIR_EXIT_OK;
         if (option == 's') o->state = optarg;
+        if (option == 'j') *job = optarg;
         if (option == 'f' && (o->csv = strcmp(optarg, "csv") == 0, !o->csv) && strcmp(optarg, "json") != 0)
             return weir_savepoint_wrong(argv[0], "--format wants json or csv");
         if (option == 'm' && !read_memory(optarg, &o->memory_bytes))
@@ -85,14 +85,14 @@ int weir_savepoint_dump_main(int argc, char **argv)
 {
     static struct weir_error_text error;
     struct weir_savepoint_dump_options o = {.struct_size = sizeof o, .write = print};
-    const char *directory = NULL;
-    int code = parse(&o, &directory, argc, argv);
+    const char *directory = NULL, *job = NULL;
+    int code = parse(&o, &directory, &job, argc, argv);
     if (code >= 0) return code;
-    struct weir_runtime *runtime = weir_savepoint_runtime(&code);
+    struct weir_runtime *runtime = weir_savepoint_runtime(argv[0], job, &code);
     if (!runtime) return code;
     weir_status s = weir_savepoint_dump(runtime, directory, &o, &error);
     bool written = fflush(stdout) == 0 && !ferror(stdout);
     if (s != WEIR_OK && written) code = weir_savepoint_report(argv[0], &error);
-    weir_runtime_destroy(runtime);
+    weir_savepoint_close(runtime);
     return written ? code : WEIR_EXIT_JOB;
 }

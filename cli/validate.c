@@ -13,7 +13,8 @@ static const char help[] = "weir validate - check a job manifest; nothing of it 
                            "  Checks keys, components, options, fields, types and the graph, from the plugins'\n"
                            "  manifests: no plugin code runs. All problems are printed in one go, each with\n"
                            "  file, line and column, the line itself, and what to do.\n"
-                           "  For a job that is right: what a crash does to the records of each sink.\n"
+                           "  For a job that is right: what a crash does to the records of each sink, and where\n"
+                           "  its checkpoints and savepoints go.\n"
                            "\n"
                            "OPTIONS\n" WEIR_JOB_ARGS_HELP "  --help                  this text\n"
                            "\n" WEIR_JOB_PLACES_HELP "\n"
@@ -40,6 +41,9 @@ static int say_valid(struct weir_job *job, const struct weir_job_args *args)
     }
     printf("%s", guarantees);
     weir_text_free(guarantees);
+    char *checkpoints;
+    if (weir_job_describe_checkpoints(job, &checkpoints, &error) == WEIR_OK) printf("%s", checkpoints);
+    weir_text_free(checkpoints);
     return WEIR_EXIT_OK;
 }
 

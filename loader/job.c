@@ -173,6 +173,7 @@ static void read_storage(struct weir__job *job, const struct weir_value *value, 
     struct weir__use use;
     weir__use_component(job, value, WEIR_CHECKPOINT_STORAGE, NULL, NULL, &use);
     to->storage = use.part;
+    if (use.part && !(use.part->info->flags & WEIR_STORES_FILES)) to->place = weir_format("%s:/", use.part->info->id);
 }
 
 static void read_checkpoint(struct weir__job *job, const struct weir_value *value)

@@ -294,6 +294,12 @@ void weir_saved_looks_finish(struct weir_saved_looks *looks)
     *looks = (struct weir_saved_looks){0};
 }
 
+void weir_saved_looks_drop(struct weir_saved_looks *looks, size_t at)
+{
+    finish_look(&looks->all[at]);
+    memmove(looks->all + at, looks->all + at + 1, (--looks->n - at) * sizeof *looks->all);
+}
+
 /* ---- removing one ------------------------------------------------------------------------------------------------ */
 
 static bool is_part_of(const struct weir_saved_index *index, const char *name)

@@ -30,6 +30,7 @@ struct weir_saved_looks { /* zeroed is empty */
     size_t n, capacity;
 };
 void weir_saved_looks_finish(struct weir_saved_looks *);
+void weir_saved_looks_drop(struct weir_saved_looks *, size_t at);
 /* All that a storage has, by number. */
 WEIR_CHECKED weir_status weir_saved_list(struct weir_storage *, struct weir_saved_looks *, struct weir_error *);
 

@@ -17,6 +17,7 @@ struct weir_runtime {
     const struct weir_platform *platform;
     struct weir_registry *registry;
     struct weir_config config;
+    const struct weir_job *through; /* whose storage addresses are in; NULL: nobody's */
 };
 
 struct weir_node {
@@ -89,6 +90,9 @@ struct weir_storages weir__job_storages(const struct weir_job *);
 /* weir_checkpoints_newest of a job that takes some. */
 WEIR_CHECKED weir_status weir__job_newest(struct weir_storages *, char **path, int64_t *checkpoint, bool *own,
                                           struct weir_error *);
+
+/* missing.c: of what is no checkpoint or savepoint, adds to the message what there is nearby. */
+void weir__tell_what_is_there(struct weir_storages *, const char *path, struct weir_error *);
 
 /* recovery.c: reads what it needs of the job, once. */
 void weir__recovery_begin(struct weir_job *);

@@ -324,6 +324,7 @@ static weir_status deploy(struct weir_job *job, struct weir_run **run, struct we
     if (s == WEIR_OK && path) {
         s = read_saved(job, &storages, path, &saved, error);
         if (s != WEIR_OK) name_older(job, &storages, path, error);
+        if (s != WEIR_OK) weir__tell_what_is_there(&storages, path, error);
     }
     weir_storages_finish(&storages);
     struct weir_deploy_options o = {.platform = job->runtime->platform,

@@ -209,6 +209,11 @@ WEIR_API bool weir_job_keeps_savepoints(const struct weir_job *);
 
 /* ---- checkpoints and savepoints on disk -------------------------------------------------------------------------- */
 
+/* From now on the functions below that take this runtime find the checkpoints in the storage of this job, too: by
+ * addresses such as NAME:/chk-12, and all of them in NAME:/. The job is checked, and outlives that. NULL: in folders alone.
+ */
+WEIR_API weir_status weir_savepoint_look_through(struct weir_runtime *, struct weir_job *, struct weir_error_text *);
+
 enum weir_savepoint_state {
     WEIR_SAVEPOINT_COMPLETE = 0, /* its metadata is whole, and every file as long as that says; see weir_savepoint_verify */
     WEIR_SAVEPOINT_HALF = 1,     /* what a crash left, or what a job is writing just now */
@@ -283,6 +288,10 @@ WEIR_API weir_status weir_job_compare_savepoint(struct weir_job *, const char *d
 /* What weir_job_start_from would take for "": the number, 0 for none, and, where path is not NULL, the directory, which is
  * freed with weir_text_free. Checks the job first if need be. */
 WEIR_API weir_status weir_job_newest(struct weir_job *, char **path, int64_t *number, struct weir_error_text *);
+/* Where checkpoints and savepoints of the job go, for people, a line; empty where it takes none. weir_text_free. */
+WEIR_API weir_status weir_job_describe_checkpoints(struct weir_job *, char **text, struct weir_error_text *);
+/* What addresses of its checkpoints begin with: a directory, or NAME:/; NULL: it takes none. Valid as below. */
+WEIR_API const char *weir_job_checkpoint_place(const struct weir_job *);
 /* Where the job keeps checkpoints and savepoints; NULL: nowhere. Valid as long as the job is not changed. */
 WEIR_API const char *weir_job_checkpoint_directory(const struct weir_job *);
 WEIR_API const char *weir_job_savepoint_directory(const struct weir_job *);

@@ -20,14 +20,10 @@ const char *weir__node_title(const struct weir_stream_node *node)
 const char *weir__chain_name(enum weir_chain_strategy chain)
 {
     switch (chain) {
-    case WEIR_CHAIN_HEAD:
-        return "head";
-    case WEIR_CHAIN_NEVER:
-        return "never";
-    case WEIR_CHAIN_HEAD_WITH_SOURCES:
-        return "head_with_sources";
-    case WEIR_CHAIN_ALWAYS:
-        break;
+    case WEIR_CHAIN_HEAD: return "head";
+    case WEIR_CHAIN_NEVER: return "never";
+    case WEIR_CHAIN_HEAD_WITH_SOURCES: return "head_with_sources";
+    case WEIR_CHAIN_ALWAYS: break;
     }
     return "always";
 }
@@ -35,14 +31,10 @@ const char *weir__chain_name(enum weir_chain_strategy chain)
 const char *weir__chain_words(enum weir_chain_strategy chain)
 {
     switch (chain) {
-    case WEIR_CHAIN_HEAD:
-        return "starts a new chain";
-    case WEIR_CHAIN_NEVER:
-        return "never chained";
-    case WEIR_CHAIN_HEAD_WITH_SOURCES:
-        return "chained to sources only";
-    case WEIR_CHAIN_ALWAYS:
-        break;
+    case WEIR_CHAIN_HEAD: return "starts a new chain";
+    case WEIR_CHAIN_NEVER: return "never chained";
+    case WEIR_CHAIN_HEAD_WITH_SOURCES: return "chained to sources only";
+    case WEIR_CHAIN_ALWAYS: break;
     }
     return NULL;
 }
@@ -112,6 +104,25 @@ uint64_t weir__total_memory(const struct weir_job_graph *job)
     return bytes;
 }
 
+/* ---- checkpoints --------------------------------------------------------------------------------------------------- */
+
+void weir_print_checkpoints(struct weir_text *text, const struct weir_stream_graph *graph)
+{
+    const struct weir_checkpoint_config *c = &graph->checkpoint;
+    if (!c->directory) return;
+    weir_text_add(text, "Checkpoints go to %s every ", c->place ? c->place : c->directory);
+    weir_text_add_duration(text, c->every_ms);
+    weir_text_add(text, ", and the newest %s", c->keep == 1 ? "one stays" : "");
+    if (c->keep > 1) weir_text_add(text, "%u stay", c->keep);
+    weir_text_add(text, "; savepoints go to %s\n", c->savepoints ? c->savepoints : c->directory);
+}
+
+static void add_checkpoints(struct weir_text *text, const struct weir_stream_graph *graph)
+{
+    if (graph->checkpoint.directory) weir_text_add(text, "\n");
+    weir_print_checkpoints(text, graph);
+}
+
 /* ---- the choice ---------------------------------------------------------------------------------------------------- */
 
 static const struct weir__pen *pen_of(enum weir_graph_format format)
@@ -121,31 +132,37 @@ static const struct weir__pen *pen_of(enum weir_graph_format format)
 
 void weir_print_stream_graph(struct weir_text *text, const struct weir_stream_graph *graph, enum weir_graph_format format)
 {
-    if (format == WEIR_FORMAT_TEXT)
+    if (format == WEIR_FORMAT_TEXT) {
         weir__text_stream_graph(text, graph);
-    else if (format == WEIR_FORMAT_JSON)
+        add_checkpoints(text, graph);
+    } else if (format == WEIR_FORMAT_JSON) {
         weir__json_stream_graph(text, graph);
-    else
+    } else {
         weir__draw_stream_graph(text, pen_of(format), graph);
+    }
 }
 
 void weir_print_job_graph(struct weir_text *text, const struct weir_job_graph *graph, enum weir_graph_format format)
 {
-    if (format == WEIR_FORMAT_TEXT)
+    if (format == WEIR_FORMAT_TEXT) {
         weir__text_job_graph(text, graph);
-    else if (format == WEIR_FORMAT_JSON)
+        add_checkpoints(text, graph->stream);
+    } else if (format == WEIR_FORMAT_JSON) {
         weir__json_job_graph(text, graph);
-    else
+    } else {
         weir__draw_job_graph(text, pen_of(format), graph);
+    }
 }
 
 void weir_print_execution_graph(struct weir_text *text, const struct weir_execution_graph *graph,
                                 enum weir_graph_format format)
 {
-    if (format == WEIR_FORMAT_TEXT)
+    if (format == WEIR_FORMAT_TEXT) {
         weir__text_execution_graph(text, graph);
-    else if (format == WEIR_FORMAT_JSON)
+        add_checkpoints(text, graph->job->stream);
+    } else if (format == WEIR_FORMAT_JSON) {
         weir__json_execution_graph(text, graph);
-    else
+    } else {
         weir__draw_execution_graph(text, pen_of(format), graph);
+    }
 }

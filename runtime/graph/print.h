@@ -16,5 +16,7 @@ enum weir_graph_format { WEIR_FORMAT_TEXT = 1, WEIR_FORMAT_DOT, WEIR_FORMAT_MERM
 void weir_print_stream_graph(struct weir_text *, const struct weir_stream_graph *, enum weir_graph_format);
 void weir_print_job_graph(struct weir_text *, const struct weir_job_graph *, enum weir_graph_format);
 void weir_print_execution_graph(struct weir_text *, const struct weir_execution_graph *, enum weir_graph_format);
+/* Where checkpoints and savepoints go, a line; nothing of a job that takes no checkpoints. */
+void weir_print_checkpoints(struct weir_text *, const struct weir_stream_graph *);
 
 #endif

@@ -1,7 +1,8 @@
 /* graph/print_json.c - the graphs for programs. Keys are stable: more may come, none is renamed or removed.
  *
  * stream:    {"graph": "stream", "job", "chaining", "batch_rows", "channel_batches", "restart", "watchdog_ms",
- *             "nodes": [NODE], "edges": [EDGE]}; restart: {"strategy", and what it is given}
+ *             "checkpoints", "nodes": [NODE], "edges": [EDGE]}; restart: {"strategy", and what it is given}; checkpoints:
+ *             {"to": what addresses begin with, "every_ms", "keep", "directory", "savepoints"}, null where none are taken
  * job:       {"graph": "job", "job", "vertices": [VERTEX],
  *             "edges": [EDGE and "from_vertex", "to_vertex", "chained", "why_not"]}
  * execution: {"graph": "execution", "job", "slots": [{"index", "group", "subtasks": [index]}],
@@ -358,6 +359,18 @@ static json_t *restart_of(const struct weir_restart_config *c)
     return restart;
 }
 
+static json_t *checkpoints_of(const struct weir_checkpoint_config *c)
+{
+    if (!c->directory) return json_null();
+    json_t *checkpoints = json_object();
+    set(checkpoints, "to", string(c->place ? c->place : c->directory));
+    set(checkpoints, "every_ms", json_integer(c->every_ms));
+    set(checkpoints, "keep", json_integer(c->keep));
+    set(checkpoints, "directory", string(c->directory));
+    set(checkpoints, "savepoints", string(c->savepoints ? c->savepoints : c->directory));
+    return checkpoints;
+}
+
 void weir__json_stream_graph(struct weir_text *text, const struct weir_stream_graph *graph)
 {
     json_t *root = document("stream", graph), *nodes = json_array(), *edges = json_array();
@@ -368,6 +381,7 @@ void weir__json_stream_graph(struct weir_text *text, const struct weir_stream_gr
     set(root, "channel_batches", json_integer(graph->channel_batches));
     set(root, "restart", restart_of(&graph->restart));
     set(root, "watchdog_ms", json_integer(graph->watchdog_ms));
+    set(root, "checkpoints", checkpoints_of(&graph->checkpoint));
     set(root, "nodes", nodes);
     set(root, "edges", edges);
     write_document(text, root);

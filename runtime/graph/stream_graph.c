@@ -164,6 +164,7 @@ void weir_stream_graph_destroy(struct weir_stream_graph *graph, void (*destroy_p
     weir_free(graph->manifest);
     weir_free(graph->checkpoint.directory);
     weir_free(graph->checkpoint.savepoints);
+    weir_free(graph->checkpoint.place);
     free_part(graph->checkpoint.storage, destroy_part);
     weir_free(graph);
 }

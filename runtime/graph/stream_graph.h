@@ -189,6 +189,7 @@ struct weir_checkpoint_config {
     char *directory;  /* absolute, or relative to base_dir; NULL: none are taken */
     char *savepoints; /* where savepoints go unless said otherwise, as above; NULL: into `directory` */
     struct weir_part_spec *storage;             /* where checkpoints are kept; NULL: as files, in `directory` */
+    char *place;                                /* what their addresses begin with; NULL: `directory` */
     int64_t every_ms, timeout_ms, min_pause_ms; /* between triggers; for all cuts; from the end of one to the next */
     uint32_t keep, tolerable_failures;          /* complete ones that stay; failures in a row that the job survives */
     uint32_t max_concurrent;                    /* under way at a time */

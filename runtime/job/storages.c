@@ -139,13 +139,36 @@ static bool is_own(const struct weir_storages *s, const char *above)
     return own;
 }
 
+bool weir_storages_is_address(const char *address)
+{
+    size_t n = strspn(address, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return n > 0 && address[n] == ':' && address[n + 1] == '/';
+}
+
+static weir_status refuse(const struct weir_storages *s, const char *address, struct weir_error *error)
+{
+    int n = (int)strcspn(address, ":");
+    const struct weir_checkpoint_config *config = s->graph ? &s->graph->checkpoint : NULL;
+    if (!config)
+        return weir_error_set(error, WEIR_E_CONFIG,
+                              "%s is in the storage '%.*s', and how to open that is for a job to say: --job JOB.yaml, a "
+                              "manifest with `checkpoint: {storage: {%.*s: ...}}`",
+                              address, n, address, n, address);
+    return weir_error_set(error, WEIR_E_CONFIG, "%s is in the storage '%.*s', and the job %s%s", address, n, address,
+                          config->directory ? "keeps its checkpoints in " : "takes none",
+                          !config->directory ? ""
+                          : config->place    ? config->place
+                                             : config->directory);
+}
+
 weir_status weir_storages_find(struct weir_storages *s, const char *address, struct weir_saved_place *to,
                                struct weir_error *error)
 {
     char *clean = weir_address_clean(address), *above = weir_path_dirname(clean);
     *to = (struct weir_saved_place){.name = weir_strdup(weir_path_basename(clean))};
-    weir_status status =
-        is_own(s, above) ? weir_storages_own(s, &to->storage, error) : weir_storages_in(s, above, &to->storage, error);
+    weir_status status = is_own(s, above)                    ? weir_storages_own(s, &to->storage, error)
+                         : weir_storages_is_address(address) ? refuse(s, address, error)
+                                                             : weir_storages_in(s, above, &to->storage, error);
     weir_free(above);
     weir_free(clean);
     if (status != WEIR_OK) weir_saved_place_finish(to);

@@ -36,6 +36,9 @@ WEIR_CHECKED weir_status weir_storages_in(struct weir_storages *, const char *di
                                           struct weir_error *);
 struct weir_saved_opener weir_storages_opener(struct weir_storages *); /* used, and gone, before it */
 
+/* "NAME:/..." is meant for a storage of that name, which only a job can say how to open; "./NAME:/..." is a folder. */
+bool weir_storages_is_address(const char *);
+
 /* Where the checkpoint of an address is. */
 struct weir_saved_place {
     struct weir_storage *storage;
