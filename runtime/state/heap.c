@@ -311,6 +311,7 @@ static const struct weir_state_ops heap_ops = {
     .drop_namespace = drop_namespace,
     .walks = true,
     .fetch = weir__heap_fetch,
+    .approach = weir__heap_approach,
     .freeze = weir__heap_freeze,
     .memory = memory,
     .entries = entries,

@@ -298,6 +298,8 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
 /* heap_fetch.c: see struct weir_state_ops */
 void weir__heap_fetch(struct weir_state_set *, const struct weir_rows *, int64_t row);
 
+void weir__heap_approach(struct weir_state_set *, uint32_t state, const struct weir_key_ref *keys, size_t n, int64_t ns);
+
 /* Tells the keys of the rows (of the selected ones) with the values that they have, NULL: none, in the order of the rows, a
  * key perhaps several times, until it gives false. Negative: no memory, or it gave that. */
 typedef bool weir__heap_tell(void *arg, uint32_t group, const uint8_t *key, uint32_t n, void *value);

@@ -14,7 +14,7 @@ static const struct weir_state_layout *accumulator_of(const struct weir_aggregat
     return info && info->n_states > 0 ? &info->states[0] : NULL;
 }
 
-static weir_status lay_out(struct weir_aggregates *a, bool arrival, struct weir_error *error)
+static weir_status lay_out(struct weir_aggregates *a, const struct weir_aggregates_beside *beside, struct weir_error *error)
 {
     uint32_t size = 0, n_fields = 0;
     for (uint32_t i = 0; i < a->n; i++) {
@@ -24,8 +24,8 @@ static weir_status lay_out(struct weir_aggregates *a, bool arrival, struct weir_
         size += (acc->size + 15) & ~15u;
         n_fields += acc->n_fields;
     }
-    weir_field *fields = weir_alloc_array(n_fields + 2, sizeof *fields);
-    char **names = weir_alloc_array(n_fields + 2, sizeof *names);
+    weir_field *fields = weir_alloc_array(n_fields + beside->n + 1, sizeof *fields);
+    char **names = weir_alloc_array(n_fields + beside->n + 1, sizeof *names);
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->n; i++) {
         const struct weir_state_layout *acc = accumulator_of(a->slots[i].config);
@@ -36,14 +36,13 @@ static weir_status lay_out(struct weir_aggregates *a, bool arrival, struct weir_
             n++;
         }
     }
-    if (arrival) {
-        if (size == 0) size = 16; /* offset 0 says that there is none */
-        a->arrival = size;
-        names[n] = weir_strdup("arrival");
-        fields[n] = (weir_field){.name = names[n], .type = WEIR_I64, .offset = size, .size = sizeof(uint64_t)};
-        n++;
-        size += sizeof(uint64_t);
+    a->beside = size;
+    for (uint32_t f = 0; f < beside->n; f++, n++) {
+        fields[n] = beside->fields[f];
+        fields[n].offset += size;
+        fields[n].name = names[n] = weir_strdup(beside->fields[f].name);
     }
+    size += beside->size;
     const weir_state state = {.name = "accumulators",
                               .kind = WEIR_VALUE,
                               .version = 1,
@@ -137,13 +136,14 @@ static void set_owners(struct weir_aggregates *a)
 }
 
 static weir_status init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
-                        struct weir_registry *registry, bool arrival, struct weir_error *error)
+                        struct weir_registry *registry, const struct weir_aggregates_beside *beside,
+                        struct weir_error *error)
 {
     const struct weir_window_config *w = &node->window;
     *a = (struct weir_aggregates){
         .op = op, .n = w->n_aggregates, .slots = weir_alloc_array(w->n_aggregates + 1, sizeof *a->slots)};
     for (uint32_t i = 0; i < a->n; i++) a->slots[i].config = &w->aggregates[i];
-    weir_status s = lay_out(a, arrival, error);
+    weir_status s = lay_out(a, beside, error);
     if (s != WEIR_OK) return s;
     for (uint32_t i = 0; i < a->layout.n_fields; i++) {
         a->has_texts |= weir_type_is_variable((weir_type)a->layout.fields[i].type);
@@ -157,13 +157,30 @@ static weir_status init(struct weir_aggregates *a, const struct weir_stream_node
 weir_status weir_aggregates_init(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
                                  struct weir_registry *registry, struct weir_error *error)
 {
-    return init(a, node, op, registry, false, error);
+    static const struct weir_aggregates_beside nothing;
+    return init(a, node, op, registry, &nothing, error);
 }
+
+weir_status weir_aggregates_init_beside(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
+                                        struct weir_registry *registry, const struct weir_aggregates_beside *beside,
+                                        struct weir_error *error)
+{
+    return init(a, node, op, registry, beside, error);
+}
+
+struct arrival {
+    int64_t row;
+};
 
 weir_status weir_aggregates_init_sliced(struct weir_aggregates *a, const struct weir_stream_node *node, struct weir_op *op,
                                         struct weir_registry *registry, struct weir_error *error)
 {
-    return init(a, node, op, registry, true, error);
+    static const weir_field members[] = {
+        {.name = "arrival", .type = WEIR_I64, .offset = offsetof(struct arrival, row), .size = sizeof(uint64_t)}};
+    static const struct weir_aggregates_beside beside = {members, WEIR_LEN(members), sizeof(struct arrival)};
+    weir_status s = init(a, node, op, registry, &beside, error);
+    a->arrival = a->beside;
+    return s;
 }
 
 static bool is_mergeable(const struct weir_aggregate_config *c, const struct weir_schema *in)

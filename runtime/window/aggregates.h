@@ -19,6 +19,13 @@ struct weir_aggregate_slot {
     bool opened;
 };
 
+/* What the operator keeps beside the accumulators in the same value, behind them: members of a struct of 8-byte alignment,
+ * some of which may be undeclared, and are then zero after a restore. */
+struct weir_aggregates_beside {
+    const weir_field *fields;
+    uint32_t n, size;
+};
+
 struct weir_aggregates {
     struct weir_op *op;
     struct weir_aggregate_slot *slots;
@@ -28,6 +35,7 @@ struct weir_aggregates {
     uint32_t n_owners;
     bool has_texts;               /* some member of it is a weir_str */
     uint32_t arrival;             /* offset of a uint64_t for slices behind the accumulators; 0: there is none */
+    uint32_t beside;              /* offset of what is beside them */
     struct weir_state_set *state; /* the operator's; borrowed */
     uint32_t at;                  /* which of its states */
     struct weir_builder results;  /* the columns behind the key's */
@@ -40,6 +48,10 @@ WEIR_CHECKED weir_status weir_aggregates_init(struct weir_aggregates *, const st
 /* The same with room for the number of the row that came first (0 at first), and checked by the caller: */
 WEIR_CHECKED weir_status weir_aggregates_init_sliced(struct weir_aggregates *, const struct weir_stream_node *,
                                                      struct weir_op *, struct weir_registry *, struct weir_error *);
+/* The same with room for something beside them: */
+WEIR_CHECKED weir_status weir_aggregates_init_beside(struct weir_aggregates *, const struct weir_stream_node *,
+                                                     struct weir_op *, struct weir_registry *,
+                                                     const struct weir_aggregates_beside *, struct weir_error *);
 /* Merging the parts of the node's accumulators, in any order, is exactly adding all rows in order. */
 bool weir_aggregates_are_mergeable(const struct weir_stream_node *);
 /* Where accumulators are: the state `at` of the operator's set, of a->layout. Before anything else. */

@@ -9,6 +9,12 @@
  *   triggers.c     the trigger with those inside it
  *   general_state.c  the states of all of them in one set; cut and restored
  *
+ * and two short ways for windows that are made of aggregates alone, whole batches at a time:
+ *
+ *   session_op.c       sessions that fire at their end: one entry of a key for the session at hand (session_keys.c), alarms
+ *                      instead of timers
+ *   session_restore.c  from what the long way saved, and back
+ *
  * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
  * flight to its id and to the id that its content is kept under. An id is a positive number that is free again when its
  * window goes, and the namespace of the window's trigger state and timers, so the state tables are as many as a key has
@@ -20,6 +26,7 @@
 
 #include "operator/record_errors.h"
 #include "window/aggregates.h"
+#include "window/alarms.h"
 #include "window/join_internal.h"
 
 struct weir__flight { /* a window in flight */
@@ -82,6 +89,24 @@ struct weir__crossing {
     struct weir__matching matching;
 };
 
+/* A session, beside its accumulators: session_keys.c. */
+struct weir__session {
+    int64_t start, end;          /* equal: there is none */
+    int32_t first, others, room; /* of the newest one of a key: the ring of the others */
+    uint32_t run;                /* that last added a row; not kept */
+};
+struct weir__sessions {
+    bool short_way;
+    struct weir__alarms alarms;
+    weir_window
+        *windows; /* scratch, by row of a segment; as are the values that the rows go into, and whether they are new */
+    void **values;
+    uint8_t *created;
+    size_t capacity;
+    uint32_t run;
+    struct weir_key_bytes key;
+};
+
 struct weir__general {
     struct weir_op op;
     const struct weir_stream_node *node;
@@ -102,6 +127,7 @@ struct weir__general {
     bool crosses;  /* two inputs */
     uint32_t side; /* of the rows at hand */
     struct weir__crossing crossing;
+    struct weir__sessions sessions;
     bool assigner_opened, trigger_opened, evictor_opened, function_opened;
 
     struct weir_state_layout own[WEIR__TRIGGER_STATES];
@@ -130,6 +156,52 @@ static inline weir_status weir__no_window_memory(struct weir__general *g)
 
 struct weir_op *weir__general_window_op_create(const struct weir_stream_node *, const struct weir_op_env *,
                                                struct weir_registry *, const char *where, struct weir_error *);
+
+/* ---- general_op.c: for the short ways ---------------------------------------------------------------------------- */
+
+#define WEIR__FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
+
+WEIR_CHECKED weir_status weir__general_begin_rows(struct weir__general *, struct weir_rows *); /* but for the aggregates */
+WEIR_CHECKED weir_status weir__general_end_rows(struct weir__general *);
+/* The windows of the row: g->turn.n_windows of g->windows. */
+WEIR_CHECKED weir_status weir__general_assign(struct weir__general *, int64_t row);
+WEIR_CHECKED weir_status weir__general_refuse_time(struct weir__general *, int64_t time);
+WEIR_CHECKED weir_status weir__general_drop_late(struct weir__general *, struct weir_rows *, int64_t row); /* if it is */
+bool weir__general_is_late(const struct weir__general *, const weir_window *);
+int64_t weir__general_cleanup_time(const struct weir__general *, const weir_window *);
+weir_status weir__general_open(struct weir_op *);
+void weir__general_close(struct weir_op *);
+void weir__general_destroy(struct weir_op *);
+
+/* ---- session_op.c ------------------------------------------------------------------------------------------------ */
+
+extern const struct weir_aggregates_beside weir__session_beside; /* of merging windows, whichever way they go */
+extern const struct weir_op_class weir__session_class;
+bool weir__sessions_fit(const struct weir__general *); /* the short way does what the node says */
+void weir__sessions_finish(struct weir__general *);
+
+/* ---- session_keys.c: the sessions of the current key ------------------------------------------------------------- */
+
+static inline struct weir__session *weir__session_of(const struct weir__general *g, void *value)
+{
+    return (struct weir__session *)(void *)((char *)value + g->aggregates.beside);
+}
+WEIR_CHECKED weir_status weir__session_set_alarm(struct weir__general *, int64_t end);
+/* The newest session, which has content, becomes one of the others; its place is empty afterwards. */
+WEIR_CHECKED weir_status weir__session_displace(struct weir__general *, void *newest);
+/* The session that takes the row of the window, made, moved or merged; *created: it has no content yet. late: NULL, if there
+ * is none that takes it. */
+WEIR_CHECKED weir_status weir__session_take(struct weir__general *, const weir_window *, bool late, void **value,
+                                            bool *created);
+/* The one that ends first; NULL: there is none (then *value is the empty newest one), or no memory. */
+WEIR_CHECKED weir_status weir__session_earliest(struct weir__general *, void **newest, void **earliest);
+/* The earliest one goes. */
+void weir__session_drop_earliest(struct weir__general *, void *newest);
+
+/* ---- session_restore.c ------------------------------------------------------------------------------------------- */
+
+/* What was restored, as the way of the node needs it. */
+WEIR_CHECKED weir_status weir__sessions_restored(struct weir__general *);
 
 /* ---- late.c ---------------------------------------------------------------------------------------------------------- */
 
@@ -165,6 +237,8 @@ WEIR_CHECKED weir_status weir__pane_merge(struct weir__general *, int64_t into, 
 WEIR_CHECKED weir_status weir__pane_fire(struct weir__general *, const struct weir__flight *);
 WEIR_CHECKED weir_status weir__pane_go_on(struct weir__general *, const struct weir__flight *);
 WEIR_CHECKED weir_status weir__pane_emit(struct weir__general *); /* results so far go to the outbox */
+/* One row of key and results: out, or what the function is given. */
+WEIR_CHECKED weir_status weir__pane_give(struct weir__general *, const weir_window *, const void *value);
 
 WEIR_CHECKED weir_status weir__pane_keep(struct weir__general *, int64_t content, const weir_batch *, int64_t row);
 /* Kept rows, from and to state; `to` has room for them. */

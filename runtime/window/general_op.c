@@ -17,8 +17,6 @@
 #include "window/time_windows.h"
 #include "window/window_op.h"
 
-#define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
-
 static struct weir__general *general_of(struct weir_op *op)
 {
     return (struct weir__general *)(void *)op;
@@ -33,7 +31,7 @@ static int64_t later(int64_t time, int64_t by)
 }
 
 /* TRAP (c): lateness is of event time alone. */
-static int64_t cleanup_time(const struct weir__general *g, const weir_window *window)
+int64_t weir__general_cleanup_time(const struct weir__general *g, const weir_window *window)
 {
     int64_t last = weir_window_last(window);
     return g->event_time ? later(last, g->config->lateness_ms) : last;
@@ -44,14 +42,14 @@ static weir_clock cleanup_clock(const struct weir__general *g)
     return g->event_time ? WEIR_EVENT_TIME : WEIR_PROCESSING_TIME;
 }
 
-static bool is_late(const struct weir__general *g, const weir_window *window)
+bool weir__general_is_late(const struct weir__general *g, const weir_window *window)
 {
-    return g->event_time && cleanup_time(g, window) <= g->op.watermark;
+    return g->event_time && weir__general_cleanup_time(g, window) <= g->op.watermark;
 }
 
 static weir_status set_cleanup(struct weir__general *g, const struct weir__flight *flight)
 {
-    int64_t at = cleanup_time(g, &flight->window);
+    int64_t at = weir__general_cleanup_time(g, &flight->window);
     if (at == INT64_MAX) return WEIR_OK;
     weir_status s = weir_timers_set(g->timers, cleanup_clock(g), &g->key, (uint64_t)flight->id, at);
     return s == WEIR_OK ? s : weir__no_window_memory(g);
@@ -101,15 +99,15 @@ static weir_status end_window(struct weir__general *g, const struct weir__flight
 static weir_status merge(struct weir__general *g, const weir_window *cover, const struct weir__flight *old, size_t n,
                          struct weir__flight *flight)
 {
-    if (is_late(g, cover))
+    if (weir__general_is_late(g, cover))
         return weir_op_fail(&g->op, WEIR_E_BUG, "windows merged into [%lld, %lld), which the watermark has passed",
                             (long long)cover->start, (long long)cover->end);
     weir_status s = weir__flight_add(g, cover, old[0].content, flight);
     if (s == WEIR_OK) s = weir__trigger_merge(g, flight, old, n);
     for (size_t i = 0; s == WEIR_OK && i < n; i++) {
         s = weir__trigger_clear(g, &old[i]);
-        weir_status dropped =
-            weir_timers_drop(g->timers, cleanup_clock(g), &g->key, (uint64_t)old[i].id, cleanup_time(g, &old[i].window));
+        weir_status dropped = weir_timers_drop(g->timers, cleanup_clock(g), &g->key, (uint64_t)old[i].id,
+                                               weir__general_cleanup_time(g, &old[i].window));
         if (dropped != WEIR_OK && s == WEIR_OK) s = weir__no_window_memory(g);
         if (s == WEIR_OK && i > 0) s = weir__pane_merge(g, flight->content, old[i].content);
         weir__flight_remove(g, &old[i], i == 0);
@@ -132,7 +130,7 @@ static weir_status merging_flight(struct weir__general *g, const weir_window *wi
     size_t n;
     weir_status s = WEIR_OK;
     weir__flights_touching(g, window, &old, &n, &cover);
-    *late = n == 0 && is_late(g, window);
+    *late = n == 0 && weir__general_is_late(g, window);
     if (n == 1 && same(&old[0].window, &cover))
         *flight = old[0];
     else if (n > 0)
@@ -145,7 +143,7 @@ static weir_status merging_flight(struct weir__general *g, const weir_window *wi
 
 static weir_status plain_flight(struct weir__general *g, const weir_window *window, struct weir__flight *flight, bool *late)
 {
-    *late = is_late(g, window);
+    *late = weir__general_is_late(g, window);
     if (*late || weir__flight_find(g, window, flight)) return WEIR_OK;
     return weir__flight_add(g, window, 0, flight);
 }
@@ -165,7 +163,7 @@ static weir_status add_to_window(struct weir__general *g, struct weir_rows *rows
     return s == WEIR_OK ? set_cleanup(g, flight) : s;
 }
 
-static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows, int64_t row)
+weir_status weir__general_drop_late(struct weir__general *g, struct weir_rows *rows, int64_t row)
 {
     if (!g->event_time || later(rows->view.time[row], g->config->lateness_ms) > g->op.watermark) return WEIR_OK;
     weir__count_late(&g->op, g->config, rows->view.time[row], 1);
@@ -175,8 +173,7 @@ static weir_status drop_if_late(struct weir__general *g, struct weir_rows *rows,
     return late ? weir_op_emit(&g->op, port, late) : weir__no_window_memory(g);
 }
 
-/* The windows of the row: g->turn.n_windows of g->windows. */
-static weir_status assign(struct weir__general *g, int64_t row)
+weir_status weir__general_assign(struct weir__general *g, int64_t row)
 {
     struct weir_instance *in = g->assigner;
     uint32_t *n = &g->turn.n_windows;
@@ -204,7 +201,7 @@ static weir_status assign(struct weir__general *g, int64_t row)
     return WEIR_OK;
 }
 
-static weir_status refuse_time(struct weir__general *g, int64_t time)
+weir_status weir__general_refuse_time(struct weir__general *g, int64_t time)
 {
     if (time == WEIR_NO_TIME)
         return weir_op_fail(&g->op, WEIR_E_DATA,
@@ -220,7 +217,8 @@ static weir_status handle_row(struct weir__general *g, struct weir_rows *rows, i
 {
     struct weir__turn *t = &g->turn;
     int64_t time = rows->view.time[row];
-    if (g->event_time && (time < -WEIR_WINDOW_MOST_MS || time > WEIR_WINDOW_MOST_MS)) return refuse_time(g, time);
+    if (g->event_time && (time < -WEIR_WINDOW_MOST_MS || time > WEIR_WINDOW_MOST_MS))
+        return weir__general_refuse_time(g, time);
     for (uint32_t i = 0; i < g->n_triggers; i++) g->triggers[i]->cx.row = (uint32_t)row;
     weir_status s = weir__triggers_use_row_key(g, row);
     if (s == WEIR_OK && t->waiting) {
@@ -230,14 +228,14 @@ static weir_status handle_row(struct weir__general *g, struct weir_rows *rows, i
     } else if (s == WEIR_OK) {
         t->i = 0;
         t->accepted = false;
-        s = assign(g, row);
+        s = weir__general_assign(g, row);
     }
     while (s == WEIR_OK && t->i < t->n_windows) {
         s = add_to_window(g, rows, row, &g->windows[t->i]);
         if (s == WEIR_OK) t->i++;
     }
     if (s != WEIR_OK) return s;
-    if (!t->accepted) return drop_if_late(g, rows, row);
+    if (!t->accepted) return weir__general_drop_late(g, rows, row);
     weir_count(&g->op.counters.accepted, 1);
     return WEIR_OK;
 }
@@ -247,23 +245,32 @@ static void settle(struct weir__general *g)
     g->state->ops->settle(g->state);
 }
 
-static weir_status begin_rows(struct weir__general *g, struct weir_rows *rows)
+weir_status weir__general_begin_rows(struct weir__general *g, struct weir_rows *rows)
 {
     weir_status s = weir__triggers_begin(g, rows);
-    if (s == WEIR_OK) s = weir_instance_begin(g->assigner, rows);
+    return s == WEIR_OK ? weir_instance_begin(g->assigner, rows) : s;
+}
+
+static weir_status begin_rows(struct weir__general *g, struct weir_rows *rows)
+{
+    weir_status s = weir__general_begin_rows(g, rows);
     if (s == WEIR_OK && !g->keeps_rows) s = weir_aggregates_begin(&g->aggregates, rows);
     if (s == WEIR_OK && g->reduction.instance && !g->evictor) s = weir_instance_begin(g->reduction.instance, rows);
     return s;
 }
 
+weir_status weir__general_end_rows(struct weir__general *g)
+{
+    weir_status s = weir_instance_end(g->assigner, true), ended = weir__triggers_end(g, true);
+    return s == WEIR_OK ? ended : s;
+}
+
 static weir_status end_rows(struct weir__general *g)
 {
     weir_status s = g->keeps_rows ? WEIR_OK : weir_aggregates_end(&g->aggregates);
-    weir_status ended = weir_instance_end(g->assigner, true);
+    weir_status ended = g->reduction.instance && !g->evictor ? weir_instance_end(g->reduction.instance, true) : WEIR_OK;
     if (s == WEIR_OK) s = ended;
-    ended = g->reduction.instance && !g->evictor ? weir_instance_end(g->reduction.instance, true) : WEIR_OK;
-    if (s == WEIR_OK) s = ended;
-    ended = weir__triggers_end(g, true);
+    ended = weir__general_end_rows(g);
     return s == WEIR_OK ? ended : s;
 }
 
@@ -290,7 +297,8 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
 static weir_status end_timer(struct weir__general *g)
 {
     const struct weir__turn *t = &g->turn;
-    if (t->clock == cleanup_clock(g) && t->at == cleanup_time(g, &t->flight.window)) return end_window(g, &t->flight);
+    if (t->clock == cleanup_clock(g) && t->at == weir__general_cleanup_time(g, &t->flight.window))
+        return end_window(g, &t->flight);
     return set_cleanup(g, &t->flight); /* a trigger may have dropped a timer of its own at the same time */
 }
 
@@ -323,7 +331,7 @@ static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until
     struct weir_due_timer due;
     weir_status s = g->turn.waiting ? go_on_with_timer(g) : WEIR_OK;
     weir_status more = WEIR_MORE;
-    for (int i = 0; s == WEIR_OK && i < FIRE_STEP && g->op.outbox.n == 0; i++) {
+    for (int i = 0; s == WEIR_OK && i < WEIR__FIRE_STEP && g->op.outbox.n == 0; i++) {
         more = weir_timers_pop(g->timers, clock, until, &due);
         if (more < 0) s = weir__no_window_memory(g);
         if (more != WEIR_MORE) break;
@@ -370,7 +378,7 @@ static bool waits(const struct weir_op *op)
         (g)->opened = false;                                                     \
     } while (0)
 
-static weir_status open_op(struct weir_op *op)
+weir_status weir__general_open(struct weir_op *op)
 {
     struct weir__general *g = general_of(op);
     OPEN(g, g->assigner, g->assign, assigner_opened);
@@ -382,7 +390,7 @@ static weir_status open_op(struct weir_op *op)
     return g->aggregates_made ? weir_aggregates_open(&g->aggregates) : WEIR_OK;
 }
 
-static void close_op(struct weir_op *op)
+void weir__general_close(struct weir_op *op)
 {
     struct weir__general *g = general_of(op);
     CLOSE(g, g->assigner, g->assign, assigner_opened);
@@ -394,7 +402,7 @@ static void close_op(struct weir_op *op)
     if (g->aggregates_made) weir_aggregates_close(&g->aggregates);
 }
 
-static void destroy_op(struct weir_op *op)
+void weir__general_destroy(struct weir_op *op)
 {
     struct weir__general *g = general_of(op);
     weir_instance_destroy(g->assigner);
@@ -405,6 +413,7 @@ static void destroy_op(struct weir_op *op)
     weir__triggers_destroy(g);
     weir_rows_release(g->kept);
     weir_rows_release(g->given);
+    weir__sessions_finish(g);
     weir__general_state_finish(g);
     weir_free(g->function_keys);
     if (g->aggregates_made) weir_aggregates_finish(&g->aggregates);
@@ -419,7 +428,7 @@ static void destroy_op(struct weir_op *op)
 }
 
 static const struct weir_op_class general_class = {.name = "window",
-                                                   .open = open_op,
+                                                   .open = weir__general_open,
                                                    .rows = window_rows,
                                                    .watermark = on_watermark,
                                                    .processing_time = on_processing_time,
@@ -427,8 +436,8 @@ static const struct weir_op_class general_class = {.name = "window",
                                                    .restore = weir__general_restore,
                                                    .exchange_state = weir__general_exchange_state,
                                                    .waits = waits,
-                                                   .close = close_op,
-                                                   .destroy = destroy_op};
+                                                   .close = weir__general_close,
+                                                   .destroy = weir__general_destroy};
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
@@ -476,7 +485,8 @@ static weir_status make_aggregates(struct weir__general *g, struct weir_registry
 {
     if (g->config->n_aggregates == 0) return WEIR_OK;
     g->aggregates_made = true;
-    return weir_aggregates_init(&g->aggregates, g->node, &g->op, registry, error);
+    if (!g->merging) return weir_aggregates_init(&g->aggregates, g->node, &g->op, registry, error);
+    return weir_aggregates_init_beside(&g->aggregates, g->node, &g->op, registry, &weir__session_beside, error);
 }
 
 static weir_status make_parts(struct weir__general *g, struct weir_registry *registry, struct weir_error *error)
@@ -514,9 +524,12 @@ struct weir_op *weir__general_window_op_create(const struct weir_stream_node *no
     for (uint32_t i = 0; i < node->n_key_fields; i++) g->function_keys[i] = i;
     weir_key_group_range(env->subtask, env->parallelism, env->max_parallelism, &first, &last);
     g->timers = weir_timers_create(first, last);
+    weir__alarms_init(&g->sessions.alarms);
     weir_status s = weir__flights_layouts(g->own, error);
     if (s == WEIR_OK) s = make_parts(g, registry, error);
+    g->sessions.short_way = s == WEIR_OK && weir__sessions_fit(g);
+    if (g->sessions.short_way) g->op.class = &weir__session_class;
     if (s == WEIR_OK) return &g->op;
-    destroy_op(&g->op);
+    weir__general_destroy(&g->op);
     return NULL;
 }

@@ -170,6 +170,7 @@ weir_status weir__general_restore(struct weir_op *op, const struct weir_snapshot
     if (s == WEIR_OK)
         s = weir_restore_keyed(from, n, g->state, g->timers, g->layouts, g->n_layouts, g->key_schema, g->state->first_group,
                                g->state->last_group, &op->error);
+    if (s == WEIR_OK && g->merging && g->aggregates_made) s = weir__sessions_restored(g);
     /* Processing timers that came due meanwhile fire at the first step. */
     return s == WEIR_OK ? weir__triggers_end(g, false) : s;
 }

@@ -232,13 +232,11 @@ weir_status weir__pane_emit(struct weir__general *g)
     return s == WEIR_OK ? weir_op_emit(&g->op, 0, rows) : s;
 }
 
-/* One row of key and results: out, or what the function is given. */
-static weir_status give_result(struct weir__general *g, const struct weir__flight *flight, const void *value)
+weir_status weir__pane_give(struct weir__general *g, const weir_window *window, const void *value)
 {
     if (g->node->n_key_fields > 0 && weir_key_decode(g->key.p, g->key.n, &g->keys) != WEIR_OK)
         return weir__no_window_memory(g);
-    weir_status s = weir_aggregates_result(&g->aggregates, value, flight->window.start, flight->window.end,
-                                           weir_window_last(&flight->window));
+    weir_status s = weir_aggregates_result(&g->aggregates, value, window->start, window->end, weir_window_last(window));
     if (s != WEIR_OK) return s;
     if (g->function) return take_results(g, &g->given);
     return g->aggregates.results.out.length == g->aggregates.results.out.capacity ? weir__pane_emit(g) : WEIR_OK;
@@ -252,7 +250,7 @@ static weir_status reckon(struct weir__general *g, const struct weir__flight *fl
     if (s == WEIR_OK) s = weir_aggregates_begin(&g->aggregates, rows);
     for (int64_t i = 0; s == WEIR_OK && i < rows->view.length; i++)
         s = weir_aggregates_add_row(&g->aggregates, value, false, i);
-    if (s == WEIR_OK) s = give_result(g, flight, value);
+    if (s == WEIR_OK) s = weir__pane_give(g, &flight->window, value);
     if (s == WEIR_OK) s = weir_aggregates_end(&g->aggregates);
     g->state->ops->clear(g->state, g->aggregates.at, &g->key, RECKONING);
     return s;
@@ -328,6 +326,7 @@ weir_status weir__pane_fire(struct weir__general *g, const struct weir__flight *
     if (g->keeps_rows)
         s = give_rows(g, flight);
     else
-        s = give_result(g, flight, g->state->ops->value_get(g->state, g->aggregates.at, &g->key, flight->content));
+        s = weir__pane_give(g, &flight->window,
+                            g->state->ops->value_get(g->state, g->aggregates.at, &g->key, flight->content));
     return s == WEIR_OK ? weir__pane_go_on(g, flight) : s;
 }

@@ -59,7 +59,7 @@ typedef enum weir_firing {
  *
  * With WEIR_END_OF_WINDOW a trigger promises to do what event_time does, and no more: WEIR_FIRE when the watermark reaches
  * the last instant of the window, WEIR_FIRE at each row that comes to the window later, WEIR_CONTINUE else. The host may
- * then do so without making the trigger (see WEIR_PERIODIC above). */
+ * then do so without calling the trigger (see WEIR_PERIODIC above), and does where windows merge. */
 typedef struct weir_trigger {
     uint32_t struct_size, flags;
     weir_status (*open)(void *self, weir_ctx *); /* [task] may be NULL */
