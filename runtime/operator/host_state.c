@@ -16,7 +16,7 @@ static weir_status no_memory(struct weir_instance *in)
 static void fetch(struct weir_instance *in, int64_t row)
 {
     int64_t first = row - row % WEIR_STATE_FETCH;
-    in->state->ops->fetch(in->state, in->rows, first);
+    (void)in->state->ops->fetch(in->state, in->rows, first);
     in->fetch_at = first + WEIR_STATE_FETCH;
 }
 

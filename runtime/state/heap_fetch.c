@@ -11,41 +11,31 @@
 #define CACHED 262144 /* bytes of a set that stay in the cache by themselves */
 #define LINE   64
 
-struct coming {
-    const struct heap *heap;
-    struct heap_state *state;
-    const struct weir_rows *rows;
-};
-
-static inline const struct heap_table *table_of(const struct coming *c, int64_t row)
+static inline const struct heap_table *table_of(const struct heap *h, struct heap_state *s, uint32_t key_group)
 {
-    uint32_t group = c->rows->keys.key_group[row] - c->heap->set.first_group;
-    if (group > c->heap->set.last_group - c->heap->set.first_group) return NULL;
-    struct heap_group *g = &c->state->groups[group];
+    uint32_t group = key_group - h->set.first_group;
+    if (group > h->set.last_group - h->set.first_group) return NULL;
+    struct heap_group *g = &s->groups[group];
     const struct heap_table *t = g->last && g->last->ns == 0 ? g->last : weir__heap_find_table(g, 0);
     return t && t->n_slots ? t : NULL;
 }
 
-static void fetch_slots(const struct coming *c, int64_t from, int64_t to)
+static inline void fetch_slot(const struct heap *h, struct heap_state *s, uint32_t group, uint64_t hash)
 {
-    for (int64_t row = from; row < to; row++) {
-        const struct heap_table *t = table_of(c, row);
-        if (t) __builtin_prefetch(&t->slots[(uint32_t)c->rows->keys.hash[row] & (t->n_slots - 1)]);
-    }
+    const struct heap_table *t = table_of(h, s, group);
+    if (t) __builtin_prefetch(&t->slots[(uint32_t)hash & (t->n_slots - 1)]);
 }
 
-static void fetch_entries(const struct coming *c, int64_t from, int64_t to)
+static inline void fetch_entry(const struct heap *h, struct heap_state *s, uint32_t group, uint64_t hash)
 {
-    for (int64_t row = from; row < to; row++) {
-        const struct heap_table *t = table_of(c, row);
-        if (!t) continue;
-        uint32_t tag = (uint32_t)c->rows->keys.hash[row], mask = t->n_slots - 1, at = tag & mask;
-        while (t->slots[at].place && t->slots[at].tag != tag) at = (at + 1) & mask;
-        if (!t->slots[at].place) continue;
-        const char *entry = (const char *)weir__heap_at(c->state, t, t->slots[at].place - 1);
-        __builtin_prefetch(entry, 1);
-        if (((uintptr_t)entry & (LINE - 1)) + c->state->entry_size > LINE) __builtin_prefetch(entry + LINE, 1);
-    }
+    const struct heap_table *t = table_of(h, s, group);
+    if (!t) return;
+    uint32_t tag = (uint32_t)hash, mask = t->n_slots - 1, at = tag & mask;
+    while (t->slots[at].place && t->slots[at].tag != tag) at = (at + 1) & mask;
+    if (!t->slots[at].place) return;
+    const char *entry = (const char *)weir__heap_at(s, t, t->slots[at].place - 1);
+    __builtin_prefetch(entry, 1);
+    if (((uintptr_t)entry & (LINE - 1)) + s->entry_size > LINE) __builtin_prefetch(entry + LINE, 1);
 }
 
 static inline int64_t least(int64_t a, int64_t b)
@@ -53,15 +43,26 @@ static inline int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void weir__heap_fetch(struct weir_state_set *set, const struct weir_rows *rows, int64_t row)
+bool weir__heap_fetch(struct weir_state_set *set, const struct weir_rows *rows, int64_t row)
 {
     const struct heap *h = weir__heap_of(set);
+    const struct weir_row_keys *keys = &rows->keys;
     int64_t n = rows->view.length, next = least(row + WEIR_STATE_FETCH, n), after = least(row + 2 * WEIR_STATE_FETCH, n);
-    if (h->bytes < CACHED) return;
+    if (h->bytes < CACHED) return false;
     for (uint32_t i = 0; i < set->n_states; i++) {
-        const struct coming c = {h, &h->states[i], rows};
-        if (c.state->n_entries == 0) continue;
-        fetch_slots(&c, row == 0 ? 0 : next, after);
-        fetch_entries(&c, row, next);
+        struct heap_state *s = &h->states[i];
+        if (s->n_entries == 0) continue;
+        for (int64_t r = row == 0 ? 0 : next; r < after; r++) fetch_slot(h, s, keys->key_group[r], keys->hash[r]);
+        for (int64_t r = row; r < next; r++) fetch_entry(h, s, keys->key_group[r], keys->hash[r]);
     }
+    return true;
+}
+
+bool weir__heap_fetch_keys(struct weir_state_set *set, const uint32_t *states, const struct weir_key_ref *keys, uint32_t n)
+{
+    const struct heap *h = weir__heap_of(set);
+    if (h->bytes < CACHED) return false;
+    for (uint32_t i = 0; i < n; i++) fetch_slot(h, &h->states[states[i]], keys[i].group, keys[i].hash);
+    for (uint32_t i = 0; i < n; i++) fetch_entry(h, &h->states[states[i]], keys[i].group, keys[i].hash);
+    return true;
 }

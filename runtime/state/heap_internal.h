@@ -296,7 +296,8 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
                                  uint8_t *created);
 
 /* heap_fetch.c: see struct weir_state_ops */
-void weir__heap_fetch(struct weir_state_set *, const struct weir_rows *, int64_t row);
+bool weir__heap_fetch(struct weir_state_set *, const struct weir_rows *, int64_t row);
+bool weir__heap_fetch_keys(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
 
 void weir__heap_approach(struct weir_state_set *, uint32_t state, const struct weir_key_ref *keys, size_t n, int64_t ns);
 

@@ -191,8 +191,9 @@ struct weir_state_ops {
      * rows: nothing is expected any more, and `come` is not called. NULL: the set has all at hand. */
     weir_status (*expect)(struct weir_state_set *, const struct weir_state_expected *);
     /* A hint: namespace 0 of the keys of WEIR_STATE_FETCH rows from `row` on, a multiple of that, is asked for next, and
-     * then those behind. NULL: it would not help. */
-    void (*fetch)(struct weir_state_set *, const struct weir_rows *, int64_t row);
+     * then those behind. False: it was not worth while. NULL: it never is. fetch_keys: of key i in state states[i]. */
+    bool (*fetch)(struct weir_state_set *, const struct weir_rows *, int64_t row);
+    bool (*fetch_keys)(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
 
     /* A hint: the entries of these keys in the namespace are going to be asked for one by one. NULL: it is of no use. */
     void (*approach)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *keys, size_t n, int64_t ns);

@@ -24,7 +24,8 @@
 #include "window/join_internal.h"
 #include "window/window_op.h"
 
-#define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
+#define FIRE_STEP 1024             /* timers per call, so that other subtasks of the slot get their turn */
+#define FIRED     WEIR_STATE_FETCH /* of them that are taken together */
 
 struct join_side {
     struct weir_schema *schema; /* borrowed */
@@ -48,6 +49,8 @@ struct join_op {
     uint32_t first_group, last_group;
     struct weir_key_bytes key_bytes, packed;
     struct weir_key_ref key;
+    int64_t fetch_at;                 /* what the keys of the next rows have is fetched with this one */
+    struct weir_key_bytes fired_keys; /* of the timers that are taken together */
 
     /* The input batch; NULL between two. */
     struct weir_rows *rows;
@@ -111,17 +114,40 @@ static weir_status add_pair(struct join_op *j, const struct weir__join_buffer *o
 
 /* ---- a row ------------------------------------------------------------------------------------------------------- */
 
-static weir_status use_key(struct join_op *j)
+static weir_status use_key(struct join_op *j, int64_t row)
 {
     const struct join_side *side = &j->sides[j->input];
     j->key_bytes.n = 0;
-    weir_status s = weir_key_encode(&j->key_bytes, &j->rows->view, side->key_fields, side->n_key_fields, j->next);
+    weir_status s = weir_key_encode(&j->key_bytes, &j->rows->view, side->key_fields, side->n_key_fields, row);
     if (s != WEIR_OK) return no_memory(j);
     j->key = (struct weir_key_ref){.p = j->key_bytes.p,
                                    .n = (uint32_t)j->key_bytes.n,
-                                   .group = j->rows->keys.key_group[j->next],
-                                   .hash = j->rows->keys.hash[j->next]};
+                                   .group = j->rows->keys.key_group[row],
+                                   .hash = j->rows->keys.hash[row]};
     return WEIR_OK;
+}
+
+/* What waits for a key in the state of an input: its index, and its oldest rows. */
+static void fetch_waiting(struct join_op *j, uint32_t input, const struct weir_key_ref *key)
+{
+    const struct weir__join_buffer *b = j->state->ops->value_get(j->state, input, key, 0);
+    if (!b) return;
+    __builtin_prefetch(weir__join_buffer_row(b, b->first), 1);
+    __builtin_prefetch(b->rows.p + b->dead, 1);
+}
+
+/* The misses of the next rows, one after the other, would take most of the time of joining them. */
+static weir_status fetch(struct join_op *j)
+{
+    int64_t first = j->next - j->next % WEIR_STATE_FETCH, end = first + WEIR_STATE_FETCH;
+    j->fetch_at = end;
+    if (!j->state->ops->fetch || !j->state->ops->fetch(j->state, j->rows, first)) return WEIR_OK;
+    weir_status s = WEIR_OK;
+    for (int64_t row = j->next; s == WEIR_OK && row < end && row < j->rows->view.length; row++) {
+        s = use_key(j, row);
+        for (uint32_t input = 0; s == WEIR_OK && input < 2; input++) fetch_waiting(j, input, &j->key);
+    }
+    return s;
 }
 
 /* The timer of the first row of the buffer, in the place of the one that there may be. */
@@ -158,7 +184,8 @@ static weir_status begin_row(struct join_op *j)
 {
     const struct join_side *side = &j->sides[j->input];
     int64_t time = j->rows->view.time[j->next];
-    weir_status s = use_key(j);
+    weir_status s = j->next >= j->fetch_at ? fetch(j) : WEIR_OK;
+    if (s == WEIR_OK) s = use_key(j, j->next);
     if (s == WEIR_OK) s = wait_for_others(j);
     if (s != WEIR_OK) return s;
     const struct weir__join_buffer *others = others_of(j);
@@ -246,7 +273,7 @@ static weir_status begin_batch(struct join_op *j, uint32_t input, struct weir_ro
 {
     j->rows = weir_rows_retain(rows);
     j->input = input;
-    j->next = 0;
+    j->next = j->fetch_at = 0;
     weir_status s = rows->keys.hash ? WEIR_OK : hash_keys(j);
     if (s == WEIR_OK) s = set_late_aside(j);
     return s == WEIR_OK && j->pairs.function ? weir_instance_begin_input(j->pairs.function, input, j->rows) : s;
@@ -306,27 +333,71 @@ static weir_status drop_due(struct join_op *j, uint32_t input, int64_t watermark
     return WEIR_OK;
 }
 
+/* Timers that were taken together, so that the misses of the rows that go are under way together. */
+struct fired {
+    struct weir_key_ref keys[FIRED];
+    uint32_t inputs[FIRED], n;
+};
+
+static weir_status copy_key(struct join_op *j, struct fired *f, const struct weir_key_ref *key)
+{
+    struct weir_key_bytes *b = &j->fired_keys;
+    if (b->capacity - b->n < key->n) {
+        size_t capacity = 2 * (b->n + key->n);
+        uint8_t *p = weir_try_realloc(b->p, capacity);
+        if (!p) return no_memory(j);
+        b->p = p;
+        b->capacity = capacity;
+    }
+    if (key->n > 0) memcpy(b->p + b->n, key->p, key->n);
+    b->n += key->n;
+    f->keys[f->n] = *key;
+    return WEIR_OK;
+}
+
+/* Up to FIRED timers that are due. */
+static weir_status take_timers(struct join_op *j, int64_t watermark, struct fired *f)
+{
+    struct weir_due_timer due;
+    weir_status s = WEIR_OK;
+    j->fired_keys.n = 0;
+    for (f->n = 0; f->n < FIRED; f->n++) {
+        s = weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due);
+        if (s < 0) return no_memory(j);
+        if (s == WEIR_OK) break;
+        f->inputs[f->n] = (uint32_t)due.ns;
+        s = copy_key(j, f, &due.key);
+        if (s != WEIR_OK) return s;
+    }
+    const uint8_t *p = j->fired_keys.p;
+    for (uint32_t i = 0; i < f->n; p += f->keys[i++].n) f->keys[i].p = p ? p : (const uint8_t *)"";
+    weir_count(&j->op.counters.timers_fired, f->n);
+    return WEIR_OK;
+}
+
+static weir_status drop_all_due(struct join_op *j, const struct fired *f, int64_t watermark)
+{
+    const struct weir_state_ops *ops = j->state->ops;
+    bool fetched = ops->fetch_keys && ops->fetch_keys(j->state, f->inputs, f->keys, f->n);
+    for (uint32_t i = 0; fetched && i < f->n; i++) fetch_waiting(j, f->inputs[i], &f->keys[i]);
+    for (uint32_t i = 0; i < f->n; i++) {
+        j->key = f->keys[i];
+        weir_status s = drop_due(j, f->inputs[i], watermark);
+        ops->settle(j->state);
+        if (s != WEIR_OK) return s;
+    }
+    return WEIR_OK;
+}
+
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct join_op *j = join_of(op);
-    struct weir_due_timer due;
-    for (int i = 0; i < FIRE_STEP; i++) {
-        weir_status s = weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due);
-        if (s != WEIR_MORE) return s == WEIR_OK ? s : no_memory(j);
-        weir_count(&op->counters.timers_fired, 1);
-        j->key_bytes.n = 0; /* the timer's key moves when others are set */
-        if (j->key_bytes.capacity < due.key.n) {
-            uint8_t *p = weir_try_realloc(j->key_bytes.p, due.key.n);
-            if (!p) return no_memory(j);
-            j->key_bytes.p = p;
-            j->key_bytes.capacity = due.key.n;
-        }
-        memcpy(j->key_bytes.p, due.key.p, due.key.n);
-        j->key = due.key;
-        j->key.p = j->key_bytes.p;
-        s = drop_due(j, (uint32_t)due.ns, watermark);
-        j->state->ops->settle(j->state);
+    struct fired f;
+    for (uint32_t i = 0; i < FIRE_STEP; i += FIRED) {
+        weir_status s = take_timers(j, watermark, &f);
+        if (s == WEIR_OK) s = drop_all_due(j, &f, watermark);
         if (s != WEIR_OK) return s;
+        if (f.n < FIRED) return WEIR_OK;
     }
     return WEIR_MORE;
 }
@@ -357,6 +428,7 @@ static void destroy_op(struct weir_op *op)
     }
     weir_key_bytes_finish(&j->key_bytes);
     weir_key_bytes_finish(&j->packed);
+    weir_key_bytes_finish(&j->fired_keys);
     weir_schema_release(j->key_schema);
     weir_free(j->owners);
     weir_outbox_finish(&op->outbox);
