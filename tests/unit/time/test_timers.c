@@ -1,6 +1,7 @@
 /* Timers against a sorted array, and the rules of semantics A5.1 that belong to the timers themselves. */
 #include "time/timers.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -378,6 +379,58 @@ static void copies_may_outlive_the_timers(void)
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
 }
 
+/* A copy is read by another thread while the chunks that it shares are written behind, dealt, thinned and let go. */
+struct read_elsewhere {
+    struct weir_timers_copy *copy;
+    uint64_t n, sum;
+};
+static weir_status add_up(void *arg, const struct weir_due_timer *due)
+{
+    struct read_elsewhere *r = arg;
+    r->n++;
+    r->sum += (uint64_t)due->at * 31 + due->key.n + due->ns;
+    return WEIR_OK;
+}
+static void *read_copy(void *arg)
+{
+    struct read_elsewhere *r = arg;
+    bool ok = true;
+    for (uint32_t group = 10; ok && group < 16; group++)
+        ok = weir_timers_copy_each(r->copy, WEIR_EVENT_TIME, group, add_up, r) == WEIR_OK;
+    weir_timers_copy_destroy(r->copy);
+    return ok ? r : NULL;
+}
+
+static void copies_are_read_while_timers_go_on(void)
+{
+    make_keys();
+    struct weir_timers *t = weir_timers_create(10, 15);
+    struct weir_random random = {3};
+    struct weir_due_timer due;
+    size_t blocks = weir_allocated_blocks();
+    for (int64_t round = 0, until = 0; round < 6; round++) {
+        for (uint32_t i = 0; i < 3000; i++)
+            set(t, WEIR_EVENT_TIME, i % N_KEYS, i, until + (int64_t)weir_random_below(&random, 5000));
+        struct read_elsewhere r = {weir_timers_copy(t), 0, 0}, at_once = {weir_timers_copy(t), 0, 0};
+        CU_ASSERT_PTR_EQUAL(read_copy(&at_once), &at_once);
+        pthread_t reader;
+        void *read;
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&reader, NULL, read_copy, &r), 0);
+        for (until += 2000; weir_timers_pop(t, WEIR_EVENT_TIME, until, &due) == WEIR_MORE;) {
+            struct weir_key_ref key = ref((uint32_t)due.ns % N_KEYS);
+            if (due.ns % 3) continue;
+            CU_ASSERT_EQUAL(weir_timers_set(t, WEIR_EVENT_TIME, &key, due.ns, due.at + 4000), WEIR_OK);
+            CU_ASSERT_EQUAL(weir_timers_drop(t, WEIR_EVENT_TIME, &key, due.ns + 1, due.at + 50), WEIR_OK);
+        }
+        pthread_join(reader, &read);
+        CU_ASSERT(read == &r && r.n == at_once.n && r.sum == at_once.sum && r.n > 0);
+    }
+    while (weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due) == WEIR_MORE) {
+    }
+    weir_timers_destroy(t);
+    CU_ASSERT(weir_allocated_blocks() < blocks);
+}
+
 WEIR_SUITE(timers) = {
     {"agree with a sorted array, random histories", agrees_with_a_sorted_array},
     {"setting twice is one timer, dropping a missing one is fine", setting_twice_is_one_timer},
@@ -387,5 +440,6 @@ WEIR_SUITE(timers) = {
     {"dropping most of many keeps the order", dropping_most_of_many_keeps_the_order},
     {"moved timers do not pile up", moved_timers_do_not_pile_up},
     {"copies may outlive the timers", copies_may_outlive_the_timers},
+    {"copies are read while timers go on", copies_are_read_while_timers_go_on},
     {NULL, NULL},
 };
