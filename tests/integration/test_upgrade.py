@@ -179,8 +179,8 @@ class Upgrade(WeirTest):
 
     def resume(self, manifest, *options):
         process = self.start("run", manifest, "--quiet", *options)
-        while (self.weir("status", "clicks", code=None).code != 0 or self.record()["state"] != "running"
-               or (self.home / "upgrade").exists()):
+        runs = lambda: {"pid": process.pid, "state": "running"}  # and not the old child, which may be dying still
+        while not runs().items() <= self.record().items() or (self.home / "upgrade").exists():
             if process.poll() is None:
                 continue
             said = process.communicate()[1]
