@@ -257,6 +257,7 @@ static void init_state(struct heap_state *s, const struct weir_state_layout *l, 
     s->page_mask = (1u << s->page_shift) - 1;
     s->texts = texts_of(l->fields, l->n_fields);
     s->key_texts = texts_of(l->key_fields, l->n_key_fields);
+    if (weir_layout_shape(l) == WEIR_SHAPE_MAP) weir__heap_make_spares(s);
 }
 
 /* The values may have been settled: nothing is held back here. */
@@ -278,6 +279,7 @@ static void destroy(struct weir_state_set *set)
         }
         weir__heap_free_indexes(h, s);
         weir__heap_free_chunks(h, s);
+        weir__heap_free_spares(s);
         weir_free(s->groups);
         weir_free(s->texts.offsets);
         weir_free(s->key_texts.offsets);

@@ -111,7 +111,8 @@ struct heap_state {
     struct heap_index others[WEIR__HEAP_INDEXES - 1]; /* of batches before, the last one first */
     uint64_t batches;
     bool has_newest;
-    int64_t newest; /* the greatest namespace of a batch */
+    int64_t newest;             /* the greatest namespace of a batch */
+    struct heap_spares *spares; /* maps: what maps that are no more have left for others (heap_map.c) */
 };
 struct heap_copy { /* of entries, in an image; between two uses in a pool, in runs that are handed over whole */
     struct heap_copy *next;
@@ -349,6 +350,8 @@ weir_status weir__heap_list_update(struct weir_state_set *, uint32_t state, cons
                                    const void *items, size_t n);
 
 void weir__heap_free_map(struct heap *, const struct heap_state *, struct heap_map *);
+void weir__heap_make_spares(struct heap_state *);
+void weir__heap_free_spares(struct heap_state *); /* none: nothing */
 /* The value of a new pair, zeroed; the key's texts are copied. NULL: no memory. */
 void *weir__heap_map_append(struct heap *, const struct heap_state *, struct heap_map *, const void *key);
 bool weir__heap_map_has(const struct heap_state *, const struct heap_map *, const void *key);

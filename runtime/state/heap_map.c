@@ -3,11 +3,24 @@
  * One thread. A pair is its head, the key struct and the value struct. Removing a pair leaves a gap that map_next skips;
  * gaps are closed when a new pair finds the array full, never by a removal, so that a loop of map_next may remove what it
  * stands on.
+ *
+ * Maps that hold some pairs now and none the next moment are common: what waits for its turn. Arrays and indexes of those
+ * that are gone are kept for the next ones, by size, up to MOST_SPARE_BYTES for a state; they count as nobody's memory.
  */
 #include "state/heap_internal.h"
 
-#define FIRST_PAIRS 4
-#define INDEX_FROM  16 /* capacity from which pairs are found through slots */
+#define FIRST_PAIRS      4
+#define INDEX_FROM       16 /* capacity from which pairs are found through slots */
+#define MOST_SPARE_BYTES ((size_t)1 << 20)
+#define SPARE_SIZES      8 /* powers of two from FIRST_PAIRS on */
+
+struct spare {
+    struct spare *next;
+};
+struct heap_spares {
+    struct spare *pairs[SPARE_SIZES], *slots[SPARE_SIZES];
+    size_t bytes;
+};
 
 struct pair_head {
     uint32_t tag; /* low half of the key's hash */
@@ -45,14 +58,74 @@ static void free_pair(struct heap *h, const struct heap_state *s, struct pair_he
     weir__heap_free_texts(h, &s->texts, value_of(s, pair));
 }
 
+/* ---- arrays that nobody uses ------------------------------------------------------------------------------------- */
+
+static uint32_t spare_size_of(uint32_t capacity) /* SPARE_SIZES or more: none is kept */
+{
+    return (uint32_t)__builtin_ctz(capacity / FIRST_PAIRS);
+}
+
+/* Of a map of `capacity` pairs; not zeroed. `lists`: where those of its kind are kept. */
+static void *take_array(struct heap *h, struct heap_spares *spares, struct spare **lists, uint32_t capacity, size_t size)
+{
+    struct spare **list = spare_size_of(capacity) < SPARE_SIZES ? &lists[spare_size_of(capacity)] : NULL;
+    struct spare *first = list ? *list : NULL;
+    if (!first) return weir__heap_alloc(h, size);
+    *list = first->next;
+    spares->bytes -= size;
+    h->bytes += size;
+    return first;
+}
+static void give_array(struct heap *h, struct heap_spares *spares, struct spare **lists, uint32_t capacity, void *p,
+                       size_t size)
+{
+    if (!p || spare_size_of(capacity) >= SPARE_SIZES || spares->bytes + size > MOST_SPARE_BYTES) {
+        weir__heap_free(h, p, size);
+        return;
+    }
+    struct spare **list = &lists[spare_size_of(capacity)], *first = p;
+    first->next = *list;
+    *list = first;
+    spares->bytes += size;
+    h->bytes -= size;
+}
+
+static void give_arrays(struct heap *h, const struct heap_state *s, const struct heap_map *m)
+{
+    struct heap_spares *spares = s->spares;
+    if (!m->pairs) return;
+    give_array(h, spares, spares->pairs, m->capacity, m->pairs, m->capacity * pair_size(s));
+    give_array(h, spares, spares->slots, m->capacity, m->slots, (size_t)m->n_slots * sizeof *m->slots);
+}
+
+static void free_list(struct spare *first)
+{
+    for (struct spare *next; first; first = next) {
+        next = first->next;
+        weir_free(first);
+    }
+}
+void weir__heap_make_spares(struct heap_state *s)
+{
+    s->spares = weir_alloc(sizeof *s->spares);
+}
+void weir__heap_free_spares(struct heap_state *s)
+{
+    for (uint32_t i = 0; s->spares && i < SPARE_SIZES; i++) {
+        free_list(s->spares->pairs[i]);
+        free_list(s->spares->slots[i]);
+    }
+    weir_free(s->spares);
+    s->spares = NULL;
+}
+
 void weir__heap_free_map(struct heap *h, const struct heap_state *s, struct heap_map *m)
 {
     for (uint32_t i = 0; i < m->used; i++) {
         struct pair_head *pair = pair_at(s, m, i);
         if (pair->live) free_pair(h, s, pair);
     }
-    weir__heap_free(h, m->pairs, m->capacity * pair_size(s));
-    weir__heap_free(h, m->slots, (size_t)m->n_slots * sizeof *m->slots);
+    give_arrays(h, s, m);
     *m = (struct heap_map){0};
 }
 
@@ -108,22 +181,25 @@ static void close_gaps(const struct heap_state *s, struct heap_map *m)
 
 static bool grow(struct heap *h, const struct heap_state *s, struct heap_map *m)
 {
-    uint32_t capacity = m->capacity ? m->capacity * 2 : FIRST_PAIRS;
-    if (capacity > UINT32_MAX / 4) return false;
-    struct heap_slot *slots = NULL;
-    if (capacity >= INDEX_FROM && !(slots = weir__heap_alloc(h, (size_t)capacity * 2 * sizeof *slots))) return false;
-    uint8_t *pairs = weir__heap_resize(h, m->pairs, m->capacity * pair_size(s), capacity * pair_size(s));
-    if (!pairs) {
-        weir__heap_free(h, slots, (size_t)capacity * 2 * sizeof *slots);
-        return false;
+    struct heap_map grown = *m;
+    struct heap_spares *spares = s->spares;
+    grown.capacity = m->capacity ? m->capacity * 2 : FIRST_PAIRS;
+    if (grown.capacity > UINT32_MAX / 4) return false;
+    grown.n_slots = grown.capacity >= INDEX_FROM ? grown.capacity * 2 : 0;
+    size_t slots_size = (size_t)grown.n_slots * sizeof *grown.slots;
+    grown.pairs = take_array(h, spares, spares->pairs, grown.capacity, grown.capacity * pair_size(s));
+    if (!grown.pairs) return false;
+    if (grown.n_slots) {
+        grown.slots = take_array(h, spares, spares->slots, grown.capacity, slots_size);
+        if (!grown.slots) {
+            weir__heap_free(h, grown.pairs, grown.capacity * pair_size(s));
+            return false;
+        }
     }
-    m->pairs = pairs;
-    m->capacity = capacity;
-    if (!slots) return true;
-    weir__heap_free(h, m->slots, (size_t)m->n_slots * sizeof *slots);
-    m->slots = slots;
-    m->n_slots = capacity * 2;
-    index_pairs(s, m);
+    if (m->used) memcpy(grown.pairs, m->pairs, m->used * pair_size(s));
+    give_arrays(h, s, m);
+    *m = grown;
+    if (m->n_slots) index_pairs(s, m);
     return true;
 }
 

@@ -5,7 +5,7 @@ It may be so much for each batch of 1,024 records: an allocation now and then wh
 go, clocks and system calls (parking, waking, reading and writing files) for elements and steps. Nothing is timed, and the
 bounds hold whatever the schedule: a thread that sleeps was woken by an element.
 
-By hand, over ten million records: WEIR_COUNT_RECORDS=10000000 tests/integration/run.py BUILD test_counts
+By hand, over ten million records: WEIR_COUNT_RECORDS=10000000 python3 tests/integration/run.py BUILD test_counts
 """
 import json
 import os
@@ -90,6 +90,19 @@ nodes:
   - {{id: seen, from: clicks, key_by: user, process: {{ticks: {{every: 100s}}}}}}
   - {{id: out, from: seen, sink: discard}}
 """, "-p", "2", allocations=1, clocks=64, calls=16)
+
+    def test_maps_that_come_and_go(self):
+        # Each sensor has readings waiting in a map now and none the next moment; its key comes and goes with the map.
+        self.check_job("""
+job: maps
+vars: {n: 0}
+nodes:
+  - id: readings
+    source: {datagen_sensors: {count: "${n}", sensors: 300, step: 1ms, jitter: 400ms}}
+    time: {field: at, out_of_orderness: 500ms, interval: 5ms}
+  - {id: alerts, from: readings, key_by: sensor, process: {rising: {duration: 100ms}}}
+  - {id: out, from: alerts, sink: discard}
+""", allocations=48, clocks=64, calls=16)
 
     def write(self, name, first, end):
         with open(self.folder / name, "w", encoding="utf-8") as f:
