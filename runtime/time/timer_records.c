@@ -10,7 +10,7 @@
 
 #define LEAST_BYTES 256 /* a chunk with its head; each size is twice the one before */
 #define HEAD        offsetof(struct weir__timer_chunk, bytes)
-#define KEPT_BYTES  131072
+#define KEPT_BYTES  ((size_t)1 << 20)
 #define FEW         4096 /* records that are thinned by one table */
 
 /* ---- chunks ------------------------------------------------------------------------------------------------------ */

@@ -102,7 +102,7 @@ nodes:
     time: {field: at, out_of_orderness: 500ms, interval: 5ms}
   - {id: alerts, from: readings, key_by: sensor, process: {rising: {duration: 100ms}}}
   - {id: out, from: alerts, sink: discard}
-""", allocations=48, clocks=64, calls=16)
+""", allocations=64, clocks=64, calls=16)
 
     def write(self, name, first, end):
         with open(self.folder / name, "w", encoding="utf-8") as f:
