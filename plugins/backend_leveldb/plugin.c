@@ -264,7 +264,8 @@ static const weir_backend vtable = {.struct_size = sizeof(weir_backend),
                                     .release = release,
                                     .flush = flush,
                                     .stats = stats,
-                                    .get_beside = get};
+                                    .get_beside = get,
+                                    .view_beside = make_view};
 
 static const weir_option options[] = {
     WEIR_OPTION_OF(leveldb, write_buffer, WEIR_OPT_SIZE, .def = "4MiB", .min = "64KiB", .max = "1GiB",

@@ -19,9 +19,23 @@
 #define MOST_BATCHES 64
 #define FREE         UINT32_MAX
 
+/* Held by who reads the view and by the queue; the last one lets go of the view. */
+struct weir_store_pledge {
+    struct weir_store_writer_self *w;
+    _Atomic uint32_t holders;
+    _Atomic uint32_t is_kept; /* set by the writer, after: */
+    weir_store_view *view;    /* NULL: there is none, and why */
+    weir_status status;
+    weir_io_error why;
+    _Atomic uint32_t is_waiting; /* as below */
+    struct weir_parker parker;
+};
+
 struct batch {
-    weir_store_change *changes; /* bytes behind the slots */
+    weir_store_change *changes; /* bytes behind the slots; n 0: a pledge */
     size_t n, bytes;
+    struct weir_store_pledge *pledge; /* the writer clears it when it is kept */
+    bool is_of_cut;
     uint32_t *slots; /* by hash of the key: the last change of it; FREE */
     uint64_t mask;
 };
@@ -32,7 +46,8 @@ struct weir_store_writer_self {
     /* Caller's: */
     struct batch *batches[MOST_BATCHES]; /* ring, by number: n_freed .. n_made - 1 */
     uint64_t n_made, n_freed;
-    size_t bytes;
+    size_t bytes;    /* but for those of cuts */
+    bool is_cut;     /* what is written now is of one */
     weir_str *asked; /* scratch of get: keys of no batch, and which they were */
     size_t *which, capacity;
     struct weir_parker parker;
@@ -44,15 +59,55 @@ struct weir_store_writer_self {
     weir_io_error failure;
 };
 
+/* ---- pledges ----------------------------------------------------------------------------------------------------- */
+
+void weir_store_pledge_drop(struct weir_store_pledge *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->holders, 1, memory_order_acq_rel) > 1) return;
+    if (p->view) p->w->o.backend->release(p->w->o.self, p->view);
+    weir_free(p);
+}
+
+weir_status weir_store_pledge_view(struct weir_store_pledge *p, weir_store_view **view, weir_io_error *error)
+{
+    const struct weir_platform *os = p->w->o.platform;
+    while (!atomic_load_explicit(&p->is_kept, memory_order_acquire)) {
+        atomic_exchange_explicit(&p->is_waiting, 1, memory_order_acq_rel);
+        if (!atomic_load_explicit(&p->is_kept, memory_order_acquire)) os->park(os->self, &p->parker, INT64_MAX);
+    }
+    *view = p->view;
+    if (p->status < 0) *error = p->why;
+    return p->status;
+}
+
+/* Nobody holds it but the queue: nobody wants the view. */
+static void keep_pledge(struct weir_store_writer_self *w, struct weir_store_pledge *p)
+{
+    const struct weir_platform *os = w->o.platform;
+    if (atomic_load_explicit(&w->has_failed, memory_order_relaxed)) {
+        p->status = w->status;
+        p->why = w->failure;
+    } else if (atomic_load_explicit(&p->holders, memory_order_acquire) > 1) {
+        p->status = w->o.backend->view_beside(w->o.self, &p->view, &p->why);
+        if (p->status < 0) p->view = NULL;
+    }
+    atomic_store_explicit(&p->is_kept, 1, memory_order_release);
+    if (atomic_exchange_explicit(&p->is_waiting, 0, memory_order_acq_rel)) os->unpark(os->self, &p->parker);
+    weir_store_pledge_drop(p);
+}
+
 /* ---- the writer's thread ----------------------------------------------------------------------------------------- */
 
 static void run(void *arg, void *piece)
 {
     struct weir_store_writer_self *w = arg;
-    const struct batch *b = piece;
+    struct batch *b = piece;
     const struct weir_platform *p = w->o.platform;
     weir_io_error why = {0};
-    if (!atomic_load_explicit(&w->has_failed, memory_order_relaxed)) {
+    if (b->pledge) {
+        keep_pledge(w, b->pledge);
+        b->pledge = NULL;
+    } else if (!atomic_load_explicit(&w->has_failed, memory_order_relaxed)) {
         weir_status s = w->o.backend->write(w->o.self, b->changes, b->n, &why);
         if (s < 0) {
             w->status = s;
@@ -75,7 +130,7 @@ static void free_done(struct weir_store_writer_self *w)
 {
     for (uint64_t n = done(w); w->n_freed < n; w->n_freed++) {
         struct batch **b = &w->batches[w->n_freed % MOST_BATCHES];
-        w->bytes -= (*b)->bytes;
+        if (!(*b)->is_of_cut) w->bytes -= (*b)->bytes;
         weir_free(*b);
         *b = NULL;
     }
@@ -173,33 +228,66 @@ static weir_status no_memory(weir_io_error *error)
 }
 
 /* One that is larger than the limit goes alone. */
-static void make_room(struct weir_store_writer_self *w, size_t bytes)
+static bool has_room(const struct weir_store_writer_self *w, size_t bytes)
 {
+    if (w->n_made - w->n_freed == MOST_BATCHES) return false;
+    return w->is_cut || w->bytes == 0 || w->bytes + bytes <= w->o.limit_bytes;
+}
+
+static weir_status submit(struct weir_store_writer_self *w, struct batch *b, weir_io_error *error)
+{
+    struct weir_error why;
     free_done(w);
-    while (w->n_made > w->n_freed && (w->bytes + bytes > w->o.limit_bytes || w->n_made - w->n_freed == MOST_BATCHES))
-        wait_for(w, w->n_freed + 1);
+    while (!has_room(w, b->bytes)) wait_for(w, w->n_freed + 1);
+    weir_status s = failed(w, error);
+    if (s < 0) return s;
+    s = weir_work_pool_submit(w->pool, b, &why);
+    if (s < 0) {
+        snprintf(error->message, sizeof error->message, "%.*s", (int)sizeof error->message - 1, why.text);
+        return error->status = s;
+    }
+    b->is_of_cut = w->is_cut;
+    w->batches[w->n_made++ % MOST_BATCHES] = b;
+    if (!w->is_cut) w->bytes += b->bytes;
+    return WEIR_OK;
 }
 
 static weir_status write_changes(void *self, const weir_store_change *changes, size_t n, weir_io_error *error)
 {
     struct weir_store_writer_self *w = self;
-    struct weir_error why;
     struct batch *b = n > 0 ? make_batch(changes, n) : NULL;
     if (n == 0) return failed(w, error);
     if (!b) return no_memory(error);
-    make_room(w, b->bytes);
-    weir_status s = failed(w, error);
-    if (s >= 0) {
-        s = weir_work_pool_submit(w->pool, b, &why);
-        if (s < 0) snprintf(error->message, sizeof error->message, "%.*s", (int)sizeof error->message - 1, why.text);
+    weir_status s = submit(w, b, error);
+    if (s < 0) weir_free(b);
+    return s;
+}
+
+bool weir_store_writer_has_pledges(const struct weir_store_writer_self *w)
+{
+    return WEIR_HAS(weir_backend, w->o.backend, view_beside) && w->o.backend->view_beside;
+}
+
+void weir_store_writer_cut(struct weir_store_writer_self *w, bool is_cut)
+{
+    w->is_cut = is_cut;
+}
+
+weir_status weir_store_writer_pledge(struct weir_store_writer_self *w, struct weir_store_pledge **to, weir_io_error *error)
+{
+    struct batch *b = make_batch(NULL, 0);
+    struct weir_store_pledge *p = b ? weir_try_alloc(sizeof *p) : NULL;
+    weir_status s = p ? WEIR_OK : no_memory(error);
+    if (p) {
+        *p = (struct weir_store_pledge){.w = w, .holders = 2};
+        b->pledge = p;
+        s = submit(w, b, error);
     }
-    if (s < 0) {
-        weir_free(b);
-        return error->status = s;
-    }
-    w->batches[w->n_made++ % MOST_BATCHES] = b;
-    w->bytes += b->bytes;
-    return WEIR_OK;
+    *to = s >= 0 ? p : NULL;
+    if (s >= 0) return WEIR_OK;
+    weir_free(p);
+    weir_free(b);
+    return s;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
@@ -336,7 +424,11 @@ void weir_store_writer_destroy(struct weir_store_writer_self *w)
 {
     if (!w) return;
     weir_work_pool_destroy(w->pool);
-    for (; w->n_freed < w->n_made; w->n_freed++) weir_free(w->batches[w->n_freed % MOST_BATCHES]);
+    for (; w->n_freed < w->n_made; w->n_freed++) {
+        struct batch *b = w->batches[w->n_freed % MOST_BATCHES];
+        weir_store_pledge_drop(b->pledge);
+        weir_free(b);
+    }
     weir_free(w->asked);
     weir_free(w->which);
     weir_free(w);

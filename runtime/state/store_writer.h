@@ -8,6 +8,9 @@
  *
  * When more than `limit_bytes` wait, write waits until there is room: the writer is as slow as the disk then. A batch that
  * could not be written fails all later calls with what the backend said.
+ *
+ * For a snapshot nobody has to wait: what a cut writes has room besides, and a pledge is of a view that the thread makes when
+ * it has come that far. Whoever reads it waits for that.
  */
 #ifndef WEIR_STATE_STORE_WRITER_H
 #define WEIR_STATE_STORE_WRITER_H
@@ -27,6 +30,16 @@ struct weir_store_writer_options {
 };
 WEIR_CHECKED weir_status weir_store_writer_create(const struct weir_store_writer_options *, struct weir_store_writer_self **,
                                                   struct weir_error *);
+void weir_store_writer_cut(struct weir_store_writer_self *, bool is_cut); /* what is written from now on is of a cut */
+/* Of what was written by now. Not where the backend has no view_beside: then `view` waits. */
+bool weir_store_writer_has_pledges(const struct weir_store_writer_self *);
+struct weir_store_pledge;
+WEIR_CHECKED weir_status weir_store_writer_pledge(struct weir_store_writer_self *, struct weir_store_pledge **,
+                                                  weir_io_error *);
+/* [any] Waits for the view, which is there until the pledge is dropped. */
+WEIR_CHECKED weir_status weir_store_pledge_view(struct weir_store_pledge *, weir_store_view **, weir_io_error *);
+void weir_store_pledge_drop(struct weir_store_pledge *); /* [any] before the writer is closed; NULL is fine */
+
 /* A change of the key waits to be written: get knows it without asking the backend. */
 bool weir_store_writer_has(struct weir_store_writer_self *, weir_str key);
 void weir_store_writer_destroy(struct weir_store_writer_self *); /* closed, or not opened; NULL is fine */

@@ -227,14 +227,17 @@ static void *find(struct stored *d, uint32_t state, const struct weir_key_ref *k
     return value;
 }
 
-static bool insert(struct stored *d, uint32_t state, struct stored_meta *meta)
+/* Where there is none; marks it changed. */
+static bool insert(struct stored *d, uint32_t state, uint32_t group, int64_t ns, void *value)
 {
+    struct stored_meta *meta = weir__stored_meta(&d->cache->states[state], value);
     bool is_new = meta->flags & WEIR__ABSENT;
     if (is_new) {
         meta->order = ++d->order;
+        meta->flags &= ~(uint32_t)WEIR__ABSENT;
         d->states[state].n_entries++;
     }
-    meta->flags = (meta->flags & ~(uint32_t)WEIR__ABSENT) | WEIR__DIRTY;
+    weir__stored_mark(d, state, group, ns, value);
     return is_new;
 }
 
@@ -242,7 +245,7 @@ static bool insert(struct stored *d, uint32_t state, struct stored_meta *meta)
 static void *edit(struct stored *d, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
     void *value = reach(d, state, key, ns);
-    if (value) insert(d, state, weir__stored_meta(&d->cache->states[state], value));
+    if (value) insert(d, state, key->group, ns, value);
     return value;
 }
 
@@ -261,7 +264,8 @@ static void clear(struct weir_state_set *set, uint32_t state, const struct weir_
     }
     weir__heap_free_value(d->cache, s, value);
     memset(value, 0, s->value_size);
-    meta->flags |= WEIR__ABSENT | WEIR__DIRTY;
+    meta->flags |= WEIR__ABSENT;
+    weir__stored_mark(d, state, key->group, ns, value);
 }
 
 static const void *value_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
@@ -318,9 +322,9 @@ static weir_status value_edit_rows(struct weir_state_set *set, uint32_t state, c
         status = d->store->failure.status;
     if (created) memset(created, 0, bytes);
     for (int64_t i = 0; status == WEIR_OK && i < n; i++) {
-        struct stored_meta *meta = weir__stored_meta(s, values[i]);
-        weir__stored_touch(d, state, meta);
-        bool is_new = insert(d, state, meta);
+        uint32_t group = rows->keys.key_group[picks ? picks[i] : i];
+        weir__stored_touch(d, state, weir__stored_meta(s, values[i]));
+        bool is_new = insert(d, state, group, ns, values[i]);
         if (is_new && created) created[i >> 3] |= (uint8_t)(1u << (i & 7));
     }
     weir_free(unknown);
@@ -384,7 +388,7 @@ static void map_remove(struct weir_state_set *set, uint32_t state, const struct 
         clear(set, state, k, ns);
         return;
     }
-    weir__stored_meta(s, map)->flags |= WEIR__DIRTY;
+    weir__stored_mark(d, state, k->group, ns, map);
     weir__heap_map_remove(&d->cache->set, state, k, ns, key);
 }
 
@@ -425,7 +429,7 @@ static size_t memory(const struct weir_state_set *set)
 {
     const struct stored *d = (const struct stored *)(const void *)set;
     return d->cache->bytes + d->keys.capacity + d->records.capacity + d->run.bytes.capacity +
-           d->run.capacity * sizeof *d->run.items + d->changes.bytes + d->expected.bytes.capacity +
+           d->run.capacity * sizeof *d->run.items + d->changes.bytes + d->dirty.keys.capacity + d->expected.bytes.capacity +
            d->expected.capacity * sizeof *d->expected.keys;
 }
 
@@ -441,6 +445,7 @@ static void destroy(struct weir_state_set *set)
     d->cache->set.ops->destroy(&d->cache->set);
     weir_key_bytes_finish(&d->keys);
     weir_key_bytes_finish(&d->records);
+    weir_key_bytes_finish(&d->dirty.keys);
     weir_key_bytes_finish(&d->run.bytes);
     weir_free(d->run.items);
     weir__stored_changes_finish(&d->changes);

@@ -8,6 +8,7 @@
 #include "state/stored_internal.h"
 
 #include "base/alloc.h"
+#include "data/key.h"
 
 #define BATCH_BYTES 524288
 
@@ -23,6 +24,7 @@ struct writing {
     int64_t ns;
     struct change *changes;
     size_t n, capacity;
+    size_t batch_bytes;
 };
 
 static bool write_batch(struct writing *w)
@@ -84,7 +86,7 @@ static bool add_change(struct writing *w, const struct heap_key *entry, void *va
     w->changes[w->n++] = change;
     weir__stored_outdate(d, w->state, w->group, w->ns, meta->order);
     if (!change.goes) add_space(&d->states[w->state].spaces, w->ns);
-    return d->records.n < BATCH_BYTES || write_batch(w);
+    return d->records.n < w->batch_bytes || write_batch(w);
 }
 
 /* One that is DIRTY. */
@@ -111,18 +113,95 @@ static bool write_table(struct writing *w, const struct heap_table *t)
     return ok;
 }
 
-bool weir__stored_write_back(struct stored *d)
+/* ---- what is changed --------------------------------------------------------------------------------------------- */
+
+#define FEW_OF_ALL 16 /* one of so many */
+#define FEW        64
+
+static size_t entries_at_hand(const struct stored *d)
 {
-    struct writing w = {.d = d};
-    bool ok = !weir__stored_failed(d);
-    d->records.n = 0;
-    for (w.state = 0; ok && w.state < d->set.n_states; w.state++) {
-        for (w.group = d->set.first_group; ok && w.group <= d->set.last_group; w.group++) {
-            const struct heap_group *g = &d->cache->states[w.state].groups[w.group - d->set.first_group];
-            for (uint32_t i = 0; ok && i < g->n; i++) ok = write_table(&w, g->tables[i]);
+    size_t n = 0;
+    for (uint32_t i = 0; i < d->set.n_states; i++) n += d->cache->states[i].n_entries;
+    return n;
+}
+
+static void list_none(struct stored *d, bool are_many)
+{
+    weir_key_bytes_finish(&d->dirty.keys);
+    d->dirty = (struct stored_dirty){.are_many = are_many};
+}
+
+void weir__stored_list_dirty(struct stored *d, uint32_t state, uint32_t group, int64_t ns, const struct heap_key *entry)
+{
+    struct stored_dirty *list = &d->dirty;
+    uint32_t n = 0;
+    if (list->are_many) return;
+    size_t at = list->keys.n;
+    bool ok = list->n < entries_at_hand(d) / FEW_OF_ALL + FEW && weir_key_bytes_add(&list->keys, &n, sizeof n) &&
+              weir__stored_prefix(d, &list->keys, state, group, ns) &&
+              weir_key_bytes_add(&list->keys, weir__heap_key_bytes(entry), entry->n);
+    if (!ok) {
+        list_none(d, true);
+        return;
+    }
+    n = (uint32_t)(list->keys.n - at - sizeof n);
+    memcpy(list->keys.p + at, &n, sizeof n);
+    list->n++;
+}
+
+/* The entry of a record, if it is still at hand and DIRTY. */
+static bool write_listed(struct writing *w, weir_str record_key)
+{
+    struct stored *d = w->d;
+    weir_str key = weir__stored_key_of(record_key);
+    w->state = weir__stored_state_of(record_key);
+    w->group = weir__stored_group_of(record_key);
+    w->ns = weir__stored_ns(record_key);
+    const struct heap_state *s = &d->cache->states[w->state];
+    const struct heap_table *t = weir__heap_find_table(&s->groups[w->group - d->set.first_group], w->ns);
+    const uint8_t *p = (const uint8_t *)key.p;
+    struct heap_key *entry = t ? weir__heap_find(s, t, p, (uint32_t)key.n, weir_key_hash64(p, key.n)) : NULL;
+    struct stored_meta *meta = entry ? weir__stored_meta(s, weir__heap_value(entry)) : NULL;
+    return !meta || !(meta->flags & WEIR__DIRTY) || write_entry(w, entry, meta);
+}
+
+static bool write_list(struct writing *w)
+{
+    const struct weir_key_bytes *keys = &w->d->dirty.keys;
+    uint32_t n;
+    bool ok = true;
+    for (size_t at = 0; ok && at < keys->n; at += sizeof n + n) {
+        memcpy(&n, keys->p + at, sizeof n);
+        ok = write_listed(w, (weir_str){(const char *)keys->p + at + sizeof n, n});
+    }
+    return ok;
+}
+
+static bool write_all(struct writing *w)
+{
+    const struct stored *d = w->d;
+    bool ok = true;
+    for (w->state = 0; ok && w->state < d->set.n_states; w->state++) {
+        for (w->group = d->set.first_group; ok && w->group <= d->set.last_group; w->group++) {
+            const struct heap_group *g = &d->cache->states[w->state].groups[w->group - d->set.first_group];
+            for (uint32_t i = 0; ok && i < g->n; i++) ok = write_table(w, g->tables[i]);
         }
     }
+    return ok;
+}
+
+/* In batches that are not too many to wait together. */
+bool weir__stored_write_back(struct stored *d)
+{
+    size_t part = weir__stored_room(d) / 32;
+    struct writing w = {.d = d, .batch_bytes = part > BATCH_BYTES ? part : BATCH_BYTES};
+    bool ok = !weir__stored_failed(d);
+    d->records.n = 0;
+    if (d->store->writer) weir_store_writer_cut(d->store->writer, true);
+    ok = ok && (d->dirty.are_many ? write_all(&w) : write_list(&w));
     ok = ok && write_batch(&w);
+    if (d->store->writer) weir_store_writer_cut(d->store->writer, false);
+    if (ok) list_none(d, false);
     weir_free(w.changes);
     return ok;
 }
@@ -197,9 +276,7 @@ void weir__stored_grow_older(struct stored *d)
 static uint32_t old_enough(const struct stored *d)
 {
     const struct stored_ages *a = &d->ages;
-    size_t all = 0, older;
-    for (uint32_t i = 0; i < d->set.n_states; i++) all += d->cache->states[i].n_entries;
-    older = all - a->all + (d->expected.pins ? 0 : a->n[WEIR__PINNED]);
+    size_t all = entries_at_hand(d), older = all - a->all + (d->expected.pins ? 0 : a->n[WEIR__PINNED]);
     uint32_t ages = WEIR__AGES;
     while (ages > 0 && older < (all + PART_THAT_GOES - 1) / PART_THAT_GOES) older += a->n[age_before(a->now, --ages)];
     return ages;
@@ -259,7 +336,7 @@ static size_t some_of(size_t room)
 /* One round takes what is old as such, the next one whatever may go: what came last is more than the room. */
 void weir__stored_shrink(struct stored *d)
 {
-    struct leaving l = {.writing = {.d = d}, .failed = weir__stored_failed(d)};
+    struct leaving l = {.writing = {.d = d, .batch_bytes = BATCH_BYTES}, .failed = weir__stored_failed(d)};
     size_t enough = d->cache_base + weir__stored_room(d) - some_of(weir__stored_room(d));
     size_t round = (size_t)d->set.n_states * (d->set.last_group - d->set.first_group + 1);
     d->records.n = 0;

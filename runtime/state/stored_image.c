@@ -1,6 +1,7 @@
 /* stored_image.c - images of a set in a store (image.h): a view of the store, read by another thread.
  *
- * [set's thread] freeze writes what is changed in the cache, so that the store has everything, and takes the view.
+ * [set's thread] freeze writes what is changed in the cache, so that the store has everything, and takes the view; where a
+ * thread of the store writes, that is done by it later, and whoever reads the image waits for it.
  * [reader] the rest. It knows the layouts and the store's calls, and nothing that the set changes: the set goes on, and may
  * be destroyed; the store stays until the image is released.
  *
@@ -16,7 +17,8 @@
 struct stored_image {
     struct weir_state_image image; /* first member */
     struct weir_state_store *store;
-    weir_store_view *view; /* NULL: it could not be had, see failure */
+    struct weir_store_pledge *pledge; /* of the view; NULL: it is there already */
+    weir_store_view *view;            /* NULL: it could not be had, see failure */
     struct weir_error failure;
     const struct weir_state_layout *layouts;
     const struct weir_schema *key;
@@ -48,7 +50,12 @@ static void take_view(struct stored_image *image)
 {
     struct weir_state_store *store = image->store;
     weir_io_error why = {0};
-    weir_status s = store->backend->view(store->self, &image->view, &why);
+    weir_status s;
+    if (store->writer && weir_store_writer_has_pledges(store->writer)) {
+        s = weir_store_writer_pledge(store->writer, &image->pledge, &why);
+    } else {
+        s = store->backend->view(store->self, &image->view, &why);
+    }
     if (s >= 0) return;
     image->view = NULL;
     fail(image, &image->failure, s, why.message);
@@ -151,6 +158,10 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
     struct stored_image *image = (struct stored_image *)(void *)of;
     struct reading r = {.image = image, .group = group, .n = n};
     weir_io_error why = {0};
+    if (!image->view && image->pledge) {
+        weir_status had = weir_store_pledge_view(image->pledge, &image->view, &why);
+        if (had < 0) fail(image, &image->failure, had, why.message);
+    }
     if (!image->view) return weir_error_set(error, image->failure.status, "%s", image->failure.text);
     weir__pack_into(&r.pk, to);
     weir_status s = scan(&r, &why);
@@ -164,7 +175,10 @@ static void release(struct weir_state_image *of)
 {
     struct stored_image *image = (struct stored_image *)(void *)of;
     struct weir_state_store *store = image->store;
-    if (image->view) store->backend->release(store->self, image->view);
+    if (image->pledge)
+        weir_store_pledge_drop(image->pledge);
+    else if (image->view)
+        store->backend->release(store->self, image->view);
     weir_free(image->run.items);
     weir_key_bytes_finish(&image->run.bytes);
     weir_free(image->room);

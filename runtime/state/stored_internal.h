@@ -115,6 +115,13 @@ struct stored_changes {
     uint64_t base_order; /* last order given at its base */
 };
 
+/* Which entries are DIRTY: the keys of records, some of them perhaps written meanwhile, as long as they are few. */
+struct stored_dirty {
+    struct weir_key_bytes keys; /* each behind its length */
+    size_t n;
+    bool are_many; /* then they are not listed: it takes no longer to look at all entries */
+};
+
 /* How many entries of the cache there are of each age; it changes with those of entries. */
 struct stored_ages {
     uint32_t now;
@@ -146,6 +153,7 @@ struct stored {
     uint32_t number;   /* in its store */
     uint64_t order;    /* last one given */
     struct stored_ages ages;
+    struct stored_dirty dirty;
     uint32_t hand_state, hand_group; /* where entries leave next */
     struct stored_state *states;
     struct stored_run run;
@@ -225,6 +233,15 @@ void weir__stored_expected_finish(struct stored_expected *);
 /* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
 
 WEIR_CHECKED bool weir__stored_write_back(struct stored *); /* all that is DIRTY; false: it failed */
+/* An entry that is not DIRTY becomes so. */
+void weir__stored_list_dirty(struct stored *, uint32_t state, uint32_t group, int64_t ns, const struct heap_key *);
+static inline void weir__stored_mark(struct stored *d, uint32_t state, uint32_t group, int64_t ns, void *value)
+{
+    struct stored_meta *meta = weir__stored_meta(&d->cache->states[state], value);
+    if (meta->flags & WEIR__DIRTY) return;
+    meta->flags |= WEIR__DIRTY;
+    weir__stored_list_dirty(d, state, group, ns, (const struct heap_key *)value - 1);
+}
 /* An entry is asked for: the first time it is as old as half a cache, as most are never asked for again; from the second
  * time on it is new. */
 void weir__stored_ask(struct stored *, uint32_t state, struct stored_meta *);

@@ -229,4 +229,5 @@ const weir_backend memory_store_backend = {.struct_size = sizeof(weir_backend),
                                            .remove = remove_range,
                                            .scan = scan,
                                            .view = make_view,
+                                           .view_beside = make_view,
                                            .release = release};

@@ -70,6 +70,9 @@ typedef struct weir_backend {
      * something else meanwhile. [any] */
     weir_status (*get_beside)(void *self, const weir_str *keys, size_t n, weir_store_found *found, void *to,
                               weir_io_error *);
+    /* As view, beside get. May be NULL: the subtask then waits until all that was written for a snapshot is in the store.
+     * [any, one at a time, not beside write or remove] */
+    weir_status (*view_beside)(void *self, weir_store_view **, weir_io_error *);
 } weir_backend;
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
+#include "state/image.h"
 #include "state/stored_internal.h"
 
 /* ---- a backend that can be held ---------------------------------------------------------------------------------- */
@@ -273,6 +274,9 @@ static const weir_state counts = {.name = "counts",
                                   .fields = members,
                                   .field_stride = sizeof(weir_field)};
 
+static struct weir_state_layout layout;
+static struct weir_state_store *store;
+
 static void add(struct weir_state_set *set, uint64_t key)
 {
     const struct weir_key_ref ref = {(const uint8_t *)&key, 8, 0, weir_key_hash64(&key, 8)};
@@ -291,8 +295,6 @@ static const void *look(struct weir_state_set *set, uint64_t key)
 /* State that does not fill the cache costs the disk nothing; beyond that a key is written when it leaves, and once. */
 static void only_what_leaves_the_cache_is_written(void)
 {
-    struct weir_state_layout layout;
-    struct weir_state_store *store;
     h = (struct held){.memory = {.n = 0}};
     const struct weir_state_store_options o = {.backend = &memory_store_backend,
                                                .self = &h.memory,
@@ -329,13 +331,141 @@ static void only_what_leaves_the_cache_is_written(void)
     weir_state_layout_finish(&layout);
 }
 
+/* ---- cuts -------------------------------------------------------------------------------------------------------- */
+
+enum { MANY = 4000 };
+
+struct reader {
+    struct weir_state_image *image;
+    uint64_t n;
+    struct weir_key_bytes bytes;
+    weir_status status;
+};
+
+static void *read_image(void *arg)
+{
+    struct reader *r = arg;
+    struct weir_error why;
+    r->status = weir_state_image_read(r->image, 0, &r->bytes, &r->n, &why);
+    weir_state_image_release(r->image);
+    return NULL;
+}
+
+static struct weir_schema *key_schema;
+
+static struct weir_state_set *set_with(size_t cache_bytes)
+{
+    struct weir_schema_builder fields = {0};
+    h = (struct held){.memory = {.n = 0}};
+    held_backend = memory_store_backend;
+    held_backend.write = write_when_open;
+    const struct weir_state_store_options o = {.backend = &held_backend,
+                                               .self = &h.memory,
+                                               .directory = "/state",
+                                               .cache_bytes = cache_bytes,
+                                               .platform = weir_platform_os()};
+    CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&layout, &counts, NULL), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &store, NULL), WEIR_OK);
+    weir_schema_builder_add(&fields, "k", WEIR_I64, false);
+    key_schema = weir_schema_build(&fields);
+    return weir_stored_state_create(store, &layout, 1, 0, 0);
+}
+
+static void end(struct weir_state_set *set)
+{
+    set->ops->destroy(set);
+    weir_state_store_destroy(store);
+    weir_state_layout_finish(&layout);
+    weir_schema_release(key_schema);
+}
+
+/* The disk takes nothing; the cut is made at once, nonetheless, and is of the time when it was made. */
+static void a_cut_waits_for_no_disk(void)
+{
+    struct weir_state_set *set = set_with(1 << 20);
+    struct reader first = {0}, second = {0}, *both[] = {&first, &second};
+    pthread_t threads[2];
+    pthread_mutex_lock(&h.gate);
+    for (uint64_t i = 0; i < MANY; i++) add(set, i);
+    first.image = set->ops->freeze(set, key_schema);
+    for (uint64_t i = 0; i < 2 * MANY; i++) add(set, i);
+    second.image = set->ops->freeze(set, key_schema);
+    struct weir_state_image *nobody_reads = set->ops->freeze(set, key_schema);
+    CU_ASSERT_FATAL(first.image && second.image && nobody_reads);
+    weir_state_image_release(nobody_reads);
+    for (uint64_t i = 0; i < 3 * MANY; i++) add(set, i);
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, read_image, both[i]), 0);
+    CU_ASSERT_EQUAL(atomic_load(&h.written), 0);
+    pthread_mutex_unlock(&h.gate);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    CU_ASSERT(first.status == WEIR_OK && first.n == MANY);
+    CU_ASSERT(second.status == WEIR_OK && second.n == 2 * MANY);
+    CU_ASSERT(second.bytes.n > first.bytes.n);
+    CU_ASSERT_FALSE(weir_state_store_is_read(store));
+    for (int i = 0; i < 2; i++) weir_key_bytes_finish(&both[i]->bytes);
+    end(set);
+    CU_ASSERT_EQUAL(h.memory.views, 0);
+}
+
+/* Also one that waits when the store goes. */
+static void a_disk_that_fails_fails_the_cut(void)
+{
+    struct weir_state_set *set = set_with(1 << 20);
+    struct reader r = {0};
+    add(set, 1);
+    h.memory.calls_left = 1;
+    r.image = set->ops->freeze(set, key_schema);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r.image);
+    (void)read_image(&r);
+    CU_ASSERT_EQUAL(r.status, WEIR_E_IO);
+    weir_key_bytes_finish(&r.bytes);
+    struct weir_state_image *last = set->ops->freeze(set, key_schema);
+    if (last) weir_state_image_release(last);
+    end(set);
+}
+
+static void cut(struct weir_state_set *set)
+{
+    struct weir_state_image *image = set->ops->freeze(set, key_schema);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    CU_ASSERT_EQUAL(store->backend->flush(store->self, &(weir_io_error){0}), WEIR_OK);
+    weir_state_image_release(image);
+}
+
+/* A cut looks at what was changed, if that is little, and else at all. */
+static void a_cut_writes_what_was_changed(void)
+{
+    struct weir_state_set *set = set_with(1 << 20);
+    const struct stored *d = weir__stored_of(set);
+    pthread_mutex_lock(&h.gate); /* so that the writes are those of the cut */
+    for (uint64_t i = 0; i < MANY; i++) add(set, i);
+    CU_ASSERT(d->dirty.are_many);
+    pthread_mutex_unlock(&h.gate);
+    cut(set);
+    CU_ASSERT_EQUAL(h.memory.changes, MANY);
+    for (int round = 0; round < 3; round++) {
+        pthread_mutex_lock(&h.gate);
+        for (uint64_t i = 0; i < 200; i++) add(set, i * 7 % 100);
+        add(set, MANY + (uint64_t)round);
+        uint64_t key = (uint64_t)round;
+        const struct weir_key_ref ref = {(const uint8_t *)&key, 8, 0, weir_key_hash64(&key, 8)};
+        set->ops->clear(set, 0, &ref, 0);
+        add(set, key);
+        CU_ASSERT(!d->dirty.are_many && d->dirty.n == 101);
+        pthread_mutex_unlock(&h.gate);
+        cut(set);
+        CU_ASSERT_EQUAL(h.memory.changes, MANY + 101 * (size_t)(round + 1));
+        CU_ASSERT(d->dirty.n == 0 && !d->dirty.are_many);
+    }
+    CU_ASSERT_EQUAL(h.memory.n, MANY + 3);
+    end(set);
+}
+
 /* At the latest when all that was written is asked for. */
 static void a_disk_that_fails_fails_the_set(void)
 {
     size_t blocks = weir_allocated_blocks();
     for (size_t call = 1; call < 40; call += 3) {
-        struct weir_state_layout layout;
-        struct weir_state_store *store;
         struct weir_key_ref key;
         int64_t ns;
         h = (struct held){.memory = {.calls_left = call}};
@@ -368,6 +498,9 @@ WEIR_SUITE(store_writer) = {
     {"a write that fails is told by whatever comes next", a_write_that_fails_is_told_by_whatever_comes_next},
     {"agrees with a store that is written at once", agrees_with_a_store_that_is_written_at_once},
     {"only what leaves the cache is written", only_what_leaves_the_cache_is_written},
+    {"a cut waits for no disk", a_cut_waits_for_no_disk},
+    {"a disk that fails fails the cut", a_disk_that_fails_fails_the_cut},
+    {"a cut writes what was changed", a_cut_writes_what_was_changed},
     {"a disk that fails fails the set", a_disk_that_fails_fails_the_set},
     {NULL, NULL},
 };
