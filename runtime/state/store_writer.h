@@ -9,8 +9,8 @@
  * When more than `limit_bytes` wait, write waits until there is room: the writer is as slow as the disk then. A batch that
  * could not be written fails all later calls with what the backend said.
  *
- * For a snapshot nobody has to wait: what a cut writes has room besides, and a pledge is of a view that the thread makes when
- * it has come that far. Whoever reads it waits for that.
+ * For a snapshot nobody has to wait: what a cut writes has room besides, and a pledge is of a view that the thread makes
+ * when it has come that far. Whoever reads it waits for that.
  */
 #ifndef WEIR_STATE_STORE_WRITER_H
 #define WEIR_STATE_STORE_WRITER_H

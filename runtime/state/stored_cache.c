@@ -158,9 +158,10 @@ static bool write_listed(struct writing *w, weir_str record_key)
     w->group = weir__stored_group_of(record_key);
     w->ns = weir__stored_ns(record_key);
     const struct heap_state *s = &d->cache->states[w->state];
-    const struct heap_table *t = weir__heap_find_table(&s->groups[w->group - d->set.first_group], w->ns);
+    struct heap_table *t = weir__heap_find_table(&s->groups[w->group - d->set.first_group], w->ns);
     const uint8_t *p = (const uint8_t *)key.p;
-    struct heap_key *entry = t ? weir__heap_find(s, t, p, (uint32_t)key.n, weir_key_hash64(p, key.n)) : NULL;
+    uint64_t hash = weir_key_hash64(p, key.n);
+    struct heap_key *entry = t ? weir__heap_find(d->cache, s, t, p, (uint32_t)key.n, hash) : NULL;
     struct stored_meta *meta = entry ? weir__stored_meta(s, weir__heap_value(entry)) : NULL;
     return !meta || !(meta->flags & WEIR__DIRTY) || write_entry(w, entry, meta);
 }
