@@ -299,7 +299,7 @@ static void only_what_leaves_the_cache_is_written(void)
     const struct weir_state_store_options o = {.backend = &memory_store_backend,
                                                .self = &h.memory,
                                                .directory = "/state",
-                                               .cache_bytes = 1 << 20,
+                                               .cache_bytes = 1 << 17,
                                                .platform = weir_platform_os()};
     CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&layout, &counts, NULL), WEIR_OK);
     CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &store, NULL), WEIR_OK);
