@@ -59,6 +59,9 @@ struct weir_rows *weir_rows_compact(struct weir_pool *, struct weir_rows *);
 /* Rows origin[0..n) of `rows`, copied, in that order (duplicates fine). */
 struct weir_rows *weir_rows_gather(struct weir_pool *, struct weir_rows *, const uint32_t *origin, int64_t n);
 
+/* How many of the first n bits are set. */
+int64_t weir_bits_count(const uint8_t *bits, int64_t n);
+
 /* Copies source rows origin[0..n) of one column into fresh buffers owned by `into` and sets `into`'s column c. */
 WEIR_CHECKED weir_status weir_rows_gather_column(struct weir_pool *, struct weir_rows *into, uint32_t c,
                                                  const weir_column *source, const uint32_t *origin, int64_t n);

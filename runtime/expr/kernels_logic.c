@@ -18,22 +18,27 @@ static inline bool is_equal(weir_str a, weir_str b)
     return a.n == b.n && (a.n == 0 || !memcmp(a.p, b.p, a.n));
 }
 
-#define COMPARE(name, T, test)                                       \
-    void weir__##name(struct weir__step *k)                          \
-    {                                                                \
-        const T *a = weir__values(k, 0), *b = weir__values(k, 1);    \
-        uint8_t *out = k->out;                                       \
-        for (int64_t r = 0; r < k->n; r++) out[r] = (uint8_t)(test); \
+#define COMPARE(name, T, each)                                                      \
+    WEIR__ROWS_OF_TWO(name, T, uint8_t, each)                                       \
+    void weir__##name(struct weir__step *k)                                         \
+    {                                                                               \
+        name(weir__values(k, 0), weir__values(k, 1), k->out, k->n, weir__shape(k)); \
     }
-#define COMPARE_ALL(op, sign)                   \
-    COMPARE(op##_bool, uint8_t, a[r] sign b[r]) \
-    COMPARE(op##_i32, int32_t, a[r] sign b[r])  \
-    COMPARE(op##_i64, int64_t, a[r] sign b[r])  \
-    COMPARE(op##_f32, float, a[r] sign b[r])    \
-    COMPARE(op##_f64, double, a[r] sign b[r])
+#define COMPARE_ALL(op, sign)             \
+    COMPARE(op##_bool, uint8_t, x sign y) \
+    COMPARE(op##_i32, int32_t, x sign y)  \
+    COMPARE(op##_i64, int64_t, x sign y)  \
+    COMPARE(op##_f32, float, x sign y)    \
+    COMPARE(op##_f64, double, x sign y)
 
 /* Texts of rows that are null may be none: rows are asked first. */
-#define COMPARE_TEXT(op, test) COMPARE(op##_text, weir_str, weir__live(k, r) && (test))
+#define COMPARE_TEXT(op, test)                                                             \
+    void weir__##op##_text(struct weir__step *k)                                           \
+    {                                                                                      \
+        const weir_str *a = weir__values(k, 0), *b = weir__values(k, 1);                   \
+        uint8_t *out = k->out;                                                             \
+        for (int64_t r = 0; r < k->n; r++) out[r] = (uint8_t)(weir__live(k, r) && (test)); \
+    }
 
 COMPARE_ALL(equal, ==)
 COMPARE_ALL(differs, !=)
@@ -65,6 +70,9 @@ EXTREME_TEXT(greatest_text, >)
 
 /* ---- and, or, not ---------------------------------------------------------------------------------------------------- */
 
+WEIR__ROWS_OF_TWO(both, uint8_t, uint8_t, x &y)
+WEIR__ROWS_OF_TWO(either, uint8_t, uint8_t, x | y)
+
 /* What both have in common: the result is known where both are, or where one of them is known to be `deciding`. */
 static void combine(struct weir__step *k, uint8_t deciding)
 {
@@ -72,7 +80,7 @@ static void combine(struct weir__step *k, uint8_t deciding)
     const uint8_t *a = va->values, *b = vb->values, *pa = va->valid, *pb = vb->valid;
     uint8_t *out = k->out;
     if (!pa && !pb) {
-        for (int64_t r = 0; r < k->n; r++) out[r] = deciding ? a[r] | b[r] : a[r] & b[r];
+        (deciding ? either : both)(a, b, out, k->n, WEIR__BOTH_VARY);
         return;
     }
     k->valid = k->valid_room;
@@ -133,21 +141,29 @@ MASK(null, !present)
 
 /* ---- choices --------------------------------------------------------------------------------------------------------- */
 
-/* (condition, then, else) */
-#define CHOOSE(name, T)                                                                                  \
-    void weir__choose_##name(struct weir__step *k)                                                       \
-    {                                                                                                    \
-        const struct weir__vector *c = weir__arg(k, 0), *a = weir__arg(k, 1), *b = weir__arg(k, 2);      \
-        const uint8_t *set = c->values;                                                                  \
-        const T *x = a->values, *y = b->values;                                                          \
-        T *out = k->out;                                                                                 \
-        for (int64_t r = 0; r < k->n; r++) out[r] = set[r] & (c->valid ? c->valid[r] : 1) ? x[r] : y[r]; \
-        if (!a->valid && !b->valid) return;                                                              \
-        k->valid = k->valid_room;                                                                        \
-        for (int64_t r = 0; r < k->n; r++) {                                                             \
-            const uint8_t *valid = set[r] & (c->valid ? c->valid[r] : 1) ? a->valid : b->valid;          \
-            k->valid[r] = valid ? valid[r] : 1;                                                          \
-        }                                                                                                \
+/* (condition, then, else); `set` is where the condition is true */
+#define CHOOSE(name, T)                                                                                               \
+    WEIR_FOR_SEVERAL_CPUS                                                                                             \
+    static void choose_##name(const uint8_t *restrict set, const T *restrict x, const T *restrict y, T *restrict out, \
+                              int64_t n)                                                                              \
+    {                                                                                                                 \
+        for (int64_t r = 0; r < n; r++) out[r] = set[r] ? x[r] : y[r];                                                \
+    }                                                                                                                 \
+    void weir__choose_##name(struct weir__step *k)                                                                    \
+    {                                                                                                                 \
+        const struct weir__vector *c = weir__arg(k, 0), *a = weir__arg(k, 1), *b = weir__arg(k, 2);                   \
+        const uint8_t *set = c->values;                                                                               \
+        if (c->valid) {                                                                                               \
+            both(set, c->valid, k->valid_room, k->n, WEIR__BOTH_VARY);                                                \
+            set = k->valid_room;                                                                                      \
+        }                                                                                                             \
+        choose_##name(set, a->values, b->values, k->out, k->n);                                                       \
+        if (!a->valid && !b->valid) return;                                                                           \
+        k->valid = k->valid_room;                                                                                     \
+        for (int64_t r = 0; r < k->n; r++) {                                                                          \
+            const uint8_t *valid = set[r] ? a->valid : b->valid;                                                      \
+            k->valid[r] = valid ? valid[r] : 1;                                                                       \
+        }                                                                                                             \
     }
 
 /* (a, b): a where it is present, else b */

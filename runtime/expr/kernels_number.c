@@ -10,30 +10,46 @@
 
 /* ---- sums, differences, products ------------------------------------------------------------------------------------- */
 
-#define CHECKED(name, T, U, word, sign, builtin, wrapped, overflow)                                           \
-    static void name##_rows(struct weir__step *k, const T *a, const T *b)                                     \
-    {                                                                                                         \
-        for (int64_t r = 0; r < k->n; r++) {                                                                  \
-            T v;                                                                                              \
-            if (!weir__live(k, r) || !builtin(a[r], b[r], &v)) continue;                                      \
-            weir__fail(k, r, "%lld " sign " %lld does not fit into " word, (long long)a[r], (long long)b[r]); \
-        }                                                                                                     \
-    }                                                                                                         \
-    void weir__##name(struct weir__step *k)                                                                   \
-    {                                                                                                         \
-        const T *a = weir__values(k, 0), *b = weir__values(k, 1);                                             \
-        T *out = k->out, wrong = 0;                                                                           \
-        for (int64_t r = 0; r < k->n; r++) {                                                                  \
-            T v = (T)((U)a[r] wrapped(U) b[r]);                                                               \
-            out[r] = v;                                                                                       \
-            wrong |= overflow;                                                                                \
-        }                                                                                                     \
-        if (wrong < 0) name##_rows(k, a, b);                                                                  \
+/* The loop says whether the sign bit of `overflow` was set in any row. */
+#define CHECKED(name, T, U, word, sign, builtin, wrapped, overflow)                                          \
+    static void name##_errors(struct weir__step *k)                                                          \
+    {                                                                                                        \
+        const struct weir__vector *va = weir__arg(k, 0), *vb = weir__arg(k, 1);                              \
+        for (int64_t r = 0; r < k->n; r++) {                                                                 \
+            T v, x = ((const T *)va->values)[r], y = ((const T *)vb->values)[r];                             \
+            if (!weir__live(k, r) || !builtin(x, y, &v)) continue;                                           \
+            weir__fail(k, r, "%lld " sign " %lld does not fit into " word, (long long)x, (long long)y);      \
+        }                                                                                                    \
+    }                                                                                                        \
+    WEIR_FOR_SEVERAL_CPUS                                                                                    \
+    static T name##_rows(const T *restrict a, const T *restrict b, T *restrict out, int64_t n, bool fixed)   \
+    {                                                                                                        \
+        T wrong = 0;                                                                                         \
+        if (fixed) {                                                                                         \
+            const T y = *b;                                                                                  \
+            for (int64_t r = 0; r < n; r++) {                                                                \
+                T x = a[r], v = (T)((U)x wrapped(U) y);                                                      \
+                out[r] = v;                                                                                  \
+                wrong |= overflow;                                                                           \
+            }                                                                                                \
+            return wrong;                                                                                    \
+        }                                                                                                    \
+        for (int64_t r = 0; r < n; r++) {                                                                    \
+            T x = a[r], y = b[r], v = (T)((U)x wrapped(U) y);                                                \
+            out[r] = v;                                                                                      \
+            wrong |= overflow;                                                                               \
+        }                                                                                                    \
+        return wrong;                                                                                        \
+    }                                                                                                        \
+    void weir__##name(struct weir__step *k)                                                                  \
+    {                                                                                                        \
+        T wrong = name##_rows(weir__values(k, 0), weir__values(k, 1), k->out, k->n, weir__arg(k, 1)->fixed); \
+        if (wrong < 0) name##_errors(k);                                                                     \
     }
-CHECKED(add_i32, int32_t, uint32_t, "i32", "+", __builtin_add_overflow, +, (a[r] ^ v) & (b[r] ^ v))
-CHECKED(add_i64, int64_t, uint64_t, "i64", "+", __builtin_add_overflow, +, (a[r] ^ v) & (b[r] ^ v))
-CHECKED(subtract_i32, int32_t, uint32_t, "i32", "-", __builtin_sub_overflow, -, (a[r] ^ b[r]) & (a[r] ^ v))
-CHECKED(subtract_i64, int64_t, uint64_t, "i64", "-", __builtin_sub_overflow, -, (a[r] ^ b[r]) & (a[r] ^ v))
+CHECKED(add_i32, int32_t, uint32_t, "i32", "+", __builtin_add_overflow, +, (x ^ v) & (y ^ v))
+CHECKED(add_i64, int64_t, uint64_t, "i64", "+", __builtin_add_overflow, +, (x ^ v) & (y ^ v))
+CHECKED(subtract_i32, int32_t, uint32_t, "i32", "-", __builtin_sub_overflow, -, (x ^ y) & (x ^ v))
+CHECKED(subtract_i64, int64_t, uint64_t, "i64", "-", __builtin_sub_overflow, -, (x ^ y) & (x ^ v))
 
 #define MULTIPLY(T, word)                                                                               \
     void weir__multiply_##word(struct weir__step *k)                                                    \
@@ -77,33 +93,44 @@ MULTIPLY(int64_t, i64)
 DIVIDE(int32_t, uint32_t, i32)
 DIVIDE(int64_t, uint64_t, i64)
 
-#define FLOATS(name, T, expression)                               \
-    void weir__##name(struct weir__step *k)                       \
-    {                                                             \
-        const T *a = weir__values(k, 0), *b = weir__values(k, 1); \
-        T *out = k->out;                                          \
-        for (int64_t r = 0; r < k->n; r++) out[r] = expression;   \
+#define FLOATS(name, T, each)                                                       \
+    WEIR__ROWS_OF_TWO(name, T, T, each)                                             \
+    void weir__##name(struct weir__step *k)                                         \
+    {                                                                               \
+        name(weir__values(k, 0), weir__values(k, 1), k->out, k->n, weir__shape(k)); \
     }
-FLOATS(add_f32, float, a[r] + b[r])
-FLOATS(add_f64, double, a[r] + b[r])
-FLOATS(subtract_f32, float, a[r] - b[r])
-FLOATS(subtract_f64, double, a[r] - b[r])
-FLOATS(multiply_f32, float, a[r] * b[r])
-FLOATS(multiply_f64, double, a[r] * b[r])
-FLOATS(divide_f32, float, a[r] / b[r])
-FLOATS(divide_f64, double, a[r] / b[r])
-FLOATS(remainder_f32, float, fmodf(a[r], b[r]))
-FLOATS(remainder_f64, double, fmod(a[r], b[r]))
-FLOATS(pow_f64, double, pow(a[r], b[r]))
+FLOATS(add_f32, float, x + y)
+FLOATS(add_f64, double, x + y)
+FLOATS(subtract_f32, float, x - y)
+FLOATS(subtract_f64, double, x - y)
+FLOATS(multiply_f32, float, x *y)
+FLOATS(multiply_f64, double, x *y)
+FLOATS(divide_f32, float, x / y)
+FLOATS(divide_f64, double, x / y)
+
+/* Calls of the C library, which costs more than the loop. */
+#define CALLS(name, T, call)                                          \
+    void weir__##name(struct weir__step *k)                           \
+    {                                                                 \
+        const T *a = weir__values(k, 0), *b = weir__values(k, 1);     \
+        T *out = k->out;                                              \
+        for (int64_t r = 0; r < k->n; r++) out[r] = call(a[r], b[r]); \
+    }
+CALLS(remainder_f32, float, fmodf)
+CALLS(remainder_f64, double, fmod)
+CALLS(pow_f64, double, pow)
 
 /* ---- of one number --------------------------------------------------------------------------------------------------- */
 
-#define UNARY(name, T, expression)                              \
-    void weir__##name(struct weir__step *k)                     \
-    {                                                           \
-        const T *a = weir__values(k, 0);                        \
-        T *out = k->out;                                        \
-        for (int64_t r = 0; r < k->n; r++) out[r] = expression; \
+#define UNARY(name, T, each)                                          \
+    WEIR_FOR_SEVERAL_CPUS                                             \
+    static void name(const T *restrict a, T *restrict out, int64_t n) \
+    {                                                                 \
+        for (int64_t r = 0; r < n; r++) out[r] = each;                \
+    }                                                                 \
+    void weir__##name(struct weir__step *k)                           \
+    {                                                                 \
+        name(weir__values(k, 0), k->out, k->n);                       \
     }
 UNARY(negate_f32, float, -a[r])
 UNARY(negate_f64, double, -a[r])
@@ -152,15 +179,17 @@ void weir__round_to_f64(struct weir__step *k)
 
 /* ---- least and greatest ---------------------------------------------------------------------------------------------- */
 
-#define EXTREME(name, T, better)                                                \
-    void weir__##name(struct weir__step *k)                                     \
-    {                                                                           \
-        T *out = k->out;                                                        \
-        memcpy(out, weir__values(k, 0), (size_t)k->n * sizeof(T));              \
-        for (uint32_t i = 1; i < k->code->n_args; i++) {                        \
-            const T *a = weir__values(k, i);                                    \
-            for (int64_t r = 0; r < k->n; r++) out[r] = better ? a[r] : out[r]; \
-        }                                                                       \
+/* The better one of out[r] and a[r], in out[r]. */
+#define EXTREME(name, T, better)                                                               \
+    WEIR_FOR_SEVERAL_CPUS                                                                      \
+    static void name(const T *restrict a, T *restrict out, int64_t n)                          \
+    {                                                                                          \
+        for (int64_t r = 0; r < n; r++) out[r] = better ? a[r] : out[r];                       \
+    }                                                                                          \
+    void weir__##name(struct weir__step *k)                                                    \
+    {                                                                                          \
+        memcpy(k->out, weir__values(k, 0), (size_t)k->n * sizeof(T));                          \
+        for (uint32_t i = 1; i < k->code->n_args; i++) name(weir__values(k, i), k->out, k->n); \
     }
 EXTREME(least_i32, int32_t, a[r] < out[r])
 EXTREME(least_i64, int64_t, a[r] < out[r])

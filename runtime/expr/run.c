@@ -10,6 +10,10 @@
 
 #include "expr/compile_internal.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define LEAST_ROWS  64
 
@@ -76,13 +80,21 @@ static void unpack(uint8_t *to, const uint8_t *bits, int64_t at, int64_t n)
     }
 }
 
-/* n bytes, 0 or 1, as bits; reads up to the next multiple of eight, the bits beyond n are what is there. */
+/* n bytes, 0 or 1, as bits; reads and writes up to the next multiple of 16 rows, the bits beyond n are what is there. */
 static void pack(uint8_t *bits, const uint8_t *from, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, from + i, 8);
-        bits[i >> 3] = (uint8_t)((eight & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+    for (int64_t i = 0; i < n; i += 16) {
+#if defined(__SSE2__)
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+        uint16_t sixteen = (uint16_t)_mm_movemask_epi8(_mm_slli_epi16(bytes, 7));
+        memcpy(bits + (i >> 3), &sixteen, sizeof sixteen);
+#else
+        for (int64_t k = 0; k < 16; k += 8) {
+            uint64_t eight;
+            memcpy(&eight, from + i + k, 8);
+            bits[(i + k) >> 3] = (uint8_t)((eight & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+        }
+#endif
     }
 }
 
@@ -121,7 +133,8 @@ static bool make_room(struct weir_expr_run *run, int64_t n)
         if (r->kind != WEIR__CONSTANT) continue;
         fill(run->values[i]->bytes, &r->value, size, rows);
         if (r->value.is_null) memset(run->valid[i]->bytes, 0, (size_t)rows);
-        run->registers[i] = (struct weir__vector){run->values[i]->bytes, r->value.is_null ? run->valid[i]->bytes : NULL};
+        run->registers[i] = (struct weir__vector){
+            .values = run->values[i]->bytes, .valid = r->value.is_null ? run->valid[i]->bytes : NULL, .fixed = true};
     }
     release(&run->failed_buffer);
     if (!(run->failed_buffer = take(run, (size_t)rows))) return false;
@@ -255,12 +268,12 @@ static void join_valid(struct weir__step *k)
 static void execute(struct weir_expr_run *run, const struct weir__instruction *code)
 {
     struct weir__step k = {.run = run, .code = code, .n = run->n};
-    k.out = run->values[code->to]->bytes;
+    k.out = run->result && code->to == run->program->result ? run->result : run->values[code->to]->bytes;
     k.valid_room = run->valid[code->to]->bytes;
     k.mask = run->registers[code->mask].values;
     if (code->strict) join_valid(&k);
     code->run(&k);
-    run->registers[code->to] = (struct weir__vector){k.out, k.valid};
+    run->registers[code->to] = (struct weir__vector){.values = k.out, .valid = k.valid};
 }
 
 const struct weir__vector *weir__run(struct weir_expr_run *run, const weir_batch *batch)
@@ -281,16 +294,13 @@ const struct weir__vector *weir__run(struct weir_expr_run *run, const weir_batch
 
 /* ---- results --------------------------------------------------------------------------------------------------------- */
 
-/* Which rows of the result are present: the vector's, but for those that failed and those that the selection hides. NULL:
- * all. In the spare memory of register 0, which no instruction needs any more. */
+/* Which rows of the result are present: the vector's, but for those that failed. NULL: all. What rows are that the selection
+ * hides does not matter. In the spare memory of register 0, whose values are the mask. */
 static const uint8_t *present(struct weir_expr_run *run, const struct weir__vector *v)
 {
-    const uint8_t *mask = run->registers[0].values;
     uint8_t *to = run->valid[0]->bytes;
-    if (!run->failed && !mask) return v->valid;
-    for (int64_t i = 0; i < run->n; i++) {
-        to[i] = (uint8_t)((!v->valid || v->valid[i]) & (!mask || mask[i]) & !(run->failed && run->failed[i]));
-    }
+    if (!run->failed) return v->valid;
+    for (int64_t i = 0; i < run->n; i++) to[i] = (uint8_t)((!v->valid || v->valid[i]) & !run->failed[i]);
     return to;
 }
 
@@ -299,50 +309,73 @@ static void give(struct weir_rows *into, struct weir_buffer *buffer)
     if (buffer) weir_rows_own(into, buffer);
 }
 
-/* Offsets and bytes of texts; rows that are not present are empty. */
+/* What texts of rows that are hidden or null are, nobody knows: those are empty. */
+static size_t text_bytes(const struct weir_expr_run *run, const weir_str *from, const uint8_t *valid, int64_t i)
+{
+    const uint8_t *mask = run->registers[0].values;
+    return (!valid || valid[i]) && (!mask || mask[i]) ? from[i].n : 0;
+}
+
 static bool lay_out_texts(struct weir_expr_run *run, const weir_str *from, const uint8_t *valid, struct weir_buffer **data,
                           struct weir_buffer **offsets)
 {
     size_t total = 0;
-    for (int64_t i = 0; i < run->n; i++) total += !valid || valid[i] ? from[i].n : 0;
+    for (int64_t i = 0; i < run->n; i++) total += text_bytes(run, from, valid, i);
     if (total > INT32_MAX || !(*offsets = take(run, ((size_t)run->n + 1) * sizeof(int32_t)))) return false;
     if (!(*data = take(run, total + 1))) return false;
     int32_t *at = (int32_t *)(void *)(*offsets)->bytes;
     uint8_t *to = (*data)->bytes;
     at[0] = 0;
     for (int64_t i = 0; i < run->n; i++) {
-        size_t n = !valid || valid[i] ? from[i].n : 0;
+        size_t n = text_bytes(run, from, valid, i);
         if (n) memcpy(to + at[i], from[i].p, n);
         at[i + 1] = at[i] + (int32_t)n;
     }
     return true;
 }
 
+/* A buffer that the last instruction writes numbers to, so that they need not be copied. */
+static bool take_numbers(struct weir_expr_run *run, struct weir_buffer **data, int64_t n)
+{
+    const struct weir_expr *p = run->program;
+    if (p->type == WEIR_BOOL || weir_type_is_variable(p->type)) return true;
+    *data = take(run, (size_t)n * weir_type_size(p->type) + 1);
+    if (*data && p->registers[p->result].kind == WEIR__MADE) run->result = (*data)->bytes;
+    return *data != NULL;
+}
+
+static bool lay_out(struct weir_expr_run *run, const struct weir__vector *v, const uint8_t *valid, struct weir_buffer **data,
+                    struct weir_buffer **offsets)
+{
+    weir_type type = run->program->type;
+    if (weir_type_is_variable(type)) return lay_out_texts(run, v->values, valid, data, offsets);
+    if (type == WEIR_BOOL) {
+        if (!(*data = take(run, bitmap_size(run->n)))) return false;
+        pack((*data)->bytes, v->values, run->n);
+    } else if (!run->result && run->n) {
+        memcpy((*data)->bytes, v->values, (size_t)run->n * weir_type_size(type));
+    }
+    return true;
+}
+
 weir_status weir_expr_column(struct weir_expr_run *run, const weir_batch *batch, struct weir_rows *into, uint32_t c)
 {
-    const struct weir__vector *v = weir__run(run, batch);
-    weir_type type = run->program->type;
     struct weir_buffer *data = NULL, *offsets = NULL, *validity = NULL;
-    if (!v) return WEIR_E_MEMORY;
-    const uint8_t *valid = present(run, v);
-    bool ok = true;
-    if (weir_type_is_variable(type)) {
-        ok = lay_out_texts(run, v->values, valid, &data, &offsets);
-    } else if ((ok = (data = take(run, type == WEIR_BOOL ? bitmap_size(run->n)
-                                                         : (size_t)run->n * weir_type_size(type) + 1)) != NULL)) {
-        if (type == WEIR_BOOL)
-            pack(data->bytes, v->values, run->n);
-        else if (run->n)
-            memcpy(data->bytes, v->values, (size_t)run->n * weir_type_size(type));
-    }
+    const uint8_t *valid = NULL;
+    run->result = NULL;
+    bool ok = take_numbers(run, &data, batch->length);
+    const struct weir__vector *v = ok ? weir__run(run, batch) : NULL;
+    if (v) valid = present(run, v);
+    ok = v && lay_out(run, v, valid, &data, &offsets);
     if (ok && valid) ok = (validity = take(run, bitmap_size(run->n))) != NULL;
+    run->result = NULL;
     if (!ok) {
         weir_buffer_release(data);
         weir_buffer_release(offsets);
         return WEIR_E_MEMORY;
     }
     if (valid) pack(validity->bytes, valid, run->n);
-    into->columns[c] = (weir_column){.type = type,
+    into->columns[c] = (weir_column){.type = run->program->type,
                                      .data = data->bytes,
                                      .validity = validity ? validity->bytes : NULL,
                                      .offsets = offsets ? (const int32_t *)(const void *)offsets->bytes : NULL};
@@ -352,21 +385,35 @@ weir_status weir_expr_column(struct weir_expr_run *run, const weir_batch *batch,
     return run->n_errors ? WEIR_E_DATA : WEIR_OK;
 }
 
+/* The bytes that are set in all of them, in `to`; each may be NULL. */
+WEIR_FOR_SEVERAL_CPUS
+static void set_in_all(uint8_t *restrict to, const uint8_t *restrict a, const uint8_t *restrict b, const uint8_t *restrict c,
+                       int64_t n)
+{
+    if (b && c)
+        for (int64_t i = 0; i < n; i++) to[i] = a[i] & b[i] & c[i];
+    else
+        for (int64_t i = 0; i < n; i++) to[i] = a[i] & (b ? b : c)[i];
+}
+
 weir_status weir_expr_select(struct weir_expr_run *run, const weir_batch *batch, struct weir_buffer **selection,
                              int64_t *selected)
 {
+    run->result = NULL;
     const struct weir__vector *v = weir__run(run, batch);
     if (!v || !(*selection = take(run, bitmap_size(run->n)))) return WEIR_E_MEMORY;
-    const uint8_t *valid = present(run, v), *set = v->values;
-    uint8_t *to = run->valid[0]->bytes;
-    int64_t count = 0;
-    for (int64_t i = 0; i < run->n; i++) {
-        to[i] = (uint8_t)(set[i] & (!valid || valid[i]));
-        count += to[i];
-    }
-    memset((*selection)->bytes, 0, bitmap_size(run->n));
-    for (int64_t i = run->n; i % 8; i++) to[i] = 0;
-    pack((*selection)->bytes, to, run->n);
-    *selected = count;
+    const uint8_t *mask = run->registers[0].values, *set = v->values, *valid = v->valid;
+    uint8_t *to = run->valid[0]->bytes, *bits = (*selection)->bytes;
+    if (run->failed) valid = present(run, v); /* is `to` */
+    if (valid == to)
+        for (int64_t i = 0; i < run->n; i++) to[i] &= (uint8_t)(set[i] & (!mask || mask[i]));
+    else if (valid || mask)
+        set_in_all(to, set, valid, mask, run->n);
+    size_t whole = (size_t)run->n / 8;
+    pack(bits, valid || mask ? to : set, run->n);
+    if (run->n % 8) bits[whole] &= (uint8_t)((1u << run->n % 8) - 1);
+    whole += run->n % 8 > 0;
+    memset(bits + whole, 0, bitmap_size(run->n) - whole);
+    *selected = weir_bits_count(bits, run->n);
     return run->n_errors ? WEIR_E_DATA : WEIR_OK;
 }

@@ -14,6 +14,7 @@
 #define WEIR_EXPR_RUN_INTERNAL_H
 
 #include <string.h>
+#include <weir/cpu.h>
 
 #include "base/alloc.h"
 #include "expr/expr.h"
@@ -33,6 +34,7 @@ struct weir__value {
 struct weir__vector {
     const void *values;   /* a mask: NULL when all rows are set */
     const uint8_t *valid; /* NULL: no row is null */
+    bool fixed;           /* a constant: all values are the first one */
 };
 
 enum weir__register_kind { WEIR__MADE, WEIR__OF_FIELD, WEIR__CONSTANT };
@@ -91,7 +93,8 @@ struct weir_expr_run {
     struct weir_buffer *failed_buffer, *errors_buffer;
     size_t n_errors;
     bool no_memory;
-    void *match; /* pcre2_match_data of this run */
+    void *result; /* where the values of the result go; NULL: into its register */
+    void *match;  /* pcre2_match_data of this run */
 };
 
 /* One instruction at work. */
@@ -122,6 +125,38 @@ static inline void weir__make_null(struct weir__step *k, int64_t row)
     if (!k->valid) k->valid = memset(k->valid_room, 1, (size_t)k->n);
     k->valid[row] = 0;
 }
+
+/* Which of two arguments is the same in all rows. Of two that are, nobody knows. */
+enum weir__shape { WEIR__BOTH_VARY, WEIR__FIRST_FIXED, WEIR__SECOND_FIXED };
+static inline enum weir__shape weir__shape(const struct weir__step *k)
+{
+    return weir__arg(k, 1)->fixed ? WEIR__SECOND_FIXED : weir__arg(k, 0)->fixed ? WEIR__FIRST_FIXED : WEIR__BOTH_VARY;
+}
+
+/* A function over the rows of two arguments: `each` makes out[r] of x and y. A constant stays in a register. */
+#define WEIR__ROWS_OF_TWO(name, T, O, each)                                                                        \
+    WEIR_FOR_SEVERAL_CPUS                                                                                          \
+    static void name(const T *restrict a, const T *restrict b, O *restrict out, int64_t n, enum weir__shape shape) \
+    {                                                                                                              \
+        if (shape == WEIR__SECOND_FIXED) {                                                                         \
+            const T y = *b;                                                                                        \
+            for (int64_t r = 0; r < n; r++) {                                                                      \
+                const T x = a[r];                                                                                  \
+                out[r] = (O)(each);                                                                                \
+            }                                                                                                      \
+        } else if (shape == WEIR__FIRST_FIXED) {                                                                   \
+            const T x = *a;                                                                                        \
+            for (int64_t r = 0; r < n; r++) {                                                                      \
+                const T y = b[r];                                                                                  \
+                out[r] = (O)(each);                                                                                \
+            }                                                                                                      \
+        } else {                                                                                                   \
+            for (int64_t r = 0; r < n; r++) {                                                                      \
+                const T x = a[r], y = b[r];                                                                        \
+                out[r] = (O)(each);                                                                                \
+            }                                                                                                      \
+        }                                                                                                          \
+    }
 
 /* The row has an error, or is null in a forgiving step. Of the errors of one row the first stays. */
 void weir__fail(struct weir__step *, int64_t row, const char *format, ...) WEIR_PRINTF(3, 4);

@@ -52,16 +52,12 @@ static weir_status open_op(struct weir_op *op)
 /* The rows that stay, as a selection over the same buffers. */
 static weir_status emit_kept(struct plugin_op *p, struct weir_rows *rows, struct weir_buffer *keep)
 {
-    int64_t n = rows->view.length, selected = 0;
+    int64_t n = rows->view.length;
     const uint8_t *null_rows = p->instance->view.null_rows, *selection = rows->view.selection;
     for (int64_t i = 0; null_rows && i < (n + 7) / 8; i++) keep->bytes[i] &= (uint8_t)~null_rows[i];
     for (int64_t i = 0; selection && i < (n + 7) / 8; i++) keep->bytes[i] &= selection[i];
     if (n % 8) keep->bytes[n / 8] &= (uint8_t)((1u << n % 8) - 1); /* whatever the component did beyond its rows */
-    for (int64_t i = 0; i < n; i += 64) {
-        uint64_t word; /* the buffer is zeroed up to a whole one */
-        memcpy(&word, keep->bytes + i / 8, sizeof word);
-        selected += __builtin_popcountll(word);
-    }
+    int64_t selected = weir_bits_count(keep->bytes, n);
     if (selected == 0) {
         weir_buffer_release(keep);
         return WEIR_OK;
