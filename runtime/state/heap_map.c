@@ -90,12 +90,19 @@ static void give_array(struct heap *h, struct heap_spares *spares, struct spare 
     h->bytes -= size;
 }
 
+/* The reader of an image gives back what its tables held, on a thread of its own, with a heap that does nothing but count:
+ * the spare arrays are the set's thread's. */
 static void give_arrays(struct heap *h, const struct heap_state *s, const struct heap_map *m)
 {
-    struct heap_spares *spares = s->spares;
+    size_t pairs_size = m->capacity * pair_size(s), slots_size = (size_t)m->n_slots * sizeof *m->slots;
     if (!m->pairs) return;
-    give_array(h, spares, spares->pairs, m->capacity, m->pairs, m->capacity * pair_size(s));
-    give_array(h, spares, spares->slots, m->capacity, m->slots, (size_t)m->n_slots * sizeof *m->slots);
+    if (!h->states) {
+        weir__heap_free(h, m->pairs, pairs_size);
+        weir__heap_free(h, m->slots, slots_size);
+        return;
+    }
+    give_array(h, s->spares, s->spares->pairs, m->capacity, m->pairs, pairs_size);
+    give_array(h, s->spares, s->spares->slots, m->capacity, m->slots, slots_size);
 }
 
 static void free_list(struct spare *first)
