@@ -30,7 +30,8 @@ static void list(const struct weir_suite_entry *suites)
 
 int weir_run_suites(const struct weir_suite_entry *suites, int argc, char **argv)
 {
-    const char *only = argc > 1 ? argv[1] : "";
+    bool one_suite = argc > 2 && strcmp(argv[1], "--suite") == 0;
+    const char *only = argc > 1 ? argv[one_suite ? 2 : 1] : "";
     if (strcmp(only, "-l") == 0) {
         list(suites);
         return 0;
@@ -39,7 +40,9 @@ int weir_run_suites(const struct weir_suite_entry *suites, int argc, char **argv
     for (; suites->name; suites++) {
         CU_pSuite s = CU_add_suite(suites->name, NULL, NULL);
         for (const struct weir_test *t = suites->tests; t->name; t++) {
-            if (strstr(suites->name, only) || strstr(t->name, only)) CU_add_test(s, t->name, t->run);
+            bool is_wanted =
+                one_suite ? strcmp(suites->name, only) == 0 : strstr(suites->name, only) || strstr(t->name, only);
+            if (is_wanted) CU_add_test(s, t->name, t->run);
         }
     }
     CU_basic_set_mode(CU_BRM_NORMAL);

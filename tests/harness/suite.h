@@ -1,7 +1,8 @@
 /* harness/suite.h - a CUnit suite per file: test_ring.c ends with
  *   WEIR_SUITE(ring) = {{"pushes until full", pushes_until_full}, {NULL, NULL}};
  * and the build makes one executable per folder of tests/unit from the names of the files.
- * `EXE -l` lists tests; `EXE NAME` runs those whose suite or name contains NAME. */
+ * `EXE -l` lists tests; `EXE NAME` runs those whose suite or name contains NAME, `EXE --suite NAME` those of that suite.
+ * ctest runs every suite by itself, several at a time: files go to WEIR_TEST_FOLDER, a folder that no other suite has. */
 #ifndef WEIR_HARNESS_SUITE_H
 #define WEIR_HARNESS_SUITE_H
 

@@ -17,7 +17,7 @@
 #include "harness/suite.h"
 #include "state/store.h"
 
-#define FOLDER   WEIR_BUILD_DIR "/tests/incremental"
+#define FOLDER   WEIR_TEST_FOLDER
 #define N_GROUPS 3
 #define N_STATES 3
 #define MOST     64

@@ -11,7 +11,7 @@
 #include "harness/folders.h"
 #include "harness/suite.h"
 
-#define FOLDER WEIR_BUILD_DIR "/tests/read_back"
+#define FOLDER WEIR_TEST_FOLDER
 #define BLOCK  65536
 
 struct stage {

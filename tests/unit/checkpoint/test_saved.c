@@ -11,7 +11,7 @@
 #include "harness/folders.h"
 #include "harness/suite.h"
 
-#define DIRECTORY WEIR_BUILD_DIR "/tests/checkpoint/chk-7"
+#define DIRECTORY WEIR_TEST_FOLDER "/chk-7"
 
 static void add_bytes(struct weir_key_bytes *to, const char *text)
 {

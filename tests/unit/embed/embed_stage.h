@@ -73,8 +73,8 @@ static inline void window_job(struct stage *g, const char *parallelism)
 static inline const char *write_file(const char *name, const char *text)
 {
     static char path[512];
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files", 0700);
-    snprintf(path, sizeof path, "%s/tests/embed_files/%s", WEIR_BUILD_DIR, name);
+    mkdir(WEIR_TEST_FOLDER, 0700);
+    snprintf(path, sizeof path, WEIR_TEST_FOLDER "/%s", name);
     FILE *f = fopen(path, "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
     fputs(text, f);

@@ -18,7 +18,7 @@ static void it_says_what_this_machine_gives(void)
     CU_ASSERT_EQUAL(c.slots, 4);
     CU_ASSERT_EQUAL(c.parallelism, 2);
     CU_ASSERT_EQUAL_FATAL(c.n_plugins, 2);
-    CU_ASSERT_STRING_EQUAL(c.plugins[0], WEIR_BUILD_DIR "/tests/embed_files/mine"); /* relative to the file */
+    CU_ASSERT_STRING_EQUAL(c.plugins[0], WEIR_TEST_FOLDER "/mine"); /* relative to the file */
     CU_ASSERT_STRING_EQUAL(c.plugins[1], "/opt/acme");
     weir_config_finish(&c);
     CU_ASSERT_EQUAL(read_config(write_file("weir.yaml", ""), &c, &e), WEIR_OK);
@@ -53,24 +53,24 @@ static void the_usual_places_in_order(void)
 {
     struct weir_config c;
     struct weir_error e;
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files", 0700);
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files/home", 0700);
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files/home/.config", 0700);
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files/home/.config/weir", 0700);
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files/xdg", 0700);
-    mkdir(WEIR_BUILD_DIR "/tests/embed_files/xdg/weir", 0700);
+    mkdir(WEIR_TEST_FOLDER, 0700);
+    mkdir(WEIR_TEST_FOLDER "/home", 0700);
+    mkdir(WEIR_TEST_FOLDER "/home/.config", 0700);
+    mkdir(WEIR_TEST_FOLDER "/home/.config/weir", 0700);
+    mkdir(WEIR_TEST_FOLDER "/xdg", 0700);
+    mkdir(WEIR_TEST_FOLDER "/xdg/weir", 0700);
     write_file("home/.config/weir/weir.yaml", "slots: 1\n");
     write_file("xdg/weir/weir.yaml", "slots: 2\n");
     write_file("named.yaml", "slots: 3\n");
-    setenv("HOME", WEIR_BUILD_DIR "/tests/embed_files/home", 1);
+    setenv("HOME", WEIR_TEST_FOLDER "/home", 1);
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("WEIR_CONFIG");
     CU_ASSERT_EQUAL(read_config(NULL, &c, &e), WEIR_OK);
     CU_ASSERT_EQUAL(c.slots, 1);
-    setenv("XDG_CONFIG_HOME", WEIR_BUILD_DIR "/tests/embed_files/xdg", 1);
+    setenv("XDG_CONFIG_HOME", WEIR_TEST_FOLDER "/xdg", 1);
     CU_ASSERT_EQUAL(read_config(NULL, &c, &e), WEIR_OK);
     CU_ASSERT_EQUAL(c.slots, 2);
-    setenv("WEIR_CONFIG", WEIR_BUILD_DIR "/tests/embed_files/named.yaml", 1);
+    setenv("WEIR_CONFIG", WEIR_TEST_FOLDER "/named.yaml", 1);
     CU_ASSERT_EQUAL(read_config(NULL, &c, &e), WEIR_OK);
     CU_ASSERT_EQUAL(c.slots, 3);
     CU_ASSERT_EQUAL(read_config(write_file("given.yaml", "slots: 5\n"), &c, &e), WEIR_OK);
@@ -78,7 +78,7 @@ static void the_usual_places_in_order(void)
     setenv("WEIR_CONFIG", "/dev/null", 1);
     CU_ASSERT_EQUAL(read_config(NULL, &c, &e), WEIR_OK);
     CU_ASSERT_EQUAL(c.slots, 0);
-    setenv("XDG_CONFIG_HOME", WEIR_BUILD_DIR "/tests/embed_files/nowhere", 1);
+    setenv("XDG_CONFIG_HOME", WEIR_TEST_FOLDER "/nowhere", 1);
     unsetenv("WEIR_CONFIG");
     CU_ASSERT_EQUAL(read_config(NULL, &c, &e), WEIR_OK); /* none is fine */
 }

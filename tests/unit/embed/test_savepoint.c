@@ -4,7 +4,7 @@
 
 #include "unit/embed/embed_stage.h"
 
-#define DIRECTORY WEIR_BUILD_DIR "/tests/embed-savepoints"
+#define DIRECTORY WEIR_TEST_FOLDER
 #define NEVER     "9000000000000000000"
 
 static void counting(struct stage *g, const char *to, const char *counts)

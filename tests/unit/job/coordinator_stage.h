@@ -18,7 +18,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define DIRECTORY WEIR_BUILD_DIR "/tests/coordinator"
+#define DIRECTORY WEIR_TEST_FOLDER
 #define MS        1000000
 
 struct bench {

@@ -18,7 +18,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define DIRECTORY WEIR_BUILD_DIR "/tests/checkpoints"
+#define DIRECTORY WEIR_TEST_FOLDER
 
 struct stage {
     struct weir_sim sim; /* first: the platform's self */

@@ -18,7 +18,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define FOLDER WEIR_BUILD_DIR "/tests/corruption"
+#define FOLDER WEIR_TEST_FOLDER
 
 static const char manifest[] =
     "job: damaged\n"

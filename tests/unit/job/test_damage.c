@@ -12,7 +12,7 @@
 #include "job/checkpoint_files.h"
 #include "job/checkpoints.h"
 
-#define DIRECTORY WEIR_BUILD_DIR "/tests/damage"
+#define DIRECTORY WEIR_TEST_FOLDER
 #define FILE_NAME DIRECTORY "/_suspended"
 
 static const struct weir_platform *os(void)

@@ -18,7 +18,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define FOLDER WEIR_BUILD_DIR "/tests/exactly_once"
+#define FOLDER WEIR_TEST_FOLDER
 #define OUT    FOLDER "/out/"
 
 struct stage {

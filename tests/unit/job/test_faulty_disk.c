@@ -19,7 +19,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define FOLDER      WEIR_BUILD_DIR "/tests/faulty_disk"
+#define FOLDER      WEIR_TEST_FOLDER
 #define CHECKPOINTS FOLDER "/checkpoints"
 #define SAVEPOINTS  FOLDER "/savepoints"
 

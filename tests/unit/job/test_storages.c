@@ -19,7 +19,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define FOLDER    WEIR_BUILD_DIR "/tests/storages"
+#define FOLDER    WEIR_TEST_FOLDER
 #define MOST_CALL 32
 
 struct stage {

@@ -15,7 +15,7 @@
 #include "loader/job.h"
 #include "loader/part.h"
 
-#define DIRECTORY WEIR_BUILD_DIR "/tests/suspended"
+#define DIRECTORY WEIR_TEST_FOLDER
 
 /* Keyed state, and timers that fire by event time; two sources, so that barriers meet. */
 #define NODES                                                                                                               \
