@@ -9,6 +9,10 @@
  *
  * Slices stay what state is made of. All this is made from them and may be forgotten at any time. Key groups go one by one,
  * since the keys of a group fire together. A key's order of arrival is the least of its slices', a merge like others.
+ *
+ * A key group numbers its keys while levels are built from the latest back, and goes on where the back grows. What belongs
+ * to a key is found by its number in arrays, the level's and the back's, which are swept. Building anew numbers anew, so
+ * keys that are no more are forgotten. A level has room for the keys that were numbered when it was built.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,33 +20,98 @@
 #include "base/alloc.h"
 #include "window/window_internal.h"
 
+#define FIRST_KEYS 16
+#define DIGIT_BITS 8 /* of the sort by arrival */
+#define DIGITS     (1u << DIGIT_BITS)
+#define FEW_KEYS   32
+
 void weir__merged_init(struct weir__merged *m, struct weir__window *w)
 {
     m->window = w;
-    m->layouts[WEIR__FRONT] = m->layouts[WEIR__BACK] = w->aggregates.layout;
-    m->state = weir_heap_state_create(m->layouts, 2, w->first_group, w->last_group);
+    m->state = weir_heap_state_create(&w->aggregates.layout, 1, w->first_group, w->last_group);
+    m->groups = weir_alloc_array(w->last_group - w->first_group + 1, sizeof *m->groups);
+    m->stride = (w->aggregates.layout.size + 7) / 8 * 8;
     m->split = m->until = INT64_MIN;
-    m->sum = weir_alloc(w->aggregates.layout.size);
+    m->sum = weir_alloc(m->stride);
+}
+
+/* ---- accumulators by number -------------------------------------------------------------------------------------- */
+
+static void *value_at(const struct weir__merged *m, const struct weir__merged_part *part, uint32_t number)
+{
+    return part->values + number * m->stride;
+}
+
+static uint64_t arrival_at(const struct weir__merged *m, const struct weir__merged_part *part, uint32_t number)
+{
+    return number < part->n ? *weir_aggregates_arrival(&m->window->aggregates, value_at(m, part, number)) : 0;
+}
+
+/* Room for the first n numbers. */
+static weir_status reserve(struct weir__merged *m, struct weir__merged_part *part, uint32_t n)
+{
+    if (n <= part->n) return WEIR_OK;
+    if (n > part->capacity) {
+        uint32_t capacity = part->capacity + part->capacity / 4;
+        if (capacity < n) capacity = n < FIRST_KEYS ? FIRST_KEYS : n;
+        char *values = weir_try_realloc(part->values, capacity * m->stride);
+        if (!values) return weir__window_no_memory(m->window);
+        part->values = values;
+        part->capacity = capacity;
+    }
+    memset(part->values + part->n * m->stride, 0, (n - part->n) * m->stride);
+    part->n = n;
+    return WEIR_OK;
+}
+
+static void free_part(struct weir__merged *m, struct weir__merged_part *part)
+{
+    struct weir_aggregates *a = &m->window->aggregates;
+    for (uint32_t i = 0; a->has_texts && i < part->n; i++) weir_aggregates_clear(a, m->state, value_at(m, part, i));
+    weir_free(part->values);
+    *part = (struct weir__merged_part){0};
+}
+
+/* ---- what changes from window to window -------------------------------------------------------------------------- */
+
+static size_t count_groups(const struct weir__merged *m)
+{
+    return m->window->last_group - m->window->first_group + 1;
+}
+
+static void drop_level(struct weir__merged *m)
+{
+    m->n_levels--;
+    for (size_t g = 0; g < count_groups(m); g++) {
+        if (m->groups[g].fronts) free_part(m, &m->groups[g].fronts[m->n_levels]);
+    }
 }
 
 void weir__merged_forget(struct weir__merged *m)
 {
-    while (m->n_levels > 0) m->state->ops->drop_namespace(m->state, WEIR__FRONT, m->levels[--m->n_levels]);
-    m->state->ops->drop_namespace(m->state, WEIR__BACK, 0);
+    while (m->n_levels > 0) drop_level(m);
+    for (size_t g = 0; g < count_groups(m); g++) {
+        struct weir__merged_group *group = &m->groups[g];
+        free_part(m, &group->back);
+        weir_free(group->fronts);
+        group->fronts = NULL;
+        weir__key_numbers_finish(&group->keys);
+    }
     m->split = m->until = INT64_MIN;
 }
 
 void weir__merged_finish(struct weir__merged *m)
 {
     if (!m->state) return;
+    weir__merged_forget(m);
     weir_aggregates_clear(&m->window->aggregates, m->state, m->sum);
     m->state->ops->destroy(m->state);
+    weir_free(m->groups);
     weir_free(m->levels);
     weir_free(m->due);
+    weir_free(m->sorted);
     weir_free(m->sum);
 }
-
-/* ---- what changes from window to window -------------------------------------------------------------------------- */
 
 /* A level for each slice that some window may begin with, from the latest back. */
 static void plan_levels(struct weir__merged *m, const struct weir__slice *slices, size_t n)
@@ -56,8 +125,7 @@ static void plan_levels(struct weir__merged *m, const struct weir__slice *slices
 
 void weir__merged_begin(struct weir__merged *m, const struct weir__slice *slices, size_t n, int64_t start, int64_t end)
 {
-    while (m->n_levels > 0 && m->levels[m->n_levels - 1] < start)
-        m->state->ops->drop_namespace(m->state, WEIR__FRONT, m->levels[--m->n_levels]);
+    while (m->n_levels > 0 && m->levels[m->n_levels - 1] < start) drop_level(m);
     m->builds = m->n_levels == 0 || m->levels[m->n_levels - 1] != slices[0].start;
     if (m->builds) {
         weir__merged_forget(m);
@@ -85,65 +153,117 @@ static weir_status merge_value(struct weir__merged *m, void *value, void *from)
     return weir_aggregates_merge(a, value, from);
 }
 
-/* All keys of the group in one namespace into another. */
-static weir_status merge_into(struct weir__merged *m, uint32_t state, int64_t ns, uint32_t group,
-                              struct weir_state_set *from, int64_t from_ns)
+/* The number of a key, with room for it. */
+static weir_status number_of(struct weir__merged *m, struct weir__merged_group *group, struct weir__merged_part *part,
+                             const struct weir_key_ref *key, uint32_t *number)
 {
+    *number = weir__key_number(&group->keys, key);
+    return *number == WEIR__NO_NUMBER ? weir__window_no_memory(m->window) : reserve(m, part, *number + 1);
+}
+
+static struct weir__merged_group *group_of(const struct weir__merged *m, uint32_t group)
+{
+    return &m->groups[group - m->window->first_group];
+}
+
+/* All keys that the group has in a slice. */
+static weir_status merge_slice(struct weir__merged *m, uint32_t group, struct weir__merged_part *part, int64_t slice)
+{
+    struct weir_state_set *from = m->window->aggregates.state;
     struct weir_key_ref key;
     weir_cursor cursor = {0};
     weir_status s = WEIR_OK;
-    void *part;
-    while (s == WEIR_OK && from->ops->next_key(from, 0, group, from_ns, &cursor, &key, &part)) {
-        void *value = m->state->ops->value_edit(m->state, state, &key, ns);
-        s = value ? merge_value(m, value, part) : weir__window_no_memory(m->window);
+    void *value;
+    uint32_t number;
+    while (s == WEIR_OK && from->ops->next_key(from, 0, group, slice, &cursor, &key, &value)) {
+        s = number_of(m, group_of(m, group), part, &key, &number);
+        if (s == WEIR_OK) s = merge_value(m, value_at(m, part, number), value);
     }
     return s;
 }
 
-/* The levels of one group, from the latest back, each from its slices and the level behind it. */
+static weir_status copy_part(struct weir__merged *m, struct weir__merged_part *to, const struct weir__merged_part *from)
+{
+    weir_status s = reserve(m, to, from->n);
+    if (s != WEIR_OK || from->n == 0) return s;
+    if (!m->window->aggregates.has_texts) {
+        memcpy(to->values, from->values, from->n * m->stride);
+        return WEIR_OK;
+    }
+    for (uint32_t i = 0; s == WEIR_OK && i < from->n; i++) {
+        if (arrival_at(m, from, i)) s = merge_value(m, value_at(m, to, i), value_at(m, from, i));
+    }
+    return s;
+}
+
+/* The levels of one group, from the latest back, each from the level behind it and its own slices. */
 static weir_status build_levels(struct weir__merged *m, uint32_t group)
 {
-    weir_status s = WEIR_OK;
+    struct weir__merged_part *fronts = weir_try_alloc(m->n_levels * sizeof *fronts);
+    weir_status s = fronts ? WEIR_OK : weir__window_no_memory(m->window);
     size_t end = m->n_slices;
-    for (size_t l = 0; l < m->n_levels; l++) {
-        size_t first = end;
-        while (first > 0 && m->slices[first - 1].start >= m->levels[l]) first--;
-        for (size_t i = first; s == WEIR_OK && i < end; i++)
-            s = merge_into(m, WEIR__FRONT, m->levels[l], group, m->window->aggregates.state, m->slices[i].start);
-        if (s == WEIR_OK && l > 0) s = merge_into(m, WEIR__FRONT, m->levels[l], group, m->state, m->levels[l - 1]);
-        if (s != WEIR_OK) return s;
-        end = first;
+    group_of(m, group)->fronts = fronts;
+    for (size_t l = 0; s == WEIR_OK && l < m->n_levels; l++) {
+        if (l > 0) s = copy_part(m, &fronts[l], &fronts[l - 1]);
+        for (; s == WEIR_OK && end > 0 && m->slices[end - 1].start >= m->levels[l]; end--)
+            s = merge_slice(m, group, &fronts[l], m->slices[end - 1].start);
     }
-    return WEIR_OK;
+    return s;
 }
 
 static weir_status grow_back(struct weir__merged *m, uint32_t group)
 {
     weir_status s = WEIR_OK;
     for (size_t i = 0; s == WEIR_OK && i < m->n_slices; i++)
-        s = merge_into(m, WEIR__BACK, 0, group, m->window->aggregates.state, m->slices[i].start);
+        s = merge_slice(m, group, &group_of(m, group)->back, m->slices[i].start);
     return s;
+}
+
+/* ---- rows that come behind --------------------------------------------------------------------------------------- */
+
+static struct weir__merged_part *part_of(const struct weir__merged *m, uint32_t group, size_t level)
+{
+    struct weir__merged_group *g = group_of(m, group);
+    return level == WEIR__BACK ? &g->back : &g->fronts[level];
+}
+
+/* First the numbers of all rows, and then the values, which lie where they are from then on. */
+weir_status weir__merged_edit(struct weir__merged *m, struct weir_rows *rows, int64_t row, size_t level, uint64_t first)
+{
+    struct weir__window *w = m->window;
+    int64_t from = row < 0 ? 0 : row, n = row < 0 ? rows->view.length : 1;
+    struct weir_key_ref key;
+    weir_status s = WEIR_OK;
+    for (int64_t i = 0; s == WEIR_OK && i < n; i++) {
+        uint32_t group = rows->keys.key_group[from + i], number = 0;
+        s = weir__window_key_of(w, rows, from + i, &key);
+        if (s == WEIR_OK) s = number_of(m, group_of(m, group), part_of(m, group, level), &key, &number);
+        w->values[i] = (void *)(uintptr_t)number;
+    }
+    if (s != WEIR_OK) return s;
+    memset(w->created, 0, (size_t)(n + 7) / 8);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t number = (uint32_t)(uintptr_t)w->values[i];
+        w->values[i] = value_at(m, part_of(m, rows->keys.key_group[from + i], level), number);
+        uint64_t *arrival = weir_aggregates_arrival(&w->aggregates, w->values[i]);
+        if (*arrival > 0) continue;
+        *arrival = first + (uint64_t)i;
+        w->created[i >> 3] |= (uint8_t)(1u << (i & 7));
+    }
+    return WEIR_OK;
 }
 
 /* ---- the keys of a group ----------------------------------------------------------------------------------------- */
 
-static weir_status add_due(struct weir__merged *m, const struct weir_key_ref *key, void *front, void *back)
+static weir_status reserve_due(struct weir__merged *m, size_t n)
 {
-    const struct weir_aggregates *a = &m->window->aggregates;
-    if (m->n_due == m->due_capacity) {
-        size_t capacity = m->due_capacity ? m->due_capacity * 2 : 64;
-        struct weir__due_key *due = weir_try_realloc(m->due, capacity * sizeof *due);
-        if (!due) return weir__window_no_memory(m->window);
-        m->due = due;
-        m->due_capacity = capacity;
-    }
-    uint64_t first = front ? *weir_aggregates_arrival(a, front) : UINT64_MAX;
-    uint64_t second = back ? *weir_aggregates_arrival(a, back) : UINT64_MAX;
-    m->due[m->n_due++] = (struct weir__due_key){.arrival = first < second ? first : second,
-                                                .front = front,
-                                                .back = back,
-                                                .key = key->p,
-                                                .key_size = (uint32_t)key->n};
+    if (n <= m->due_capacity) return WEIR_OK;
+    struct weir__due_key *due = weir_try_realloc(m->due, n * sizeof *due);
+    if (due) m->due = due;
+    struct weir__due_key *sorted = weir_try_realloc(m->sorted, n * sizeof *sorted);
+    if (sorted) m->sorted = sorted;
+    if (!due || !sorted) return weir__window_no_memory(m->window);
+    m->due_capacity = n;
     return WEIR_OK;
 }
 
@@ -153,33 +273,51 @@ static int by_arrival(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Rows that came in order of time leave the keys in order. */
-static void sort_due(struct weir__merged *m)
+/* By one digit of how far they came behind the first. */
+static void sort_digit(struct weir__merged *m, uint64_t first, uint32_t shift)
 {
-    for (size_t i = 1; i < m->n_due; i++) {
-        if (m->due[i].arrival > m->due[i - 1].arrival) continue;
+    size_t ends[DIGITS] = {0}, at = 0;
+    for (size_t i = 0; i < m->n_due; i++) ends[(m->due[i].arrival - first) >> shift & (DIGITS - 1)]++;
+    for (size_t d = 0; d < DIGITS; d++) {
+        size_t n = ends[d];
+        ends[d] = at;
+        at += n;
+    }
+    for (size_t i = 0; i < m->n_due; i++) m->sorted[ends[(m->due[i].arrival - first) >> shift & (DIGITS - 1)]++] = m->due[i];
+    struct weir__due_key *sorted = m->sorted;
+    m->sorted = m->due;
+    m->due = sorted;
+}
+
+static void sort_due(struct weir__merged *m, uint64_t first, uint64_t last)
+{
+    size_t i = 1;
+    while (i < m->n_due && m->due[i].arrival > m->due[i - 1].arrival) i++;
+    if (i >= m->n_due) return;
+    if (m->n_due <= FEW_KEYS) {
         qsort(m->due, m->n_due, sizeof *m->due, by_arrival);
         return;
     }
+    for (uint32_t shift = 0; shift < 64 && (last - first) >> shift > 0; shift += DIGIT_BITS) sort_digit(m, first, shift);
 }
 
 static weir_status collect_due(struct weir__merged *m, uint32_t group)
 {
-    const struct weir_state_ops *ops = m->state->ops;
-    int64_t level = m->levels[m->n_levels - 1];
-    bool has_back = m->until > m->split;
-    struct weir_key_ref key;
-    weir_cursor cursor = {0};
-    weir_status s = WEIR_OK;
-    void *value;
+    const struct weir__merged_group *g = group_of(m, group);
+    const struct weir__merged_part *front = &g->fronts[m->n_levels - 1], *back = &g->back;
+    uint32_t n = front->n > back->n ? front->n : back->n;
+    uint64_t least = UINT64_MAX, most = 0;
+    m->at = g;
     m->n_due = 0;
-    while (s == WEIR_OK && ops->next_key(m->state, WEIR__FRONT, group, level, &cursor, &key, &value))
-        s = add_due(m, &key, value, has_back ? (void *)(uintptr_t)ops->value_get(m->state, WEIR__BACK, &key, 0) : NULL);
-    cursor = (weir_cursor){0};
-    while (s == WEIR_OK && has_back && ops->next_key(m->state, WEIR__BACK, group, 0, &cursor, &key, &value)) {
-        if (!ops->value_get(m->state, WEIR__FRONT, &key, level)) s = add_due(m, &key, NULL, value);
+    weir_status s = reserve_due(m, n);
+    for (uint32_t i = 0; s == WEIR_OK && i < n; i++) {
+        uint64_t a = arrival_at(m, front, i) - 1, b = arrival_at(m, back, i) - 1, arrival = (a < b ? a : b) + 1;
+        if (arrival == 0) continue; /* in neither */
+        if (arrival < least) least = arrival;
+        if (arrival > most) most = arrival;
+        m->due[m->n_due++] = (struct weir__due_key){arrival, i};
     }
-    if (s == WEIR_OK) sort_due(m);
+    if (s == WEIR_OK) sort_due(m, least, most);
     return s;
 }
 
@@ -192,11 +330,13 @@ weir_status weir__merged_group(struct weir__merged *m, uint32_t group)
 weir_status weir__merged_value(struct weir__merged *m, const struct weir__due_key *due, const void **value)
 {
     struct weir_aggregates *a = &m->window->aggregates;
-    *value = due->front ? due->front : due->back;
-    if (!due->front || !due->back) return WEIR_OK;
+    const struct weir__merged_part *front = &m->at->fronts[m->n_levels - 1], *back = &m->at->back;
+    bool in_front = arrival_at(m, front, due->number) > 0, in_back = arrival_at(m, back, due->number) > 0;
+    *value = value_at(m, in_front ? front : back, due->number);
+    if (!in_front || !in_back) return WEIR_OK;
     weir_aggregates_clear(a, m->state, m->sum);
-    weir_status s = weir_aggregates_copy(a, m->state, m->sum, due->front);
+    weir_status s = weir_aggregates_copy(a, m->state, m->sum, *value);
     if (s != WEIR_OK) return weir__window_no_memory(m->window);
     *value = m->sum;
-    return weir_aggregates_merge(a, m->sum, due->back);
+    return weir_aggregates_merge(a, m->sum, value_at(m, back, due->number));
 }

@@ -71,21 +71,33 @@ static void keep_slice(struct sliced *f, const struct weir_window_run *windows)
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-/* One row of a batch, or, with `row` -1, all of them, into one namespace. */
-static weir_status add_to(struct sliced *f, struct weir_state_set *set, uint32_t state, struct weir_rows *rows, int64_t row,
-                          int64_t ns)
+/* What a row, or with `row` -1 all rows of a batch, add to is in w->values and w->created; it belongs to `set`. */
+static weir_status add(struct sliced *f, struct weir_state_set *set, int64_t row)
+{
+    struct weir__window *w = &f->w;
+    weir_aggregates_use(&w->aggregates, set);
+    if (row < 0) return weir_aggregates_add(&w->aggregates, w->values, w->created);
+    return weir_aggregates_add_row(&w->aggregates, w->values[0], weir_bit(w->created, 0), row);
+}
+
+/* Into one namespace. */
+static weir_status add_to(struct sliced *f, uint32_t state, struct weir_rows *rows, int64_t row, int64_t ns)
 {
     struct weir__window *w = &f->w;
     uint32_t pick = (uint32_t)row;
     int64_t n = row < 0 ? rows->view.length : 1;
-    weir_status s = weir__window_edit(w, set, state, rows, row < 0 ? NULL : &pick, n, ns);
+    weir_status s = weir__window_edit(w, w->state, state, rows, row < 0 ? NULL : &pick, n, ns);
     if (s != WEIR_OK) return s;
     for (int64_t i = 0; i < n; i++) {
         if (weir_bit(w->created, i)) *weir_aggregates_arrival(&w->aggregates, w->values[i]) = f->arrivals + 1 + (uint64_t)i;
     }
-    weir_aggregates_use(&w->aggregates, set);
-    if (row < 0) return weir_aggregates_add(&w->aggregates, w->values, w->created);
-    return weir_aggregates_add_row(&w->aggregates, w->values[0], weir_bit(w->created, 0), row);
+    return add(f, w->state, row);
+}
+
+static weir_status add_to_merged(struct sliced *f, struct weir_rows *rows, int64_t row, size_t level)
+{
+    weir_status s = weir__merged_edit(&f->merged, rows, row, level, f->arrivals + 1);
+    return s == WEIR_OK ? add(f, f->merged.state, row) : s;
 }
 
 /* Into the slice, and into what it has been merged into already. */
@@ -94,12 +106,11 @@ static weir_status add_to_slice(struct sliced *f, struct weir_rows *rows, int64_
     struct weir_state_set *state = f->w.aggregates.state;
     struct weir__merged *m = &f->merged;
     keep_slice(f, windows);
-    weir_status s = add_to(f, state, 0, rows, row, windows->from);
+    weir_status s = add_to(f, WEIR__CONTENT, rows, row, windows->from);
     for (size_t i = 0; s == WEIR_OK && windows->from < m->split && i < m->n_levels; i++) {
-        if (m->levels[i] <= windows->from) s = add_to(f, m->state, WEIR__FRONT, rows, row, m->levels[i]);
+        if (m->levels[i] <= windows->from) s = add_to_merged(f, rows, row, i);
     }
-    if (s == WEIR_OK && windows->from >= m->split && windows->from < m->until)
-        s = add_to(f, m->state, WEIR__BACK, rows, row, 0);
+    if (s == WEIR_OK && windows->from >= m->split && windows->from < m->until) s = add_to_merged(f, rows, row, WEIR__BACK);
     weir_aggregates_use(&f->w.aggregates, state);
     f->arrivals += row < 0 ? (uint64_t)rows->view.length : 1;
     state->ops->settle(state);
@@ -159,7 +170,7 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
     const void *value;
     weir_status s = WEIR_OK;
     if (weir__window_was_gone(w, start, rows->keys.key_group[row]))
-        s = add_to(sliced_of(w), w->state, WEIR__COME_BACK, rows, row, start);
+        s = add_to(sliced_of(w), WEIR__COME_BACK, rows, row, start);
     if (s != WEIR_OK || !weir__window_has_fired(w, start)) return s;
     s = weir__window_key_of(w, rows, row, &key);
     if (s == WEIR_OK) s = value_of(w, &key, start, &value);
@@ -203,7 +214,8 @@ static weir_status fire_key(struct sliced *f, const struct weir__due_key *due)
 {
     struct weir__window *w = &f->w;
     const void *value;
-    if (weir_key_decode(due->key, due->key_size, &w->keys) != WEIR_OK) return weir__window_no_memory(w);
+    weir_str key = weir__numbered_key(&f->merged.at->keys, due->number);
+    if (weir_key_decode((const uint8_t *)key.p, key.n, &w->keys) != WEIR_OK) return weir__window_no_memory(w);
     weir_status s = weir__merged_value(&f->merged, due, &value);
     return s == WEIR_OK ? weir__window_add_result(w, value, f->firing) : s;
 }

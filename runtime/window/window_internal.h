@@ -5,6 +5,7 @@
  *   whole_windows.c   each window has accumulators of its own; a row is added to every window that holds it
  *   sliced_windows.c  overlapping windows share slices; a row is added to one slice (docs/design/005-slices.md)
  *   merged_slices.c   the slices of the window that fires, merged so that sliding on costs little
+ *   key_numbers.c     the numbers by which merged_slices.c keeps keys
  *   window_cut.c      cut and restored: what had fired before the cut
  *
  * Both ways give the same results in the same order, whatever the input and wherever batches were cut.
@@ -135,30 +136,60 @@ struct weir__slice {
     int64_t start, earliest, latest;
 };
 
-struct weir__due_key { /* of one key group, when a window fires */
-    uint64_t arrival;
-    const void *front, *back; /* what to merge; one of them may be NULL */
-    const uint8_t *key;
-    uint32_t key_size;
+/* Keys of one key group, by number. */
+struct weir__number_slot {
+    uint32_t tag, next; /* tag: low half of the key's hash; next: its number + 1, or 0: the slot is free */
+};
+struct weir__key_numbers { /* zeroed: none */
+    struct weir__number_slot *slots;
+    uint32_t n_slots, n;
+    uint32_t *ends; /* of the keys' bytes, by number */
+    uint8_t *bytes;
+    size_t capacity;
+};
+#define WEIR__NO_NUMBER UINT32_MAX
+/* Of a key, which gets the next one when it has none yet. WEIR__NO_NUMBER: no memory. */
+uint32_t weir__key_number(struct weir__key_numbers *, const struct weir_key_ref *);
+void weir__key_numbers_finish(struct weir__key_numbers *);
+static inline weir_str weir__numbered_key(const struct weir__key_numbers *k, uint32_t number)
+{
+    uint32_t from = number > 0 ? k->ends[number - 1] : 0;
+    return (weir_str){(const char *)k->bytes + from, k->ends[number] - from};
+}
+
+struct weir__merged_part { /* accumulators of a key group, by number of the key; arrival 0: there is none */
+    char *values;
+    uint32_t n, capacity;
+};
+struct weir__merged_group {
+    struct weir__key_numbers keys;
+    struct weir__merged_part back, *fronts; /* fronts: by level; NULL: not built */
 };
 
-enum { WEIR__FRONT, WEIR__BACK }; /* states of `merged` */
+struct weir__due_key { /* of one key group, when a window fires */
+    uint64_t arrival;
+    uint32_t number;
+};
+
+#define WEIR__BACK SIZE_MAX /* in the place of a level */
 
 /* Two stacks: see merged_slices.c. */
 struct weir__merged {
     struct weir__window *window;
-    struct weir_state_layout layouts[2]; /* borrowed */
-    struct weir_state_set *state;        /* FRONT and BACK; always the heap's, and never in a snapshot */
-    int64_t *levels;                     /* of FRONT, by start, descending: the last one is the earliest */
+    struct weir_state_set *state; /* of no entries: the texts of what is merged belong to it */
+    struct weir__merged_group *groups;
+    size_t stride;   /* of an accumulator and the next one */
+    int64_t *levels; /* by start, descending: the last one is the earliest */
     size_t n_levels, levels_capacity;
-    int64_t split; /* slices before it are in levels, from it on in BACK */
+    int64_t split; /* slices before it are in levels, from it on in the back */
     int64_t until; /* slices from here on are not merged yet */
 
-    const struct weir__slice *slices; /* of the window being fired: to build levels from, or to add to BACK */
+    const struct weir__slice *slices; /* of the window being fired: to build levels from, or to add to the back */
     size_t n_slices;
     bool builds;
 
-    struct weir__due_key *due;
+    const struct weir__merged_group *at; /* whose keys are due */
+    struct weir__due_key *due, *sorted;  /* sorted: scratch of the same capacity */
     size_t n_due, due_capacity;
     char *sum; /* an accumulator, to merge two into */
 };
@@ -171,6 +202,10 @@ void weir__merged_forget(struct weir__merged *); /* all of it; it is made again 
 void weir__merged_begin(struct weir__merged *, const struct weir__slice *, size_t n, int64_t start, int64_t end);
 /* The group's keys into `due`, in order of arrival. */
 WEIR_CHECKED weir_status weir__merged_group(struct weir__merged *, uint32_t group);
+/* Of rows of slices that are merged already (row: one of them; -1: all), the accumulators in a level or in the back, into
+ * w->values and w->created, which have the room. Row i of them is number first + i in order of arrival. */
+WEIR_CHECKED weir_status weir__merged_edit(struct weir__merged *, struct weir_rows *, int64_t row, size_t level,
+                                           uint64_t first);
 /* The accumulator of a due key; valid until the next one is asked for. */
 WEIR_CHECKED weir_status weir__merged_value(struct weir__merged *, const struct weir__due_key *, const void **value);
 
