@@ -313,7 +313,6 @@ static const struct weir_state_ops heap_ops = {
     .drop_namespace = drop_namespace,
     .walks = true,
     .fetch = weir__heap_fetch,
-    .approach = weir__heap_approach,
     .fetch_keys = weir__heap_fetch_keys,
     .freeze = weir__heap_freeze,
     .memory = memory,

@@ -212,7 +212,7 @@ static bool is_next(const struct heap *h, struct heap_state *s, int64_t n, int64
 bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_kind kind, int64_t n, int64_t ns)
 {
     struct heap_index *x = &s->index;
-    if (h->spares) return false;
+    if (h->has_no_index) return false;
     s->batches++;
     for (uint32_t i = 0; !(x->is_valid && x->ns == ns) && i < WEIR__HEAP_INDEXES - 1; i++) {
         if (s->others[i].is_valid && s->others[i].ns == ns) bring_forward(s, i);
@@ -224,10 +224,10 @@ bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_ki
     bool is_new = is_next(h, s, n, ns);
     x->missed += (size_t)n;
     if (!is_new && (x->missed < x->used / 4 || x->missed < FIRST_SLOTS / 8)) return false;
-    x->missed = 0;
+    x->missed = 0; /* of the one that is kept among the others from here on */
     spare_one(s);
     x->used_at = s->batches;
-    x->missed = 0;
+    x->missed = 0; /* of the one that was the oldest of them, and is taken over */
     empty(x);
     x->is_valid = false;
     x->kind = kind;

@@ -107,7 +107,7 @@ struct heap_state {
     size_t n_entries;
     struct heap_chunk *chunks; /* of full pages, used and spare (heap_pages.c) */
     uint32_t n_chunks, chunks_capacity, first_free;
-    struct heap_index index;                        /* of the namespace of the last batch */
+    struct heap_index index;                          /* of the namespace of the last batch */
     struct heap_index others[WEIR__HEAP_INDEXES - 1]; /* of batches before, the last one first */
     uint64_t batches;
     bool has_newest;
@@ -127,7 +127,7 @@ struct heap {
     struct heap_copy *copies;      /* that nobody uses: the run at hand */
     struct heap_copy *runs;        /* and the others */
     size_t n_copies, least_copies; /* with those that are used; that the pool may have */
-    bool spares;                   /* memory: no index */
+    bool has_no_index;             /* for the sake of memory */
     size_t spare_bytes;            /* of pages at hand */
     struct heap_page *given;       /* an image's ledger: of tables that it freed */
     bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
@@ -299,8 +299,6 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
 /* heap_fetch.c: see struct weir_state_ops */
 bool weir__heap_fetch(struct weir_state_set *, const struct weir_rows *, int64_t row);
 bool weir__heap_fetch_keys(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
-
-void weir__heap_approach(struct weir_state_set *, uint32_t state, const struct weir_key_ref *keys, size_t n, int64_t ns);
 
 /* Tells the keys of the rows (of the selected ones) with the values that they have, NULL: none, in the order of the rows, a
  * key perhaps several times, until it gives false. Negative: no memory, or it gave that. */

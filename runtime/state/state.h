@@ -195,9 +195,6 @@ struct weir_state_ops {
     bool (*fetch)(struct weir_state_set *, const struct weir_rows *, int64_t row);
     bool (*fetch_keys)(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
 
-    /* A hint: the entries of these keys in the namespace are going to be asked for one by one. NULL: it is of no use. */
-    void (*approach)(struct weir_state_set *, uint32_t state, const struct weir_key_ref *keys, size_t n, int64_t ns);
-
     /* What the set holds now, for another thread to read (image.h). NULL, or it gives NULL: it cannot be had. */
     struct weir_state_image *(*freeze)(struct weir_state_set *, const struct weir_schema *key);
 

@@ -13,7 +13,6 @@
 #include "base/alloc.h"
 
 #define KEPT_BYTES ((size_t)1 << 22) /* of an empty bucket */
-#define AHEAD      64                /* alarms that are known before they ring */
 
 /* Of a time after the last. */
 static uint32_t bucket_of(const struct weir__alarms *a, int64_t at)
@@ -168,8 +167,8 @@ static bool deal_out(struct weir__alarms *a, uint32_t bucket)
 static void tell(const struct weir__alarms *a)
 {
     const struct weir__alarm_bucket *b = &a->buckets[0];
-    struct weir_key_ref keys[AHEAD];
-    size_t n = b->n < AHEAD ? b->n : AHEAD;
+    struct weir_key_ref keys[WEIR__ALARMS_AHEAD];
+    size_t n = b->n < WEIR__ALARMS_AHEAD ? b->n : WEIR__ALARMS_AHEAD;
     for (size_t i = 0; i < n; i++) {
         const struct weir__alarm *alarm = &b->alarms[i];
         keys[i] = (struct weir_key_ref){.p = key_of(b, alarm), .n = alarm->n, .group = alarm->group, .hash = alarm->hash};
@@ -181,7 +180,7 @@ static bool fill(struct weir__alarms *a, int64_t until)
 {
     empty(&a->buckets[0]);
     a->rung = 0;
-    while (a->buckets[0].n < AHEAD) {
+    while (a->buckets[0].n < WEIR__ALARMS_AHEAD) {
         uint32_t i = first_bucket(a);
         if (i == 0 || a->buckets[i].least > until) break;
         if (!deal_out(a, i)) return false;

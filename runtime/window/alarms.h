@@ -11,6 +11,7 @@
 
 #define WEIR__ALARM_BUCKETS 65
 #define WEIR__ALARM_KEY     16 /* longer keys are in their bucket's bytes */
+#define WEIR__ALARMS_AHEAD  64 /* alarms whose keys are told before they ring */
 
 struct weir__alarm {
     int64_t at;
@@ -32,7 +33,7 @@ struct weir__alarms {
     int64_t last; /* alarms up to it are in bucket 0, in order */
     size_t rung;  /* of bucket 0 */
     struct weir_key_bytes key;
-    /* Tells the keys that will ring next. May be NULL. */
+    /* Tells the keys that will ring next, at most WEIR__ALARMS_AHEAD. May be NULL. */
     void (*expect)(void *arg, const struct weir_key_ref *, size_t n);
     void *arg;
 };

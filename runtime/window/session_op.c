@@ -290,16 +290,18 @@ static weir_status ring(struct weir__general *g, const struct weir_due_timer *du
     return s == WEIR_OK ? weir__session_set_alarm(g, weir__session_of(g, earliest)->end) : s;
 }
 
-static void approach(void *arg, const struct weir_key_ref *keys, size_t n)
+static void fetch(void *arg, const struct weir_key_ref *keys, size_t n)
 {
-    struct weir__general *g = arg;
-    g->state->ops->approach(g->state, g->aggregates.at, keys, n, 0);
+    const struct weir__general *g = arg;
+    uint32_t states[WEIR__ALARMS_AHEAD];
+    for (size_t i = 0; i < n; i++) states[i] = g->aggregates.at;
+    g->state->ops->fetch_keys(g->state, states, keys, (uint32_t)n);
 }
 
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct weir__general *g = general_of(op);
-    g->sessions.alarms.expect = g->state->ops->approach ? approach : NULL;
+    g->sessions.alarms.expect = g->state->ops->fetch_keys ? fetch : NULL;
     g->sessions.alarms.arg = g;
     struct weir_due_timer due;
     weir_status s = WEIR_OK;
