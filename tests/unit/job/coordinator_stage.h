@@ -10,12 +10,11 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
+#include "harness/job_text.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
 #include "job/run_internal.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define DIRECTORY WEIR_TEST_FOLDER
@@ -86,29 +85,16 @@ static inline weir_status deploy(struct bench *b, const struct weir_deploy_optio
 /* Deployed and opened, but not stepped; `checkpoint` is the manifest's. */
 static inline void compile(struct bench *b, const char *checkpoint, const char *to, const char *decline)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
-    struct weir_registry_options ro = {.platform = weir_platform_os(), .directories = directories};
     const struct weir_assignment sets[] = {{"to", to}, {"decline", decline}};
-    struct weir_problems problems = {0};
     memset(b, 0, sizeof *b);
     weir_sim_init(&b->sim, 1);
     b->sim.platform.print = print;
     b->sim.platform.open = open_file;
     b->sim.clock.drift_ns = 0;
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&ro, &b->registry, &b->error), WEIR_OK);
+    b->registry = weir_test_registry("toys");
     char *yaml = weir_format(
         "job: shop\nvars: {to: 1000000, decline: 0}\n%s\ndefaults: {max_parallelism: 8, batch_rows: 4}\n" NODES, checkpoint);
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", sets, 2, NULL, 0, &problems);
-    const struct weir_job_settings settings = {.parallelism = 1};
-    if (!d || weir_job_compile(d, &settings, b->registry, &b->graph, &problems) != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "\n%s", weir_text_get(&text));
-        CU_FAIL_FATAL("the manifest is wrong");
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
+    b->graph = weir_test_graph_with(b->registry, yaml, 1, sets, 2);
     weir_free(yaml);
 }
 

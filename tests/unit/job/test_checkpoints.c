@@ -1,6 +1,7 @@
 /* Jobs that are broken off and go on from their newest checkpoint, at whatever parallelism, under the seeded scheduler: no
  * record is lost for the state, and none counts twice (semantics A7). */
 #include "harness/folders_job.h"
+#include "harness/job_text.h"
 #include "job/checkpoints.h"
 
 #include <inttypes.h>
@@ -14,8 +15,6 @@
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/restore.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define DIRECTORY WEIR_TEST_FOLDER
@@ -44,29 +43,8 @@ static bool enough(struct weir_sim *s, struct weir_run *run)
 
 static void init(struct stage *g)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    struct weir_error error;
     memset(g, 0, sizeof *g);
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
-}
-
-static struct weir_stream_graph *compile(struct stage *g, const char *yaml, uint32_t parallelism)
-{
-    struct weir_problems problems = {0};
-    struct weir_stream_graph *graph = NULL;
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", NULL, 0, NULL, 0, &problems);
-    const struct weir_job_settings settings = {.parallelism = parallelism};
-    if (!d || weir_job_compile(d, &settings, g->registry, &graph, &problems) != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "\n%s", weir_text_get(&text));
-        CU_FAIL_FATAL("the manifest is wrong");
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
-    return graph;
+    g->registry = weir_test_registry("toys");
 }
 
 static void remove_all(void)
@@ -86,7 +64,7 @@ static void remove_all(void)
  * end). */
 static void live(struct stage *g, const char *yaml, uint32_t parallelism, uint32_t batch_rows, int64_t checkpoints)
 {
-    struct weir_stream_graph *graph = compile(g, yaml, parallelism);
+    struct weir_stream_graph *graph = weir_test_graph(g->registry, yaml, parallelism);
     struct weir_saved saved = {0};
     struct weir_run *run = NULL;
     struct weir_error error = {0};
@@ -408,7 +386,7 @@ static void old_checkpoints_go_and_a_finished_job_leaves_none(void)
 
 static void expect_refused(struct stage *g, const char *yaml, const char *message)
 {
-    struct weir_stream_graph *graph = compile(g, yaml, 2);
+    struct weir_stream_graph *graph = weir_test_graph(g->registry, yaml, 2);
     struct weir_saved saved = {0};
     struct weir_run *run;
     struct weir_error error = {0};
@@ -480,7 +458,7 @@ static void open_numbers_of_key_groups_are_those_of_the_state(void)
     CU_ASSERT(own);
     CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, &error), WEIR_OK);
     for (uint32_t parallelism = 4; parallelism <= 17; parallelism += 13) {
-        struct weir_stream_graph *graph = compile(&g, open, parallelism);
+        struct weir_stream_graph *graph = weir_test_graph(g.registry, open, parallelism);
         weir_restore_adopt(&saved, graph);
         for (uint32_t i = 0; i < graph->n_nodes; i++) {
             bool has_state =

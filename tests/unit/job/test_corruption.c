@@ -10,12 +10,11 @@
 #include "base/text.h"
 #include "checkpoint/saved_look.h"
 #include "harness/folders_job.h"
+#include "harness/job_text.h"
 #include "harness/memory_disk.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define FOLDER WEIR_TEST_FOLDER
@@ -72,19 +71,9 @@ static void clean(void)
 
 static struct weir_stream_graph *compile(const char *backend, struct weir_registry *registry)
 {
-    struct weir_problems problems = {0};
-    struct weir_stream_graph *graph = NULL;
-    char *text = weir_format(manifest, backend);
-    struct weir_document *d = weir_document_parse(os(), text, strlen(text), "job.yaml", FOLDER, NULL, 0, NULL, 0, &problems);
-    if (!d || weir_job_compile(d, NULL, registry, &graph, &problems) != WEIR_OK) {
-        struct weir_text told = {0};
-        weir_problems_print(&problems, &told);
-        fprintf(stderr, "\n%s", weir_text_get(&told));
-        CU_FAIL_FATAL("the manifest is wrong");
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
-    weir_free(text);
+    char *yaml = weir_format(manifest, backend);
+    struct weir_stream_graph *graph = weir_test_graph(registry, yaml, 0);
+    weir_free(yaml);
     graph->batch_rows = 16;
     return graph;
 }
@@ -98,8 +87,6 @@ static bool enough(struct weir_sim *sim, struct weir_run *run)
 /* Runs the job until it has made a few, and crashes it. The newest one's directory; the caller frees. */
 static char *make_checkpoint(const char *backend)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", NULL};
-    struct weir_registry_options registry_options = {.platform = os(), .directories = directories};
     struct weir_registry *registry;
     struct weir_error error = {0};
     struct weir_sim sim = {0};
@@ -108,7 +95,7 @@ static char *make_checkpoint(const char *backend)
     int64_t number;
     bool own;
     clean();
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&registry_options, &registry, &error), WEIR_OK);
+    registry = weir_test_registry(NULL);
     struct weir_stream_graph *graph = compile(backend, registry);
     weir_sim_init(&sim, 11);
     sim.clock.drift_ns = 100000;

@@ -6,11 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "harness/job_text.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/run_internal.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 /* ---- by hand ------------------------------------------------------------------------------------------------------- */
@@ -246,11 +245,9 @@ struct stage {
 static void begin_with(struct stage *g, const char *one, const char *other, const char *defaults, const char *time,
                        const char *step)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
     static char silence[8001];
     for (size_t i = 0; i + 1 < sizeof silence; i++) silence[i] = i % 2 ? 'n' : ' ';
     struct weir_error error = {0};
-    struct weir_problems problems = {0};
     char *yaml = weir_format("job: j\ndefaults: {%s}\nnodes:\n"
                              "  - {id: a, source: {script: {script: '%s%s'}}, time: {field: at, monotonous: true, emit: "
                              "every_record%s}}\n"
@@ -262,12 +259,8 @@ static void begin_with(struct stage *g, const char *one, const char *other, cons
     *g = (struct stage){0};
     weir_log_redirect(keep, NULL);
     weir_sim_init(&g->sim, 1);
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", ".", NULL, 0, NULL, 0, &problems);
-    CU_ASSERT_EQUAL_FATAL(weir_job_compile(d, NULL, g->registry, &g->graph, &problems), WEIR_OK);
-    weir_document_destroy(d);
+    g->registry = weir_test_registry("toys");
+    g->graph = weir_test_graph(g->registry, yaml, 0);
     weir_free(yaml);
     struct weir_deploy_options deploy = {.platform = &g->sim.platform, .registry = g->registry, .graph = g->graph};
     CU_ASSERT_EQUAL_FATAL(weir_run_deploy(&deploy, &g->run, &error), WEIR_OK);

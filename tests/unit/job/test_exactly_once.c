@@ -11,11 +11,10 @@
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "harness/folders_job.h"
+#include "harness/job_text.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define FOLDER WEIR_TEST_FOLDER
@@ -172,30 +171,9 @@ static bool enough(struct weir_sim *s, struct weir_run *run)
 
 static void init(struct stage *g)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    struct weir_error error;
     memset(g, 0, sizeof *g);
     g->crash_after = -1;
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
-}
-
-static struct weir_stream_graph *compile(struct stage *g, const char *yaml, uint32_t parallelism)
-{
-    struct weir_problems problems = {0};
-    struct weir_stream_graph *graph = NULL;
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", NULL, 0, NULL, 0, &problems);
-    const struct weir_job_settings settings = {.parallelism = parallelism};
-    if (!d || weir_job_compile(d, &settings, g->registry, &graph, &problems) != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "\n%s", weir_text_get(&text));
-        CU_FAIL_FATAL("the manifest is wrong");
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
-    return graph;
+    g->registry = weir_test_registry("toys");
 }
 
 /* One life of the job, from the newest checkpoint if there is one: until `checkpoints` more are complete (0: to the end), or
@@ -203,7 +181,7 @@ static struct weir_stream_graph *compile(struct stage *g, const char *yaml, uint
 static weir_status live(struct stage *g, const char *yaml, uint32_t parallelism, int64_t checkpoints,
                         struct weir_error *error)
 {
-    struct weir_stream_graph *graph = compile(g, yaml, parallelism);
+    struct weir_stream_graph *graph = weir_test_graph(g->registry, yaml, parallelism);
     struct weir_saved saved = {0};
     struct weir_run *run = NULL;
     char *path;
@@ -211,8 +189,7 @@ static weir_status live(struct stage *g, const char *yaml, uint32_t parallelism,
     bool own;
     graph->batch_rows = g->seed % 3 == 0 ? 1 : g->seed % 3 == 1 ? 7 : 1024;
     graph->channel_batches = 1 + (uint32_t)(g->seed % 3);
-    CU_ASSERT_EQUAL_FATAL(folders_newest(weir_platform_os(), FOLDER "/checkpoints", &path, &newest, &own, error),
-                          WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_newest(weir_platform_os(), FOLDER "/checkpoints", &path, &newest, &own, error), WEIR_OK);
     if (path) CU_ASSERT_EQUAL_FATAL(folders_read(weir_platform_os(), path, &saved, error), WEIR_OK);
     weir_free(path);
     weir_sim_init(&g->sim, g->seed++);

@@ -13,10 +13,9 @@
 #include "checkpoint/saved.h"
 #include "harness/faulty_disk.h"
 #include "harness/folders_job.h"
+#include "harness/job_text.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define FOLDER      WEIR_TEST_FOLDER
@@ -183,11 +182,8 @@ static bool enough(struct weir_sim *s, struct weir_run *run)
 
 static void init(struct stage *g)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    struct weir_error error;
     memset(g, 0, sizeof *g);
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
+    g->registry = weir_test_registry("toys");
     weir_log_redirect(hear, g);
 }
 
@@ -202,19 +198,7 @@ static void finish(struct stage *g)
 
 static struct weir_stream_graph *compile(struct stage *g, const char *yaml)
 {
-    struct weir_problems problems = {0};
-    struct weir_stream_graph *graph = NULL;
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", NULL, 0, NULL, 0, &problems);
-    const struct weir_job_settings settings = {.parallelism = g->parallelism};
-    if (!d || weir_job_compile(d, &settings, g->registry, &graph, &problems) != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "\n%s", weir_text_get(&text));
-        CU_FAIL_FATAL("the manifest is wrong");
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
+    struct weir_stream_graph *graph = weir_test_graph(g->registry, yaml, g->parallelism);
     graph->batch_rows = 1;
     graph->channel_batches = 1;
     return graph;

@@ -6,10 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "harness/job_text.h"
 #include "harness/suite.h"
 #include "job/run_internal.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define MOST    512
@@ -104,22 +103,8 @@ static char *manifest(const char *failing, bool endless)
 
 static void compile(struct stage *g, const char *yaml, uint32_t parallelism)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &g->error), WEIR_OK);
-    struct weir_problems problems = {0};
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", ".", NULL, 0, NULL, 0, &problems);
-    struct weir_job_settings settings = {.parallelism = parallelism};
-    if (!d || weir_job_compile(d, &settings, g->registry, &g->graph, &problems) != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "%s", weir_text_get(&text));
-        weir_text_finish(&text);
-    }
-    CU_ASSERT_PTR_NOT_NULL_FATAL(g->graph);
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
+    g->registry = weir_test_registry("toys");
+    g->graph = weir_test_graph(g->registry, yaml, parallelism);
 }
 
 static struct stage *start(const char *failing, bool endless, uint32_t parallelism)

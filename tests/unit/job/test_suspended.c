@@ -9,10 +9,9 @@
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "harness/folders.h"
+#include "harness/job_text.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
-#include "loader/document.h"
-#include "loader/job.h"
 #include "loader/part.h"
 
 #define DIRECTORY WEIR_TEST_FOLDER
@@ -71,20 +70,8 @@ static bool interfere(struct weir_sim *s, struct weir_run *run)
 
 static struct weir_stream_graph *compile(struct stage *g, const char *checkpoint, uint32_t parallelism)
 {
-    struct weir_problems problems = {0};
-    struct weir_stream_graph *graph = NULL;
     char *yaml = weir_format("job: chain\n%s" NODES, checkpoint);
-    struct weir_document *d =
-        weir_document_parse(weir_platform_os(), yaml, strlen(yaml), "job.yaml", "/", NULL, 0, NULL, 0, &problems);
-    const struct weir_job_settings settings = {.parallelism = parallelism};
-    if (!d || weir_job_compile(d, &settings, g->registry, &graph, &problems) != WEIR_OK) {
-        struct weir_text text = {0};
-        weir_problems_print(&problems, &text);
-        fprintf(stderr, "\n%s", weir_text_get(&text));
-        CU_FAIL_FATAL("the manifest is wrong");
-    }
-    weir_problems_finish(&problems);
-    weir_document_destroy(d);
+    struct weir_stream_graph *graph = weir_test_graph(g->registry, yaml, parallelism);
     weir_free(yaml);
     return graph;
 }
@@ -150,11 +137,8 @@ static char *sorted(struct weir_text *printed)
 
 static void init(struct stage *g)
 {
-    static const char *const directories[] = {WEIR_BUILD_DIR "/plugins", WEIR_BUILD_DIR "/tests/plugins/toys", NULL};
-    struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
-    struct weir_error error;
     memset(g, 0, sizeof *g);
-    CU_ASSERT_EQUAL_FATAL(weir_registry_create(&o, &g->registry, &error), WEIR_OK);
+    g->registry = weir_test_registry("toys");
 }
 
 static void end(struct stage *g)
