@@ -26,11 +26,17 @@ weir_status weir__part_file_open(struct weir__part_file *f, struct weir_storage 
                                   .checkpoint = checkpoint,
                                   .part = part,
                                   .path = weir__object_path(storage, checkpoint, part->file),
-                                  .bytes = weir_alloc(WEIR__SAVED_BLOCK),
                                   .block = UINT64_MAX};
     weir_status status = weir__check_found(part, f->path, error);
     if (status != WEIR_OK) weir__part_file_close(f);
     return status;
+}
+
+void weir__part_file_rest(struct weir__part_file *f)
+{
+    weir_free(f->bytes);
+    f->bytes = NULL;
+    f->block = UINT64_MAX;
 }
 
 void weir__part_file_close(struct weir__part_file *f)
@@ -45,6 +51,7 @@ static weir_status load_block(struct weir__part_file *f, uint64_t block, struct 
     uint64_t offset = block * WEIR__SAVED_BLOCK, left = f->part->length - offset;
     size_t n = left < WEIR__SAVED_BLOCK ? (size_t)left : WEIR__SAVED_BLOCK, got;
     if (f->block == block) return WEIR_OK;
+    if (!f->bytes) f->bytes = weir_alloc(WEIR__SAVED_BLOCK);
     f->block = UINT64_MAX;
     weir_status status = weir_storage_read(f->storage, f->checkpoint, f->part->file, offset, f->bytes, n, &got, error);
     if (status == WEIR_OK && got < n) status = weir__check_length(f->path, offset + got, f->part->length, error);
@@ -65,6 +72,13 @@ weir_status weir__part_file_read(struct weir__part_file *f, uint64_t offset, uin
         offset += take;
         n -= take;
     }
+    return status;
+}
+
+weir_status weir__part_file_check(struct weir__part_file *f, struct weir_error *error)
+{
+    weir_status status = WEIR_OK;
+    for (uint64_t i = 0; status == WEIR_OK && i < f->part->n_hashes; i++) status = load_block(f, i, error);
     return status;
 }
 
@@ -117,14 +131,14 @@ static bool read_entry(const uint8_t *bytes, size_t n, uint32_t group, struct en
 
 /* ---- one key group ----------------------------------------------------------------------------------------------- */
 
-struct merge {
+struct weir__chain {
     const struct weir_saved_part *part;
     const struct weir_saved_visitor *visitor;
     void *arg;
     struct weir_error *error;
     struct weir__part_file *files; /* earlier ones first */
     struct weir_key_bytes *bytes;  /* of the group, by file */
-    size_t *next;                  /* group, by file */
+    size_t *next;                  /* group to be read, by file */
     uint64_t *at;                  /* its place in the file */
     size_t n;
     struct entry *entries;
@@ -133,12 +147,12 @@ struct merge {
     size_t n_slots;
 };
 
-static const struct weir_saved_part *part_of(const struct merge *m, size_t i)
+static const struct weir_saved_part *part_of(const struct weir__chain *m, size_t i)
 {
     return i < m->part->n_earlier ? &m->part->earlier[i] : m->part;
 }
 
-static size_t slot_of(const struct merge *m, const struct entry *e)
+static size_t slot_of(const struct weir__chain *m, const struct entry *e)
 {
     size_t at = (size_t)XXH3_64bits(e->id, e->n_id) & (m->n_slots - 1);
     while (m->slots[at]) {
@@ -149,7 +163,7 @@ static size_t slot_of(const struct merge *m, const struct entry *e)
     return at;
 }
 
-static bool grow_slots(struct merge *m)
+static bool grow_slots(struct weir__chain *m)
 {
     size_t n = m->n_slots ? m->n_slots * 2 : 256;
     uint32_t *slots = weir_try_alloc(n * sizeof *slots);
@@ -164,7 +178,7 @@ static bool grow_slots(struct merge *m)
     return true;
 }
 
-static bool add_entry(struct merge *m, const struct entry *e)
+static bool add_entry(struct weir__chain *m, const struct entry *e)
 {
     if (m->n_entries == m->capacity) {
         size_t capacity = m->capacity ? m->capacity * 2 : 256;
@@ -179,14 +193,14 @@ static bool add_entry(struct merge *m, const struct entry *e)
     return true;
 }
 
-static void drop_namespace(struct merge *m, const struct entry *e)
+static void drop_namespace(struct weir__chain *m, const struct entry *e)
 {
     for (size_t i = 0; i < m->n_entries; i++)
         m->entries[i].gone |= m->entries[i].state == e->state && m->entries[i].ns == e->ns;
 }
 
 /* False: no memory. */
-static bool apply(struct merge *m, const struct entry *e)
+static bool apply(struct weir__chain *m, const struct entry *e)
 {
     if (!e->has_key) {
         drop_namespace(m, e);
@@ -208,7 +222,7 @@ static bool apply(struct merge *m, const struct entry *e)
     return true;
 }
 
-static weir_status apply_file(struct merge *m, size_t i, uint32_t group)
+static weir_status apply_file(struct weir__chain *m, size_t i, uint32_t group)
 {
     const struct weir_key_bytes *bytes = &m->bytes[i];
     struct entry e;
@@ -235,7 +249,19 @@ static int by_place(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-static weir_status merge_group(struct merge *m, uint32_t group)
+/* To the group, or where it would be. */
+static void seek(struct weir__chain *m, size_t i, uint32_t group)
+{
+    const struct weir_saved_part *part = part_of(m, i);
+    if (m->next[i] > 0 && part->groups[m->next[i] - 1].group >= group) {
+        m->next[i] = 0;
+        m->at[i] = part->header;
+    }
+    while (m->next[i] < part->n_groups && part->groups[m->next[i]].group < group)
+        m->at[i] += part->groups[m->next[i]++].length;
+}
+
+static weir_status merge_group(struct weir__chain *m, uint32_t group)
 {
     weir_status status = WEIR_OK;
     m->n_entries = 0;
@@ -243,6 +269,7 @@ static weir_status merge_group(struct merge *m, uint32_t group)
     for (size_t i = 0; status == WEIR_OK && i < m->n; i++) {
         const struct weir_saved_part *part = part_of(m, i);
         m->bytes[i].n = 0;
+        seek(m, i, group);
         if (m->next[i] == part->n_groups || part->groups[m->next[i]].group != group) continue;
         uint64_t length = part->groups[m->next[i]++].length;
         status = weir__part_file_read(&m->files[i], m->at[i], length, &m->bytes[i], m->error);
@@ -262,7 +289,7 @@ static weir_status merge_group(struct merge *m, uint32_t group)
 /* ---- the whole part ---------------------------------------------------------------------------------------------- */
 
 /* The least key group that a file has and that was not merged yet; false: there is none. */
-static bool next_group(const struct merge *m, uint32_t *group)
+static bool next_group(const struct weir__chain *m, uint32_t *group)
 {
     bool any = false;
     for (size_t i = 0; i < m->n; i++) {
@@ -275,15 +302,14 @@ static bool next_group(const struct merge *m, uint32_t *group)
 }
 
 /* All files were cut of the same states: else the numbers in their entries would mean others. */
-static weir_status read_headers(struct merge *m)
+static weir_status read_headers(struct weir__chain *m)
 {
     struct weir_key_bytes first = {0}, header = {0};
     weir_status status = WEIR_OK;
     for (size_t i = 0; status == WEIR_OK && i < m->n; i++) {
         struct weir_key_bytes *to = i == 0 ? &first : &header;
         header.n = 0;
-        m->at[i] = part_of(m, i)->header;
-        status = weir__part_file_read(&m->files[i], 0, m->at[i], to, m->error);
+        status = weir__part_file_read(&m->files[i], 0, part_of(m, i)->header, to, m->error);
         if (status == WEIR_OK && (to->n != first.n || memcmp(to->p, first.p, to->n) != 0))
             status = weir_error_set(m->error, WEIR_E_DATA, "%s: byte 0: expected the header of %s, found another one",
                                     m->files[i].path, m->files[0].path);
@@ -298,7 +324,7 @@ static weir_status read_headers(struct merge *m)
 }
 
 /* Those of the last file. */
-static weir_status read_list(struct merge *m, const struct weir_saved_list *list, uint64_t offset)
+static weir_status read_list(struct weir__chain *m, const struct weir_saved_list *list, uint64_t offset)
 {
     struct weir_key_bytes bytes = {0};
     struct weir__part_file *file = &m->files[m->n - 1];
@@ -318,7 +344,7 @@ static weir_status read_list(struct merge *m, const struct weir_saved_list *list
     return status;
 }
 
-static weir_status merge_all(struct merge *m)
+static weir_status merge_all(struct weir__chain *m)
 {
     weir_status status = read_headers(m);
     for (uint32_t group = 0; status == WEIR_OK && next_group(m, &group);) status = merge_group(m, group);
@@ -330,28 +356,65 @@ static weir_status merge_all(struct merge *m)
     return status;
 }
 
+weir_status weir__chain_open(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
+                             struct weir__chain **to, struct weir_error *error)
+{
+    struct weir__chain *m = weir_alloc(sizeof *m);
+    weir_status status = WEIR_OK;
+    *m = (struct weir__chain){.part = part, .n = part->n_earlier + 1};
+    m->files = weir_alloc_array(m->n, sizeof *m->files);
+    m->bytes = weir_alloc_array(m->n, sizeof *m->bytes);
+    m->next = weir_alloc_array(m->n, sizeof *m->next);
+    m->at = weir_alloc_array(m->n, sizeof *m->at);
+    for (size_t i = 0; status == WEIR_OK && i < m->n; i++) {
+        m->at[i] = part_of(m, i)->header;
+        status = weir__part_file_open(&m->files[i], storage, checkpoint, part_of(m, i), error);
+    }
+    *to = m;
+    if (status == WEIR_OK) return WEIR_OK;
+    weir__chain_close(m);
+    *to = NULL;
+    return status;
+}
+
+void weir__chain_close(struct weir__chain *m)
+{
+    if (!m) return;
+    for (size_t i = 0; i < m->n; i++) {
+        weir__part_file_close(&m->files[i]);
+        weir_key_bytes_finish(&m->bytes[i]);
+    }
+    weir_free(m->files);
+    weir_free(m->bytes);
+    weir_free(m->next);
+    weir_free(m->at);
+    weir_free(m->entries);
+    weir_free(m->slots);
+    weir_free(m);
+}
+
+static void tell_to(struct weir__chain *m, const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
+{
+    m->visitor = visitor;
+    m->arg = arg;
+    m->error = error;
+}
+
+weir_status weir__chain_read(struct weir__chain *m, uint32_t group, const struct weir_saved_visitor *visitor, void *arg,
+                             struct weir_error *error)
+{
+    tell_to(m, visitor, arg, error);
+    return merge_group(m, group);
+}
+
 weir_status weir__saved_scan_chain(struct weir_storage *storage, const char *checkpoint, const struct weir_saved_part *part,
                                    const struct weir_saved_visitor *visitor, void *arg, struct weir_error *error)
 {
-    struct merge m = {.part = part, .visitor = visitor, .arg = arg, .error = error};
-    weir_status status = WEIR_OK;
-    m.n = part->n_earlier + 1;
-    m.files = weir_alloc_array(m.n, sizeof *m.files);
-    m.bytes = weir_alloc_array(m.n, sizeof *m.bytes);
-    m.next = weir_alloc_array(m.n, sizeof *m.next);
-    m.at = weir_alloc_array(m.n, sizeof *m.at);
-    for (size_t i = 0; status == WEIR_OK && i < m.n; i++)
-        status = weir__part_file_open(&m.files[i], storage, checkpoint, part_of(&m, i), error);
-    if (status == WEIR_OK) status = merge_all(&m);
-    for (size_t i = 0; i < m.n; i++) {
-        weir__part_file_close(&m.files[i]);
-        weir_key_bytes_finish(&m.bytes[i]);
-    }
-    weir_free(m.files);
-    weir_free(m.bytes);
-    weir_free(m.next);
-    weir_free(m.at);
-    weir_free(m.entries);
-    weir_free(m.slots);
+    struct weir__chain *m;
+    weir_status status = weir__chain_open(storage, checkpoint, part, &m, error);
+    if (status != WEIR_OK) return status;
+    tell_to(m, visitor, arg, error);
+    status = merge_all(m);
+    weir__chain_close(m);
     return status;
 }

@@ -367,9 +367,9 @@ weir_status weir_saved_index_read(struct weir_storage *storage, const char *chec
     return status;
 }
 
-static void finish_part(struct weir_saved_part *part)
+void weir__saved_part_finish(struct weir_saved_part *part)
 {
-    for (size_t i = 0; i < part->n_earlier; i++) finish_part(&part->earlier[i]);
+    for (size_t i = 0; i < part->n_earlier; i++) weir__saved_part_finish(&part->earlier[i]);
     weir_free(part->earlier);
     for (size_t i = 0; i < part->n_lists; i++) weir_free(part->lists[i].name);
     weir_free(part->lists);
@@ -381,7 +381,7 @@ static void finish_part(struct weir_saved_part *part)
 void weir_saved_index_finish(struct weir_saved_index *s)
 {
     for (size_t i = 0; i < s->n; i++) {
-        for (size_t k = 0; k < s->nodes[i].n; k++) finish_part(&s->nodes[i].parts[k]);
+        for (size_t k = 0; k < s->nodes[i].n; k++) weir__saved_part_finish(&s->nodes[i].parts[k]);
         weir_free(s->nodes[i].parts);
         weir_free(s->nodes[i].id);
     }

@@ -21,15 +21,14 @@ struct reading {
     struct weir_error *error;
 };
 
-static weir_status check_metadata(const struct reading *r, const struct weir_saved_index *index,
-                                  const struct weir_saved *written)
+static weir_status check_metadata(const struct reading *r, const struct weir_saved_index *index, uint64_t checksum)
 {
-    if (index->checksum == written->checksum) return WEIR_OK;
+    if (index->checksum == checksum) return WEIR_OK;
     char *path = weir__object_path(r->storage, r->checkpoint, WEIR__METADATA);
     weir_status status = weir_error_set(r->error, WEIR_E_DATA,
                                         "%s: expected the checksum %016" PRIx64 " that was written, found %016" PRIx64
                                         ", of number %" PRId64 "; the storage gives something else",
-                                        path, written->checksum, index->checksum, index->checkpoint);
+                                        path, checksum, index->checksum, index->checkpoint);
     weir_free(path);
     return status;
 }
@@ -91,13 +90,13 @@ static weir_status read_files(struct reading *r, const struct weir_saved_index *
     return status;
 }
 
-weir_status weir_saved_read_back(struct weir_storage *storage, const char *checkpoint, const struct weir_saved *written,
-                                 bool whole, struct weir_error *error)
+weir_status weir_saved_read_back(struct weir_storage *storage, const char *checkpoint, uint64_t checksum, bool whole,
+                                 struct weir_error *error)
 {
     struct weir_saved_index index = {0};
     struct reading r = {.storage = storage, .checkpoint = checkpoint, .error = error};
     weir_status status = weir_saved_index_read(storage, checkpoint, &index, error);
-    if (status == WEIR_OK) status = check_metadata(&r, &index, written);
+    if (status == WEIR_OK) status = check_metadata(&r, &index, checksum);
     if (status == WEIR_OK) status = read_files(&r, &index, whole);
     weir_saved_index_finish(&index);
     return status;

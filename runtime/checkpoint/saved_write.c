@@ -1,6 +1,9 @@
-/* saved_write.c - a job's state to a storage: its files, then the metadata with their checksums; then it is published. */
+/* saved_write.c - a job's state to a storage: its files, then the metadata with their checksums; then it is published.
+ *
+ * What is in memory of a part is what was read of it and not written yet. What its file will be is known once it is
+ * written: lengths and checksums are in the metadata, which come last.
+ */
 #include <inttypes.h>
-#include <msgpack.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -9,198 +12,111 @@
 #include "checkpoint/saved.h"
 #include "checkpoint/saved_internal.h"
 
-/* ---- the struct -------------------------------------------------------------------------------------------------- */
-
-struct weir_saved_operator *weir_saved_add(struct weir_saved *s, const char *id, uint32_t parallelism,
-                                           uint32_t max_parallelism)
-{
-    WEIR_GROW(s->operators, s->capacity, s->n + 1);
-    struct weir_saved_operator *op = &s->operators[s->n++];
-    *op = (struct weir_saved_operator){.id = weir_strdup(id),
-                                       .parallelism = parallelism,
-                                       .max_parallelism = max_parallelism,
-                                       .parts = weir_alloc_array(parallelism, sizeof *op->parts)};
-    return op;
-}
-
-const struct weir_saved_operator *weir_saved_find(const struct weir_saved *s, const char *id)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (strcmp(s->operators[i].id, id) == 0) return &s->operators[i];
-    }
-    return NULL;
-}
-
-void weir_saved_finish(struct weir_saved *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        for (uint32_t k = 0; k < s->operators[i].parallelism; k++) weir_snapshot_finish(&s->operators[i].parts[k]);
-        weir_free(s->operators[i].parts);
-        weir_free(s->operators[i].id);
-    }
-    weir_free(s->operators);
-    weir_free(s->job);
-    *s = (struct weir_saved){0};
-}
-
-/* ---- files ------------------------------------------------------------------------------------------------------- */
-
-struct file {
-    struct weir_storage *storage;
-    weir_stored *to;
-    XXH3_state_t *hash; /* of the block that is being written */
-    size_t in_block;
-    uint64_t length;
-    uint64_t *hashes; /* of those before; owned by whoever asked */
-    size_t n_hashes, capacity;
-    struct weir_error *error;
-};
-
-static void end_block(struct file *f)
-{
-    WEIR_GROW(f->hashes, f->capacity, f->n_hashes + 1);
-    f->hashes[f->n_hashes++] = XXH3_64bits_digest(f->hash);
-    XXH3_64bits_reset(f->hash);
-    f->in_block = 0;
-}
-
-static void add_to_hashes(struct file *f, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        size_t room = WEIR__SAVED_BLOCK - f->in_block, take = n < room ? n : room;
-        XXH3_64bits_update(f->hash, bytes, take);
-        f->in_block += take;
-        bytes += take;
-        n -= take;
-        if (f->in_block == WEIR__SAVED_BLOCK) end_block(f);
-    }
-}
-
-static weir_status add(struct file *f, const void *bytes, size_t n)
-{
-    if (n == 0) return WEIR_OK;
-    add_to_hashes(f, bytes, n);
-    f->length += n;
-    return weir_storage_write(f->storage, f->to, bytes, n, f->error);
-}
-
-static weir_status write_part(struct file *f, const char *name, const struct weir_snapshot *s)
-{
-    weir_status status = weir_storage_add(f->storage, f->to, name, f->error);
-    if (status != WEIR_OK) return status;
-    f->hash = XXH3_createState();
-    XXH3_64bits_reset(f->hash);
-    status = add(f, s->header.p, s->header.n);
-    if (status == WEIR_OK) status = add(f, s->keyed.p, s->keyed.n);
-    for (size_t i = 0; status == WEIR_OK && i < s->n_lists; i++) status = add(f, s->lists[i].bytes.p, s->lists[i].bytes.n);
-    if (f->in_block > 0) end_block(f);
-    XXH3_freeState(f->hash);
-    return status == WEIR_OK ? weir_storage_finish(f->storage, f->to, f->error) : status;
-}
-
-/* ---- metadata ---------------------------------------------------------------------------------------------------- */
-
-static int text(msgpack_packer *pk, const char *s)
-{
-    size_t n = strlen(s);
-    msgpack_pack_str(pk, n);
-    return msgpack_pack_str_body(pk, s, n);
-}
-
-static void word(msgpack_packer *pk, const char *key, const char *value)
-{
-    text(pk, key);
-    text(pk, value);
-}
-
-static void number(msgpack_packer *pk, const char *key, uint64_t value)
-{
-    text(pk, key);
-    msgpack_pack_uint64(pk, value);
-}
-
-static void describe_groups(msgpack_packer *pk, const struct weir_saved_part *part)
-{
-    text(pk, "groups");
-    msgpack_pack_array(pk, part->n_groups);
-    for (size_t i = 0; i < part->n_groups; i++) {
-        msgpack_pack_array(pk, 2);
-        msgpack_pack_uint32(pk, part->groups[i].group);
-        msgpack_pack_uint64(pk, part->groups[i].length);
-    }
-}
-
-static void describe_lists(msgpack_packer *pk, const struct weir_saved_part *part)
-{
-    text(pk, "lists");
-    msgpack_pack_array(pk, part->n_lists);
-    for (size_t i = 0; i < part->n_lists; i++) {
-        msgpack_pack_map(pk, 4);
-        word(pk, "name", part->lists[i].name);
-        word(pk, "deal", weir__deal_names[part->lists[i].deal]);
-        number(pk, "items", part->lists[i].items);
-        number(pk, "length", part->lists[i].length);
-    }
-}
-
-/* Seven members. */
-static void describe_file(msgpack_packer *pk, const struct weir_saved_part *part)
-{
-    word(pk, "file", part->file);
-    number(pk, "length", part->length);
-    text(pk, "xxh3");
-    msgpack_pack_array(pk, part->n_hashes);
-    for (size_t i = 0; i < part->n_hashes; i++) msgpack_pack_uint64(pk, part->hashes[i]);
-    number(pk, "header", part->header);
-    number(pk, "entries", part->entries);
-    describe_groups(pk, part);
-    describe_lists(pk, part);
-}
-
-static void describe_part(msgpack_packer *pk, const struct weir_saved_part *part)
-{
-    msgpack_pack_map(pk, part->n_earlier ? 9 : 8);
-    number(pk, "subtask", part->subtask);
-    describe_file(pk, part);
-    if (part->n_earlier == 0) return;
-    text(pk, "earlier");
-    msgpack_pack_array(pk, part->n_earlier);
-    for (size_t i = 0; i < part->n_earlier; i++) {
-        msgpack_pack_map(pk, 7);
-        describe_file(pk, &part->earlier[i]);
-    }
-}
-
-/* ---- what a part is built on ------------------------------------------------------------------------------------- */
-
 struct base {
     int64_t checkpoint;
     char *name;
     struct weir_saved_index index;
 };
-struct writing {
+struct weir_saved_writing {
     struct weir_storage *storage;
-    weir_stored *to; /* what is written */
-    struct weir_saved *saved;
-    msgpack_packer *pk;
-    struct base *bases; /* read so far */
-    size_t n_bases, capacity;
-    struct weir_error *error;
+    weir_stored *to;
+    struct weir_saved_index index; /* parts by subtask; without a file: it has no state, or is not written yet */
+    struct base *bases;            /* read so far */
+    size_t n_bases, bases_capacity;
+    bool lost_base;
+    struct weir_error *error; /* of the call */
+
+    struct weir_snapshot *from; /* of the part that is being written; NULL: none is */
+    const char *id;             /* its operator's */
+    struct weir_saved_part *part;
+    size_t at;          /* bytes of from->keyed that are written */
+    bool streams;       /* what is written of them goes */
+    XXH3_state_t *hash; /* of the block that is being written */
+    size_t in_block, hashes_capacity;
 };
 
-static weir_status lose_base(struct writing *w, weir_status status)
+/* ---- beginning --------------------------------------------------------------------------------------------------- */
+
+weir_status weir_saved_begin(struct weir_storage *storage, const char *checkpoint, struct weir_saved_writing **to,
+                             struct weir_error *error)
 {
-    w->saved->lost_base = true;
+    weir_stored *stored;
+    *to = NULL;
+    weir_status status = weir_storage_begin(storage, checkpoint, &stored, error);
+    if (status != WEIR_OK) return status;
+    struct weir_saved_writing *w = weir_alloc(sizeof *w);
+    *w = (struct weir_saved_writing){.storage = storage, .to = stored, .hash = XXH3_createState()};
+    *to = w;
+    return WEIR_OK;
+}
+
+static struct weir_saved_node *find_node(const struct weir_saved_index *index, const char *id)
+{
+    for (size_t i = 0; i < index->n; i++) {
+        if (strcmp(index->nodes[i].id, id) == 0) return &index->nodes[i];
+    }
+    return NULL;
+}
+
+void weir_saved_declare(struct weir_saved_writing *w, const char *id, uint32_t parallelism, uint32_t max_parallelism)
+{
+    if (find_node(&w->index, id)) return;
+    w->index.nodes = weir_realloc_array(w->index.nodes, w->index.n, w->index.n + 1, sizeof *w->index.nodes);
+    struct weir_saved_node *node = &w->index.nodes[w->index.n++];
+    *node = (struct weir_saved_node){.id = weir_strdup(id),
+                                     .parallelism = parallelism,
+                                     .max_parallelism = max_parallelism,
+                                     .parts = weir_alloc_array(parallelism, sizeof *node->parts),
+                                     .n = parallelism};
+    for (uint32_t i = 0; i < parallelism; i++) node->parts[i].subtask = i;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+static void end_block(struct weir_saved_writing *w)
+{
+    struct weir_saved_part *part = w->part;
+    WEIR_GROW(part->hashes, w->hashes_capacity, part->n_hashes + 1);
+    part->hashes[part->n_hashes++] = XXH3_64bits_digest(w->hash);
+    XXH3_64bits_reset(w->hash);
+    w->in_block = 0;
+}
+
+static void add_to_hashes(struct weir_saved_writing *w, const uint8_t *bytes, size_t n)
+{
+    while (n > 0) {
+        size_t room = WEIR__SAVED_BLOCK - w->in_block, take = n < room ? n : room;
+        XXH3_64bits_update(w->hash, bytes, take);
+        w->in_block += take;
+        bytes += take;
+        n -= take;
+        if (w->in_block == WEIR__SAVED_BLOCK) end_block(w);
+    }
+}
+
+static weir_status add(struct weir_saved_writing *w, const void *bytes, size_t n)
+{
+    if (n == 0) return WEIR_OK;
+    add_to_hashes(w, bytes, n);
+    w->part->length += n;
+    return weir_storage_write(w->storage, w->to, bytes, n, w->error);
+}
+
+/* ---- what a part is built on ------------------------------------------------------------------------------------- */
+
+static weir_status lose_base(struct weir_saved_writing *w, weir_status status)
+{
+    w->lost_base = true;
     return status;
 }
 
-static weir_status find_base(struct writing *w, int64_t checkpoint, const struct base **found)
+static weir_status find_base(struct weir_saved_writing *w, int64_t checkpoint, const struct base **found)
 {
     for (size_t i = 0; i < w->n_bases; i++) {
         *found = &w->bases[i];
         if (w->bases[i].checkpoint == checkpoint) return WEIR_OK;
     }
-    WEIR_GROW(w->bases, w->capacity, w->n_bases + 1);
+    WEIR_GROW(w->bases, w->bases_capacity, w->n_bases + 1);
     struct base *base = &w->bases[w->n_bases++];
     *base = (struct base){.checkpoint = checkpoint, .name = weir_format(WEIR__CHECKPOINT "%" PRId64, checkpoint)};
     *found = base;
@@ -209,17 +125,16 @@ static weir_status find_base(struct writing *w, int64_t checkpoint, const struct
 
 static const struct weir_saved_part *find_part(const struct weir_saved_index *index, const char *id, uint32_t subtask)
 {
-    for (size_t i = 0; i < index->n; i++) {
-        if (strcmp(index->nodes[i].id, id) != 0) continue;
-        for (size_t k = 0; k < index->nodes[i].n; k++) {
-            if (index->nodes[i].parts[k].subtask == subtask) return &index->nodes[i].parts[k];
-        }
+    const struct weir_saved_node *node = find_node(index, id);
+    for (size_t k = 0; node && k < node->n; k++) {
+        if (node->parts[k].subtask == subtask) return &node->parts[k];
     }
     return NULL;
 }
 
 /* A storage without second names: the bytes again, each block checked on the way. */
-static weir_status copy_file(struct writing *w, const char *from, const struct weir_saved_part *part, const char *name)
+static weir_status copy_file(struct weir_saved_writing *w, const char *from, const struct weir_saved_part *part,
+                             const char *name)
 {
     struct weir__part_file source = {0};
     struct weir_key_bytes bytes = {0};
@@ -240,24 +155,36 @@ static weir_status copy_file(struct writing *w, const char *from, const struct w
 }
 
 /* A file of another checkpoint in this one as well. */
-static weir_status take_file(struct writing *w, const char *from, const struct weir_saved_part *part, const char *name)
+static weir_status take_file(struct weir_saved_writing *w, const char *from, const struct weir_saved_part *part,
+                             const char *name)
 {
     weir_status status = weir_storage_link(w->storage, w->to, name, from, part->file, w->error);
     if (status == WEIR_MORE) return copy_file(w, from, part, name);
     return status == WEIR_OK ? WEIR_OK : lose_base(w, status);
 }
 
+static void *copy_of(const void *array, size_t n, size_t size)
+{
+    void *copy = weir_alloc_array(n + 1, size);
+    if (n > 0) memcpy(copy, array, n * size);
+    return copy;
+}
+
 static void add_earlier(struct weir_saved_part *part, const struct weir_saved_part *earlier, char *name)
 {
     struct weir_saved_part *to = &part->earlier[part->n_earlier++];
-    *to = *earlier; /* lends its arrays */
+    *to = *earlier;
     to->file = name;
+    to->hashes = copy_of(earlier->hashes, earlier->n_hashes, sizeof *to->hashes);
+    to->groups = copy_of(earlier->groups, earlier->n_groups, sizeof *to->groups);
+    to->lists = copy_of(earlier->lists, earlier->n_lists, sizeof *to->lists);
+    for (size_t i = 0; i < to->n_lists; i++) to->lists[i].name = weir_strdup(to->lists[i].name);
     to->earlier = NULL;
     to->n_earlier = 0;
 }
 
 /* The files that it changes: those of the part it was cut after, under their names, and that part's own, which gets one. */
-static weir_status take_base(struct writing *w, const char *id, int64_t checkpoint, struct weir_saved_part *part)
+static weir_status take_base(struct weir_saved_writing *w, const char *id, int64_t checkpoint, struct weir_saved_part *part)
 {
     const struct base *base;
     weir_status status = find_base(w, checkpoint, &base);
@@ -283,7 +210,25 @@ static bool is_empty(const struct weir_snapshot *s)
     return s->header.n == 0 && s->n_lists == 0;
 }
 
-/* Names are lent by the snapshot. */
+weir_status weir_saved_begin_part(struct weir_saved_writing *w, const char *id, uint32_t subtask, struct weir_snapshot *s,
+                                  struct weir_error *error)
+{
+    struct weir_saved_node *node = find_node(&w->index, id);
+    WEIR_ASSERT(!w->from && node && subtask < node->n && !node->parts[subtask].file);
+    if (is_empty(s)) return WEIR_OK;
+    w->error = error;
+    w->from = s;
+    w->id = node->id;
+    w->part = &node->parts[subtask];
+    w->part->file = weir_format("%s-%u.state", id, subtask);
+    w->streams = s->pending != NULL;
+    w->at = w->in_block = w->hashes_capacity = 0;
+    XXH3_64bits_reset(w->hash);
+    weir_snapshot_rewind(s);
+    weir_status status = weir_storage_add(w->storage, w->to, w->part->file, error);
+    return status == WEIR_OK ? add(w, s->header.p, s->header.n) : status;
+}
+
 static void describe_content(const struct weir_snapshot *s, struct weir_saved_part *part)
 {
     part->header = s->header.n;
@@ -295,109 +240,106 @@ static void describe_content(const struct weir_snapshot *s, struct weir_saved_pa
             (struct weir_saved_group){s->groups[part->n_groups].group, s->groups[part->n_groups].length};
     for (; part->n_lists < s->n_lists; part->n_lists++) {
         const struct weir_snapshot_list *list = &s->lists[part->n_lists];
-        part->lists[part->n_lists] = (struct weir_saved_list){list->name, list->deal, list->n, list->bytes.n};
+        part->lists[part->n_lists] = (struct weir_saved_list){weir_strdup(list->name), list->deal, list->n, list->bytes.n};
     }
 }
 
-static weir_status save_part(struct writing *w, const char *id, uint32_t subtask, const struct weir_snapshot *s)
+static weir_status end_part(struct weir_saved_writing *w)
 {
-    struct weir_saved_part part = {.subtask = subtask, .file = weir_format("%s-%u.state", id, subtask)};
-    struct file f = {.storage = w->storage, .to = w->to, .error = w->error};
-    describe_content(s, &part);
-    weir_status status = write_part(&f, part.file, s);
-    part.length = f.length;
-    part.hashes = f.hashes;
-    part.n_hashes = f.n_hashes;
-    if (status == WEIR_OK && s->base) status = take_base(w, id, s->base, &part);
-    if (status == WEIR_OK) describe_part(w->pk, &part);
-    for (size_t i = 0; i < part.n_earlier; i++) weir_free(part.earlier[i].file);
-    weir_free(part.earlier);
-    weir_free(part.groups);
-    weir_free(part.lists);
-    weir_free(f.hashes);
-    weir_free(part.file);
+    struct weir_snapshot *s = w->from;
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && i < s->n_lists; i++) status = add(w, s->lists[i].bytes.p, s->lists[i].bytes.n);
+    if (w->in_block > 0) end_block(w);
+    if (status == WEIR_OK) status = weir_storage_finish(w->storage, w->to, w->error);
+    describe_content(s, w->part);
+    if (status == WEIR_OK && s->base) status = take_base(w, w->id, s->base, w->part);
+    if (w->streams) weir_key_bytes_finish(&s->keyed);
+    w->from = NULL;
     return status;
 }
 
-static weir_status save_operator(struct writing *w, const struct weir_saved_operator *op)
+/* What was read of it and is not written. */
+static weir_status write_rest(struct weir_saved_writing *w)
+{
+    struct weir_snapshot *s = w->from;
+    weir_status status = add(w, s->keyed.p + w->at, s->keyed.n - w->at);
+    if (w->streams) s->keyed.n = 0;
+    w->at = s->keyed.n;
+    return status;
+}
+
+weir_status weir_saved_write_on(struct weir_saved_writing *w, uint64_t *room, struct weir_error *error)
 {
     weir_status status = WEIR_OK;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < op->parallelism; i++) n += !is_empty(&op->parts[i]);
-    msgpack_pack_map(w->pk, 4);
-    word(w->pk, "id", op->id);
-    number(w->pk, "parallelism", op->parallelism);
-    number(w->pk, "max_parallelism", op->max_parallelism);
-    text(w->pk, "parts");
-    msgpack_pack_array(w->pk, n);
-    for (uint32_t i = 0; status == WEIR_OK && i < op->parallelism; i++) {
-        if (!is_empty(&op->parts[i])) status = save_part(w, op->id, i, &op->parts[i]);
+    w->error = error;
+    while (status == WEIR_OK && w->from && *room > 0) {
+        uint64_t before = w->part->length;
+        if (w->from->keyed.n > w->at)
+            status = write_rest(w);
+        else if (weir_snapshot_is_pending(w->from))
+            status = weir_snapshot_read(w->from, error);
+        else
+            status = end_part(w);
+        uint64_t written = w->part->length - before;
+        *room -= written < *room ? written : *room;
     }
-    return status;
+    return status == WEIR_OK && w->from ? WEIR_MORE : status;
 }
 
-static bool has_changes(const struct weir_saved *s)
-{
-    bool any = false;
-    for (size_t i = 0; i < s->n; i++) {
-        for (uint32_t k = 0; k < s->operators[i].parallelism; k++) any |= s->operators[i].parts[k].base != 0;
-    }
-    return any;
-}
+/* ---- ending ------------------------------------------------------------------------------------------------------ */
 
-static void finish_writing(struct writing *w)
+static void destroy(struct weir_saved_writing *w)
 {
     for (size_t i = 0; i < w->n_bases; i++) {
         weir_saved_index_finish(&w->bases[i].index);
         weir_free(w->bases[i].name);
     }
     weir_free(w->bases);
+    weir_saved_index_finish(&w->index);
+    XXH3_freeState(w->hash);
+    weir_free(w);
 }
 
-static weir_status write_metadata(struct weir_storage *storage, weir_stored *to, const msgpack_sbuffer *bytes,
-                                  struct weir_error *error)
+bool weir_saved_lost_base(const struct weir_saved_writing *w)
 {
-    weir_status status = weir_storage_add(storage, to, WEIR__METADATA, error);
-    if (status == WEIR_OK) status = weir_storage_write(storage, to, bytes->data, bytes->size, error);
-    return status == WEIR_OK ? weir_storage_finish(storage, to, error) : status;
+    return w->lost_base;
 }
 
-/* One map, and after it the checksum of the map's bytes. */
-static weir_status save_all(struct weir_storage *storage, weir_stored *to, struct weir_saved *s, struct weir_error *error)
+void weir_saved_abandon(struct weir_saved_writing *w)
 {
-    msgpack_sbuffer bytes;
-    msgpack_packer pk;
-    struct writing w = {.storage = storage, .to = to, .saved = s, .pk = &pk, .error = error};
-    msgpack_sbuffer_init(&bytes);
-    msgpack_packer_init(&pk, &bytes, msgpack_sbuffer_write);
-    msgpack_pack_map(&pk, 7);
-    word(&pk, "format", WEIR__SAVED_FORMAT);
-    number(&pk, "version", has_changes(s) ? WEIR__SAVED_CHANGES : WEIR__SAVED_VERSION);
-    word(&pk, "kind", weir__kind_names[s->kind]);
-    number(&pk, "checkpoint", (uint64_t)s->checkpoint);
-    text(&pk, "taken_ms");
-    msgpack_pack_int64(&pk, s->taken_ms);
-    word(&pk, "job", s->job);
-    text(&pk, "operators");
-    msgpack_pack_array(&pk, s->n);
+    if (!w) return;
+    weir_storage_abandon(w->storage, w->to);
+    destroy(w);
+}
+
+static weir_status write_metadata(struct weir_saved_writing *w, struct weir_error *error)
+{
+    struct weir_key_bytes bytes = {0};
     weir_status status = WEIR_OK;
-    for (size_t i = 0; status == WEIR_OK && i < s->n; i++) status = save_operator(&w, &s->operators[i]);
-    finish_writing(&w);
-    s->checksum = XXH3_64bits(bytes.data, bytes.size);
-    msgpack_pack_fix_uint64(&pk, s->checksum);
-    if (status == WEIR_OK) status = write_metadata(storage, to, &bytes, error);
-    msgpack_sbuffer_destroy(&bytes);
+    if (!weir__saved_describe(&w->index, &bytes))
+        status = weir_error_set(error, WEIR_E_MEMORY, "no memory for " WEIR__METADATA);
+    if (status == WEIR_OK) status = weir_storage_add(w->storage, w->to, WEIR__METADATA, error);
+    if (status == WEIR_OK) status = weir_storage_write(w->storage, w->to, bytes.p, bytes.n, error);
+    if (status == WEIR_OK) status = weir_storage_finish(w->storage, w->to, error);
+    weir_key_bytes_finish(&bytes);
     return status;
 }
 
-weir_status weir_saved_write(struct weir_storage *storage, const char *checkpoint, struct weir_saved *s,
-                             struct weir_error *error)
+weir_status weir_saved_publish(struct weir_saved_writing *w, const struct weir_saved_about *about, uint64_t *checksum,
+                               struct weir_error *error)
 {
-    weir_stored *to;
-    weir_status status = weir_storage_begin(storage, checkpoint, &to, error);
-    if (status != WEIR_OK) return status;
-    status = save_all(storage, to, s, error);
-    if (status == WEIR_OK) return weir_storage_publish(storage, to, error);
-    weir_storage_abandon(storage, to);
+    WEIR_ASSERT(!w->from);
+    w->index.kind = about->kind;
+    w->index.checkpoint = about->checkpoint;
+    w->index.taken_ms = about->taken_ms;
+    w->index.job = weir_strdup(about->job);
+    weir_status status = write_metadata(w, error);
+    if (status != WEIR_OK) {
+        weir_saved_abandon(w);
+        return status;
+    }
+    *checksum = w->index.checksum;
+    status = weir_storage_publish(w->storage, w->to, error);
+    destroy(w);
     return status;
 }

@@ -326,7 +326,6 @@ static weir_status deploy(struct weir_job *job, struct weir_run **run, struct we
         if (s != WEIR_OK) name_older(job, &storages, path, error);
         if (s != WEIR_OK) weir__tell_what_is_there(&storages, path, error);
     }
-    weir_storages_finish(&storages);
     struct weir_deploy_options o = {.platform = job->runtime->platform,
                                     .registry = job->runtime->registry,
                                     .graph = job->graph,
@@ -340,6 +339,7 @@ static weir_status deploy(struct weir_job *job, struct weir_run **run, struct we
     o.states = choices;
     if (s == WEIR_OK) s = weir_run_deploy(&o, run, error);
     weir_saved_finish(&saved);
+    weir_storages_finish(&storages);
     weir_free(choices);
     weir_free(path);
     return s;

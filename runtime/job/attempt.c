@@ -4,10 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "job/saving.h"
-
-#define READ_BYTES (1 << 20)
 
 /* ---- cuts -------------------------------------------------------------------------------------------------------- */
 
@@ -119,13 +116,14 @@ int64_t weir__cuts_oldest_base(const struct weir_cuts *c)
 void weir__attempt_remove(struct weir_cuts *c, size_t at)
 {
     struct weir_attempt *a = &c->attempts[at];
+    weir__attempt_stop(a);
     for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) free_parts(c, i, a->cuts[i]);
     weir_free(a->cuts);
     weir_free(a->declined);
     memmove(c->attempts + at, c->attempts + at + 1, (--c->n - at) * sizeof *c->attempts);
 }
 
-static const struct weir_snapshot *parts_of(const struct weir_cuts *c, const struct weir_attempt *a, uint32_t subtask)
+struct weir_snapshot *weir__attempt_parts(const struct weir_cuts *c, const struct weir_attempt *a, uint32_t subtask)
 {
     const struct weir_chain_cut *last = &c->last[subtask];
     if (a->cuts[subtask]) return a->cuts[subtask];
@@ -135,7 +133,7 @@ static const struct weir_snapshot *parts_of(const struct weir_cuts *c, const str
 bool weir__attempt_is_cut(const struct weir_cuts *c, const struct weir_attempt *a)
 {
     for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
-        if (!parts_of(c, a, i)) return false;
+        if (!weir__attempt_parts(c, a, i)) return false;
     }
     return true;
 }
@@ -150,120 +148,35 @@ bool weir__attempt_has_passed(const struct weir_cuts *c, const struct weir_attem
 
 /* ---- reading what was cut ---------------------------------------------------------------------------------------- */
 
-static struct weir_snapshot *pending_of(const struct weir_cuts *c, const struct weir_attempt *a)
+bool weir__attempt_is_pending(const struct weir_cuts *c, const struct weir_attempt *a)
 {
     for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
         for (uint32_t m = 0; a->cuts[i] && m < c->run->subtasks[i].chain.n_members; m++) {
-            if (a->cuts[i][m].pending) return &a->cuts[i][m];
+            if (weir_snapshot_is_pending(&a->cuts[i][m])) return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-bool weir__attempt_is_read(const struct weir_cuts *c, const struct weir_attempt *a)
-{
-    return !pending_of(c, a);
-}
-
-/* Key groups of its parts until they give READ_BYTES, so that the coordinator sees to other things in between. */
-static weir_status read_on(const struct weir_cuts *c, struct weir_attempt *a, struct weir_error *error)
+static weir_status read_all(const struct weir_cuts *c, struct weir_attempt *a, struct weir_error *error)
 {
     weir_status s = WEIR_OK;
-    size_t got = 0;
-    for (struct weir_snapshot *part; s == WEIR_OK && got < READ_BYTES && (part = pending_of(c, a));) {
-        size_t before = part->keyed.n;
-        s = weir_snapshot_read(part, error);
-        got += part->keyed.n - before;
+    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
+        for (uint32_t m = 0; a->cuts[i] && m < c->run->subtasks[i].chain.n_members; m++) {
+            while (s == WEIR_OK && weir_snapshot_is_pending(&a->cuts[i][m])) s = weir_snapshot_read(&a->cuts[i][m], error);
+        }
     }
     return s;
 }
 
 /* An attempt that cannot be read is declined. */
-bool weir__cuts_read_on(struct weir_cuts *c)
+void weir__cuts_read_all(struct weir_cuts *c)
 {
     for (size_t i = 0; i < c->n; i++) {
         struct weir_attempt *a = &c->attempts[i];
         struct weir_error error;
-        if (a->declined || !pending_of(c, a)) continue;
-        if (read_on(c, a, &error) == WEIR_OK) return true;
+        if (a->declined || read_all(c, a, &error) == WEIR_OK) continue;
         a->declined = weir_alloc(sizeof *a->declined);
         *a->declined = error;
-        return true;
     }
-    return false;
-}
-
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
-
-/* The parts are lent: they are taken back by return_parts. */
-static void lend_parts(const struct weir_cuts *c, const struct weir_attempt *a, struct weir_saved *s)
-{
-    const struct weir_run *run = c->run;
-    for (uint32_t i = 0; i < run->n_ops; i++) {
-        const struct weir_stream_node *node = run->graph->nodes[run->ops[i].node];
-        if (!weir_saved_find(s, node->id)) weir_saved_add(s, node->id, node->parallelism, node->max_parallelism);
-    }
-    for (uint32_t i = 0; i < run->plan->n_subtasks; i++) {
-        const struct weir_chain *chain = &run->subtasks[i].chain;
-        const struct weir_snapshot *parts = parts_of(c, a, i);
-        for (uint32_t m = 0; m < chain->n_members; m++) {
-            const struct weir_saved_operator *op = weir_saved_find(s, run->graph->nodes[chain->members[m].node]->id);
-            op->parts[run->subtasks[i].index] = parts[m];
-        }
-    }
-}
-
-static void return_parts(struct weir_saved *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        memset(s->operators[i].parts, 0, s->operators[i].parallelism * sizeof *s->operators[i].parts);
-    weir_saved_finish(s);
-}
-
-/* What sinks wrote before the barrier, and other things that snapshots only name. */
-static weir_status persist(const struct weir_cuts *c, const struct weir_attempt *a, struct weir_error *error)
-{
-    weir_status s = WEIR_OK;
-    for (uint32_t i = 0; i < c->run->plan->n_subtasks; i++) {
-        const struct weir_chain *chain = &c->run->subtasks[i].chain;
-        const struct weir_snapshot *parts = parts_of(c, a, i);
-        for (uint32_t m = 0; s == WEIR_OK && m < chain->n_members; m++) {
-            struct weir_op *op = chain->members[m].op;
-            if (op->class->persist) s = op->class->persist(op, &parts[m], error);
-        }
-    }
-    return s;
-}
-
-/* Until it has been, older ones stay, and nobody is told that it is there. What it shares with them may be what is damaged,
- * so the next one begins anew. */
-static weir_status read_back(const struct weir_cuts *c, struct weir_storage *storage, const char *name, struct weir_saved *s,
-                             struct weir_error *error)
-{
-    struct weir_error stays;
-    weir_status status = weir_saved_read_back(storage, name, s, c->run->graph->checkpoint.read_whole, error);
-    if (status == WEIR_OK) return status;
-    s->lost_base = true;
-    if (weir_storage_remove(storage, name, &stays) != WEIR_OK)
-        weir_log(WEIR_WARN, "checkpoint", "%s, which is not whole, stays: %s", name, stays.text);
-    return weir_error_prefix(error, "it was written, and does not read back as it was: ");
-}
-
-weir_status weir__attempt_write(struct weir_cuts *c, const struct weir_attempt *a, struct weir_storage *storage,
-                                const char *name, struct weir_error *error)
-{
-    const struct weir_platform *p = c->run->platform;
-    struct weir_saved s = {.checkpoint = a->number,
-                           .taken_ms = p->wall_ms(p->self),
-                           .job = weir_strdup(c->run->graph->job),
-                           .kind = !a->savepoint                           ? WEIR_SAVED_CHECKPOINT
-                                   : a->savepoint->then == WEIR_THEN_DRAIN ? WEIR_SAVED_DRAINED
-                                                                           : WEIR_SAVED_SAVEPOINT};
-    lend_parts(c, a, &s);
-    weir_status status = persist(c, a, error);
-    if (status == WEIR_OK) status = weir_saved_write(storage, name, &s, error);
-    if (status == WEIR_OK) status = read_back(c, storage, name, &s, error);
-    c->lost_base = s.lost_base;
-    return_parts(&s);
-    return status;
 }

@@ -16,6 +16,8 @@ struct weir_attempt {
     struct weir_saving *asked;   /* a checkpoint that somebody asked for: who waits for it; answered before it is removed */
     struct weir_snapshot **cuts; /* by subtask: parts by member of its chain */
     struct weir_error *declined; /* by some subtask; NULL: by none */
+    struct weir_attempt_writing *writing; /* NULL: nothing of it is written */
+    bool overtaken;                       /* it is not written any more, since a newer one is whole */
 };
 
 struct weir_cut_note { /* of one subtask, from its thread to the coordinator's */
@@ -51,11 +53,20 @@ int64_t weir__cuts_oldest_base(const struct weir_cuts *); /* checkpoints from he
 void weir__attempt_remove(struct weir_cuts *, size_t at);
 bool weir__attempt_is_cut(const struct weir_cuts *, const struct weir_attempt *);     /* by all subtasks */
 bool weir__attempt_has_passed(const struct weir_cuts *, const struct weir_attempt *); /* the same, or they are over */
-bool weir__attempt_is_read(const struct weir_cuts *, const struct weir_attempt *);    /* nothing of its cuts is pending */
-/* Reads on in what was cut: about a MB, of the oldest attempt that has any. False: nothing is pending. */
-bool weir__cuts_read_on(struct weir_cuts *);
-/* Published, and read back (checkpoint/saved.h): what does not fit is removed again. */
-WEIR_CHECKED weir_status weir__attempt_write(struct weir_cuts *, const struct weir_attempt *, struct weir_storage *,
-                                             const char *name, struct weir_error *);
+bool weir__attempt_is_pending(const struct weir_cuts *, const struct weir_attempt *); /* something of it is to be read */
+/* Of a subtask's chain, by member; NULL: it has not cut. */
+struct weir_snapshot *weir__attempt_parts(const struct weir_cuts *, const struct weir_attempt *, uint32_t subtask);
+void weir__cuts_read_all(struct weir_cuts *); /* what is pending, into memory */
+
+/* Writing (attempt_write.c): begun, under a name that is free, written on until it gives OK once all have cut, and
+ * published. One at a time of a storage. */
+WEIR_CHECKED weir_status weir__attempt_begin(const struct weir_cuts *, struct weir_attempt *, struct weir_storage *,
+                                             struct weir_error *);
+/* About a MB of what was cut. MORE: there may be more; OK: there is none now. */
+WEIR_CHECKED weir_status weir__attempt_write_on(struct weir_cuts *, struct weir_attempt *, struct weir_error *);
+/* And read back (checkpoint/saved.h): what does not fit is removed again. *path: its address, the caller frees. */
+WEIR_CHECKED weir_status weir__attempt_publish(struct weir_cuts *, struct weir_attempt *, char **path, struct weir_error *);
+void weir__attempt_stop(struct weir_attempt *);                          /* what was written of it goes */
+struct weir_storage *weir__attempt_storage(const struct weir_attempt *); /* it is written to; NULL: to none yet */
 
 #endif

@@ -127,46 +127,25 @@ static const char lost[] = "a part of the job has ended, and its state was not k
 
 /* ---- savepoints -------------------------------------------------------------------------------------------------- */
 
-static const char *fails_as(const struct weir_saving *s)
-{
-    if (s->swap) return "keyed state stays where it is";
-    return s->directory ? "there is no savepoint" : "there is no checkpoint";
-}
-
-static void refuse(struct weir_saving *s, const char *why)
-{
-    struct weir_error error;
-    weir_error_set(&error, WEIR_E_CONFIG, "%s: %s", fails_as(s), why);
-    weir__saving_answer(s, 0, NULL, &error);
-}
-
-static void refuse_all(struct weir_saving *s, const char *why)
-{
-    for (struct weir_saving *next; s; s = next) {
-        next = s->next;
-        refuse(s, why);
-    }
-}
-
-/* Stores are opened before anybody waits for them. */
 /* State may be asked back to where older state is still read: that is done first. */
 static void finish_swapped(struct weir_checkpoints *c)
 {
     if (!c->swapped) return;
-    while (weir__cuts_read_on(&c->cuts)) continue;
+    weir__cuts_read_all(&c->cuts);
     for (struct weir_saving *s = c->swapped; s; s = s->next) weir__swap_close_stores(s->swap);
 }
 
+/* Stores are opened before anybody waits for them. */
 static void begin_swap(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
 {
     struct weir_error error;
     if (c->swapping) {
-        refuse(s, "another change of backends is under way");
+        weir__saving_refuse(s, "another change of backends is under way");
         return;
     }
     finish_swapped(c);
     if (weir__swap_open(s->swap, &error) != WEIR_OK) {
-        weir_error_prefix(&error, "%s: ", fails_as(s));
+        weir_error_prefix(&error, "%s: ", weir__saving_fails_as(s));
         weir__saving_answer(s, 0, NULL, &error);
         return;
     }
@@ -183,14 +162,15 @@ static void begin_swap(struct weir_checkpoints *c, struct weir_saving *s, int64_
 static void begin(struct weir_checkpoints *c, struct weir_saving *s, int64_t now)
 {
     if (c->stopping || c->stopped) {
-        refuse(s, s->directory ? "the job is being stopped with another one" : "the job is being stopped with a savepoint");
+        weir__saving_refuse(s, s->directory ? "the job is being stopped with another one"
+                                            : "the job is being stopped with a savepoint");
     } else if (s->swap) {
         begin_swap(c, s, now);
     } else if (!s->directory) {
         s->next = c->asked;
         c->asked = s;
     } else if (c->cuts.n_lost > 0) {
-        refuse(s, lost);
+        weir__saving_refuse(s, lost);
     } else if (s->then == WEIR_THEN_DRAIN) {
         c->stopping = s; /* the last checkpoint is it */
         atomic_store_explicit(&c->orders.last, 1, memory_order_release);
@@ -228,7 +208,7 @@ static weir_status request(struct weir_checkpoints *c, struct weir_saving *s, st
     s->next = atomic_load_explicit(&c->requests, memory_order_acquire);
     do {
         if (s->next != &closed) continue;
-        weir_error_set(error, WEIR_E_CONFIG, "%s: the job has ended", fails_as(s));
+        weir_error_set(error, WEIR_E_CONFIG, "%s: the job has ended", weir__saving_fails_as(s));
         weir_saving_release(s);
         weir_saving_release(s);
         return WEIR_E_CONFIG;
@@ -346,7 +326,7 @@ static void end_swaps(struct weir_checkpoints *c)
         if (c->cuts.attempts[i].swap) weir__attempt_remove(&c->cuts, i);
     }
     if (c->swapping) {
-        refuse(c->swapping, "the job ended before all of it was copied");
+        weir__saving_refuse(c->swapping, "the job ended before all of it was copied");
         c->swapping->next = c->swapped;
         c->swapped = c->swapping;
         c->swapping = NULL;
@@ -477,50 +457,85 @@ static void complete_savepoint(struct weir_checkpoints *c, struct weir_saving *s
     weir__saving_answer(s, number, path, NULL);
 }
 
-/* *path: its address, the caller frees; NULL on failure. */
-static weir_status write_attempt(struct weir_checkpoints *c, const struct weir_attempt *a, char **path,
-                                 struct weir_error *error)
+/* Of attempts of one storage one is written at a time. An older one that something is still missing of will never be
+ * whole, since its barriers come before: it makes way. True: one did. */
+static bool make_way(struct weir_checkpoints *c, const struct weir_attempt *a, const struct weir_storage *to)
 {
-    struct weir_storage *to = c->own;
-    weir_status s = a->savepoint ? weir_storages_in(&c->storages, a->savepoint->directory, &to, error) : WEIR_OK;
-    *path = NULL;
-    if (s != WEIR_OK) return s;
-    char *name = a->savepoint ? weir__savepoint_name(to, c->run->graph->job, a->number) : weir__checkpoint_name(a->number);
-    char *address = weir_storage_address(to, name);
+    for (size_t i = 0; i < c->cuts.n; i++) {
+        struct weir_attempt *older = &c->cuts.attempts[i];
+        struct weir_error error;
+        if (older == a || weir__attempt_storage(older) != to) continue;
+        if (is_checkpoint(older) && is_checkpoint(a)) {
+            weir__attempt_stop(older);
+            older->overtaken = true;
+            continue;
+        }
+        weir_error_set(&error, WEIR_E_IO, "a later one was cut by every subtask before it was");
+        abandon(c, i, &error);
+        return true;
+    }
+    return false;
+}
+
+static weir_status publish(struct weir_checkpoints *c, struct weir_attempt *a, char **path, struct weir_error *error)
+{
     bool suspends = a->savepoint && a->savepoint->then == WEIR_THEN_SUSPEND;
-    s = weir__attempt_write(&c->cuts, a, to, name, error);
-    if (s == WEIR_OK && suspends && c->config->directory)
-        s = weir__suspended_write(c->run->platform, c->config->directory, a->number, address, error);
-    if (s == WEIR_OK)
-        *path = address;
-    else
-        weir_free(address);
-    weir_free(name);
+    weir_status s = weir__attempt_publish(&c->cuts, a, path, error);
+    if (s != WEIR_OK || !suspends || !c->config->directory) return s;
+    s = weir__suspended_write(c->run->platform, c->config->directory, a->number, *path, error);
+    if (s != WEIR_OK) weir_free(*path);
     return s;
 }
 
-/* True: one was written, or failed. */
-static bool finish_one(struct weir_checkpoints *c)
+static void complete(struct weir_checkpoints *c, size_t at, char *path)
 {
+    struct weir_attempt a = c->cuts.attempts[at];
+    weir__attempt_remove(&c->cuts, at);
+    note_oldest(c);
+    if (a.savepoint) {
+        complete_savepoint(c, a.savepoint, a.number, path);
+    } else {
+        complete_checkpoint(c, a.number, path);
+        weir__saving_answer_all(a.asked, a.number, path, NULL);
+    }
+}
+
+/* Some of it; once everything is, it is published. What fails is abandoned. */
+static void write_on(struct weir_checkpoints *c, size_t at, bool is_cut)
+{
+    struct weir_attempt *a = &c->cuts.attempts[at];
+    struct weir_storage *to = c->own;
+    struct weir_error error;
+    char *path;
+    c->cuts.lost_base = false;
+    weir_status s = a->savepoint ? weir_storages_in(&c->storages, a->savepoint->directory, &to, &error) : WEIR_OK;
+    if (s == WEIR_OK && !a->writing && make_way(c, a, to)) return;
+    if (s == WEIR_OK && !a->writing) s = weir__attempt_begin(&c->cuts, a, to, &error);
+    if (s == WEIR_OK) s = weir__attempt_write_on(&c->cuts, a, &error);
+    if (s == WEIR_MORE || (s == WEIR_OK && !is_cut)) return;
+    if (s == WEIR_OK) s = publish(c, a, &path, &error);
+    if (s == WEIR_OK) {
+        complete(c, at, path);
+        return;
+    }
+    if (c->cuts.lost_base) atomic_store_explicit(&c->orders.changes.base, 0, memory_order_release);
+    abandon(c, at, &error);
+}
+
+/* Of one that every subtask has cut, or of the oldest one what was cut of it and is to be read. True: something of one was
+ * written, or it failed. */
+static bool write_one(struct weir_checkpoints *c)
+{
+    bool is_oldest = true, ends = atomic_load(&c->run->cancel);
     for (size_t i = 0; i < c->cuts.n; i++) {
-        struct weir_attempt a = c->cuts.attempts[i];
-        struct weir_error error;
-        char *path;
-        if (a.swap || a.declined || !weir__attempt_is_cut(&c->cuts, &a) || !weir__attempt_is_read(&c->cuts, &a)) continue;
-        if (write_attempt(c, &a, &path, &error) != WEIR_OK) {
-            if (c->cuts.lost_base) atomic_store_explicit(&c->orders.changes.base, 0, memory_order_release);
-            abandon(c, i, &error);
+        const struct weir_attempt *a = &c->cuts.attempts[i];
+        if (a->swap || a->declined || a->overtaken) continue;
+        bool is_cut = weir__attempt_is_cut(&c->cuts, a), is_pending = weir__attempt_is_pending(&c->cuts, a);
+        if (is_cut ? !is_pending || !ends : is_oldest && is_pending && !ends) {
+            write_on(c, i, is_cut);
             return true;
         }
-        weir__attempt_remove(&c->cuts, i);
-        note_oldest(c);
-        if (a.savepoint) {
-            complete_savepoint(c, a.savepoint, a.number, path);
-        } else {
-            complete_checkpoint(c, a.number, path);
-            weir__saving_answer_all(a.asked, a.number, path, NULL);
-        }
-        return true;
+        is_oldest = false;
     }
     return false;
 }
@@ -567,19 +582,20 @@ static void end(struct weir_checkpoints *c)
 {
     c->over = true;
     weir__cuts_read(&c->cuts); /* what failed in a cut may be why the job did right after it */
-    refuse_all(take_requests(c, &closed), "the job has ended");
-    refuse_all(c->asked, "the job has ended");
+    weir__saving_refuse_all(take_requests(c, &closed), "the job has ended");
+    weir__saving_refuse_all(c->asked, "the job has ended");
     c->asked = NULL;
     end_swaps(c);
     for (size_t i = 0; i < c->cuts.n; i++) {
         if (c->cuts.attempts[i].declined) tell_abandoned(c, c->cuts.attempts[i].number, c->cuts.attempts[i].declined);
         if (c->cuts.attempts[i].savepoint == c->stopping) c->stopping = NULL;
-        if (c->cuts.attempts[i].savepoint) refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
-        refuse_all(c->cuts.attempts[i].asked, "the job ended before it was complete");
+        if (c->cuts.attempts[i].savepoint)
+            weir__saving_refuse(c->cuts.attempts[i].savepoint, "the job ended before it was complete");
+        weir__saving_refuse_all(c->cuts.attempts[i].asked, "the job ended before it was complete");
         c->cuts.attempts[i].savepoint = c->cuts.attempts[i].asked = NULL;
     }
     if (c->stopping) /* a drain that was not even triggered */
-        refuse(c->stopping, "the job ended before it was drained");
+        weir__saving_refuse(c->stopping, "the job ended before it was drained");
 }
 
 /* Only once the run is destroyed: whoever looks after its process has heard by then that the job needs none of them. A
@@ -604,9 +620,8 @@ static bool step_once(struct weir_checkpoints *c, int64_t now)
         fail_savepoint(c, c->stopping, &error);
         return true;
     }
-    if (attend_swaps(c, now) || abandon_one(c, now) || finish_one(c)) return true;
+    if (attend_swaps(c, now) || abandon_one(c, now) || write_one(c)) return true;
     if (atomic_load(&c->run->cancel)) return false; /* it is about to end */
-    if (weir__cuts_read_on(&c->cuts)) return true;
     if (now >= next_last(c)) {
         make_last(c, now);
         return true;

@@ -18,8 +18,9 @@
  *   --state is to go to another backend, none does so yet, its stores can be opened----> TRIGGERED, cuts nothing (swap.h);
  *                                                                                        no checkpoint until it is answered
  *
- * What a subtask cuts at the barrier is mostly a note of what there is (state/image.h); the coordinator reads it from
- * then on, about a MB at a step, before anything else is triggered: the sooner it is read, the less is copied.
+ * What a subtask cuts at the barrier is mostly a note of what there is (state/image.h); the coordinator reads and writes it
+ * from then on, about a MB at a step, before anything else is triggered: the sooner it is read, the less is copied. So an
+ * attempt is begun in its storage when the first of it is to be read, and published once everything is there.
  *
  * Subtasks hand their cuts over without a lock. One that is over hands over a last cut, which stands for it in every later
  * attempt, and waits (COMMITTING, task/subtask.h). Once all are over, a last checkpoint is made of those at once.

@@ -47,6 +47,27 @@ void weir__saving_answer_all(struct weir_saving *s, int64_t number, const char *
     }
 }
 
+const char *weir__saving_fails_as(const struct weir_saving *s)
+{
+    if (s->swap) return "keyed state stays where it is";
+    return s->directory ? "there is no savepoint" : "there is no checkpoint";
+}
+
+void weir__saving_refuse(struct weir_saving *s, const char *why)
+{
+    struct weir_error error;
+    weir_error_set(&error, WEIR_E_CONFIG, "%s: %s", weir__saving_fails_as(s), why);
+    weir__saving_answer(s, 0, NULL, &error);
+}
+
+void weir__saving_refuse_all(struct weir_saving *s, const char *why)
+{
+    for (struct weir_saving *next; s; s = next) {
+        next = s->next;
+        weir__saving_refuse(s, why);
+    }
+}
+
 bool weir_saving_wait(struct weir_saving *s, int64_t timeout_ms)
 {
     const struct weir_platform *p = s->platform;

@@ -46,5 +46,8 @@ void weir__saving_retain(struct weir_saving *);
 void weir__saving_answer(struct weir_saving *, int64_t number, char *path, const struct weir_error *error);
 /* The same for a list of them, each with a copy of the path. */
 void weir__saving_answer_all(struct weir_saving *, int64_t number, const char *path, const struct weir_error *error);
+const char *weir__saving_fails_as(const struct weir_saving *); /* what a message about it begins with */
+void weir__saving_refuse(struct weir_saving *, const char *why);
+void weir__saving_refuse_all(struct weir_saving *, const char *why);
 
 #endif

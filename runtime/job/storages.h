@@ -47,6 +47,7 @@ struct weir_saved_place {
 WEIR_CHECKED weir_status weir_storages_find(struct weir_storages *, const char *address, struct weir_saved_place *,
                                             struct weir_error *);
 void weir_saved_place_finish(struct weir_saved_place *); /* zeroed is fine */
+/* See weir_saved_read: the storages outlive what is read. */
 WEIR_CHECKED weir_status weir_storages_read(struct weir_storages *, const char *address, struct weir_saved *,
                                             struct weir_error *);
 

@@ -382,7 +382,8 @@ static bool has_expiring(const struct weir_state_set *set)
 static weir_status read_group(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
                               struct weir_error *);
 static void release(struct weir_state_image *);
-static const struct weir_state_image_ops heap_image_ops = {.read = read_group, .release = release};
+static void rewind_image(struct weir_state_image *);
+static const struct weir_state_image_ops heap_image_ops = {.read = read_group, .release = release, .rewind = rewind_image};
 
 struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const struct weir_schema *key)
 {
@@ -499,6 +500,16 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
         *n += t->live;
     }
     return ok ? WEIR_OK : weir_error_set(error, WEIR_E_MEMORY, "no memory for a snapshot");
+}
+
+/* What was read is still in the set as it was cut. */
+static void rewind_image(struct weir_state_image *of)
+{
+    struct heap_image *image = (struct heap_image *)(void *)of;
+    for (size_t i = 0; i < image->n_units; i++) {
+        if (atomic_load_explicit(&image->marks[i], memory_order_relaxed) == DONE) set_mark(&image->marks[i], LIVE);
+    }
+    image->next = 0;
 }
 
 static void release(struct weir_state_image *of)

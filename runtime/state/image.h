@@ -47,6 +47,7 @@ struct weir_state_image_ops {
     weir_status (*read)(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
                         struct weir_error *);
     void (*release)(struct weir_state_image *);
+    void (*rewind)(struct weir_state_image *);
 };
 struct weir_state_image { /* first member of a backend's own */
     const struct weir_state_image_ops *ops;
@@ -59,6 +60,11 @@ WEIR_CHECKED static inline weir_status weir_state_image_read(struct weir_state_i
                                                              struct weir_error *error)
 {
     return image->ops->read(image, group, to, n, error);
+}
+/* [reader] It is to be read from the start once more. Of a set that nobody has changed since, nor will. */
+static inline void weir_state_image_rewind(struct weir_state_image *image)
+{
+    image->ops->rewind(image);
 }
 /* [reader] Read, or given up. Before its set on the heap, or its store, is destroyed. */
 static inline void weir_state_image_release(struct weir_state_image *image)

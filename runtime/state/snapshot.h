@@ -10,7 +10,8 @@
  * operator keeps; each list says how it is dealt out again when the parallelism changes (semantics A6).
  *
  * A cut may be short: weir_snapshot_keyed with `later` set notes what there is (image.h), and weir_snapshot_read makes
- * bytes of it afterwards, on another thread, while the operator goes on.
+ * bytes of it afterwards, on another thread, while the operator goes on: a key group at a time, so that who writes them
+ * away need not hold more than that. What is restored is read a key group at a time, too (struct weir_snapshot_source).
  *
  * A cut may hold only what changed since an earlier one that became a checkpoint (struct weir_cut_order): where the state
  * is in a store (state/stored_changes.c), and the order says so. Timers and lists are whole in any case.
@@ -33,6 +34,7 @@ enum weir_deal {
     WEIR_DEAL_COPY       /* subtask i gets those of subtask i modulo the old parallelism: broadcast states */
 };
 
+struct weir_snapshot;
 struct weir_snapshot_list {
     char *name;
     enum weir_deal deal;
@@ -42,7 +44,14 @@ struct weir_snapshot_list {
 
 struct weir_snapshot_group {
     uint32_t group;
-    size_t offset, length; /* in `keyed` */
+    uint64_t offset, length; /* in `keyed`; offset: or what the source makes of it */
+};
+/* Where the entries of a snapshot are, if not in memory. First member of its owner's own. */
+struct weir_snapshot_source {
+    /* Appends the entries of s->groups[i]. */
+    weir_status (*read)(struct weir_snapshot_source *, const struct weir_snapshot *s, size_t i, struct weir_key_bytes *to,
+                        struct weir_error *);
+    void (*close)(struct weir_snapshot_source *); /* frees it */
 };
 
 /* Told of what is looked for in a snapshot as it is restored. */
@@ -58,12 +67,14 @@ struct weir_snapshot_pending;
 /* Zeroed is empty. */
 struct weir_snapshot {
     bool later;                  /* set by whoever asks for the cut: the keyed entries may be left to weir_snapshot_read */
+    bool stays;                  /* set by them too: of a set that does not change any more, and to be read several times */
     struct weir_cut_order order; /* set by them too: what the cut may be built on; zeroed: nothing */
     int64_t base; /* it holds only what changed since that cut, which is in checkpoint `base`; 0: it is whole */
-    struct weir_snapshot_pending *pending; /* entries that are not read yet; NULL: none */
+    struct weir_snapshot_pending *pending; /* entries that are not read yet, or that stay; NULL: none */
     struct weir_key_bytes header;          /* of keyed entries: one msgpack map; empty: not keyed */
-    struct weir_key_bytes keyed;
-    struct weir_snapshot_group *groups; /* that have entries, ascending */
+    struct weir_key_bytes keyed;           /* what was read of them, but for what was taken away since */
+    struct weir_snapshot_source *source;   /* of what is restored: where the entries are; NULL: in `keyed` */
+    struct weir_snapshot_group *groups;    /* that have entries, ascending */
     size_t n_groups, groups_capacity;
     uint64_t n_entries;
     struct weir_snapshot_list *lists;
@@ -80,9 +91,12 @@ WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir
 /* The header alone, of an operator that has no keyed state: how its other states are laid out. */
 WEIR_CHECKED weir_status weir_snapshot_header(struct weir_snapshot *, const struct weir_state_layout *, uint32_t n,
                                               struct weir_error *);
-/* Reads the next key group that is pending; until `pending` is NULL, this is not all. On failure it is of no use any
- * more. */
+/* There are entries to be read. */
+bool weir_snapshot_is_pending(const struct weir_snapshot *);
+/* Reads the next key group that is pending, behind what `keyed` has. On failure it is of no use any more. */
 WEIR_CHECKED weir_status weir_snapshot_read(struct weir_snapshot *, struct weir_error *);
+/* What stays is to be read once more, from the start; anything else is left as it is. */
+void weir_snapshot_rewind(struct weir_snapshot *);
 /* A list to add items to; names are unique. Valid until the next call. */
 struct weir_snapshot_list *weir_snapshot_list(struct weir_snapshot *, const char *name, enum weir_deal);
 WEIR_CHECKED weir_status weir_snapshot_add_bytes(struct weir_snapshot_list *, const void *bytes, size_t n);   /* a bin */

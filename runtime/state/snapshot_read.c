@@ -507,18 +507,31 @@ weir_status weir_restore_group(const struct weir_restore *r, const uint8_t *entr
 
 /* ---- whole operators --------------------------------------------------------------------------------------------- */
 
+/* From memory, or into `room` from where they are. */
+static weir_status restore_entries(const struct weir_restore *r, const struct weir_snapshot *from, size_t i,
+                                   struct weir_key_bytes *room, struct weir_state_set *set, struct weir_timers *timers,
+                                   struct weir_error *error)
+{
+    const struct weir_snapshot_group *g = &from->groups[i];
+    if (!from->source) return weir_restore_group(r, from->keyed.p + g->offset, g->length, g->group, set, timers, error);
+    room->n = 0;
+    weir_status s = from->source->read(from->source, from, i, room, error);
+    return s == WEIR_OK ? weir_restore_group(r, room->p, room->n, g->group, set, timers, error) : s;
+}
+
 static weir_status restore_part(const struct weir_snapshot *from, struct weir_state_set *set, struct weir_timers *timers,
                                 const struct weir_state_layout *layouts, uint32_t n_states, const struct weir_schema *key,
                                 uint32_t first_group, uint32_t last_group, struct weir_error *error)
 {
     struct weir_restore *r;
+    struct weir_key_bytes room = {0};
     weir_status s = weir_restore_create(from->header.p, from->header.n, layouts, n_states, key, &r, error);
     if (s == WEIR_OK && from->watch) from->watch->header(from->watch->arg, r, layouts, n_states);
     for (size_t i = 0; s == WEIR_OK && i < from->n_groups; i++) {
-        const struct weir_snapshot_group *g = &from->groups[i];
-        if (g->group < first_group || g->group > last_group) continue;
-        s = weir_restore_group(r, from->keyed.p + g->offset, g->length, g->group, set, timers, error);
+        if (from->groups[i].group < first_group || from->groups[i].group > last_group) continue;
+        s = restore_entries(r, from, i, &room, set, timers, error);
     }
+    weir_key_bytes_finish(&room);
     weir_restore_destroy(r);
     return s;
 }

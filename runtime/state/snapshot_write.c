@@ -395,7 +395,7 @@ struct weir_snapshot_pending {
     struct weir_state_image *image;  /* NULL: no state */
     struct weir_timers_copy *timers; /* NULL: none */
     const struct weir_schema *key;
-    uint32_t group, last_group; /* the next one to read */
+    uint32_t first_group, group, last_group; /* group: the next one to read; beyond the last: all are */
 };
 
 static void drop_pending(struct weir_snapshot *s)
@@ -414,7 +414,8 @@ static bool cut_later(struct weir_snapshot *to, struct weir_state_set *set, stru
 {
     if (!to->later || (set && !set->ops->freeze)) return false;
     struct weir_snapshot_pending *p = weir_alloc(sizeof *p);
-    *p = (struct weir_snapshot_pending){.key = key, .group = first_group, .last_group = last_group};
+    *p = (struct weir_snapshot_pending){
+        .key = key, .first_group = first_group, .group = first_group, .last_group = last_group};
     to->pending = p;
     if (set) p->image = set->ops->freeze(set, key);
     if (timers) p->timers = weir_timers_copy(timers);
@@ -442,6 +443,22 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     return c.failed ? no_memory(error) : WEIR_OK;
 }
 
+bool weir_snapshot_is_pending(const struct weir_snapshot *s)
+{
+    return s->pending && s->pending->group <= s->pending->last_group;
+}
+
+void weir_snapshot_rewind(struct weir_snapshot *s)
+{
+    struct weir_snapshot_pending *p = s->pending;
+    if (!p || !s->stays) return;
+    if (p->image) weir_state_image_rewind(p->image);
+    p->group = p->first_group;
+    s->keyed.n = 0;
+    s->n_groups = 0;
+    s->n_entries = 0;
+}
+
 weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error)
 {
     struct weir_snapshot_pending *p = s->pending;
@@ -456,7 +473,7 @@ weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error
     if (p->timers && status == WEIR_OK)
         status = weir_timers_copy_each(p->timers, WEIR_PROCESSING_TIME, p->group, cut_timer, &c);
     if (status == WEIR_OK) end_group(s, p->group, before);
-    if (status != WEIR_OK || p->group++ == p->last_group) drop_pending(s);
+    if ((status != WEIR_OK || p->group++ == p->last_group) && !s->stays) drop_pending(s);
     if (status == WEIR_OK || is_told) return status;
     return no_memory(error);
 }
@@ -499,6 +516,7 @@ weir_status weir_snapshot_add_split(struct weir_snapshot_list *list, const struc
 void weir_snapshot_finish(struct weir_snapshot *s)
 {
     drop_pending(s);
+    if (s->source) s->source->close(s->source);
     for (size_t i = 0; i < s->n_lists; i++) {
         weir_free(s->lists[i].name);
         weir_key_bytes_finish(&s->lists[i].bytes);

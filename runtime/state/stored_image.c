@@ -64,7 +64,8 @@ static void take_view(struct stored_image *image)
 static weir_status read_group(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
                               struct weir_error *);
 static void release(struct weir_state_image *);
-static const struct weir_state_image_ops stored_image_ops = {.read = read_group, .release = release};
+static void rewind_image(struct weir_state_image *);
+static const struct weir_state_image_ops stored_image_ops = {.read = read_group, .release = release, .rewind = rewind_image};
 
 struct weir_state_image *weir__stored_freeze(struct weir_state_set *set, const struct weir_schema *key)
 {
@@ -169,6 +170,12 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
     const char *reason = why.message[0] ? why.message : s == WEIR_E_MEMORY ? "no memory" : "a record is damaged";
     fail(image, error, s, reason);
     return s;
+}
+
+/* The view is what it was, and nothing else is kept from one key group to the next. */
+static void rewind_image(struct weir_state_image *of)
+{
+    (void)of;
 }
 
 static void release(struct weir_state_image *of)

@@ -214,7 +214,8 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     struct weir_chain_cut *cut = cut_of(c, checkpoint);
     cut->n++;
     m->cut = checkpoint;
-    cut->parts[m - c->members].later = !m->ended; /* the coordinator reads it while the work goes on */
+    cut->parts[m - c->members].later = true; /* the coordinator reads it while the work goes on */
+    cut->parts[m - c->members].stays = m->ended;
     cut->parts[m - c->members].order = order_of(c, m, checkpoint);
     /* The last cut has the number of a barrier that does not come any more, whatever that barrier is for. */
     bool is_wanted = m->ended || !c->uncut || atomic_load_explicit(c->uncut, memory_order_relaxed) != checkpoint;

@@ -264,7 +264,7 @@ static void write_and_look(struct weir_snapshot *part)
     struct weir_saved_operator *op = weir_saved_add(&saved, "n", 1, MOST_GROUPS);
     op->parts[0] = *part;
     *part = (struct weir_snapshot){0};
-    FUZZ_CHECK(folders_write(&disk.platform, "/s", &saved, &error) == WEIR_OK);
+    FUZZ_CHECK(folders_write(&disk.platform, "/s", &saved, NULL, &error) == WEIR_OK);
     FUZZ_CHECK(folders_read(&disk.platform, "/s", &read, &error) == WEIR_OK);
     const struct weir_snapshot *found = &read.operators[0].parts[0];
     FUZZ_CHECK(same(&found->header, &op->parts[0].header) && same(&found->keyed, &op->parts[0].keyed));

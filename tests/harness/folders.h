@@ -11,8 +11,12 @@ WEIR_CHECKED weir_status folders_open(const struct weir_platform *, const char *
                                       struct weir_error *);
 void folders_close(struct weir_storage *); /* NULL is fine */
 
-WEIR_CHECKED weir_status folders_write(const struct weir_platform *, const char *path, struct weir_saved *,
+/* lost_base: it failed for what it was built on; may be NULL. checksum: of the metadata. */
+WEIR_CHECKED weir_status folders_write_to(struct weir_storage *, const char *name, struct weir_saved *, bool *lost_base,
+                                          uint64_t *checksum, struct weir_error *);
+WEIR_CHECKED weir_status folders_write(const struct weir_platform *, const char *path, struct weir_saved *, bool *lost_base,
                                        struct weir_error *);
+/* Entries and all. */
 WEIR_CHECKED weir_status folders_read(const struct weir_platform *, const char *path, struct weir_saved *,
                                       struct weir_error *);
 WEIR_CHECKED weir_status folders_index(const struct weir_platform *, const char *path, struct weir_saved_index *,

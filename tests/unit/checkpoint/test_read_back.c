@@ -17,6 +17,7 @@
 struct stage {
     struct weir_storage *storage;
     struct weir_saved saved;
+    uint64_t checksum;
     char name[32];
 };
 
@@ -44,7 +45,7 @@ static void write_one(struct stage *g, int64_t number, size_t size)
     snprintf(g->name, sizeof g->name, "chk-%lld", (long long)number);
     remove_if_there(g->name);
     CU_ASSERT_EQUAL_FATAL(folders_open(weir_platform_os(), FOLDER, &g->storage, &error), WEIR_OK);
-    CU_ASSERT_EQUAL_FATAL(weir_saved_write(g->storage, g->name, &g->saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_write_to(g->storage, g->name, &g->saved, NULL, &g->checksum, &error), WEIR_OK);
 }
 
 static void finish(struct stage *g)
@@ -57,7 +58,7 @@ static void finish(struct stage *g)
 static weir_status look(struct stage *g, bool whole, struct weir_error *error)
 {
     *error = (struct weir_error){0};
-    return weir_saved_read_back(g->storage, g->name, &g->saved, whole, error);
+    return weir_saved_read_back(g->storage, g->name, g->checksum, whole, error);
 }
 
 /* What is told names the file, and says this. */

@@ -57,7 +57,7 @@ static void write_one(void)
     struct weir_saved s;
     struct weir_error error = {0};
     make(&s);
-    weir_status status = folders_write(weir_platform_os(), DIRECTORY, &s, &error);
+    weir_status status = folders_write(weir_platform_os(), DIRECTORY, &s, NULL, &error);
     if (status != WEIR_OK) fprintf(stderr, "%s\n", error.text);
     CU_ASSERT_EQUAL_FATAL(status, WEIR_OK);
     weir_saved_finish(&s);
@@ -120,7 +120,7 @@ static void write_large(void)
     part->groups = weir_alloc_array(1, sizeof *part->groups);
     part->groups[0] = (struct weir_snapshot_group){1, 0, LARGE};
     part->n_groups = part->groups_capacity = 1;
-    CU_ASSERT_EQUAL_FATAL(folders_write(weir_platform_os(), DIRECTORY, &s, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_write(weir_platform_os(), DIRECTORY, &s, NULL, &error), WEIR_OK);
     weir_saved_finish(&s);
 }
 

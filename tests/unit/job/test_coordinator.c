@@ -80,6 +80,31 @@ static void what_takes_too_long_is_abandoned_and_its_late_cuts_are_ignored(void)
     end(&b);
 }
 
+/* The sooner state is read, the less is copied; nothing counts before all of it is there. */
+static void what_was_cut_is_written_while_others_have_not_cut(void)
+{
+    static const char *const nodes[] = {"in", "again", "both", "counts"}; /* all but echoes */
+    enum { COMPLETE, TOO_LATE, JOB_ENDS, N_FATES };
+    for (int fate = 0; fate < N_FATES; fate++) {
+        struct bench b;
+        clean();
+        start(&b, "checkpoint: {every: 100ms, timeout: 90ms, tolerable: 5, directory: " DIRECTORY "}");
+        wait_ms(&b, 100);
+        EXPECT_GONE("chk-1.tmp");
+        for (int i = 0; i < 12; i++) step(&b, nodes[i % 4]);
+        coordinate(&b);
+        EXPECT_THERE("chk-1.tmp");
+        EXPECT_COMPLETE(&b, 0);
+        if (fate == TOO_LATE) wait_ms(&b, 90);
+        if (fate == COMPLETE) step_all(&b, 12);
+        if (fate == COMPLETE) coordinate(&b);
+        EXPECT_COMPLETE(&b, fate == COMPLETE);
+        end(&b);
+        EXPECT_GONE("chk-1.tmp");
+        CU_ASSERT_EQUAL(is_there("chk-1"), fate == COMPLETE);
+    }
+}
+
 static void a_source_leaves_out_what_was_abandoned(void)
 {
     struct bench b;
@@ -269,6 +294,7 @@ WEIR_SUITE(coordinator) = {
     {"min_pause runs from the end of one to the next", min_pause_runs_from_the_end_of_one_to_the_next},
     {"what takes too long is abandoned, and its late cuts are ignored",
      what_takes_too_long_is_abandoned_and_its_late_cuts_are_ignored},
+    {"what was cut is written while others have not cut", what_was_cut_is_written_while_others_have_not_cut},
     {"a source leaves out what was abandoned", a_source_leaves_out_what_was_abandoned},
     {"tolerable failures are counted in a row", tolerable_failures_are_counted_in_a_row},
     {"a declined cut fails the checkpoint and not the job", a_declined_cut_fails_the_checkpoint_and_not_the_job},

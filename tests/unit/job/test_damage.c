@@ -26,7 +26,7 @@ static void write_one(int64_t number)
     struct weir_saved saved = {.checkpoint = number, .job = weir_strdup("shop")};
     char *name = weir__checkpoint_name(number), *path = weir_path_join(DIRECTORY, name);
     weir_saved_add(&saved, "counts", 1, 8);
-    CU_ASSERT_EQUAL_FATAL(folders_write(os(), path, &saved, &error), WEIR_OK);
+    CU_ASSERT_EQUAL_FATAL(folders_write(os(), path, &saved, NULL, &error), WEIR_OK);
     weir_saved_finish(&saved);
     weir_free(path);
     weir_free(name);

@@ -211,7 +211,6 @@ static weir_status live(struct stage *g, const char *yaml, int64_t checkpoints, 
     if (s == WEIR_OK)
         s = weir_checkpoints_newest(weir_platform_os(), own, graph->checkpoint.directory, &path, &newest, &is_own, error);
     if (s == WEIR_OK && path) s = weir_storages_read(&storages, path, &saved, error);
-    weir_storages_finish(&storages);
     g->until = checkpoints ? newest + checkpoints : 0;
     struct weir_deploy_options o = {.platform = &g->sim.platform,
                                     .registry = g->registry,
@@ -220,10 +219,11 @@ static weir_status live(struct stage *g, const char *yaml, int64_t checkpoints, 
                                     .restored_from = path,
                                     .claim = true};
     if (s == WEIR_OK) s = weir_run_deploy(&o, &run, error);
+    weir_saved_finish(&saved);
+    weir_storages_finish(&storages);
     g->deployed = s == WEIR_OK;
     if (s == WEIR_OK) s = weir_sim_run(&g->sim, run, error);
     weir_run_destroy(run);
-    weir_saved_finish(&saved);
     weir_free(path);
     weir_stream_graph_destroy(graph, weir_part_spec_destroy);
     return s;
