@@ -12,17 +12,32 @@ typedef struct peer_hash {
     uint64_t rows, hash;
 } peer_hash;
 
-static inline uint64_t hash_of(const weir_batch *b, int64_t i)
+/* A few rows at a time, one column after the other: the hashes of several rows are under way at once. */
+enum { AT_ONCE = 64 };
+
+/* The values of one column in rows[0..n) into their hashes. */
+static void hash_column(const weir_column *c, const int64_t *rows, int n, uint64_t *h)
 {
-    uint64_t h = 0;
-    for (uint32_t k = 0; k < b->n_columns; k++) {
-        const weir_column *c = &b->columns[k];
-        if (c->type == WEIR_STRING)
-            h = peers_hash_text(h, (const char *)c->data + c->offsets[i], (size_t)(c->offsets[i + 1] - c->offsets[i]));
-        else
-            h = peers_hash(h, ((const uint64_t *)c->data)[i]); /* i64, timestamp, and the bits of f64 */
+    if (c->type == WEIR_STRING) {
+        for (int k = 0; k < n; k++) {
+            const int32_t *at = c->offsets + rows[k];
+            h[k] = peers_hash_text(h[k], (const char *)c->data + at[0], (size_t)(at[1] - at[0]));
+        }
+    } else {
+        const uint64_t *values = c->data; /* i64, timestamp, and the bits of f64 */
+        for (int k = 0; k < n; k++) h[k] = peers_hash(h[k], values[rows[k]]);
     }
-    return h;
+}
+
+/* The next rows from *row on, up to AT_ONCE; *row moves behind them. */
+static int next_rows(const weir_batch *b, int64_t *row, int64_t *rows)
+{
+    int n = 0;
+    for (; *row < b->length && n < AT_ONCE; ++*row) {
+        rows[n] = *row;
+        n += b->selection ? weir_bit(b->selection, *row) : 1;
+    }
+    return n;
 }
 
 static weir_status peer_hash_open(void *self, weir_ctx *cx)
@@ -40,16 +55,15 @@ static weir_status peer_hash_open(void *self, weir_ctx *cx)
 static weir_status peer_hash_write(void *self, weir_ctx *cx, const weir_batch *b, int64_t *row)
 {
     peer_hash *me = self;
-    uint64_t hash = 0, rows = 0;
     (void)cx;
-    for (int64_t i = *row; i < b->length; i++) {
-        if (b->selection && !weir_bit(b->selection, i)) continue;
-        rows++;
-        if (!me->count_only) hash += hash_of(b, i);
+    while (*row < b->length) {
+        int64_t rows[AT_ONCE];
+        uint64_t h[AT_ONCE] = {0};
+        int n = next_rows(b, row, rows);
+        me->rows += (uint64_t)n;
+        for (uint32_t k = 0; k < b->n_columns && !me->count_only; k++) hash_column(&b->columns[k], rows, n, h);
+        for (int k = 0; k < n; k++) me->hash += h[k];
     }
-    me->rows += rows;
-    me->hash += hash;
-    *row = b->length;
     return WEIR_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "csv.h"
 #include "digits.h"
+#include "record.h"
 
 static weir_status make_single(csv *me, weir_ctx *cx, field *f)
 {
@@ -129,28 +130,48 @@ static uint32_t put_any(const run *u)
         return u->n;                                            \
     }
 #ifdef __x86_64__
-/* Integers by SIMD; a field at the beginning of the bytes, and one that is no plain integer, as any other. */
-#define PUT_INTEGERS(name, read)                                                                           \
-    static __attribute__((target("sse4.1"))) uint32_t name(const run *u)                                   \
-    {                                                                                                      \
-        weir_out *o = u->cx->out[0];                                                                       \
-        int64_t *to = (int64_t *)o->columns[u->c].data + o->length;                                        \
-        const weir_cell_times *times = &u->me->times;                                                      \
-        const char *readable = u->me->scan.data;                                                           \
-        size_t null_n = u->me->null_n;                                                                     \
-        const field *f = u->fields;                                                                        \
-        (void)times;                                                                                       \
-        for (uint32_t k = 0; k < u->n; k++, f += u->stride) {                                              \
-            if (f->n == null_n || f->doubled) {                                                            \
-                if (!put_rare(u, k)) return k;                                                             \
-            } else if (f->p + f->n - readable < DIGITS_MOST || !digits_sse41(f->p + f->n, f->n, &to[k])) { \
-                if (!(read)) return k;                                                                     \
-            }                                                                                              \
-        }                                                                                                  \
-        return u->n;                                                                                       \
+/* Rows [k, ...) by fours, as far as they are plain integers: the row behind them. */
+DIGITS_AVX2 static uint32_t put_fours(const run *u, uint32_t k, int64_t *to)
+{
+    const field *f = u->fields + (size_t)k * u->stride;
+    size_t stride = u->stride;
+    if (u->n - k < 4 || f->p + f->n - u->me->scan.data < DIGITS_MOST) return k;
+    for (; u->n - k >= 4; k += 4, f += 4 * stride) {
+        const field *g[] = {f, f + stride, f + 2 * stride, f + 3 * stride};
+        const char *const end[] = {g[0]->p + g[0]->n, g[1]->p + g[1]->n, g[2]->p + g[2]->n, g[3]->p + g[3]->n};
+        const uint32_t n[] = {g[0]->n, g[1]->n, g[2]->n, g[3]->n};
+        if (!digits_avx2(end, n, &to[k])) break;
     }
-PUT_INTEGERS(put_i64_sse41, weir_text_to_i64(f->p, f->n, &to[k]))
-PUT_INTEGERS(put_time_sse41, weir_cell_to_time(times, f->p, f->n, &to[k]))
+    return k;
+}
+
+/* Integers by SIMD; a field at the beginning of the bytes, and one that is no plain integer, as any other. */
+#define PUT_INTEGERS(name, read)                                                                             \
+    static __attribute__((target("sse4.1"))) uint32_t name(const run *u)                                     \
+    {                                                                                                        \
+        weir_out *o = u->cx->out[0];                                                                         \
+        int64_t *to = (int64_t *)o->columns[u->c].data + o->length;                                          \
+        const weir_cell_times *times = &u->me->times;                                                        \
+        const char *readable = u->me->scan.data;                                                             \
+        size_t null_n = u->me->null_n;                                                                       \
+        bool fours = u->me->at_once == 4 && null_n - 1 >= DIGITS_MOST; /* else one of them may be null */    \
+        (void)times;                                                                                         \
+        for (uint32_t k = 0; k < u->n;) {                                                                    \
+            if (fours) k = put_fours(u, k, to);                                                              \
+            for (uint32_t until = u->n - k < 4 ? u->n : k + 4; k < until; k++) {                             \
+                const field *f = &u->fields[(size_t)k * u->stride];                                          \
+                if (f->n == null_n || f->doubled) {                                                          \
+                    if (!put_rare(u, k)) return k;                                                           \
+                    continue;                                                                                \
+                }                                                                                            \
+                const char *end = f->p + f->n;                                                               \
+                if ((end - readable < DIGITS_MOST || !digits_sse41(end, f->n, &to[k])) && !(read)) return k; \
+            }                                                                                                \
+        }                                                                                                    \
+        return u->n;                                                                                         \
+    }
+PUT_INTEGERS(put_i64_simd, weir_text_to_i64(f->p, f->n, &to[k]))
+PUT_INTEGERS(put_time_simd, weir_cell_to_time(times, f->p, f->n, &to[k]))
 #endif
 PUT_NUMBERS(put_i64, int64_t, weir_text_to_i64(f->p, f->n, &to[k]))
 PUT_NUMBERS(put_i32, int32_t, weir_text_to_i32(f->p, f->n, &to[k]))
@@ -201,8 +222,8 @@ static uint32_t put_column(const run *u)
 {
     switch (u->cx->out[0]->columns[u->c].type) {
 #ifdef __x86_64__
-    case WEIR_I64: return u->me->has_sse41 ? put_i64_sse41(u) : put_i64(u);
-    case WEIR_TIMESTAMP: return u->me->has_sse41 && u->me->times.automatic ? put_time_sse41(u) : put_time(u);
+    case WEIR_I64: return u->me->at_once ? put_i64_simd(u) : put_i64(u);
+    case WEIR_TIMESTAMP: return u->me->at_once && u->me->times.automatic ? put_time_simd(u) : put_time(u);
 #else
     case WEIR_I64: return put_i64(u);
     case WEIR_TIMESTAMP: return put_time(u);
@@ -234,17 +255,32 @@ static void take_back(weir_out *o, int64_t from, int64_t until)
 /* Puts and emits me->rows[first ...) as far as their fields are values: *good rows. */
 static weir_status put_columns(csv *me, weir_ctx *cx, uint32_t first, uint32_t *good)
 {
-    run u = {.me = me, .cx = cx, .stride = me->n_fields, .n = me->n_rows - first};
-    for (uint32_t i = 0; i < me->n_fields; i++) {
+    run u = {.me = me, .cx = cx, .stride = me->plain ? 1 : me->n_fields, .n = me->n_rows - first};
+    for (uint32_t i = 0; i < me->n_fields && u.n > 0; i++) {
         if (me->targets[i] < 0) continue;
         u.c = (uint32_t)me->targets[i];
-        u.fields = me->fields + (size_t)first * me->n_fields + i;
+        u.fields = me->plain ? me->column : me->fields + (size_t)first * me->n_fields + i;
+        if (me->plain) plain_column(me, first, i, u.n, me->column);
         u.n = put_column(&u);
         if (me->status != WEIR_OK) return me->status;
     }
     if (u.n < me->n_rows - first) take_back(cx->out[0], u.n, me->n_rows - first);
     *good = u.n;
     return weir_emit_rows(cx, 0, u.n, WEIR_NO_TIME);
+}
+
+static size_t start_of(const csv *me, uint32_t row)
+{
+    const scan *s = &me->scan;
+    return me->plain ? s->base + plain_begin(&s->marks, me->plain_first + row * me->n_fields) : me->rows[row].start;
+}
+
+static weir_status put_row_alone(csv *me, weir_ctx *cx, uint32_t row)
+{
+    if (!me->plain) return put_row(me, cx, &me->rows[row], me->fields + (size_t)row * me->n_fields);
+    record r;
+    plain_row(me, row, &r, me->fields);
+    return put_row(me, cx, &r, me->fields);
 }
 
 /* Emits or rejects me->rows, there being room for all; *done of them: fewer when a rejected one left no room. */
@@ -258,7 +294,7 @@ static weir_status put_rows(csv *me, weir_ctx *cx, uint32_t *done)
         if ((s = put_columns(me, cx, *done, &good)) != WEIR_OK) return s;
         *done += good;
         if (*done == me->n_rows) break;
-        s = put_row(me, cx, &me->rows[*done], me->fields + (size_t)*done * me->n_fields);
+        s = put_row_alone(me, cx, *done);
         ++*done;
     }
     return s;

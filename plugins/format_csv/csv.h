@@ -25,8 +25,9 @@ typedef struct field {
 typedef struct scan {
     const char *data;
     size_t n, base;
-    uint32_t next; /* of marks.at: the first not yet taken */
-    bool high;     /* a byte above 0x7F in the window or in one before it since the flag was last set */
+    uint32_t next;  /* of marks.at: the first not yet taken */
+    uint32_t plain; /* so many records from there on have their fields in the list of marks; 0: none, or nobody looked */
+    bool high;      /* a byte above 0x7F in the window or in one before it since the flag was last set */
     marks_of of;
     marks_find *find;
     marks marks;
@@ -44,7 +45,7 @@ typedef struct csv {
 
     size_t null_n;
     weir_cell_times times;
-    bool has_sse41;
+    uint32_t at_once;               /* so many integers by SIMD: 4, 1 or 0 */
     const weir_schema_view *schema; /* of the columns written */
 
     const char *name; /* of the stream */
@@ -58,7 +59,10 @@ typedef struct csv {
     scan scan;
     record rows[MOST_ROWS]; /* whole records with the right number of fields, to be put together */
     uint32_t n_rows;
-    bool ascii; /* all of them are */
+    bool plain; /* instead they are plain ones of the window, the first mark of which is number plain_first */
+    uint32_t plain_first;
+    field column[MOST_ROWS]; /* one field of each plain one */
+    bool ascii;              /* all of them are */
 
     char *single; /* a field with its doubled quotes made single */
     size_t single_size;

@@ -1,7 +1,7 @@
 /* weir.format_csv - CSV as RFC 4180 says it, into typed columns.
  *
- * Three steps over some kilobytes at a time. marks.h lists where delimiters, quotes and line ends are; record.h takes the
- * list apart into records and fields, without touching what is between; columns.h writes the fields of a run of records
+ * Three steps over some kilobytes at a time. marks.h lists where delimiters, quotes and line ends are; record.h tells
+ * records and fields by that list, without touching what is between; columns.h writes the fields of a run of records
  * straight into the output columns, one column after the other. Nothing is allocated per record.
  *
  * Invariants:
@@ -125,7 +125,7 @@ static weir_status csv_check_options(csv *me, weir_ctx *cx)
     }
     me->scan.of = (marks_of){d, q ? q : '\n'};
     me->scan.find = marks_best();
-    me->has_sse41 = digits_at_once();
+    me->at_once = digits_at_once();
     me->null_n = strlen(me->null);
     return WEIR_OK;
 }
@@ -172,12 +172,12 @@ static weir_status decode_header(csv *me, weir_ctx *cx, size_t *at, bool last)
     return status;
 }
 
-/* How many records may be gathered: as many as there is room for, in the output and in me->fields. */
+/* How many records may be taken: as many as there is room for, in the output and in me->fields or me->column. */
 static uint32_t most_rows(const csv *me, const weir_ctx *cx, int64_t wanted)
 {
     int64_t room = cx->out[0]->capacity - cx->out[0]->length;
     uint32_t most = me->n_fields < MOST_FIELDS ? MOST_FIELDS / me->n_fields : 1;
-    if (most > MOST_ROWS) most = MOST_ROWS;
+    if (most > MOST_ROWS || me->scan.plain) most = MOST_ROWS;
     if (wanted > room) wanted = room;
     return wanted < (int64_t)most ? (uint32_t)wanted : most;
 }
@@ -197,11 +197,13 @@ static weir_status decode_rows(csv *me, weir_ctx *cx, size_t *at, bool last, int
     while (*at < me->scan.n && max_rows > 0 && status == WEIR_OK && found != UNFINISHED && !weir_full(cx)) {
         uint32_t done;
         record r;
-        found = gather(me, at, last, most_rows(me, cx, max_rows), &r);
+        place_window(me, *at);
+        uint32_t most = most_rows(me, cx, max_rows);
+        found = me->scan.plain ? take_plain(me, at, most) : gather(me, at, last, most, &r);
         status = put_rows(me, cx, &done);
         max_rows -= done;
         if (done < me->n_rows) {
-            *at = me->rows[done].start;
+            *at = start_of(me, done);
             return status;
         }
         if (found != BAD) continue;

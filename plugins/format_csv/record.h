@@ -1,7 +1,9 @@
 /* record.h - from marks to records: which bytes are a record, and where its fields lie. Nothing is copied.
  *
- * A record without quotes whose marks are all in the window, the everyday case, is taken by next_plain; every other one by
- * read_record, which walks from mark to mark.
+ * A window begins where a record does. The everyday one has no quotes, and each of its lines has the file's number of
+ * fields: then its list of marks is the table of its fields, and they are taken from there (plain_rows). The records of
+ * every other window are gathered one by one: those without quotes by next_plain, the rest by read_record, which walks from
+ * mark to mark and into the windows that follow.
  */
 #ifndef FORMAT_CSV_RECORD_H
 #define FORMAT_CSV_RECORD_H
@@ -14,12 +16,12 @@ static void load_window(scan *s, size_t base)
 {
     size_t n = s->n - base;
     s->base = base;
-    s->next = 0;
+    s->next = s->plain = 0;
     s->find(&s->marks, s->data + base, n < MARKS_WINDOW ? n : MARKS_WINDOW, s->of);
     s->high |= s->marks.high;
 }
 
-/* The next mark is the first at or after `at`. */
+/* A new window: the next mark is the first at or after `at`. */
 static void seek(scan *s, size_t at)
 {
     load_window(s, at);
@@ -33,6 +35,14 @@ static bool next_window(scan *s)
         load_window(s, s->base + MARKS_WINDOW);
     }
     return true;
+}
+
+/* Whether a line ends in the window behind the marks that were taken. */
+static bool has_line_end(const scan *s)
+{
+    uint32_t i = s->next;
+    while (i < s->marks.n && s->data[s->base + s->marks.at[i]] != '\n') i++;
+    return i < s->marks.n;
 }
 
 static inline size_t next_mark(scan *s) /* s->n: there is none */
@@ -159,23 +169,101 @@ static inline bool next_plain(scan *s, size_t start, field *fields, uint32_t n, 
     return true;
 }
 
+/* ---- plain rows -------------------------------------------------------------------------------------------------- */
+
+/* How many records of n fields, the first one at the window's beginning, its marks are the table of; 0: look at each. There
+ * being no quotes, and as many line ends as records, every other mark is a delimiter. */
+static uint32_t plain_rows(const scan *s, uint32_t n)
+{
+    const marks *m = &s->marks;
+    const char *window = s->data + s->base;
+    uint32_t wrong = 0;
+    if (m->quotes || (uint64_t)m->lines * n > m->n) return 0;
+    const uint16_t *end = m->at + n - 1;
+    for (uint32_t k = 0; k < m->lines; k++, end += n) wrong |= window[*end] != '\n';
+    return wrong ? 0 : m->lines;
+}
+
+/* Where the field begins that ends with mark j. */
+static inline uint32_t plain_begin(const marks *m, uint32_t j)
+{
+    return j ? m->at[j - 1] + 1u : 0;
+}
+
+/* Field i of me->rows[first ...), n of them, n > 0. */
+static void plain_column(const csv *me, uint32_t first, uint32_t i, uint32_t n, field *f)
+{
+    uint32_t width = me->n_fields, j = me->plain_first + first * width + i, begin = plain_begin(&me->scan.marks, j);
+    const uint16_t *end = me->scan.marks.at + j;
+    const char *window = me->scan.data + me->scan.base;
+    bool last = i + 1 == width;
+    for (;;) {
+        f[0] = (field){window + begin, *end - begin, false, false};
+        f[0].n -= last && f[0].n > 0 && window[*end - 1] == '\r';
+        if (--n == 0) return;
+        end += width;
+        begin = end[-1] + 1u;
+        f++;
+    }
+}
+
+/* Row k of me->rows. */
+static void plain_row(const csv *me, uint32_t k, record *r, field *fields)
+{
+    const scan *s = &me->scan;
+    uint32_t width = me->n_fields, j = me->plain_first + k * width;
+    for (uint32_t i = 0; i < width; i++) plain_column(me, k, i, 1, &fields[i]);
+    r->start = s->base + plain_begin(&s->marks, j);
+    r->end = (size_t)(fields[width - 1].p + fields[width - 1].n - s->data);
+    r->next = s->base + s->marks.at[j + width - 1] + 1u;
+    r->n_fields = width;
+    r->fault = NULL;
+}
+
 /* ---- a run of records -------------------------------------------------------------------------------------------- */
 
 typedef enum gathered { ENOUGH, UNFINISHED, BAD } gathered;
 
-/* Gathers up to `most` records from *at on into me->rows and moves *at behind them. UNFINISHED: the next one is not whole
- * yet. BAD: `r` follows them, and is no record of the file; *at is where it starts. */
+/* Goes on with the window at hand while the next record, which starts at `at`, ends in it, else with one that starts there.
+ */
+static void place_window(csv *me, size_t at)
+{
+    scan *s = &me->scan;
+    if (s->plain) return;
+    if (at > s->base && !has_line_end(s)) seek(s, at);
+    if (at == s->base && s->next == 0 && !me->trim) s->plain = plain_rows(s, me->n_fields);
+}
+
+/* The next rows, up to `most`, of a window that has them as they are; *at moves behind them. */
+static gathered take_plain(csv *me, size_t *at, uint32_t most)
+{
+    scan *s = &me->scan;
+    me->plain = true;
+    me->plain_first = s->next;
+    me->n_rows = s->plain < most ? s->plain : most;
+    me->ascii = !s->marks.high;
+    s->plain -= me->n_rows;
+    s->next += me->n_rows * me->n_fields;
+    *at = s->base + plain_begin(&s->marks, s->next);
+    return ENOUGH;
+}
+
+/* Gathers up to `most` records from *at on into me->rows and moves *at behind them; not those that begin in the window at
+ * hand and end in another. UNFINISHED: the next one is not whole yet. BAD: `r` follows them, and is no record of the file;
+ * *at is where it starts. */
 static gathered gather(csv *me, size_t *at, bool last, uint32_t most, record *r)
 {
     scan *s = &me->scan;
     uint32_t width = me->n_fields;
     gathered g = ENOUGH;
+    me->plain = false;
     me->n_rows = 0;
     s->high = s->marks.high;
     while (me->n_rows < most && *at < s->n) {
         field *fields = me->fields + (size_t)me->n_rows * width;
         record *row = &me->rows[me->n_rows];
         if (me->trim || !next_plain(s, *at, fields, width, row)) {
+            if (*at > s->base && !has_line_end(s)) break;
             if (!read_record(me, s, *at, last, fields, width, r)) {
                 g = UNFINISHED;
                 break;
