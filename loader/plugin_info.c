@@ -25,7 +25,8 @@ static const struct rule {
     {WEIR_DECODER, MAY, MUST, NONE, NONE, 0},
     {WEIR_ENCODER, MAY, NONE, NONE, NONE, 0},
     {WEIR_SINK, MAY, NONE, NONE, MAY, WEIR_AT_MOST_ONCE | WEIR_IDEMPOTENT | WEIR_WRITE_AHEAD | WEIR_TWO_PHASE},
-    {WEIR_WINDOW_ASSIGNER, MAY, NONE, NONE, NONE, WEIR_MERGING | WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS | WEIR_PERIODIC},
+    {WEIR_WINDOW_ASSIGNER, MAY, NONE, NONE, NONE,
+     WEIR_MERGING | WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS | WEIR_PERIODIC | WEIR_ONE_WINDOW},
     {WEIR_TRIGGER, MAY, NONE, NONE, MAY, WEIR_MERGEABLE | WEIR_END_OF_WINDOW},
     {WEIR_EVICTOR, MAY, NONE, NONE, NONE, 0},
     {WEIR_WINDOW_FUNCTION, MAY, MUST, MAY, MAY, 0},
@@ -263,6 +264,10 @@ static weir_status check_assigner(const struct weir_component_info *c, struct we
 {
     if ((c->flags & WEIR_EVENT_WINDOWS) && (c->flags & WEIR_CLOCK_WINDOWS))
         return weir__refuse(error, "expected event_windows or clock_windows, found both; windows follow one clock");
+    if (c->flags & WEIR_ONE_WINDOW && c->flags & (WEIR_EVENT_WINDOWS | WEIR_CLOCK_WINDOWS | WEIR_MERGING | WEIR_PERIODIC))
+        return weir__refuse(error,
+                            "expected one_window alone, found another word about windows beside it; a window that never "
+                            "ends follows no clock, and there is no other to merge with; take one away");
     if (!(c->flags & WEIR_PERIODIC)) return WEIR_OK;
     if (c->flags & WEIR_MERGING)
         return weir__refuse(error, "expected periodic or merging, found both; windows that merge end where their rows end, "

@@ -72,6 +72,7 @@ const struct weir__word weir__component_flags[] = {
     {WEIR_WRITE_AHEAD, "write_ahead"},
     {WEIR_TWO_PHASE, "two_phase"},
     {WEIR_STORES_FILES, "stores_files"},
+    {WEIR_ONE_WINDOW, "one_window"},
     {0, NULL},
 };
 const struct weir__word weir__option_flags[] = {

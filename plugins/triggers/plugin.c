@@ -144,8 +144,15 @@ static weir_status count_merge_value(void *self, weir_ctx *cx, uint32_t state, v
     ((counted *)value)->rows += ((const counted *)other)->rows;
     return WEIR_OK;
 }
+static weir_status count_every(void *self, weir_ctx *cx, int64_t *rows, weir_firing *firing)
+{
+    (void)cx;
+    *rows = ((const count *)self)->n;
+    *firing = WEIR_FIRE;
+    return WEIR_OK;
+}
 static const weir_option count_options[] = {WEIR_OPTION(count, n, .min = "1", .doc = "rows per firing")};
-TRIGGER_VTABLE(count, .on_row = count_on_row, .on_timer = ignore, .merge_value = count_merge_value);
+TRIGGER_VTABLE(count, .on_row = count_on_row, .on_timer = ignore, .merge_value = count_merge_value, .every = count_every);
 WEIR_COMPONENT(count, WEIR_TRIGGER, count_vtable, .id = "count", .flags = WEIR_MERGEABLE,
                .doc = "after every n rows of a window; what the window holds stays", WEIR_OPTIONS(count_options),
                WEIR_STATES(count_states));
@@ -380,6 +387,15 @@ static weir_status purging_on_timer(void *self, weir_ctx *cx, const weir_window 
     purge_too(firing);
     return s;
 }
+static weir_status purging_every(void *self, weir_ctx *cx, int64_t *rows, weir_firing *firing)
+{
+    const weir_part *part = &((purging *)self)->trigger;
+    (void)cx;
+    if (!WEIR_HAS(weir_trigger, inner(part), every) || !inner(part)->every) return WEIR_OK;
+    weir_status s = inner(part)->every(part->self, part->cx, rows, firing);
+    purge_too(firing);
+    return s;
+}
 static weir_status purging_on_merge(void *self, weir_ctx *cx, const weir_window *w)
 {
     (void)cx;
@@ -398,7 +414,7 @@ static void purging_close(void *self, weir_ctx *cx)
 static const weir_option purging_options[] = {
     WEIR_OPTION(purging, trigger, .accepts = WEIR_TRIGGER, .doc = "the trigger that says when")};
 TRIGGER_VTABLE(purging, .open = purging_open, .on_row = purging_on_row, .on_timer = purging_on_timer,
-               .on_merge = purging_on_merge, .clear = purging_clear, .close = purging_close);
+               .on_merge = purging_on_merge, .clear = purging_clear, .close = purging_close, .every = purging_every);
 WEIR_COMPONENT(purging, WEIR_TRIGGER, purging_vtable, .id = "purging", .flags = WEIR_MERGEABLE,
                .doc = "as another trigger, and forgets what the window holds at every firing",
                WEIR_OPTIONS(purging_options));

@@ -220,7 +220,8 @@ static weir_status global_assign(void *self, weir_ctx *cx, weir_row row, weir_wi
     return WEIR_OK;
 }
 static const weir_window_assigner global_vtable = {.struct_size = sizeof(weir_window_assigner), .assign = global_assign};
-WEIR_COMPONENT(global, WEIR_WINDOW_ASSIGNER, global_vtable, .id = "global", .doc = "one window for all rows of a key");
+WEIR_COMPONENT(global, WEIR_WINDOW_ASSIGNER, global_vtable, .id = "global", .flags = WEIR_ONE_WINDOW,
+               .doc = "one window for all rows of a key");
 
 WEIR_PLUGIN("weir.windows", "0.1.0", &tumbling_component, &sliding_component, &session_component, &session_by_component,
             &tumbling_processing_component, &sliding_processing_component, &session_processing_component,

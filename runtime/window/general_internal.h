@@ -9,11 +9,13 @@
  *   triggers.c     the trigger with those inside it
  *   general_state.c  the states of all of them in one set; cut and restored
  *
- * and two short ways for windows that are made of aggregates alone, whole batches at a time:
+ * and short ways for windows that are made of aggregates alone, whole batches at a time:
  *
  *   session_op.c       sessions that fire at their end: one entry of a key for the session at hand (session_keys.c), alarms
  *                      instead of timers
  *   session_restore.c  from what the long way saved, and back
+ *   count_op.c         one window for all rows of a key, and a trigger that counts them
+ *   count_restore.c    from what the long way saved, and back
  *
  * All of it is keyed state, so that snapshots need nothing special. Per key, under namespace 0: a map from each window in
  * flight to its id and to the id that its content is kept under. An id is a positive number that is free again when its
@@ -104,7 +106,23 @@ struct weir__sessions {
     uint8_t *created;
     size_t capacity;
     uint32_t run;
-    struct weir_key_bytes key;
+};
+
+/* The one window of a key whose trigger counts, beside its accumulators: count_op.c. */
+struct weir__count {
+    int64_t rows;   /* since it last fired */
+    int32_t begun;  /* it has content */
+    uint32_t fires; /* at the end of the run at hand; not kept */
+};
+struct weir__counts {
+    bool laid_out, short_way; /* values have room for it; the trigger counts */
+    int64_t every;            /* 0: the trigger does not count */
+    bool purges;
+    uint32_t state; /* of the set: the trigger's own count */
+    void **values;  /* scratch, by row of a batch; as are whether they are new, and the rows at which windows fire */
+    uint8_t *created;
+    uint32_t *firing;
+    size_t capacity;
 };
 
 struct weir__general {
@@ -128,6 +146,7 @@ struct weir__general {
     uint32_t side; /* of the rows at hand */
     struct weir__crossing crossing;
     struct weir__sessions sessions;
+    struct weir__counts counts;
     bool assigner_opened, trigger_opened, evictor_opened, function_opened;
 
     struct weir_state_layout own[WEIR__TRIGGER_STATES];
@@ -167,11 +186,37 @@ WEIR_CHECKED weir_status weir__general_end_rows(struct weir__general *);
 WEIR_CHECKED weir_status weir__general_assign(struct weir__general *, int64_t row);
 WEIR_CHECKED weir_status weir__general_refuse_time(struct weir__general *, int64_t time);
 WEIR_CHECKED weir_status weir__general_drop_late(struct weir__general *, struct weir_rows *, int64_t row); /* if it is */
+/* The key of the row, encoded into g->packed. */
+WEIR_CHECKED weir_status weir__general_use_row_key(struct weir__general *, const struct weir_rows *, int64_t row);
 bool weir__general_is_late(const struct weir__general *, const weir_window *);
 int64_t weir__general_cleanup_time(const struct weir__general *, const weir_window *);
 weir_status weir__general_open(struct weir_op *);
 void weir__general_close(struct weir_op *);
 void weir__general_destroy(struct weir_op *);
+
+/* ---- general_state.c: after a restore ------------------------------------------------------------------------------ */
+
+/* Calls fn for every key that has an entry of the state in namespace 0, as the current one. */
+WEIR_CHECKED weir_status weir__general_each_key(struct weir__general *, uint32_t state,
+                                                weir_status (*fn)(struct weir__general *, void *value));
+void weir__general_forget_state(struct weir__general *, uint32_t state);
+
+/* ---- count_op.c -------------------------------------------------------------------------------------------------- */
+
+extern const struct weir_aggregates_beside weir__count_beside;
+extern const struct weir_op_class weir__count_class;
+/* What the trigger promises, and whether the short way does what the node says; before the aggregates are made. */
+WEIR_CHECKED weir_status weir__counts_ask(struct weir__general *, struct weir_error *);
+void weir__counts_finish(struct weir__general *);
+static inline struct weir__count *weir__count_of(const struct weir__general *g, void *value)
+{
+    return (struct weir__count *)(void *)((char *)value + g->aggregates.beside);
+}
+
+/* ---- count_restore.c --------------------------------------------------------------------------------------------- */
+
+/* What was restored, as the way of the node needs it. */
+WEIR_CHECKED weir_status weir__counts_restored(struct weir__general *);
 
 /* ---- session_op.c ------------------------------------------------------------------------------------------------ */
 

@@ -240,6 +240,17 @@ static weir_status handle_row(struct weir__general *g, struct weir_rows *rows, i
     return WEIR_OK;
 }
 
+weir_status weir__general_use_row_key(struct weir__general *g, const struct weir_rows *rows, int64_t row)
+{
+    struct weir_key_bytes *b = &g->packed;
+    b->n = 0;
+    weir_status s = weir_key_encode(b, &rows->view, g->node->key_fields, g->node->n_key_fields, row);
+    if (s != WEIR_OK) return weir__no_window_memory(g);
+    g->key = (struct weir_key_ref){
+        .p = b->p, .n = (uint32_t)b->n, .group = rows->keys.key_group[row], .hash = rows->keys.hash[row]};
+    return WEIR_OK;
+}
+
 static void settle(struct weir__general *g)
 {
     g->state->ops->settle(g->state);
@@ -414,6 +425,7 @@ void weir__general_destroy(struct weir_op *op)
     weir_rows_release(g->kept);
     weir_rows_release(g->given);
     weir__sessions_finish(g);
+    weir__counts_finish(g);
     weir__general_state_finish(g);
     weir_free(g->function_keys);
     if (g->aggregates_made) weir_aggregates_finish(&g->aggregates);
@@ -485,6 +497,8 @@ static weir_status make_aggregates(struct weir__general *g, struct weir_registry
 {
     if (g->config->n_aggregates == 0) return WEIR_OK;
     g->aggregates_made = true;
+    if (g->counts.laid_out)
+        return weir_aggregates_init_beside(&g->aggregates, g->node, &g->op, registry, &weir__count_beside, error);
     if (!g->merging) return weir_aggregates_init(&g->aggregates, g->node, &g->op, registry, error);
     return weir_aggregates_init_beside(&g->aggregates, g->node, &g->op, registry, &weir__session_beside, error);
 }
@@ -497,6 +511,7 @@ static weir_status make_parts(struct weir__general *g, struct weir_registry *reg
     if (s == WEIR_OK) s = weir__triggers_create(g, registry, error);
     if (s == WEIR_OK && c->evictor) s = make_part(g, registry, c->evictor, &g->evictor, error);
     if (s == WEIR_OK && c->evictor) g->evict = g->evictor->part.vtable;
+    if (s == WEIR_OK) s = weir__counts_ask(g, error);
     if (s == WEIR_OK) s = make_aggregates(g, registry, error);
     if (s == WEIR_OK && c->reducer) s = weir__reduction_init(g, registry, error);
     if (s == WEIR_OK) s = weir__general_lay_out(g, error);
@@ -529,6 +544,7 @@ struct weir_op *weir__general_window_op_create(const struct weir_stream_node *no
     if (s == WEIR_OK) s = make_parts(g, registry, error);
     g->sessions.short_way = s == WEIR_OK && weir__sessions_fit(g);
     if (g->sessions.short_way) g->op.class = &weir__session_class;
+    if (g->counts.short_way) g->op.class = &weir__count_class;
     if (s == WEIR_OK) return &g->op;
     weir__general_destroy(&g->op);
     return NULL;

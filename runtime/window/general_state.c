@@ -171,6 +171,36 @@ weir_status weir__general_restore(struct weir_op *op, const struct weir_snapshot
         s = weir_restore_keyed(from, n, g->state, g->timers, g->layouts, g->n_layouts, g->key_schema, g->state->first_group,
                                g->state->last_group, &op->error);
     if (s == WEIR_OK && g->merging && g->aggregates_made) s = weir__sessions_restored(g);
+    if (s == WEIR_OK && g->counts.laid_out) s = weir__counts_restored(g);
     /* Processing timers that came due meanwhile fire at the first step. */
     return s == WEIR_OK ? weir__triggers_end(g, false) : s;
+}
+
+/* ---- after a restore, where it goes on another way ---------------------------------------------------------------- */
+
+weir_status weir__general_each_key(struct weir__general *g, uint32_t state,
+                                   weir_status (*fn)(struct weir__general *, void *value))
+{
+    struct weir_key_bytes *b = &g->packed;
+    weir_status s = WEIR_OK;
+    for (uint32_t group = g->state->first_group; s == WEIR_OK && group <= g->state->last_group; group++) {
+        weir_cursor cursor = {0};
+        void *value;
+        while (s == WEIR_OK && g->state->ops->next_key(g->state, state, group, 0, &cursor, &g->key, &value)) {
+            b->n = 0;
+            if (!weir_key_bytes_add(b, g->key.p, g->key.n)) return weir__no_window_memory(g);
+            g->key.p = b->p;
+            s = fn(g, value);
+        }
+    }
+    return s;
+}
+
+void weir__general_forget_state(struct weir__general *g, uint32_t state)
+{
+    int64_t ns;
+    for (uint32_t group = g->state->first_group; group <= g->state->last_group; group++) {
+        while (g->state->ops->next_namespace(g->state, state, group, true, 0, &ns))
+            g->state->ops->drop_namespace(g->state, state, ns);
+    }
 }

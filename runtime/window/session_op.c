@@ -45,7 +45,6 @@ void weir__sessions_finish(struct weir__general *g)
     weir_free(ss->windows);
     weir_free(ss->values);
     weir_free(ss->created);
-    weir_key_bytes_finish(&ss->key);
 }
 
 /* ---- the windows of rows ----------------------------------------------------------------------------------------- */
@@ -89,17 +88,6 @@ static weir_status assign_rows(struct weir__general *g, const weir_batch *b, int
     return WEIR_OK;
 }
 
-static weir_status use_row_key(struct weir__general *g, const struct weir_rows *rows, int64_t row)
-{
-    struct weir_key_bytes *b = &g->sessions.key;
-    b->n = 0;
-    weir_status s = weir_key_encode(b, &rows->view, g->node->key_fields, g->node->n_key_fields, row);
-    if (s != WEIR_OK) return weir__no_window_memory(g);
-    g->key = (struct weir_key_ref){
-        .p = b->p, .n = (uint32_t)b->n, .group = rows->keys.key_group[row], .hash = rows->keys.hash[row]};
-    return WEIR_OK;
-}
-
 /* ---- rows, many at a time ---------------------------------------------------------------------------------------- */
 
 /* Why a run of rows ends. */
@@ -118,7 +106,7 @@ static weir_status begin_newer(struct weir__general *g, const struct weir_rows *
 {
     struct weir__sessions *ss = &g->sessions;
     struct weir__session *session = weir__session_of(g, ss->values[row]);
-    weir_status s = use_row_key(g, rows, row);
+    weir_status s = weir__general_use_row_key(g, rows, row);
     if (s == WEIR_OK)
         s = first ? weir__session_set_alarm(g, ss->windows[row].end) : weir__session_displace(g, ss->values[row]);
     if (s == WEIR_OK) begin_session(ss, session, row);
@@ -171,7 +159,7 @@ static weir_status add_alone(struct weir__general *g, const struct weir_rows *ro
 {
     void *value;
     bool created = false;
-    weir_status s = use_row_key(g, rows, row);
+    weir_status s = weir__general_use_row_key(g, rows, row);
     if (s == WEIR_OK) s = weir__session_take(g, window, late, &value, &created);
     if (s != WEIR_OK || !value) return s;
     *taken = true;

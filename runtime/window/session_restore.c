@@ -10,33 +10,6 @@
 #include "base/alloc.h"
 #include "window/general_internal.h"
 
-/* Calls fn for every key that has an entry of the state in namespace 0. */
-static weir_status each_key(struct weir__general *g, uint32_t state, weir_status (*fn)(struct weir__general *, void *value))
-{
-    struct weir_key_bytes *b = &g->sessions.key;
-    weir_status s = WEIR_OK;
-    for (uint32_t group = g->state->first_group; s == WEIR_OK && group <= g->state->last_group; group++) {
-        weir_cursor cursor = {0};
-        void *value;
-        while (s == WEIR_OK && g->state->ops->next_key(g->state, state, group, 0, &cursor, &g->key, &value)) {
-            b->n = 0;
-            if (!weir_key_bytes_add(b, g->key.p, g->key.n)) return weir__no_window_memory(g);
-            g->key.p = b->p;
-            s = fn(g, value);
-        }
-    }
-    return s;
-}
-
-static void forget_state(struct weir__general *g, uint32_t state)
-{
-    int64_t ns;
-    for (uint32_t group = g->state->first_group; group <= g->state->last_group; group++) {
-        while (g->state->ops->next_namespace(g->state, state, group, true, 0, &ns))
-            g->state->ops->drop_namespace(g->state, state, ns);
-    }
-}
-
 /* ---- windows in flight become sessions --------------------------------------------------------------------------- */
 
 static void *scratch_at(const struct weir__general *g, uint8_t *scratch, size_t i)
@@ -123,9 +96,9 @@ static weir_status to_sessions(struct weir__general *g)
 {
     weir_status s = bound_all(g, WEIR_EVENT_TIME);
     if (s == WEIR_OK) s = bound_all(g, WEIR_PROCESSING_TIME);
-    if (s == WEIR_OK) s = each_key(g, WEIR__FLIGHTS, flights_to_sessions);
+    if (s == WEIR_OK) s = weir__general_each_key(g, WEIR__FLIGHTS, flights_to_sessions);
     if (s != WEIR_OK) return s;
-    for (uint32_t i = 0; i < WEIR__TRIGGER_STATES + g->n_trigger_states; i++) forget_state(g, i);
+    for (uint32_t i = 0; i < WEIR__TRIGGER_STATES + g->n_trigger_states; i++) weir__general_forget_state(g, i);
     return WEIR_OK;
 }
 
@@ -178,7 +151,7 @@ static weir_status sessions_to_flights(struct weir__general *g, void *newest)
 
 static weir_status to_flights(struct weir__general *g)
 {
-    weir_status s = each_key(g, g->aggregates.at, sessions_to_flights);
+    weir_status s = weir__general_each_key(g, g->aggregates.at, sessions_to_flights);
     if (s == WEIR_OK) g->state->ops->drop_namespace(g->state, g->aggregates.at, 0);
     return s;
 }
@@ -199,5 +172,5 @@ weir_status weir__sessions_restored(struct weir__general *g)
 {
     if (!g->sessions.short_way) return to_flights(g);
     if (g->state->ops->entries(g->state, WEIR__FLIGHTS) > 0) return to_sessions(g);
-    return each_key(g, g->aggregates.at, set_alarm);
+    return weir__general_each_key(g, g->aggregates.at, set_alarm);
 }

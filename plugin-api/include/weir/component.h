@@ -89,6 +89,7 @@ typedef enum weir_kind {
 /* checkpoint storage: what it keeps are files of this machine: object O of checkpoint C is DIRECTORY/C/O, DIRECTORY being
  * what its `open` is given. Messages and `weir savepoint` then name the file. */
 #define WEIR_STORES_FILES (1u << 19)
+#define WEIR_ONE_WINDOW (1u << 20) /* assigner, of neither clock: all rows of a key have the window INT64_MIN to INT64_MAX */
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 

@@ -23,13 +23,15 @@ static inline int64_t weir_window_last(const weir_window *w)
     return w->end == INT64_MAX ? INT64_MAX : w->end - 1;
 }
 
-/* Flags of the component: WEIR_EVENT_WINDOWS, WEIR_CLOCK_WINDOWS, WEIR_MERGING, WEIR_PERIODIC. The trigger that a job does
- * not name is event_time, processing_time or never, by the first two.
+/* Flags of the component: WEIR_EVENT_WINDOWS, WEIR_CLOCK_WINDOWS, WEIR_MERGING, WEIR_PERIODIC, WEIR_ONE_WINDOW. The trigger
+ * that a job does not name is event_time, processing_time or never, by the first two.
  *
  * WEIR_PERIODIC is what makes tumbling and sliding windows fast, and any assigner whose windows depend on nothing but the
  * event time may declare it. Where such windows have a key and a trigger with WEIR_END_OF_WINDOW, and nothing but aggregates
  * is made of them, the host computes the windows of a row itself, and knows which ones share rows: then it calls `periodic`
- * alone. Elsewhere (other triggers, evictors, functions, windows over all rows) it calls the others. */
+ * alone. Elsewhere (other triggers, evictors, functions, windows over all rows) it calls the others.
+ *
+ * With WEIR_ONE_WINDOW the host need not ask, and does not where the trigger counts (see `every` below). */
 typedef struct weir_window_assigner {
     uint32_t struct_size, flags;
     weir_status (*open)(void *self, weir_ctx *); /* [task] may be NULL */
@@ -75,6 +77,14 @@ typedef struct weir_trigger {
      * states; a trigger that has one inside it start over does so itself, with weir_clear. May be NULL. */
     weir_status (*clear)(void *self, weir_ctx *, const weir_window *);
     void (*close)(void *self, weir_ctx *); /* [task] last call, also when open failed; may be NULL */
+    /* [task] May be NULL, or give *rows = 0: it makes no promise. Asked once, before open, when the options are set.
+     * *rows > 0 promises that the trigger counts the rows of a window, and no more: *firing (WEIR_FIRE or
+     * WEIR_FIRE_AND_PURGE) at the row that is the *rows-th since it last was, or since the first; WEIR_CONTINUE else; no
+     * timers. And that all it keeps, with the triggers inside it, is one state of one i64: the rows since then, without an
+     * entry where there are none. The host may then count in its place, and does where all rows of a key have one window
+     * (WEIR_ONE_WINDOW) of which nothing but aggregates is made; that state is then the host's, in savepoints too. Whoever
+     * has a trigger inside it asks that one: WEIR_HAS(weir_trigger, vtable, every). */
+    weir_status (*every)(void *self, weir_ctx *, int64_t *rows, weir_firing *firing);
 } weir_trigger;
 
 /* Called when a window fires, with its rows in order of arrival: sets bit i of `drop` (all clear at first) for each row that

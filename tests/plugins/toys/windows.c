@@ -148,6 +148,71 @@ static const weir_trigger purging_twos_vtable = {.struct_size = sizeof(weir_trig
 WEIR_COMPONENT(purging_twos, WEIR_TRIGGER, purging_twos_vtable, .id = "purging_twos",
                .doc = "fires and purges with the second and the fifth row", WEIR_STATES(purging_states));
 
+/* Fires and purges with every n-th row, and says so. */
+typedef struct dozens {
+    int64_t n;
+} dozens;
+static weir_status dozens_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row row, weir_firing *firing)
+{
+    firings *f = weir_edit(cx, 0);
+    (void)w, (void)row;
+    if (!f) return WEIR_E_MEMORY;
+    if (++f->n < ((const dozens *)self)->n) return WEIR_OK;
+    *firing = WEIR_FIRE_AND_PURGE;
+    return weir_clear(cx, 0);
+}
+static weir_status dozens_on_timer(void *self, weir_ctx *cx, const weir_window *w, const weir_timer *t, weir_firing *firing)
+{
+    (void)self, (void)cx, (void)w, (void)t, (void)firing;
+    return WEIR_OK;
+}
+static weir_status dozens_every(void *self, weir_ctx *cx, int64_t *rows, weir_firing *firing)
+{
+    (void)cx;
+    *rows = ((const dozens *)self)->n;
+    *firing = WEIR_FIRE_AND_PURGE;
+    return WEIR_OK;
+}
+static const weir_option dozens_options[] = {WEIR_OPTION(dozens, n, .def = "12", .doc = "rows per firing")};
+static const weir_trigger dozens_vtable = {
+    .struct_size = sizeof(weir_trigger), .on_row = dozens_on_row, .on_timer = dozens_on_timer, .every = dozens_every};
+WEIR_COMPONENT(dozens, WEIR_TRIGGER, dozens_vtable, .id = "dozens", .doc = "fires and purges with every n-th row",
+               WEIR_OPTIONS(dozens_options), WEIR_STATES(purging_states));
+
+/* What was aggregated, as it is. */
+typedef nothing as_it_is;
+static weir_status as_it_is_process(void *self, weir_ctx *cx, const weir_window *w, const weir_batch *rows)
+{
+    weir_row row = {rows, 0};
+    (void)self;
+    weir_put_i64(cx, 0, 0, weir_i64(row, 0));
+    if (weir_null(row, 1)) {
+        weir_put_null(cx, 0, 1);
+    } else {
+        weir_put_i64(cx, 0, 1, weir_i64(row, 1));
+    }
+    if (weir_null(row, 2)) {
+        weir_put_null(cx, 0, 2);
+    } else {
+        weir_put_f64(cx, 0, 2, weir_f64(row, 2));
+    }
+    for (uint32_t c = 3; c < 5; c++) {
+        weir_str text = weir_null(row, c) ? (weir_str){0} : weir_text(row, c);
+        weir_status s = WEIR_OK;
+        if (weir_null(row, c))
+            weir_put_null(cx, 0, c);
+        else
+            s = weir_put_text(cx, 0, c, text);
+        if (s != WEIR_OK) return s;
+    }
+    return weir_emit(cx, 0, weir_window_last(w));
+}
+static const weir_window_function as_it_is_vtable = {.struct_size = sizeof(weir_window_function),
+                                                     .process = as_it_is_process};
+WEIR_COMPONENT(as_it_is, WEIR_WINDOW_FUNCTION, as_it_is_vtable, .id = "as_it_is", .doc = "what was aggregated",
+               .in = "rows:i64, total:i64?, exact:f64?, first:string?, greatest:string?",
+               .out = "@key, rows:i64, total:i64?, exact:f64?, first:string?, greatest:string?");
+
 /* A trigger that says nonsense. */
 typedef nothing babbling;
 static weir_status babbling_on_row(void *self, weir_ctx *cx, const weir_window *w, weir_row row, weir_firing *firing)
@@ -181,4 +246,4 @@ WEIR_COMPONENT(backward, WEIR_WINDOW_ASSIGNER, backward_vtable, .id = "backward"
                .doc = "gives empty windows");
 
 WEIR_PLUGIN("test.windows", "1.0.0", &ends_component, &numbered_component, &talkative_component, &purging_twos_component,
-            &babbling_component, &backward_component);
+            &dozens_component, &as_it_is_component, &babbling_component, &backward_component);

@@ -118,6 +118,7 @@ static inline void crew_watermark(struct crew *c, int64_t watermark)
     for (uint32_t i = 0; i < c->n; i++) {
         weir_status s = WEIR_MORE;
         c->ops[i]->watermark = watermark;
+        if (!c->ops[i]->class->watermark) continue; /* windows without a timer */
         while (s == WEIR_MORE) {
             s = c->ops[i]->class->watermark(c->ops[i], watermark);
             crew_take(c, i, s);

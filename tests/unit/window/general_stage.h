@@ -143,6 +143,7 @@ static inline void watermark(struct stage *g, int64_t w)
 {
     weir_status s;
     g->op->watermark = w;
+    if (!g->op->class->watermark) return; /* windows without a timer */
     for (g->calls++; (s = g->op->class->watermark(g->op, w)) == WEIR_MORE; g->calls++) drain(g);
     if (s != WEIR_OK) fprintf(stderr, "%s\n", g->op->error.text);
     CU_ASSERT_EQUAL(s, WEIR_OK);
