@@ -73,14 +73,27 @@ static inline int64_t nexmark_price(struct nexmark_dice *d)
     return (int64_t)floor(pow(10, u * 6) * 100 + 0.5);
 }
 
-/* Twelve letters of a draw, the first from its last digit in base 26. */
+/* The four digits in base 26 of a number below 26^4 as letters, the last digit first: both halves at once. 2521 / 65536 is
+ * near enough to 1 / 26. */
+static inline void nexmark_four(uint32_t number, char *to)
+{
+    uint64_t halves = number % 676 | (uint64_t)(number / 676) << 32;
+    uint64_t upper = halves * 2521 >> 16 & 0x0000001f0000001fu;
+    uint64_t letters = (halves - upper * 26) + (upper << 8) + 0x0000616100006161u;
+    for (uint32_t k = 0; k < 4; k++) to[k] = (char)(letters >> (k < 2 ? 8 * k : 8 * k + 16));
+}
+/* Twelve letters of a draw, the first from its last digit in base 26; by fours, since one division after the other takes
+ * longer than all else. Whole draws are written: up to 11 letters more than n. */
 static inline char *nexmark_letters(struct nexmark_dice *d, char *to, uint32_t n)
 {
-    for (uint32_t i = 0; i < n;) {
+    const uint32_t four = 26 * 26 * 26 * 26;
+    for (uint32_t i = 0; i < n; i += 12) {
         uint64_t digits = nexmark_draw(d);
-        for (uint32_t k = 0; k < 12 && i < n; k++, i++, digits /= 26) *to++ = (char)('a' + digits % 26);
+        nexmark_four((uint32_t)(digits % four), to + i);
+        nexmark_four((uint32_t)(digits / four % four), to + i + 4);
+        nexmark_four((uint32_t)(digits / four / four % four), to + i + 8);
     }
-    return to;
+    return to + n;
 }
 static inline struct nexmark_text nexmark_word(struct nexmark_dice *d, char **to, uint32_t most)
 {
