@@ -28,18 +28,20 @@ struct image_table {
     const struct heap_state *s; /* of it only what never changes */
     uint32_t state, group;
     int64_t ns;
-    uint32_t used, live;  /* ids; those that are alive */
+    uint32_t used;        /* ids */
     uint32_t end;         /* the place beyond them */
     uint32_t unit_shift;  /* log2 of a unit's places; BY_ENTRY: a unit is one entry, by id */
     size_t first_page;    /* in the image's pages */
     size_t first_unit;    /* in the image's marks */
     struct piece *pieces; /* by unit; made by the set's thread when it keeps the first, freed by the reader at the end */
+    uint64_t n_packed;    /* entries in them that are packed; set's thread, and the reader's once all units are DONE */
     bool all_kept;        /* set's thread */
 };
 struct heap_image {
     struct weir_state_image image; /* first member */
     uint64_t number;
     const struct weir_schema *key;
+    int64_t now_ms;             /* what has expired by then is left out */
     struct image_table *tables; /* by key group, state, namespace */
     size_t n_tables, n_units;
     uint8_t **pages;
@@ -124,56 +126,90 @@ static void set_mark(_Atomic uint8_t *mark, enum mark to)
 
 /* ---- packing ----------------------------------------------------------------------------------------------------- */
 
-static int pack_list(msgpack_packer *pk, const struct weir_state_layout *l, const struct heap_list *list)
+static int pack_list(msgpack_packer *pk, const struct weir_state_layout *l, const struct heap_list *list, uint64_t living,
+                     int64_t now_ms)
 {
-    int failed = msgpack_pack_array(pk, list->n);
-    for (size_t i = 0; i < list->n; i++) failed |= weir__pack_struct(pk, l->fields, l->n_fields, list->items + i * l->size);
+    int failed = msgpack_pack_array(pk, living);
+    for (size_t i = 0; i < list->n; i++) {
+        const void *item = list->items + i * l->size;
+        if (weir_layout_lives(l, item, now_ms)) failed |= weir__pack_struct(pk, l->fields, l->n_fields, item);
+    }
     return failed;
 }
 
-static int pack_map(msgpack_packer *pk, const struct heap_state *s, const struct heap_map *map)
+static int pack_map(msgpack_packer *pk, const struct heap_state *s, const struct heap_map *map, uint64_t living,
+                    int64_t now_ms)
 {
     weir_cursor at = {0};
     const void *key, *value;
-    int failed = msgpack_pack_array(pk, map->live);
-    while (weir__heap_map_step(s, map, &at, &key, &value)) failed |= weir__pack_pair(pk, s->layout, key, value);
+    int failed = msgpack_pack_array(pk, living);
+    while (weir__heap_map_step(s, map, &at, &key, &value)) {
+        if (weir_layout_lives(s->layout, value, now_ms)) failed |= weir__pack_pair(pk, s->layout, key, value);
+    }
     return failed;
 }
 
-/* False: no memory. */
+/* Of a value, the items of a list or the pairs of a map: how many have not expired. */
+static uint64_t count_living(const struct heap_state *s, const void *value, int64_t now_ms)
+{
+    const struct weir_state_layout *l = s->layout;
+    const struct heap_list *list = value;
+    const struct heap_map *map = value;
+    weir_cursor at = {0};
+    const void *k, *v;
+    uint64_t n = 0;
+    switch (weir_layout_shape(l)) {
+    case WEIR_SHAPE_VALUE: return weir_layout_lives(l, value, now_ms);
+    case WEIR_SHAPE_LIST:
+        if (!l->is_timed) return list->n;
+        for (size_t i = 0; i < list->n; i++) n += weir_layout_lives(l, list->items + i * l->size, now_ms);
+        return n;
+    case WEIR_SHAPE_MAP:
+        if (!l->is_timed) return map->live;
+        while (weir__heap_map_step(s, map, &at, &k, &v)) n += weir_layout_lives(l, v, now_ms);
+        return n;
+    }
+    return n;
+}
+
+/* False: no memory. *n grows by one, if there is anything to pack. */
 static bool pack_entry(const struct heap_image *image, const struct image_table *t, const struct heap_key *entry,
-                       struct weir_key_bytes *to)
+                       struct weir_key_bytes *to, uint64_t *n)
 {
     const struct weir_state_layout *l = t->s->layout;
     const void *value = entry + 1;
     msgpack_packer pk;
     if (entry->n == WEIR__HEAP_DEAD) return true;
+    uint64_t living = count_living(t->s, value, image->now_ms);
+    if (l->is_timed && living == 0) return true;
     struct weir_key_ref key = {.p = weir__heap_key_bytes(entry), .n = entry->n, .group = t->group};
     weir__pack_into(&pk, to);
     int failed = weir__pack_entry_head(&pk, image->key, t->state, t->ns, &key);
     if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
         failed |= weir__pack_struct(&pk, l->fields, l->n_fields, value);
     else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
-        failed |= pack_list(&pk, l, value);
+        failed |= pack_list(&pk, l, value, living, image->now_ms);
     else
-        failed |= pack_map(&pk, t->s, value);
+        failed |= pack_map(&pk, t->s, value, living, image->now_ms);
+    ++*n;
     return !failed;
 }
 
-static bool pack_entries(const struct heap_image *image, const struct image_table *t, uint32_t n, const void *entries,
-                         struct weir_key_bytes *to)
+static bool pack_entries(const struct heap_image *image, const struct image_table *t, uint32_t count, const void *entries,
+                         struct weir_key_bytes *to, uint64_t *n)
 {
     bool ok = true;
-    for (uint32_t i = 0; ok && i < n; i++)
-        ok = pack_entry(image, t, (const void *)((const uint8_t *)entries + (size_t)i * t->s->entry_size), to);
+    for (uint32_t i = 0; ok && i < count; i++)
+        ok = pack_entry(image, t, (const void *)((const uint8_t *)entries + (size_t)i * t->s->entry_size), to, n);
     return ok;
 }
 
-static bool pack_unit(const struct heap_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to)
+static bool pack_unit(const struct heap_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to,
+                      uint64_t *n)
 {
-    if (t->unit_shift == BY_ENTRY) return pack_entries(image, t, 1, at_place(image, t, weir__heap_place(t->s, unit)), to);
-    uint32_t n = count_in_unit(t, unit);
-    return n == 0 || pack_entries(image, t, n, at_place(image, t, unit << t->unit_shift), to);
+    if (t->unit_shift == BY_ENTRY) return pack_entries(image, t, 1, at_place(image, t, weir__heap_place(t->s, unit)), to, n);
+    uint32_t count = count_in_unit(t, unit);
+    return count == 0 || pack_entries(image, t, count, at_place(image, t, unit << t->unit_shift), to, n);
 }
 
 /* ---- set's thread: keeping --------------------------------------------------------------------------------------- */
@@ -210,7 +246,7 @@ static bool make_piece(struct heap *h, struct image_table *t, uint32_t unit)
     struct piece *piece = &t->pieces[unit];
     size_t bytes = t->unit_shift == BY_ENTRY ? SIZE_MAX : bytes_in_unit(t, unit);
     if (bytes <= WEIR__HEAP_COPY_BYTES) piece->copy = take_copy(h);
-    if (!piece->copy) return pack_unit(image, t, unit, &piece->packed);
+    if (!piece->copy) return pack_unit(image, t, unit, &piece->packed, &t->n_packed);
     memcpy(piece->copy, at_place(image, t, unit << t->unit_shift), bytes);
     return true;
 }
@@ -357,7 +393,6 @@ static void add_group(struct heap *h, struct heap_image *image, uint32_t state, 
             .group = h->set.first_group + g,
             .ns = t->ns,
             .used = t->used,
-            .live = t->live,
             .end = weir__heap_place(s, t->used),
             .unit_shift = shift,
             .first_page = *n_pages,
@@ -371,14 +406,6 @@ static void add_group(struct heap *h, struct heap_image *image, uint32_t state, 
     }
 }
 
-/* What has expired at the cut is not part of it: whoever cuts at once looks at each value. */
-static bool has_expiring(const struct weir_state_set *set)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < set->n_states; i++) any |= set->layouts[i].ttl_ms > 0;
-    return any;
-}
-
 static weir_status read_group(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
                               struct weir_error *);
 static void release(struct weir_state_image *);
@@ -390,7 +417,7 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
     struct heap *h = weir__heap_of(set);
     size_t tables = 0, pages = 0, n_pages = 0;
     if (h->image) weir__heap_thaw(h);
-    if (h->image || has_expiring(set)) return NULL;
+    if (h->image) return NULL;
     count_tables(h, &tables, &pages);
     if (tables > UINT32_MAX) return NULL;
     struct heap_image *image = weir_alloc(sizeof *image);
@@ -400,6 +427,7 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
     image->image.ops = &heap_image_ops;
     image->number = ++h->n_images;
     image->key = key;
+    image->now_ms = set->now_ms;
     size_t most = h->bytes / COPIES_SHARE / WEIR__HEAP_COPY_BYTES;
     image->most_copies = most > h->least_copies ? most : h->least_copies;
     free_copies(h, image->most_copies);
@@ -444,25 +472,26 @@ static void give_back(struct heap_image *image, struct piece *piece)
 }
 
 static bool read_live(struct heap_image *image, const struct image_table *t, uint32_t unit, _Atomic uint8_t *mark,
-                      struct weir_key_bytes *to)
+                      struct weir_key_bytes *to, uint64_t *n)
 {
     size_t bytes = t->unit_shift == BY_ENTRY ? SIZE_MAX : bytes_in_unit(t, unit);
     if (bytes > WEIR__HEAP_COPY_BYTES) {
-        bool ok = pack_unit(image, t, unit, to);
+        bool ok = pack_unit(image, t, unit, to, n);
         set_mark(mark, DONE);
         return ok;
     }
     memcpy(image->unit, at_place(image, t, unit << t->unit_shift), bytes);
     set_mark(mark, DONE);
-    return pack_entries(image, t, count_in_unit(t, unit), image->unit, to);
+    return pack_entries(image, t, count_in_unit(t, unit), image->unit, to, n);
 }
 
 /* False: no memory, for this or for what was to be kept. to NULL: it is left out. */
-static bool read_unit(struct heap_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to)
+static bool read_unit(struct heap_image *image, const struct image_table *t, uint32_t unit, struct weir_key_bytes *to,
+                      uint64_t *n)
 {
     _Atomic uint8_t *mark = &image->marks[t->first_unit + unit];
     if (hold(mark)) {
-        if (to) return read_live(image, t, unit, mark, to);
+        if (to) return read_live(image, t, unit, mark, to, n);
         set_mark(mark, DONE);
         return true;
     }
@@ -470,7 +499,7 @@ static bool read_unit(struct heap_image *image, const struct image_table *t, uin
     struct piece *piece = &t->pieces[unit];
     bool ok = true;
     if (to && piece->copy)
-        ok = pack_entries(image, t, count_in_unit(t, unit), piece->copy, to);
+        ok = pack_entries(image, t, count_in_unit(t, unit), piece->copy, to, n);
     else if (to && piece->packed.n > 0)
         ok = weir_key_bytes_add(to, piece->packed.p, piece->packed.n);
     give_back(image, piece);
@@ -479,10 +508,11 @@ static bool read_unit(struct heap_image *image, const struct image_table *t, uin
 }
 
 /* Every unit is DONE then, whatever happens: the set's thread keeps no more of them. */
-static bool read_table(struct heap_image *image, struct image_table *t, struct weir_key_bytes *to)
+static bool read_table(struct heap_image *image, struct image_table *t, struct weir_key_bytes *to, uint64_t *n)
 {
     bool ok = true;
-    for (uint32_t i = 0, n = (uint32_t)count_units(t); i < n; i++) ok &= read_unit(image, t, i, ok ? to : NULL);
+    for (uint32_t i = 0, end = (uint32_t)count_units(t); i < end; i++) ok &= read_unit(image, t, i, ok ? to : NULL, n);
+    *n += t->n_packed;
     weir_free(t->pieces);
     t->pieces = NULL;
     give_run_back(image);
@@ -496,8 +526,7 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
     bool ok = true;
     while (ok && image->next < image->n_tables && image->tables[image->next].group <= group) {
         struct image_table *t = &image->tables[image->next++];
-        ok = read_table(image, t, to);
-        *n += t->live;
+        ok = read_table(image, t, to, n);
     }
     return ok ? WEIR_OK : weir_error_set(error, WEIR_E_MEMORY, "no memory for a snapshot");
 }
@@ -515,7 +544,8 @@ static void rewind_image(struct weir_state_image *of)
 static void release(struct weir_state_image *of)
 {
     struct heap_image *image = (struct heap_image *)(void *)of;
-    while (image->next < image->n_tables) (void)read_table(image, &image->tables[image->next++], NULL);
+    uint64_t none = 0;
+    while (image->next < image->n_tables) (void)read_table(image, &image->tables[image->next++], NULL, &none);
     free_retired(&image->ledger, image);
     atomic_store_explicit(&image->is_done, 1, memory_order_release);
     let_go(image);

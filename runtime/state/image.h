@@ -33,8 +33,8 @@
  * and again. When it is spent, the set's thread packs the unit aside instead: that takes longer, which slows the writer
  * down, and its bytes are those the reader would have made anyway.
  *
- * A set on the heap has one image at a time. freeze gives NULL while an earlier one is being read, without memory, or when
- * a state of the set expires: the caller cuts at once then.
+ * A set on the heap has one image at a time. freeze gives NULL while an earlier one is being read, or without memory: the
+ * caller cuts at once then. What has expired at the cut, by the set's now_ms, is left out as it is read or packed aside.
  */
 #ifndef WEIR_STATE_IMAGE_H
 #define WEIR_STATE_IMAGE_H

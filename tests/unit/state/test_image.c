@@ -18,6 +18,7 @@
 #include "state/heap_internal.h"
 #include "state/snapshot.h"
 #include "state/stored_internal.h"
+#include "state/ttl.h"
 
 /* ---- the states -------------------------------------------------------------------------------------------------- */
 
@@ -63,9 +64,11 @@ static const weir_state states[N_STATES] = {
 #define N_GROUPS 6
 #define N_KEYS   400
 #define MAX_ROWS 100
+#define TTL      10
 
 struct stage {
-    struct weir_state_layout layouts[N_STATES];
+    struct weir_state_layout plain[N_STATES];
+    struct weir_state_layout *layouts; /* plain, or with times */
     struct weir_schema *key;
     struct weir_random random;
     struct weir_state_set *set;
@@ -95,6 +98,18 @@ static void *leveldb_instance(void)
 
 enum holder { HEAP, MEMORY, LEVELDB }; /* of stores, one seed in two writes with a thread */
 
+/* All states expire but for one. */
+static void lay_out(struct stage *g, bool expiring)
+{
+    struct weir_state_ttl rules[N_STATES];
+    struct weir_error error;
+    for (size_t i = 0; i < N_STATES; i++) {
+        CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&g->plain[i], &states[i], &error), WEIR_OK);
+        rules[i] = (struct weir_state_ttl){.ms = i == HUGE_ONES ? 0 : TTL};
+    }
+    g->layouts = expiring ? weir_ttl_layouts(g->plain, N_STATES, rules) : g->plain;
+}
+
 static void open_store(struct stage *g, enum holder holder, size_t cache_bytes, bool has_thread)
 {
     struct weir_state_store_options o = {
@@ -114,12 +129,10 @@ static void open_store(struct stage *g, enum holder holder, size_t cache_bytes, 
     g->set = weir_stored_state_create(g->store, g->layouts, N_STATES, 0, N_GROUPS - 1);
 }
 
-static void init_with(struct stage *g, uint64_t seed, enum holder holder, size_t cache_bytes)
+static void init_with(struct stage *g, uint64_t seed, enum holder holder, size_t cache_bytes, bool expiring)
 {
-    struct weir_error error;
     struct weir_schema_builder key = {0};
-    for (size_t i = 0; i < N_STATES; i++)
-        CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&g->layouts[i], &states[i], &error), WEIR_OK);
+    lay_out(g, expiring);
     weir_schema_builder_add(&key, "k", WEIR_STRING, false);
     g->key = weir_schema_build(&key);
     g->random = (struct weir_random){seed};
@@ -133,7 +146,7 @@ static void init_with(struct stage *g, uint64_t seed, enum holder holder, size_t
 
 static void init(struct stage *g, uint64_t seed)
 {
-    init_with(g, seed, HEAP, 0);
+    init_with(g, seed, HEAP, 0, false);
 }
 
 static void finish(struct stage *g)
@@ -146,7 +159,8 @@ static void finish(struct stage *g)
         weir_free(g->leveldb);
     }
     weir_timers_destroy(g->timers);
-    for (size_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&g->layouts[i]);
+    if (g->layouts != g->plain) weir_ttl_layouts_free(g->layouts, N_STATES);
+    for (size_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&g->plain[i]);
     weir_schema_release(g->key);
 }
 
@@ -188,12 +202,19 @@ static weir_str make_text(struct stage *g)
     return (weir_str){bytes + below(g, 20), below(g, 30)};
 }
 
+/* Where it expires; a cut at any time from TTL on has a part of what was touched. */
+static void touch(struct stage *g, uint32_t state, void *value)
+{
+    if (g->layouts[state].is_timed) *weir_layout_touched(&g->layouts[state], value) = below(g, 2 * TTL);
+}
+
 static void edit_value(struct stage *g, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
     const struct weir_state_ops *ops = g->set->ops;
     int64_t *n = ops->value_edit(g->set, state, key, ns);
     CU_ASSERT_PTR_NOT_NULL_FATAL(n);
     *n += 1 + below(g, 1000);
+    touch(g, state, n);
     if (state != TEXTS) return;
     struct texts *t = (void *)n;
     bool ok = below(g, 2) ? ops->assign(g->set, state, &t->text, make_text(g)) == WEIR_OK
@@ -203,8 +224,14 @@ static void edit_value(struct stage *g, uint32_t state, const struct weir_key_re
 
 static void edit_list(struct stage *g, const struct weir_key_ref *key, int64_t ns)
 {
-    struct texts items[5] = {{0}};
-    for (uint32_t i = 0; i < 5; i++) items[i] = (struct texts){below(g, 99), make_text(g)};
+    _Alignas(16) uint8_t items[5 * (sizeof(struct texts) + 16)] = {0};
+    size_t size = g->layouts[LISTS].size;
+    CU_ASSERT_FATAL(5 * size <= sizeof items);
+    for (uint32_t i = 0; i < 5; i++) {
+        struct texts item = {below(g, 99), make_text(g)};
+        memcpy(items + i * size, &item, sizeof item);
+        touch(g, LISTS, items + i * size);
+    }
     weir_status s = below(g, 4) ? g->set->ops->list_add(g->set, LISTS, key, ns, items)
                                 : g->set->ops->list_update(g->set, LISTS, key, ns, items, below(g, 6));
     CU_ASSERT_EQUAL(s, WEIR_OK);
@@ -220,6 +247,7 @@ static void edit_map(struct stage *g, const struct weir_key_ref *key, int64_t ns
     struct plain *v = g->set->ops->map_edit(g->set, MAPS, key, ns, &k);
     CU_ASSERT_PTR_NOT_NULL_FATAL(v);
     v->n += 1 + below(g, 9);
+    touch(g, MAPS, v);
 }
 
 static void edit_one(struct stage *g, const struct weir_key_ref *key, int64_t ns)
@@ -244,7 +272,10 @@ static void edit_rows(struct stage *g, struct weir_rows *rows, int64_t ns)
     uint32_t field = 0, state = whole[below(g, 4) == 0];
     CU_ASSERT_EQUAL_FATAL(
         g->set->ops->value_edit_rows(g->set, state, rows, &field, 1, NULL, rows->view.length, ns, values, NULL), WEIR_OK);
-    for (int64_t i = 0; i < rows->view.length; i++) *(int64_t *)values[i] += i + 1;
+    for (int64_t i = 0; i < rows->view.length; i++) {
+        *(int64_t *)values[i] += i + 1;
+        touch(g, state, values[i]);
+    }
 }
 
 /* Namespace 0 stays and is filled and emptied; the others come and go as windows do. */
@@ -329,21 +360,23 @@ static void expect_empty_after_drops(struct stage *g, size_t empty_bytes)
 
 /* ---- by hand ----------------------------------------------------------------------------------------------------- */
 
-static void a_cut_that_is_read_later_is_one_made_at_once(void)
+static void read_by_hand(uint64_t seeds, bool expiring)
 {
     size_t blocks = weir_allocated_blocks();
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct stage g;
         struct weir_snapshot now, later, second;
-        init(&g, seed);
+        init_with(&g, seed, HEAP, 0, expiring);
         struct heap *h = weir__heap_of(g.set);
         size_t empty = h->bytes;
         if (seed % 2) h->least_copies = seed % 3; /* the pool is soon spent */
         for (int round = 0; round < 4; round++) {
             for (uint32_t n = below(&g, 60); n > 0; n--) change(&g);
+            g.set->now_ms = TTL + round * TTL / 2;
             cut(&g, &now, false);
             cut(&g, &later, true);
             CU_ASSERT_PTR_NOT_NULL_FATAL(later.pending);
+            g.set->now_ms++; /* the cut has its own */
             bool given_up = below(&g, 5) == 0;
             while (later.pending && !(given_up && below(&g, 5) == 0)) {
                 for (uint32_t n = below(&g, 12); n > 0; n--) change(&g);
@@ -363,6 +396,16 @@ static void a_cut_that_is_read_later_is_one_made_at_once(void)
         finish(&g);
     }
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
+}
+
+static void a_cut_that_is_read_later_is_one_made_at_once(void)
+{
+    read_by_hand(60, false);
+}
+
+static void what_has_expired_at_the_cut_is_left_out_later(void)
+{
+    read_by_hand(20, true);
 }
 
 /* Keys that come and go all the time: ids are not given for ever while a table is in an image. */
@@ -429,10 +472,11 @@ static void a_thread_may_read_while_the_set_is_used(void)
         struct stage g;
         struct weir_snapshot now, later;
         struct weir_thread *thread;
-        init(&g, seed);
+        init_with(&g, seed, HEAP, 0, seed % 3 == 0);
         if (seed % 2) weir__heap_of(g.set)->least_copies = 2;
         for (int round = 0; round < 3; round++) {
             for (uint32_t n = 200; n > 0; n--) change(&g);
+            g.set->now_ms = TTL + round * TTL / 2;
             cut(&g, &now, false);
             cut(&g, &later, true);
             struct reader reader = {.snapshot = &later};
@@ -463,7 +507,7 @@ static void a_store_may_be_read_while_the_set_is_used(void)
         struct stage g;
         struct weir_snapshot now[2], later[2];
         bool given_up[2];
-        init_with(&g, seed, seed % 3 == 0 ? LEVELDB : MEMORY, cache_sizes[seed / 3 % 3]);
+        init_with(&g, seed, seed % 3 == 0 ? LEVELDB : MEMORY, cache_sizes[seed / 3 % 3], false);
         for (int round = 0; round < 3; round++) {
             for (int i = 0; i < 2; i++) {
                 for (uint32_t n = below(&g, 40); n > 0; n--) change(&g);
@@ -506,7 +550,7 @@ static void a_thread_may_read_a_store_while_the_set_is_used(void)
         struct stage g;
         struct weir_snapshot now, later;
         struct weir_thread *thread;
-        init_with(&g, seed, seed % 2 ? LEVELDB : MEMORY, cache_sizes[seed / 2 % 3]);
+        init_with(&g, seed, seed % 2 ? LEVELDB : MEMORY, cache_sizes[seed / 2 % 3], false);
         for (int round = 0; round < 3; round++) {
             for (uint32_t n = 100; n > 0; n--) change(&g);
             cut(&g, &now, false);
@@ -538,7 +582,7 @@ static void what_cannot_be_read_fails_the_cut_alone(void)
         struct stage g;
         struct weir_snapshot now, later;
         struct weir_error error = {0};
-        init_with(&g, 3, MEMORY, 20000);
+        init_with(&g, 3, MEMORY, 20000, false);
         for (int i = 0; i < 4; i++) change(&g);
         cut(&g, &now, false);
         g.memory.has_no_views = n == 0;
@@ -576,7 +620,7 @@ static void damaged_records_fail_the_cut(void)
         uint8_t bytes[] = {3, 0, 0, 0, 'k', 'e', 'y'};
         const struct weir_key_ref key = {bytes, sizeof bytes, 2, weir_key_hash64(bytes, sizeof bytes)};
         struct texts item = {7, {"some text", 9}};
-        init_with(&g, 1, MEMORY, 20000);
+        init_with(&g, 1, MEMORY, 20000, false);
         for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(g.set->ops->list_add(g.set, LISTS, &key, 0, &item), WEIR_OK);
         CU_ASSERT(weir__stored_write_back(weir__stored_of(g.set)));
         CU_ASSERT_FATAL(g.memory.n == 1);
@@ -598,6 +642,7 @@ static void damaged_records_fail_the_cut(void)
 
 WEIR_SUITE(image) = {
     {"a cut that is read later is one made at once", a_cut_that_is_read_later_is_one_made_at_once},
+    {"what has expired at the cut is left out later", what_has_expired_at_the_cut_is_left_out_later},
     {"a table that grows too much is compacted all the same", a_table_that_grows_too_much_is_compacted_all_the_same},
     {"places and ids go both ways", places_and_ids_go_both_ways},
     {"a thread may read while the set is used", a_thread_may_read_while_the_set_is_used},
