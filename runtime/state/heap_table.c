@@ -225,6 +225,7 @@ struct heap_key *weir__heap_append(struct heap *h, struct heap_state *s, struct 
     if (page_of(s, t->used) >= t->n_pages && !add_page(h, s, t)) return NULL;
     if (n > WEIR__HEAP_KEY_IN_PLACE && !reserve_long(h, t, n)) return NULL;
     struct heap_key *entry = weir__heap_entry(s, t, t->used);
+    __builtin_prefetch((const char *)entry + 2 * (size_t)s->entry_size, 1); /* of the entry behind it */
     memset(entry, 0, s->entry_size);
     if (n > WEIR__HEAP_KEY_IN_PLACE) {
         store_long(entry, t->keys, key, n);

@@ -71,6 +71,16 @@ uint32_t weir__key_number(struct weir__key_numbers *k, const struct weir_key_ref
     return k->n++;
 }
 
+void weir__key_numbers_empty(struct weir__key_numbers *k)
+{
+    if (k->n < k->n_slots / 8) {
+        weir__key_numbers_finish(k);
+        return;
+    }
+    if (k->n > 0) memset(k->slots, 0, (size_t)k->n_slots * sizeof *k->slots);
+    k->n = 0;
+}
+
 void weir__key_numbers_finish(struct weir__key_numbers *k)
 {
     weir_free(k->slots);

@@ -23,7 +23,8 @@
 #define FIRST_KEYS 16
 #define DIGIT_BITS 8 /* of the sort by arrival */
 #define DIGITS     (1u << DIGIT_BITS)
-#define FEW_KEYS   32
+#define FEW_KEYS   16
+#define LINE       64
 
 void weir__merged_init(struct weir__merged *m, struct weir__window *w)
 {
@@ -47,27 +48,42 @@ static uint64_t arrival_at(const struct weir__merged *m, const struct weir__merg
     return number < part->n ? *weir_aggregates_arrival(&m->window->aggregates, value_at(m, part, number)) : 0;
 }
 
+static bool resize(struct weir__merged *m, struct weir__merged_part *part, uint32_t capacity)
+{
+    char *values = weir_try_realloc(part->values, capacity * m->stride);
+    if (!values) return false;
+    part->values = values;
+    part->capacity = capacity;
+    return true;
+}
+
 /* Room for the first n numbers. */
 static weir_status reserve(struct weir__merged *m, struct weir__merged_part *part, uint32_t n)
 {
     if (n <= part->n) return WEIR_OK;
-    if (n > part->capacity) {
-        uint32_t capacity = part->capacity + part->capacity / 4;
-        if (capacity < n) capacity = n < FIRST_KEYS ? FIRST_KEYS : n;
-        char *values = weir_try_realloc(part->values, capacity * m->stride);
-        if (!values) return weir__window_no_memory(m->window);
-        part->values = values;
-        part->capacity = capacity;
-    }
+    uint32_t capacity = part->capacity + part->capacity / 4;
+    if (capacity < n) capacity = n < FIRST_KEYS ? FIRST_KEYS : n;
+    if (n > part->capacity && !resize(m, part, capacity)) return weir__window_no_memory(m->window);
     memset(part->values + part->n * m->stride, 0, (n - part->n) * m->stride);
     part->n = n;
     return WEIR_OK;
 }
 
-static void free_part(struct weir__merged *m, struct weir__merged_part *part)
+/* Keeps the memory for about as many. */
+static void empty_part(struct weir__merged *m, struct weir__merged_part *part)
 {
     struct weir_aggregates *a = &m->window->aggregates;
     for (uint32_t i = 0; a->has_texts && i < part->n; i++) weir_aggregates_clear(a, m->state, value_at(m, part, i));
+    if (part->n < part->capacity / 4) {
+        weir_free(part->values);
+        *part = (struct weir__merged_part){0};
+    }
+    part->n = 0;
+}
+
+static void free_part(struct weir__merged *m, struct weir__merged_part *part)
+{
+    empty_part(m, part);
     weir_free(part->values);
     *part = (struct weir__merged_part){0};
 }
@@ -83,21 +99,32 @@ static void drop_level(struct weir__merged *m)
 {
     m->n_levels--;
     for (size_t g = 0; g < count_groups(m); g++) {
-        if (m->groups[g].fronts) free_part(m, &m->groups[g].fronts[m->n_levels]);
+        if (m->groups[g].n_fronts > m->n_levels) empty_part(m, &m->groups[g].fronts[m->n_levels]);
     }
+}
+
+/* Keeps memory. */
+static void empty(struct weir__merged *m)
+{
+    while (m->n_levels > 0) drop_level(m);
+    for (size_t g = 0; g < count_groups(m); g++) {
+        empty_part(m, &m->groups[g].back);
+        weir__key_numbers_empty(&m->groups[g].keys);
+    }
+    m->split = m->until = INT64_MIN;
 }
 
 void weir__merged_forget(struct weir__merged *m)
 {
-    while (m->n_levels > 0) drop_level(m);
+    empty(m);
     for (size_t g = 0; g < count_groups(m); g++) {
         struct weir__merged_group *group = &m->groups[g];
+        for (size_t l = 0; l < group->n_fronts; l++) free_part(m, &group->fronts[l]);
         free_part(m, &group->back);
         weir_free(group->fronts);
-        group->fronts = NULL;
         weir__key_numbers_finish(&group->keys);
+        *group = (struct weir__merged_group){0};
     }
-    m->split = m->until = INT64_MIN;
 }
 
 void weir__merged_finish(struct weir__merged *m)
@@ -128,7 +155,7 @@ void weir__merged_begin(struct weir__merged *m, const struct weir__slice *slices
     while (m->n_levels > 0 && m->levels[m->n_levels - 1] < start) drop_level(m);
     m->builds = m->n_levels == 0 || m->levels[m->n_levels - 1] != slices[0].start;
     if (m->builds) {
-        weir__merged_forget(m);
+        empty(m);
         plan_levels(m, slices, n);
         m->split = end;
     } else {
@@ -182,38 +209,66 @@ static weir_status merge_slice(struct weir__merged *m, uint32_t group, struct we
     return s;
 }
 
+/* Into an empty one. */
 static weir_status copy_part(struct weir__merged *m, struct weir__merged_part *to, const struct weir__merged_part *from)
 {
-    weir_status s = reserve(m, to, from->n);
-    if (s != WEIR_OK || from->n == 0) return s;
-    if (!m->window->aggregates.has_texts) {
-        memcpy(to->values, from->values, from->n * m->stride);
-        return WEIR_OK;
+    weir_status s = WEIR_OK;
+    if (m->window->aggregates.has_texts) {
+        s = reserve(m, to, from->n);
+        for (uint32_t i = 0; s == WEIR_OK && i < from->n; i++) {
+            if (arrival_at(m, from, i)) s = merge_value(m, value_at(m, to, i), value_at(m, from, i));
+        }
+        return s;
     }
-    for (uint32_t i = 0; s == WEIR_OK && i < from->n; i++) {
-        if (arrival_at(m, from, i)) s = merge_value(m, value_at(m, to, i), value_at(m, from, i));
-    }
-    return s;
+    if (to->capacity < from->n && !resize(m, to, from->n)) return weir__window_no_memory(m->window);
+    if (from->n > 0) memcpy(to->values, from->values, from->n * m->stride);
+    to->n = from->n;
+    return WEIR_OK;
+}
+
+/* Room for every level; what there is stays for those of the same place. */
+static weir_status reserve_fronts(struct weir__merged *m, struct weir__merged_group *g)
+{
+    while (g->n_fronts > m->n_levels) free_part(m, &g->fronts[--g->n_fronts]);
+    if (g->n_fronts == m->n_levels) return WEIR_OK;
+    struct weir__merged_part *fronts = weir_try_realloc(g->fronts, m->n_levels * sizeof *fronts);
+    if (!fronts) return weir__window_no_memory(m->window);
+    memset(fronts + g->n_fronts, 0, (m->n_levels - g->n_fronts) * sizeof *fronts);
+    g->fronts = fronts;
+    g->n_fronts = m->n_levels;
+    return WEIR_OK;
 }
 
 /* The levels of one group, from the latest back, each from the level behind it and its own slices. */
 static weir_status build_levels(struct weir__merged *m, uint32_t group)
 {
-    struct weir__merged_part *fronts = weir_try_alloc(m->n_levels * sizeof *fronts);
-    weir_status s = fronts ? WEIR_OK : weir__window_no_memory(m->window);
+    struct weir__merged_group *g = group_of(m, group);
+    weir_status s = reserve_fronts(m, g);
     size_t end = m->n_slices;
-    group_of(m, group)->fronts = fronts;
     for (size_t l = 0; s == WEIR_OK && l < m->n_levels; l++) {
-        if (l > 0) s = copy_part(m, &fronts[l], &fronts[l - 1]);
+        if (l > 0) s = copy_part(m, &g->fronts[l], &g->fronts[l - 1]);
         for (; s == WEIR_OK && end > 0 && m->slices[end - 1].start >= m->levels[l]; end--)
-            s = merge_slice(m, group, &fronts[l], m->slices[end - 1].start);
+            s = merge_slice(m, group, &g->fronts[l], m->slices[end - 1].start);
     }
     return s;
 }
 
+/* Into the cache, one line after the other: keys ask for them in no order. */
+static void fetch(const void *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += LINE) __builtin_prefetch((const char *)p + at);
+}
+
 static weir_status grow_back(struct weir__merged *m, uint32_t group)
 {
+    const struct weir__merged_group *g = group_of(m, group);
     weir_status s = WEIR_OK;
+    if (m->n_slices > 0) {
+        fetch(g->keys.slots, g->keys.n_slots * sizeof *g->keys.slots);
+        fetch(g->keys.ends, g->keys.n * sizeof *g->keys.ends);
+        fetch(g->keys.bytes, g->keys.n > 0 ? g->keys.ends[g->keys.n - 1] : 0);
+        fetch(g->back.values, g->back.n * m->stride);
+    }
     for (size_t i = 0; s == WEIR_OK && i < m->n_slices; i++)
         s = merge_slice(m, group, &group_of(m, group)->back, m->slices[i].start);
     return s;

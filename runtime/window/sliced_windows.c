@@ -88,8 +88,11 @@ static weir_status add_to(struct sliced *f, uint32_t state, struct weir_rows *ro
     int64_t n = row < 0 ? rows->view.length : 1;
     weir_status s = weir__window_edit(w, w->state, state, rows, row < 0 ? NULL : &pick, n, ns);
     if (s != WEIR_OK) return s;
-    for (int64_t i = 0; i < n; i++) {
-        if (weir_bit(w->created, i)) *weir_aggregates_arrival(&w->aggregates, w->values[i]) = f->arrivals + 1 + (uint64_t)i;
+    for (int64_t first = 0; first < n; first += 8) {
+        for (uint32_t bits = w->created[first >> 3]; bits; bits &= bits - 1) {
+            int64_t i = first + __builtin_ctz(bits);
+            *weir_aggregates_arrival(&w->aggregates, w->values[i]) = f->arrivals + 1 + (uint64_t)i;
+        }
     }
     return add(f, w->state, row);
 }

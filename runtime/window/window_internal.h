@@ -150,6 +150,7 @@ struct weir__key_numbers { /* zeroed: none */
 #define WEIR__NO_NUMBER UINT32_MAX
 /* Of a key, which gets the next one when it has none yet. WEIR__NO_NUMBER: no memory. */
 uint32_t weir__key_number(struct weir__key_numbers *, const struct weir_key_ref *);
+void weir__key_numbers_empty(struct weir__key_numbers *); /* keeps memory for about as many */
 void weir__key_numbers_finish(struct weir__key_numbers *);
 static inline weir_str weir__numbered_key(const struct weir__key_numbers *k, uint32_t number)
 {
@@ -163,7 +164,8 @@ struct weir__merged_part { /* accumulators of a key group, by number of the key;
 };
 struct weir__merged_group {
     struct weir__key_numbers keys;
-    struct weir__merged_part back, *fronts; /* fronts: by level; NULL: not built */
+    struct weir__merged_part back, *fronts; /* fronts: by level; those that have left keep their memory for the next ones */
+    size_t n_fronts;                        /* >= n_levels where it was built */
 };
 
 struct weir__due_key { /* of one key group, when a window fires */

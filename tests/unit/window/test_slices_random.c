@@ -28,6 +28,7 @@ struct plan {
     int n, aggregates[MOST_AGGREGATES];
     int keys, disorder, delay, step; /* of the stream: times go back by `disorder`, the watermark lags by `delay` */
     int rounds, rows;                /* per round */
+    int groups;                      /* of keys: one that has them all, or few keys in each */
 };
 
 /* ---- an operator on its own ---------------------------------------------------------------------------------------- */
@@ -129,7 +130,7 @@ static void drain(struct stage *g, struct side *side)
 static void feed(struct stage *g, struct side *side, const char *text)
 {
     static const uint32_t key[] = {0};
-    struct weir_rows *rows = weir_test_keyed_rows(g->s.env.pool, g->in, text, key, 1, 128);
+    struct weir_rows *rows = weir_test_keyed_rows(g->s.env.pool, g->in, text, key, 1, side->env.max_parallelism);
     int64_t row = 0;
     do {
         side->status = side->op->class->rows(side->op, 0, rows, &row);
@@ -175,6 +176,7 @@ static struct plan random_plan(struct weir_random *r)
     p.step = one_of(r, 1, 1 + (int)p.slide / 4, 2 * (int)p.size);
     p.rounds = 5 + below(r, 40);
     p.rows = 1 + below(r, 30);
+    p.groups = below(r, 2) ? 1 : 128;
     return p;
 }
 
@@ -238,6 +240,7 @@ static size_t run_case(struct stage *g, uint64_t seed)
     struct side whole, sliced;
     struct weir_text rows = {0};
     begin_stage(g, &p);
+    g->s.env.max_parallelism = (uint32_t)p.groups;
     begin_side(g, &whole, false, 1024);
     begin_side(g, &sliced, true, batch_rows[below(&r, 3)]);
     int64_t now = below(&r, 2000) - 1000, mark = INT64_MIN;
