@@ -129,6 +129,17 @@ static json_t *node_status(const struct weir_job_node_status *n)
                      "backpressured", n->backpressured);
 }
 
+static void add_storage(struct weir_job *job, json_t *answer)
+{
+    char *what;
+    int64_t for_ms;
+    bool told;
+    if (!weir_job_storage_call(job, &what, &for_ms, &told)) return;
+    json_object_set_new(answer, "storage", /* without it if a name is not UTF-8 */
+                        json_pack("{s:s, s:I, s:b}", "call", what, "for_ms", (json_int_t)for_ms, "late", (int)told));
+    weir_text_free(what);
+}
+
 static json_t *status(struct weir_job *job)
 {
     struct weir_job_status s;
@@ -140,6 +151,7 @@ static json_t *status(struct weir_job *job)
                   (json_int_t)s.elapsed_ms, "read", (json_int_t)s.rows_read, "written", (json_int_t)s.rows_written,
                   "rejected", (json_int_t)s.rows_rejected, "late", (json_int_t)s.rows_late, "nodes", nodes);
     weir_job_status_free(&s);
+    add_storage(job, answer);
     return answer;
 }
 

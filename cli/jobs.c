@@ -188,7 +188,8 @@ static const char status_help[] = "weir status - say how a job is doing\n"
                                   "DESCRIPTION\n"
                                   "  Of a job that runs: records read, written, rejected and late; of each node the\n"
                                   "  records in and out, the watermark, the share of the time it was busy, and that its\n"
-                                  "  output was full. Of one that does not: what became of it.\n"
+                                  "  output was full; and what the storage of its checkpoints has been asked without\n"
+                                  "  returning for a second. Of one that does not: what became of it.\n"
                                   "  Then the plugin files that the job was last started with, with the beginning of\n"
                                   "  their sha256, and whether they are other ones by now; JSON has all of its digits.\n"
                                   "\n" OPTIONS_HELP HOME_HELP "\n"
@@ -208,6 +209,20 @@ static void print_node(const json_t *node)
     weir_text_finish(&watermark);
 }
 
+/* Whoever is asked for something shorter is nobody's worry. */
+static void print_storage(const json_t *storage)
+{
+    int64_t ms = json_integer_value(json_object_get(storage, "for_ms"));
+    struct weir_text duration = {0};
+    if (!storage || ms < 1000) return;
+    weir_text_add_duration(&duration, ms / 1000 * 1000);
+    printf("%s has not returned for %s%s\n", json_string_value(json_object_get(storage, "call")), weir_text_get(&duration),
+           json_is_true(json_object_get(storage, "late"))
+               ? ": no checkpoint is made until it does (checkpoint.timeout is over)"
+               : "");
+    weir_text_finish(&duration);
+}
+
 static void print_status(const json_t *answer)
 {
     static const char *const counts[] = {"read", "written", "rejected", "late"};
@@ -219,6 +234,7 @@ static void print_status(const json_t *answer)
     }
     putchar('\n');
     json_array_foreach(json_object_get(answer, "nodes"), i, node) print_node(node);
+    print_storage(json_object_get(answer, "storage"));
 }
 
 static void print_plugin(void *arg, const struct weir_plugin_file *file)

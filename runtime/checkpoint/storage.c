@@ -1,5 +1,5 @@
-/* storage.c - see the header. While the component is called, the thread says so (base/running.h), for the message after a
- * crash. */
+/* storage.c - see the header. While the component is called, the thread says so: for the message after a crash
+ * (base/running.h), and for whoever watches how long it takes (storage_call.h). */
 #include "checkpoint/storage.h"
 
 #include <stdio.h>
@@ -9,12 +9,15 @@
 #include "base/path.h"
 #include "base/plugin_host.h"
 #include "base/plugin_io.h"
+#include "checkpoint/storage_call.h"
 
 struct weir_storage {
     const weir_checkpoint_storage *vtable;
     void *self;
     char *directory, *place, *name, *where, *job, *base_dir; /* where: as messages say it */
     bool keeps_files;
+    char *checkpoint, *object;        /* that is being written, for messages; NULL: none */
+    struct weir_storage_calls *calls; /* NULL: nobody watches */
     struct weir_running_place running;
     struct weir_plugin_io io;
     weir_info info;
@@ -71,16 +74,39 @@ static void set_up_host(struct weir_storage *s, const struct weir_storage_option
 
 /* ---- calling it -------------------------------------------------------------------------------------------------- */
 
-static void enter(struct weir_storage *s)
+static void begin_call(struct weir_storage *s, const char *call, const char *checkpoint)
 {
+    if (s->calls) (void)weir_storage_calls_begin(s->calls, false, s->where, call, checkpoint, NULL);
     weir_running_begin(&s->running);
+}
+
+static void end_call(struct weir_storage *s)
+{
+    weir_running_end();
+    if (s->calls) weir_storage_calls_end(s->calls);
+}
+
+/* What is not begun once a checkpoint's time is over. */
+static weir_status enter(struct weir_storage *s, const char *call, const char *checkpoint, const char *object,
+                         struct weir_error *error)
+{
+    if (s->calls && !weir_storage_calls_begin(s->calls, true, s->where, call, checkpoint, object))
+        return weir_storage_calls_say_late(s->calls, error);
+    weir_running_begin(&s->running);
+    return WEIR_OK;
+}
+
+static void rename_to(char **name, const char *to)
+{
+    weir_free(*name);
+    *name = weir_strdup(to);
 }
 
 /* What the component returned, as the runtime says it. */
 static weir_status leave(struct weir_storage *s, weir_status status, const char *call, const weir_io_error *e,
                          struct weir_error *error)
 {
-    weir_running_end();
+    end_call(s);
     if (status == WEIR_OK) return WEIR_OK;
     if (status > 0)
         return weir_error_set(error, WEIR_E_PLUGIN, "%s: %s returned %d, which means nothing there", s->where, call,
@@ -93,28 +119,31 @@ static weir_status leave(struct weir_storage *s, weir_status status, const char 
 weir_status weir_storage_begin(struct weir_storage *s, const char *checkpoint, weir_stored **to, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    rename_to(&s->checkpoint, checkpoint);
+    rename_to(&s->object, NULL);
+    if (enter(s, "begin", checkpoint, NULL, error) != WEIR_OK) return WEIR_E_IO;
     return leave(s, s->vtable->begin(s->self, checkpoint, to, &e), "begin", &e, error);
 }
 
 weir_status weir_storage_add(struct weir_storage *s, weir_stored *w, const char *object, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    rename_to(&s->object, object);
+    if (enter(s, "create", s->checkpoint, object, error) != WEIR_OK) return WEIR_E_IO;
     return leave(s, s->vtable->create(s->self, w, object, &e), "create", &e, error);
 }
 
 weir_status weir_storage_write(struct weir_storage *s, weir_stored *w, const void *bytes, size_t n, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    if (enter(s, "write", s->checkpoint, s->object, error) != WEIR_OK) return WEIR_E_IO;
     return leave(s, s->vtable->write(s->self, w, bytes, n, &e), "write", &e, error);
 }
 
 weir_status weir_storage_finish(struct weir_storage *s, weir_stored *w, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    if (enter(s, "finish", s->checkpoint, s->object, error) != WEIR_OK) return WEIR_E_IO;
     return leave(s, s->vtable->finish(s->self, w, &e), "finish", &e, error);
 }
 
@@ -123,31 +152,31 @@ weir_status weir_storage_link(struct weir_storage *s, weir_stored *w, const char
 {
     weir_io_error e = {0};
     if (!s->vtable->link) return WEIR_MORE;
-    enter(s);
+    if (enter(s, "link", s->checkpoint, object, error) != WEIR_OK) return WEIR_E_IO;
     weir_status status = s->vtable->link(s->self, w, object, from_checkpoint, from_object, &e);
     if (status != WEIR_MORE) return leave(s, status, "link", &e, error);
-    weir_running_end();
+    end_call(s);
     return WEIR_MORE;
 }
 
 weir_status weir_storage_publish(struct weir_storage *s, weir_stored *w, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    begin_call(s, "publish", s->checkpoint);
     return leave(s, s->vtable->publish(s->self, w, &e), "publish", &e, error);
 }
 
 void weir_storage_abandon(struct weir_storage *s, weir_stored *w)
 {
-    enter(s);
+    begin_call(s, "abandon", s->checkpoint);
     s->vtable->abandon(s->self, w);
-    weir_running_end();
+    end_call(s);
 }
 
 weir_status weir_storage_list(struct weir_storage *s, weir_storage_visit *visit, void *to, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    begin_call(s, "list", NULL);
     return leave(s, s->vtable->list(s->self, visit, to, &e), "list", &e, error);
 }
 
@@ -155,7 +184,7 @@ weir_status weir_storage_objects(struct weir_storage *s, const char *checkpoint,
                                  struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    if (enter(s, "objects", checkpoint, NULL, error) != WEIR_OK) return WEIR_E_IO;
     return leave(s, s->vtable->objects(s->self, checkpoint, visit, to, &e), "objects", &e, error);
 }
 
@@ -164,7 +193,7 @@ weir_status weir_storage_read(struct weir_storage *s, const char *checkpoint, co
 {
     weir_io_error e = {0};
     *got = 0;
-    enter(s);
+    if (enter(s, "read", checkpoint, object, error) != WEIR_OK) return WEIR_E_IO;
     weir_status status = leave(s, s->vtable->read(s->self, checkpoint, object, offset, to, n, got, &e), "read", &e, error);
     if (status == WEIR_OK && *got > n)
         status = weir_error_set(error, WEIR_E_PLUGIN, "%s: read gave %zu bytes where %zu were asked for", s->where, *got, n);
@@ -174,11 +203,18 @@ weir_status weir_storage_read(struct weir_storage *s, const char *checkpoint, co
 weir_status weir_storage_remove(struct weir_storage *s, const char *checkpoint, struct weir_error *error)
 {
     weir_io_error e = {0};
-    enter(s);
+    begin_call(s, "remove", checkpoint);
     return leave(s, s->vtable->remove(s->self, checkpoint, &e), "remove", &e, error);
 }
 
 /* ---- making one -------------------------------------------------------------------------------------------------- */
+
+bool weir_storage_is_late(const struct weir_storage *s, struct weir_error *error)
+{
+    if (!s->calls || !weir_storage_calls_are_late(s->calls)) return false;
+    if (error) (void)weir_storage_calls_say_late(s->calls, error);
+    return true;
+}
 
 bool weir_storage_keeps_files(const struct weir_storage *s)
 {
@@ -205,15 +241,17 @@ char *weir_address_clean(const char *address)
 
 static void close_storage(struct weir_storage *s)
 {
-    enter(s);
+    begin_call(s, "close", NULL);
     s->vtable->close(s->self);
-    weir_running_end();
+    end_call(s);
     weir_free(s->directory);
     weir_free(s->place);
     weir_free(s->name);
     weir_free(s->where);
     weir_free(s->job);
     weir_free(s->base_dir);
+    weir_free(s->checkpoint);
+    weir_free(s->object);
     weir_free(s);
 }
 
@@ -225,6 +263,7 @@ weir_status weir_storage_create(const struct weir_storage_options *o, struct wei
     *s = (struct weir_storage){.vtable = o->vtable,
                                .self = o->self,
                                .keeps_files = o->keeps_files,
+                               .calls = o->calls,
                                .directory = weir_strdup(o->directory),
                                .name = weir_strdup(o->component.component),
                                .job = weir_strdup(o->job),
@@ -233,7 +272,7 @@ weir_status weir_storage_create(const struct weir_storage_options *o, struct wei
     s->where = weir_format("checkpoint storage '%s'", s->name);
     s->place = s->keeps_files ? weir_strdup(o->directory) : weir_format("%s:/", s->name);
     set_up_host(s, o);
-    enter(s);
+    begin_call(s, "open", NULL);
     weir_status status = leave(s, s->vtable->open(s->self, &s->cx, s->directory, &e), "open", &e, error);
     if (status == WEIR_OK)
         *to = s;

@@ -14,6 +14,7 @@
 #include "base/running.h"
 
 struct weir_storage;
+struct weir_storage_calls; /* storage_call.h */
 
 struct weir_storage_options {
     const weir_checkpoint_storage *vtable; /* outlives it, as all that is pointed to but the texts */
@@ -22,13 +23,16 @@ struct weir_storage_options {
     const struct weir_platform *platform;
     const char *directory, *job, *base_dir; /* job, base_dir: may be NULL */
     uint32_t attempt;
-    bool keeps_files; /* WEIR_STORES_FILES */
+    bool keeps_files;                 /* WEIR_STORES_FILES */
+    struct weir_storage_calls *calls; /* where it says what it is asked, and which limits what is; NULL: nobody watches */
 };
 /* Opens it. On failure *to is NULL, and the instance was closed. */
 WEIR_CHECKED weir_status weir_storage_create(const struct weir_storage_options *, struct weir_storage **to,
                                              struct weir_error *);
 void weir_storage_destroy(struct weir_storage *); /* closes the instance, which its owner then frees; NULL is fine */
 
+/* The limit of its calls has passed: what is asked now fails, with this error. NULL is fine. */
+bool weir_storage_is_late(const struct weir_storage *, struct weir_error *);
 bool weir_storage_keeps_files(const struct weir_storage *);
 const char *weir_storage_place(const struct weir_storage *);                     /* what addresses begin with */
 char *weir_storage_address(const struct weir_storage *, const char *checkpoint); /* the caller frees */

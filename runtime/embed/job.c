@@ -582,6 +582,16 @@ void weir_job_status_free(struct weir_job_status *status)
     *status = (struct weir_job_status){0};
 }
 
+bool weir_job_storage_call(struct weir_job *job, char **what, int64_t *for_ms, bool *told)
+{
+    struct weir_run *run = weir__job_look(job);
+    *what = NULL;
+    if (!run) return false;
+    bool runs = weir_run_storage_call(run, what, for_ms, told);
+    weir__job_looked(job);
+    return runs;
+}
+
 /* ---- metrics ----------------------------------------------------------------------------------------------------- */
 
 static_assert((int)WEIR_JOB_COUNTER == WEIR_METRIC_COUNTER && (int)WEIR_JOB_GAUGE == WEIR_METRIC_GAUGE &&

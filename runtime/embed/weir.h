@@ -13,7 +13,8 @@
  *   weir_job_destroy(job); weir_runtime_destroy(runtime);
  *
  * Threads: a runtime and its jobs belong to one thread at a time, but weir_job_stop, weir_job_cancel, weir_job_state,
- * weir_job_status, weir_job_metrics, savepoints, weir_job_swap_state and what looks at event time are for any thread.
+ * weir_job_status, weir_job_storage_call, weir_job_metrics, savepoints, weir_job_swap_state and what looks at event time
+ * are for any thread.
  * Ownership: `create`, `load` give what `destroy` takes; texts given as char ** are freed with weir_text_free. Paths are
  * relative to the process unless said otherwise.
  */
@@ -380,6 +381,11 @@ struct weir_job_status {
 };
 WEIR_API void weir_job_status(struct weir_job *, struct weir_job_status *);
 WEIR_API void weir_job_status_free(struct weir_job_status *);
+
+/* What the storage of the checkpoints is asked right now, in words ("checkpoint storage 'file': finish of
+ * chk-7/counts-0.state"), and for how long it has not returned. False: nothing, and *what is NULL. *told: so long that the
+ * job goes on without checkpoints until it returns (`checkpoint.timeout`). For any thread. */
+WEIR_API bool weir_job_storage_call(struct weir_job *, char **what, int64_t *for_ms, bool *told);
 
 /* ---- where event time stands ------------------------------------------------------------------------------------- */
 

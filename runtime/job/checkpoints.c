@@ -6,11 +6,13 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "job/attempt.h"
 #include "job/checkpoint_files.h"
 #include "job/saving.h"
+#include "job/storage_watch.h"
 #include "job/swap.h"
 
 #define NS_PER_MS 1000000
@@ -20,7 +22,7 @@ struct weir_checkpoints {
     const struct weir_checkpoint_config *config;
     struct weir_cuts cuts;
     struct weir_orders orders;
-    _Atomic(struct weir_saving *) requests; /* newest first; `closed`: the job is over */
+    struct weir_savings requests;
     _Atomic uint32_t stop;
     struct weir_parker parker;
     struct weir_thread *thread;
@@ -34,11 +36,10 @@ struct weir_checkpoints {
     bool over, stopped, drained, suspended; /* suspended: the directory says so, of an earlier life */
     bool given_up;
     struct weir_storages storages;
+    struct weir_storage_watch watch;
     struct weir_storage *own; /* where checkpoints go; NULL: none are taken */
     struct weir_kept_list kept;
 };
-
-static struct weir_saving closed; /* a mark, never looked into */
 
 static int64_t now_of(const struct weir_checkpoints *c)
 {
@@ -181,39 +182,34 @@ static void begin(struct weir_checkpoints *c, struct weir_saving *s, int64_t now
     }
 }
 
-/* In the order they were asked for. */
-static struct weir_saving *take_requests(struct weir_checkpoints *c, struct weir_saving *leave)
-{
-    struct weir_saving *first = NULL, *next, *s = atomic_exchange_explicit(&c->requests, leave, memory_order_acquire);
-    for (; s && s != &closed; s = next) {
-        next = s->next;
-        s->next = first;
-        first = s;
-    }
-    return first;
-}
-
 static void read_requests(struct weir_checkpoints *c, int64_t now)
 {
-    for (struct weir_saving *next, *s = take_requests(c, NULL); s; s = next) {
+    for (struct weir_saving *next, *s = weir__savings_take(&c->requests, false); s; s = next) {
         next = s->next;
         begin(c, s, now);
     }
+}
+
+/* Those that nobody will begin for a while. [watch] */
+static void refuse_requests(void *arg, const char *why)
+{
+    struct weir_checkpoints *c = arg;
+    weir__saving_refuse_all(weir__savings_take(&c->requests, false), why);
 }
 
 /* Any thread. Takes the ticket. */
 static weir_status request(struct weir_checkpoints *c, struct weir_saving *s, struct weir_saving **to,
                            struct weir_error *error)
 {
-    s->next = atomic_load_explicit(&c->requests, memory_order_acquire);
-    do {
-        if (s->next != &closed) continue;
-        weir_error_set(error, WEIR_E_CONFIG, "%s: the job has ended", weir__saving_fails_as(s));
+    weir_status status = weir__storage_watch_check(&c->watch, error);
+    if (status == WEIR_OK && !weir__savings_add(&c->requests, s))
+        status = weir_error_set(error, WEIR_E_CONFIG, "the job has ended");
+    if (status != WEIR_OK) {
+        weir_error_prefix(error, "%s: ", weir__saving_fails_as(s));
         weir_saving_release(s);
         weir_saving_release(s);
-        return WEIR_E_CONFIG;
-    } while (s->next == &closed ||
-             !atomic_compare_exchange_weak_explicit(&c->requests, &s->next, s, memory_order_acq_rel, memory_order_acquire));
+        return status;
+    }
     *to = s;
     weir_checkpoints_wake(c);
     return WEIR_OK;
@@ -335,14 +331,21 @@ static void end_swaps(struct weir_checkpoints *c)
 
 /* ---- ending badly ------------------------------------------------------------------------------------------------ */
 
+/* Nothing is suspended behind its barrier any more. */
+static void let_go(void *arg)
+{
+    struct weir_checkpoints *c = arg;
+    atomic_store_explicit(&c->orders.hold, 0, memory_order_release);
+    wake_subtasks(c);
+}
+
 static void fail_savepoint(struct weir_checkpoints *c, struct weir_saving *s, struct weir_error *why)
 {
     weir_error_prefix(why, "there is no savepoint: ");
     if (s == c->stopping) {
         c->stopping = NULL;
-        atomic_store_explicit(&c->orders.hold, 0, memory_order_release);
         if (s->then == WEIR_THEN_DRAIN) weir__run_fail(c->run, why);
-        wake_subtasks(c);
+        let_go(c);
     }
     weir__saving_answer(s, 0, NULL, why);
 }
@@ -477,13 +480,39 @@ static bool make_way(struct weir_checkpoints *c, const struct weir_attempt *a, c
     return false;
 }
 
-static weir_status publish(struct weir_checkpoints *c, struct weir_attempt *a, char **path, struct weir_error *error)
+/* It was too late, although it is all there. */
+static void take_back(struct weir_storage *from, char *path)
+{
+    struct weir_error stays;
+    if (weir_storage_remove(from, weir_path_basename(path), &stays) != WEIR_OK)
+        weir_log(WEIR_WARN, "checkpoint", "%s, which was late, stays: %s", path, stays.text);
+    weir_free(path);
+}
+
+/* MORE: it is not all there; OK: it is, and *path its address. In time, or it fails: whoever waits may have been told that
+ * it is late. */
+static weir_status write_in_time(struct weir_checkpoints *c, struct weir_attempt *a, struct weir_storage *to, bool is_cut,
+                                 char **path, struct weir_error *error)
+{
+    *path = NULL;
+    weir__storage_watch_open(&c->watch, a, deadline_of(c, a));
+    weir_status s = a->writing ? WEIR_OK : weir__attempt_begin(&c->cuts, a, to, error);
+    if (s == WEIR_OK) s = weir__attempt_write_on(&c->cuts, a, error);
+    if (s == WEIR_OK) s = is_cut ? weir__attempt_publish(&c->cuts, a, path, error) : WEIR_MORE;
+    if (weir__storage_watch_close(&c->watch)) return s;
+    c->cuts.lost_base = false;
+    if (s < 0) return s;
+    if (*path) take_back(to, *path);
+    return weir_storage_calls_say_late(&c->watch.calls, error);
+}
+
+static weir_status note_suspended(struct weir_checkpoints *c, const struct weir_attempt *a, char *path,
+                                  struct weir_error *error)
 {
     bool suspends = a->savepoint && a->savepoint->then == WEIR_THEN_SUSPEND;
-    weir_status s = weir__attempt_publish(&c->cuts, a, path, error);
-    if (s != WEIR_OK || !suspends || !c->config->directory) return s;
-    s = weir__suspended_write(c->run->platform, c->config->directory, a->number, *path, error);
-    if (s != WEIR_OK) weir_free(*path);
+    if (!suspends || !c->config->directory) return WEIR_OK;
+    weir_status s = weir__suspended_write(c->run->platform, c->config->directory, a->number, path, error);
+    if (s != WEIR_OK) weir_free(path);
     return s;
 }
 
@@ -510,10 +539,9 @@ static void write_on(struct weir_checkpoints *c, size_t at, bool is_cut)
     c->cuts.lost_base = false;
     weir_status s = a->savepoint ? weir_storages_in(&c->storages, a->savepoint->directory, &to, &error) : WEIR_OK;
     if (s == WEIR_OK && !a->writing && make_way(c, a, to)) return;
-    if (s == WEIR_OK && !a->writing) s = weir__attempt_begin(&c->cuts, a, to, &error);
-    if (s == WEIR_OK) s = weir__attempt_write_on(&c->cuts, a, &error);
-    if (s == WEIR_MORE || (s == WEIR_OK && !is_cut)) return;
-    if (s == WEIR_OK) s = publish(c, a, &path, &error);
+    if (s == WEIR_OK) s = write_in_time(c, a, to, is_cut, &path, &error);
+    if (s == WEIR_MORE) return;
+    if (s == WEIR_OK) s = note_suspended(c, a, path, &error);
     if (s == WEIR_OK) {
         complete(c, at, path);
         return;
@@ -582,7 +610,7 @@ static void end(struct weir_checkpoints *c)
 {
     c->over = true;
     weir__cuts_read(&c->cuts); /* what failed in a cut may be why the job did right after it */
-    weir__saving_refuse_all(take_requests(c, &closed), "the job has ended");
+    weir__saving_refuse_all(weir__savings_take(&c->requests, true), "the job has ended");
     weir__saving_refuse_all(c->asked, "the job has ended");
     c->asked = NULL;
     end_swaps(c);
@@ -670,7 +698,8 @@ static void coordinate(void *arg)
 weir_status weir_checkpoints_start(struct weir_checkpoints *c, struct weir_error *error)
 {
     const struct weir_platform *p = c->run->platform;
-    return p->start_thread(p->self, "checkpoints", coordinate, c, &c->thread, error);
+    weir_status s = weir__storage_watch_start(&c->watch, error);
+    return s == WEIR_OK ? p->start_thread(p->self, "checkpoints", coordinate, c, &c->thread, error) : s;
 }
 
 /* ---- making and undoing ------------------------------------------------------------------------------------------ */
@@ -760,8 +789,16 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     struct weir_checkpoints *c = weir_alloc(sizeof *c);
     c->run = run;
     c->config = config;
-    c->storages = (struct weir_storages){
-        .platform = run->platform, .registry = run->registry, .graph = run->graph, .attempt = run->attempt};
+    c->storages = (struct weir_storages){.platform = run->platform,
+                                         .registry = run->registry,
+                                         .graph = run->graph,
+                                         .attempt = run->attempt,
+                                         .calls = &c->watch.calls};
+    weir_storage_calls_init(&c->watch.calls, run->platform, config->timeout_ms);
+    c->watch.job = run->graph->job;
+    c->watch.refuse = refuse_requests;
+    c->watch.let_go = let_go;
+    c->watch.arg = c;
     c->triggered_ns = now_of(c);
     c->ended_ns = c->triggered_ns - config->min_pause_ms * NS_PER_MS;
     weir__cuts_init(&c->cuts, run);
@@ -770,6 +807,16 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     weir_status s = config->directory ? look_around(c, o, error) : WEIR_OK;
     if (s == WEIR_OK) join_in(c);
     return s;
+}
+
+int64_t weir_checkpoints_step_watch(struct weir_checkpoints *c)
+{
+    return weir__storage_watch_step(&c->watch);
+}
+
+bool weir_checkpoints_storage_call(struct weir_checkpoints *c, struct weir_storage_call *to, bool *told)
+{
+    return weir__storage_watch_look(&c->watch, to, told);
 }
 
 void weir_checkpoints_give_up(struct weir_checkpoints *c)
@@ -781,6 +828,7 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
 {
     if (!c) return;
     atomic_store(&c->stop, 1);
+    weir__storage_watch_end(&c->watch);
     weir_checkpoints_wake(c);
     if (c->thread) c->run->platform->join_thread(c->run->platform->self, c->thread);
     bool failed = weir_run_state(c->run) == WEIR_RUN_FAILED;
@@ -791,5 +839,6 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     close_swapped(c);
     weir__kept_finish(&c->kept);
     weir_storages_finish(&c->storages);
+    weir__storage_watch_stop(&c->watch);
     weir_free(c);
 }

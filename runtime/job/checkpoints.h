@@ -22,6 +22,8 @@
  * from then on, about a MB at a step, before anything else is triggered: the sooner it is read, the less is copied. So an
  * attempt is begun in its storage when the first of it is to be read, and published once everything is there.
  *
+ * The timeout is for what the storage does as well: a thread of its own sees that a call does not return (storage_watch.h).
+ *
  * Subtasks hand their cuts over without a lock. One that is over hands over a last cut, which stands for it in every later
  * attempt, and waits (COMMITTING, task/subtask.h). Once all are over, a last checkpoint is made of those at once.
  *
@@ -35,6 +37,7 @@
 #ifndef WEIR_JOB_CHECKPOINTS_H
 #define WEIR_JOB_CHECKPOINTS_H
 
+#include "checkpoint/storage_call.h"
 #include "job/run.h"
 #include "job/storages.h"
 
@@ -50,6 +53,10 @@ void weir_checkpoints_destroy(struct weir_checkpoints *); /* ends and joins its 
 WEIR_CHECKED weir_status weir_checkpoints_start(struct weir_checkpoints *, struct weir_error *);
 /* What is to be done now; returns when to call again, in ns of the monotonic clock. */
 int64_t weir_checkpoints_step(struct weir_checkpoints *);
+/* For the tests, which step the watch over storages by hand, too (storage_watch.h). */
+int64_t weir_checkpoints_step_watch(struct weir_checkpoints *);
+/* What a storage of its is asked right now; false: nothing is. told: it does not return. Any thread. */
+bool weir_checkpoints_storage_call(struct weir_checkpoints *, struct weir_storage_call *, bool *told);
 void weir_checkpoints_wake(struct weir_checkpoints *);          /* any thread; NULL is fine */
 int64_t weir_checkpoints_last(const struct weir_checkpoints *); /* any thread: newest complete one; 0: none */
 /* See weir_run_savepoint. */

@@ -170,6 +170,20 @@ int64_t weir_run_step_checkpoints(struct weir_run *run)
     return weir_checkpoints_step(run->checkpoints);
 }
 
+int64_t weir_run_step_watch(struct weir_run *run)
+{
+    return weir_checkpoints_step_watch(run->checkpoints);
+}
+
+bool weir_run_storage_call(struct weir_run *run, char **what, int64_t *for_ms, bool *told)
+{
+    struct weir_storage_call call;
+    if (!run->checkpoints || !weir_checkpoints_storage_call(run->checkpoints, &call, told)) return false;
+    *what = weir_strdup(call.what);
+    *for_ms = call.took_ns / 1000000;
+    return true;
+}
+
 /* ---- undoing ----------------------------------------------------------------------------------------------------- */
 
 static void destroy_subtask(struct weir_subtask *t)

@@ -105,6 +105,10 @@ struct weir_run_status {
 void weir_run_status_take(struct weir_run *, struct weir_run_status *); /* weir_run_status_finish when done */
 void weir_run_status_finish(struct weir_run_status *);
 
+/* What the storage of its checkpoints is asked right now, and for how long it has not returned; false: nothing. told: for so
+ * long that it was told (checkpoint.timeout). The caller frees `what`. */
+bool weir_run_storage_call(struct weir_run *, char **what, int64_t *for_ms, bool *told);
+
 /* Every metric of every node, added up or by subtask: first those that all operators have (built_in), then the components'.
  * What the value points to is valid as long as the run, its buckets during the call. */
 typedef void weir_run_metric_visit(void *arg, const char *node, bool built_in, const struct weir_metric_value *);
@@ -115,6 +119,7 @@ void weir_run_metrics(struct weir_run *, bool by_subtask, weir_run_metric_visit 
 uint32_t weir_run_workers(struct weir_run *, struct weir_worker ***); /* deployed, not started */
 int64_t weir_run_last_checkpoint(const struct weir_run *);            /* newest complete one; 0: none */
 int64_t weir_run_step_checkpoints(struct weir_run *); /* as weir_checkpoints_step; INT64_MAX: none are taken */
+int64_t weir_run_step_watch(struct weir_run *);       /* as weir_checkpoints_step_watch */
 void weir_run_set_over(struct weir_run *);            /* all workers were stepped to their end by hand */
 
 const char *weir_run_state_name(enum weir_run_state);

@@ -29,14 +29,30 @@ void weir_saving_release(struct weir_saving *s)
     weir_free(s);
 }
 
-void weir__saving_answer(struct weir_saving *s, int64_t number, char *path, const struct weir_error *error)
+static void publish(struct weir_saving *s)
 {
-    s->path = path;
-    s->number = number;
-    if (error) s->error = *error;
     atomic_store_explicit(&s->answered, 1, memory_order_release);
     s->platform->unpark(s->platform->self, &s->waiter);
+}
+
+void weir__saving_answer(struct weir_saving *s, int64_t number, char *path, const struct weir_error *error)
+{
+    if (atomic_load_explicit(&s->answered, memory_order_acquire)) {
+        weir_free(path);
+    } else {
+        s->path = path;
+        s->number = number;
+        if (error) s->error = *error;
+        publish(s);
+    }
     weir_saving_release(s);
+}
+
+void weir__saving_answer_early(struct weir_saving *s, const struct weir_error *error)
+{
+    if (atomic_load_explicit(&s->answered, memory_order_acquire)) return;
+    s->error = *error;
+    publish(s);
 }
 
 void weir__saving_answer_all(struct weir_saving *s, int64_t number, const char *path, const struct weir_error *error)
@@ -95,4 +111,31 @@ const struct weir_moved *weir_saving_moved(const struct weir_saving *s, uint32_t
 {
     *n = s->swap ? s->swap->n_moved : 0;
     return s->swap ? s->swap->moved : NULL;
+}
+
+/* ---- those that nobody has begun yet ----------------------------------------------------------------------------- */
+
+static struct weir_saving closed; /* a mark, never looked into */
+
+bool weir__savings_add(struct weir_savings *to, struct weir_saving *s)
+{
+    s->next = atomic_load_explicit(&to->newest, memory_order_acquire);
+    do {
+        if (s->next == &closed) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&to->newest, &s->next, s, memory_order_acq_rel, memory_order_acquire));
+    return true;
+}
+
+struct weir_saving *weir__savings_take(struct weir_savings *from, bool close)
+{
+    struct weir_saving *first = NULL, *next, *s = atomic_load_explicit(&from->newest, memory_order_acquire);
+    while (s != &closed && !atomic_compare_exchange_weak_explicit(&from->newest, &s, close ? &closed : NULL,
+                                                                  memory_order_acq_rel, memory_order_acquire))
+        continue;
+    for (; s && s != &closed; s = next) {
+        next = s->next;
+        s->next = first;
+        first = s;
+    }
+    return first;
 }

@@ -42,12 +42,21 @@ struct weir_saving {
 };
 struct weir_saving *weir__saving_create(const struct weir_platform *, const char *directory, enum weir_saving_then);
 void weir__saving_retain(struct weir_saving *);
-/* Takes the path; error NULL: all is well. Gives up the coordinator's reference. */
+/* Takes the path; error NULL: all is well. Gives up the coordinator's reference. Once it was answered early, that counts. */
 void weir__saving_answer(struct weir_saving *, int64_t number, char *path, const struct weir_error *error);
-/* The same for a list of them, each with a copy of the path. */
+/* It fails, and the coordinator has yet to hear of it; not while the coordinator may answer it. */
+void weir__saving_answer_early(struct weir_saving *, const struct weir_error *);
+/* As weir__saving_answer, for a list of them, each with a copy of the path. */
 void weir__saving_answer_all(struct weir_saving *, int64_t number, const char *path, const struct weir_error *error);
 const char *weir__saving_fails_as(const struct weir_saving *); /* what a message about it begins with */
 void weir__saving_refuse(struct weir_saving *, const char *why);
 void weir__saving_refuse_all(struct weir_saving *, const char *why);
+
+/* Those that were asked for and that nobody has begun yet. Any thread adds and takes. Zeroed is empty. */
+struct weir_savings {
+    _Atomic(struct weir_saving *) newest;
+};
+bool weir__savings_add(struct weir_savings *, struct weir_saving *);       /* false: it is closed */
+struct weir_saving *weir__savings_take(struct weir_savings *, bool close); /* all, in the order they were asked for */
 
 #endif

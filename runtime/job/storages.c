@@ -55,6 +55,7 @@ static weir_status open_part(struct weir_storages *s, const struct weir_part_spe
         .job = s->graph ? s->graph->job : NULL,
         .base_dir = s->graph ? s->graph->base_dir : NULL,
         .attempt = s->attempt,
+        .calls = s->calls,
         .keeps_files = info->flags & WEIR_STORES_FILES};
     return weir_storage_create(&options, &o->storage, error);
 }

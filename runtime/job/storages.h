@@ -24,6 +24,7 @@ struct weir_storages {
     const struct weir_stream_graph
         *graph; /* outlives it; NULL, or one without checkpoints: there is no storage of the job's */
     uint32_t attempt;
+    struct weir_storage_calls *calls;   /* checkpoint/storage_call.h; NULL: nobody watches them */
     struct weir_opened_storage *opened; /* the job's first */
     size_t n, capacity;
 };

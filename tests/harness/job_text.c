@@ -11,7 +11,8 @@
 struct weir_registry *weir_test_registry(const char *more)
 {
     char *folder = more ? weir_format("%s/tests/plugins/%s", WEIR_BUILD_DIR, more) : NULL;
-    const char *const directories[] = {WEIR_BUILD_DIR "/plugins", folder, NULL};
+    const char *stores = folder && strstr(folder, "stores") ? NULL : WEIR_BUILD_DIR "/tests/plugins/stores";
+    const char *const directories[] = {WEIR_BUILD_DIR "/plugins", folder ? folder : stores, folder ? stores : NULL, NULL};
     struct weir_registry_options o = {.platform = weir_platform_os(), .directories = directories};
     struct weir_registry *registry;
     struct weir_error error = {0};

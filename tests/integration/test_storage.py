@@ -32,6 +32,16 @@ nodes:
   - {{id: out, from: counts, sink: discard}}
 """
 
+HANGING = f"""
+job: hanging
+plugins: [{STORES}]
+checkpoint: {{every: 1ms, timeout: 500ms, tolerable: 1000000, directory: checkpoints,
+             storage: {{bucket: {{root: bucket, goes: hang, only: publish, at: 1}}}}}}
+nodes:
+  - {{id: in, source: {{sequence: {{to: 1000000000000}}}}}}
+  - {{id: out, from: in, sink: discard}}
+"""
+
 
 class Storage(WeirTest):
     def newest(self, job):
@@ -67,6 +77,29 @@ class Storage(WeirTest):
         self.assertEqual(self.lines("out"), self.lines("plain"))
         self.assertEqual(os.listdir(self.folder / "checkpoints"), [])
         self.assertEqual(os.listdir(self.folder / "bucket"), ["index"])  # what the job left of itself: nothing
+
+    def test_a_call_that_does_not_return(self):
+        job = self.job(HANGING)
+        (self.folder / "bucket").mkdir()
+        os.mkfifo(self.folder / "bucket" / "gate")  # the call returns when somebody opens it to write
+        process = self.start("run", job, "--quiet")
+        status = {}
+        while not status.get("storage", {}).get("late"):
+            self.assertIsNone(process.poll(), "it ended")
+            status = json.loads(self.weir("status", "--output", "json", "hanging", code=None).out or "{}")
+        call = status["storage"]["call"]
+        self.assertRegex(call, r"^checkpoint storage 'bucket': publish of chk-\d+$")
+        refused = self.weir("checkpoint", "hanging", code=1)
+        self.assertIn(f"there is no checkpoint: {call} has not returned for ", refused.err)
+        with open(self.folder / "bucket" / "gate", "wb"):
+            pass
+        while self.weir("checkpoint", "hanging", code=None).code != 0:
+            self.assertIsNone(process.poll(), "it ended")
+        log = self.weir("logs", "hanging").out
+        for told in (f"is late (checkpoint.timeout): {call} has not returned for ", f"{call} has returned after ", "is abandoned: "):
+            self.assertIn(told, log)
+        self.weir("cancel", "hanging")
+        process.communicate(timeout=TIMEOUT_S)
 
     def test_it_is_looked_at_by_address(self):
         job = self.job(ENDLESS)

@@ -18,7 +18,8 @@
  *
  * A call that fails returns a negative status and writes what is wrong, where and why, into the weir_io_error. What fails
  * while a checkpoint is written fails that checkpoint: the host abandons it, tells, and the job goes on; nothing is tried
- * again but with the next checkpoint. What fails while one is read stops whoever wanted to go on from it.
+ * again but with the next checkpoint. What fails while one is read stops whoever wanted to go on from it. A call that does
+ * not return stops checkpoints, not the job; the host tells, and waits for it, so a network needs a time limit of its own.
  *
  * The weir_ctx of `open` has these services of weir/host.h: alloc, resize, release, log, info (of the job: attempt, job and
  * base_dir) and extension with "weir.io/1"; the others are NULL, as there are no records.

@@ -8,7 +8,8 @@
  *
  * The store itself is a directory in which each file is an object, CHECKPOINT+OBJECT. For tests, call number `at` goes wrong
  * in the way that `goes` says: it fails; or it says that all is well, while what `finish` puts is cut by a byte, has a bit
- * flipped or is not there, or `read` gives a byte too few. */
+ * flipped or is not there, or `read` gives a byte too few; or it hangs: it opens the file `gate`, which may be a pipe that
+ * nobody has opened yet, and then does what it was asked. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #define HALF ".half"
 
 typedef struct bucket {
-    const char *root;
+    const char *root, *only;
     int64_t at;
     int32_t goes; /* an index of ways */
     weir_ctx *cx;
@@ -25,8 +26,8 @@ typedef struct bucket {
     int64_t calls;
 } bucket;
 
-enum way { FAIL, CUT, FLIP, LOSE, SHORT };
-static const char *const ways[] = {"fail", "cut", "flip", "lose", "short", NULL};
+enum way { FAIL, CUT, FLIP, LOSE, SHORT, HANG };
+static const char *const ways[] = {"fail", "cut", "flip", "lose", "short", "hang", NULL};
 
 struct weir_stored {
     char *checkpoint, *object; /* object: that is being written; NULL: none */
@@ -68,10 +69,21 @@ static void add(const bucket *me, struct bytes *to, const void *p, size_t n)
 
 /* ---- going wrong ------------------------------------------------------------------------------------------------- */
 
+static void hang(const bucket *me)
+{
+    char *gate = text(me, me->root, "/", "gate");
+    weir_file *file = NULL;
+    weir_io_error ignored;
+    if (me->io->open(me->cx, gate, WEIR_FILE_READ, &file, &ignored) == WEIR_OK) (void)me->io->close(me->cx, file, &ignored);
+    release(me, gate);
+}
+
 static bool breaks(bucket *me, const char *call)
 {
-    if (++me->calls != me->at) return false;
+    bool counts = !*me->only || strcmp(me->only, call) == 0;
+    if (!counts || ++me->calls != me->at) return false;
     me->cx->host->log(me->cx, WEIR_WARN, "call %lld goes wrong: %s", (long long)me->at, call);
+    if (me->goes == HANG) hang(me);
     return true;
 }
 
@@ -426,6 +438,7 @@ static weir_status read_object(void *self, const char *checkpoint, const char *o
 static const weir_option options[] = {
     WEIR_OPTION(bucket, root, .flags = WEIR_PATH, .doc = "the directory that stands for the store"),
     WEIR_OPTION(bucket, at, .def = "0", .min = "0", .doc = "the call that goes wrong, counted from 1 on; 0: none"),
+    WEIR_OPTION(bucket, only, .def = "", .doc = "the calls to count, such as finish; empty: all"),
     WEIR_OPTION_OF(bucket, goes, WEIR_OPT_ENUM, .def = "fail", .choices = ways, .doc = "what becomes of it"),
 };
 static const weir_checkpoint_storage vtable = {.struct_size = sizeof vtable,
