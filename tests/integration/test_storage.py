@@ -96,7 +96,7 @@ class Storage(WeirTest):
         while self.weir("checkpoint", "hanging", code=None).code != 0:
             self.assertIsNone(process.poll(), "it ended")
         log = self.weir("logs", "hanging").out
-        for told in (f"is late (checkpoint.timeout): {call} has not returned for ", f"{call} has returned after ", "is abandoned: "):
+        for told in (f" (checkpoint.timeout): {call} has not returned for ", f"{call} has returned after ", "is abandoned"):
             self.assertIn(told, log)
         self.weir("cancel", "hanging")
         process.communicate(timeout=TIMEOUT_S)

@@ -1,5 +1,5 @@
-/* A storage that does not return (tests/plugins/stores/bucket.c, `goes: hang`). The call is stepped by hand: in the middle of
- * it time passes, the watch looks, subtasks are stepped, and then it returns. */
+/* A storage that does not return (tests/plugins/stores/bucket.c, `goes: hang`). Its call is stepped by hand: in the middle
+ * of it time passes, the watch looks, subtasks are stepped, and then it returns. */
 #include "unit/job/coordinator_stage.h"
 
 #include "base/log.h"
@@ -254,7 +254,7 @@ static void a_call_that_returns_late_is_too_late(void)
 WEIR_SUITE(hanging_storage) = {
     {"the call of which file hangs is told, and the job goes on", the_call_of_which_file_is_told_and_the_job_goes_on},
     {"a late checkpoint counts as a failure once the storage returns", it_counts_as_a_failure_once_it_returns},
-    {"a complete checkpoint stays so while an older one cannot go",
+    {"a complete one stays while an older one cannot go",
      one_that_is_complete_stays_so_while_an_older_one_cannot_go},
     {"a job that was to be suspended goes on", a_job_that_was_to_be_suspended_goes_on},
     {"a call that returns late is too late", a_call_that_returns_late_is_too_late},
