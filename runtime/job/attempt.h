@@ -58,14 +58,13 @@ bool weir__attempt_is_pending(const struct weir_cuts *, const struct weir_attemp
 struct weir_snapshot *weir__attempt_parts(const struct weir_cuts *, const struct weir_attempt *, uint32_t subtask);
 void weir__cuts_read_all(struct weir_cuts *); /* what is pending, into memory */
 
-/* Writing (attempt_write.c): begun, under a name that is free, written on until it gives OK once all have cut, and
- * published. One at a time of a storage. */
-WEIR_CHECKED weir_status weir__attempt_begin(const struct weir_cuts *, struct weir_attempt *, struct weir_storage *,
-                                             struct weir_error *);
-/* About a MB of what was cut. MORE: there may be more; OK: there is none now. */
-WEIR_CHECKED weir_status weir__attempt_write_on(struct weir_cuts *, struct weir_attempt *, struct weir_error *);
-/* And read back (checkpoint/saved.h): what does not fit is removed again. *path: its address, the caller frees. */
-WEIR_CHECKED weir_status weir__attempt_publish(struct weir_cuts *, struct weir_attempt *, char **path, struct weir_error *);
+/* Writes on (attempt_write.c), about a MB of what was cut, to a storage to which nothing else is written. MORE: there is
+ * more to come; OK: every subtask had cut (is_cut), and it is published and read back (checkpoint/saved.h): what does not
+ * fit is removed again. *path: its address, the caller frees. In time, or it fails: whoever waits may have been told. */
+struct weir_storage_watch; /* storage_watch.h */
+WEIR_CHECKED weir_status weir__attempt_write_in_time(struct weir_cuts *, struct weir_attempt *, struct weir_storage *,
+                                                     bool is_cut, struct weir_storage_watch *, int64_t until_ns, char **path,
+                                                     struct weir_error *);
 void weir__attempt_stop(struct weir_attempt *);                          /* what was written of it goes */
 struct weir_storage *weir__attempt_storage(const struct weir_attempt *); /* it is written to; NULL: to none yet */
 

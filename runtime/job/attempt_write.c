@@ -8,8 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "job/checkpoint_files.h"
 #include "job/saving.h"
+#include "job/storage_watch.h"
 
 #define STEP_BYTES (1 << 20)
 
@@ -23,8 +25,8 @@ struct weir_attempt_writing {
     bool in_part;
 };
 
-weir_status weir__attempt_begin(const struct weir_cuts *c, struct weir_attempt *a, struct weir_storage *storage,
-                                struct weir_error *error)
+static weir_status begin(const struct weir_cuts *c, struct weir_attempt *a, struct weir_storage *storage,
+                         struct weir_error *error)
 {
     const struct weir_run *run = c->run;
     struct weir_saved_writing *to;
@@ -98,7 +100,7 @@ static weir_status begin_part(const struct weir_cuts *c, const struct weir_attem
     return weir_saved_begin_part(w->to, node->id, t->index, &weir__attempt_parts(c, a, w->subtask)[w->member], error);
 }
 
-weir_status weir__attempt_write_on(struct weir_cuts *c, struct weir_attempt *a, struct weir_error *error)
+static weir_status write_on(struct weir_cuts *c, struct weir_attempt *a, struct weir_error *error)
 {
     struct weir_attempt_writing *w = a->writing;
     uint64_t room = STEP_BYTES;
@@ -144,7 +146,7 @@ static weir_status read_back(struct weir_cuts *c, const struct weir_attempt_writ
     return weir_error_prefix(error, "it was written, and does not read back as it was: ");
 }
 
-weir_status weir__attempt_publish(struct weir_cuts *c, struct weir_attempt *a, char **path, struct weir_error *error)
+static weir_status publish(struct weir_cuts *c, struct weir_attempt *a, char **path, struct weir_error *error)
 {
     const struct weir_platform *p = c->run->platform;
     const struct weir_saved_about about = {.checkpoint = a->number,
@@ -164,4 +166,30 @@ weir_status weir__attempt_publish(struct weir_cuts *c, struct weir_attempt *a, c
     if (s == WEIR_OK) *path = weir_storage_address(a->writing->storage, a->writing->name);
     finish_writing(a);
     return s;
+}
+
+/* It was too late, although it is all there. */
+static void take_back(struct weir_storage *from, char *path)
+{
+    struct weir_error stays;
+    if (weir_storage_remove(from, weir_path_basename(path), &stays) != WEIR_OK)
+        weir_log(WEIR_WARN, "checkpoint", "%s, which was late, stays: %s", path, stays.text);
+    weir_free(path);
+}
+
+weir_status weir__attempt_write_in_time(struct weir_cuts *c, struct weir_attempt *a, struct weir_storage *to, bool is_cut,
+                                        struct weir_storage_watch *watch, int64_t until_ns, char **path,
+                                        struct weir_error *error)
+{
+    *path = NULL;
+    weir__storage_watch_open(watch, a, until_ns);
+    weir_status s = a->writing ? WEIR_OK : begin(c, a, to, error);
+    if (s == WEIR_OK) s = write_on(c, a, error);
+    if (s == WEIR_OK) s = is_cut ? publish(c, a, path, error) : WEIR_MORE;
+    if (weir__storage_watch_close(watch)) return s;
+    c->lost_base = false; /* as far as anybody knows */
+    if (s < 0) return s;
+    if (*path) take_back(to, *path);
+    *path = NULL;
+    return weir_storage_calls_say_late(&watch->calls, error);
 }

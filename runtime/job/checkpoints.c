@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/text.h"
 #include "checkpoint/saved.h"
 #include "job/attempt.h"
@@ -480,32 +479,6 @@ static bool make_way(struct weir_checkpoints *c, const struct weir_attempt *a, c
     return false;
 }
 
-/* It was too late, although it is all there. */
-static void take_back(struct weir_storage *from, char *path)
-{
-    struct weir_error stays;
-    if (weir_storage_remove(from, weir_path_basename(path), &stays) != WEIR_OK)
-        weir_log(WEIR_WARN, "checkpoint", "%s, which was late, stays: %s", path, stays.text);
-    weir_free(path);
-}
-
-/* MORE: it is not all there; OK: it is, and *path its address. In time, or it fails: whoever waits may have been told that
- * it is late. */
-static weir_status write_in_time(struct weir_checkpoints *c, struct weir_attempt *a, struct weir_storage *to, bool is_cut,
-                                 char **path, struct weir_error *error)
-{
-    *path = NULL;
-    weir__storage_watch_open(&c->watch, a, deadline_of(c, a));
-    weir_status s = a->writing ? WEIR_OK : weir__attempt_begin(&c->cuts, a, to, error);
-    if (s == WEIR_OK) s = weir__attempt_write_on(&c->cuts, a, error);
-    if (s == WEIR_OK) s = is_cut ? weir__attempt_publish(&c->cuts, a, path, error) : WEIR_MORE;
-    if (weir__storage_watch_close(&c->watch)) return s;
-    c->cuts.lost_base = false;
-    if (s < 0) return s;
-    if (*path) take_back(to, *path);
-    return weir_storage_calls_say_late(&c->watch.calls, error);
-}
-
 static weir_status note_suspended(struct weir_checkpoints *c, const struct weir_attempt *a, char *path,
                                   struct weir_error *error)
 {
@@ -539,7 +512,7 @@ static void write_on(struct weir_checkpoints *c, size_t at, bool is_cut)
     c->cuts.lost_base = false;
     weir_status s = a->savepoint ? weir_storages_in(&c->storages, a->savepoint->directory, &to, &error) : WEIR_OK;
     if (s == WEIR_OK && !a->writing && make_way(c, a, to)) return;
-    if (s == WEIR_OK) s = write_in_time(c, a, to, is_cut, &path, &error);
+    if (s == WEIR_OK) s = weir__attempt_write_in_time(&c->cuts, a, to, is_cut, &c->watch, deadline_of(c, a), &path, &error);
     if (s == WEIR_MORE) return;
     if (s == WEIR_OK) s = note_suspended(c, a, path, &error);
     if (s == WEIR_OK) {
@@ -600,12 +573,6 @@ static void make_last(struct weir_checkpoints *c, int64_t now)
     trigger(c, drains ? c->stopping : NULL, now);
 }
 
-static bool leaves_nothing(const struct weir_checkpoints *c, enum weir_run_state state)
-{
-    if (state == WEIR_RUN_FINISHED || c->drained) return true;
-    return (state == WEIR_RUN_STOPPED || state == WEIR_RUN_CANCELLED) && c->config->delete_on_cancel;
-}
-
 static void end(struct weir_checkpoints *c)
 {
     c->over = true;
@@ -631,7 +598,8 @@ static void end(struct weir_checkpoints *c)
 static void remove_what_is_over(struct weir_checkpoints *c)
 {
     enum weir_run_state state = weir_run_state(c->run);
-    if (!leaves_nothing(c, state)) return;
+    bool deletes = c->config->delete_on_cancel && (state == WEIR_RUN_STOPPED || state == WEIR_RUN_CANCELLED);
+    if (state != WEIR_RUN_FINISHED && !c->drained && !deletes) return;
     weir__kept_trim(&c->storages, &c->kept, 0, INT64_MAX);
     if (state == WEIR_RUN_FINISHED && c->suspended) weir__suspended_remove(c->run->platform, c->config->directory);
 }
@@ -789,16 +757,10 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     struct weir_checkpoints *c = weir_alloc(sizeof *c);
     c->run = run;
     c->config = config;
-    c->storages = (struct weir_storages){.platform = run->platform,
-                                         .registry = run->registry,
-                                         .graph = run->graph,
-                                         .attempt = run->attempt,
-                                         .calls = &c->watch.calls};
-    weir_storage_calls_init(&c->watch.calls, run->platform, config->timeout_ms);
-    c->watch.job = run->graph->job;
-    c->watch.refuse = refuse_requests;
-    c->watch.let_go = let_go;
-    c->watch.arg = c;
+    c->storages = (struct weir_storages){
+        .platform = run->platform, .registry = run->registry, .graph = run->graph, .attempt = run->attempt};
+    c->storages.calls = &c->watch.calls;
+    weir__storage_watch_init(&c->watch, run, config->timeout_ms, refuse_requests, let_go, c);
     c->triggered_ns = now_of(c);
     c->ended_ns = c->triggered_ns - config->min_pause_ms * NS_PER_MS;
     weir__cuts_init(&c->cuts, run);
@@ -809,14 +771,9 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
     return s;
 }
 
-int64_t weir_checkpoints_step_watch(struct weir_checkpoints *c)
+struct weir_storage_watch *weir_checkpoints_watch(struct weir_checkpoints *c)
 {
-    return weir__storage_watch_step(&c->watch);
-}
-
-bool weir_checkpoints_storage_call(struct weir_checkpoints *c, struct weir_storage_call *to, bool *told)
-{
-    return weir__storage_watch_look(&c->watch, to, told);
+    return &c->watch;
 }
 
 void weir_checkpoints_give_up(struct weir_checkpoints *c)

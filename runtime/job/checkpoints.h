@@ -37,8 +37,8 @@
 #ifndef WEIR_JOB_CHECKPOINTS_H
 #define WEIR_JOB_CHECKPOINTS_H
 
-#include "checkpoint/storage_call.h"
 #include "job/run.h"
+#include "job/storage_watch.h"
 #include "job/storages.h"
 
 struct weir_checkpoints;
@@ -53,10 +53,8 @@ void weir_checkpoints_destroy(struct weir_checkpoints *); /* ends and joins its 
 WEIR_CHECKED weir_status weir_checkpoints_start(struct weir_checkpoints *, struct weir_error *);
 /* What is to be done now; returns when to call again, in ns of the monotonic clock. */
 int64_t weir_checkpoints_step(struct weir_checkpoints *);
-/* For the tests, which step the watch over storages by hand, too (storage_watch.h). */
-int64_t weir_checkpoints_step_watch(struct weir_checkpoints *);
-/* What a storage of its is asked right now; false: nothing is. told: it does not return. Any thread. */
-bool weir_checkpoints_storage_call(struct weir_checkpoints *, struct weir_storage_call *, bool *told);
+/* Over its storages, for any thread to look at, and for tests to step by hand. */
+struct weir_storage_watch *weir_checkpoints_watch(struct weir_checkpoints *);
 void weir_checkpoints_wake(struct weir_checkpoints *);          /* any thread; NULL is fine */
 int64_t weir_checkpoints_last(const struct weir_checkpoints *); /* any thread: newest complete one; 0: none */
 /* See weir_run_savepoint. */

@@ -172,13 +172,13 @@ int64_t weir_run_step_checkpoints(struct weir_run *run)
 
 int64_t weir_run_step_watch(struct weir_run *run)
 {
-    return weir_checkpoints_step_watch(run->checkpoints);
+    return weir__storage_watch_step(weir_checkpoints_watch(run->checkpoints));
 }
 
 bool weir_run_storage_call(struct weir_run *run, char **what, int64_t *for_ms, bool *told)
 {
     struct weir_storage_call call;
-    if (!run->checkpoints || !weir_checkpoints_storage_call(run->checkpoints, &call, told)) return false;
+    if (!run->checkpoints || !weir__storage_watch_look(weir_checkpoints_watch(run->checkpoints), &call, told)) return false;
     *what = weir_strdup(call.what);
     *for_ms = call.took_ns / 1000000;
     return true;

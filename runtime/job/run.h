@@ -119,7 +119,7 @@ void weir_run_metrics(struct weir_run *, bool by_subtask, weir_run_metric_visit 
 uint32_t weir_run_workers(struct weir_run *, struct weir_worker ***); /* deployed, not started */
 int64_t weir_run_last_checkpoint(const struct weir_run *);            /* newest complete one; 0: none */
 int64_t weir_run_step_checkpoints(struct weir_run *); /* as weir_checkpoints_step; INT64_MAX: none are taken */
-int64_t weir_run_step_watch(struct weir_run *);       /* as weir_checkpoints_step_watch */
+int64_t weir_run_step_watch(struct weir_run *);       /* as weir__storage_watch_step */
 void weir_run_set_over(struct weir_run *);            /* all workers were stepped to their end by hand */
 
 const char *weir_run_state_name(enum weir_run_state);

@@ -163,6 +163,13 @@ static void watch(void *arg)
     }
 }
 
+void weir__storage_watch_init(struct weir_storage_watch *w, const struct weir_run *run, int64_t timeout_ms,
+                              void (*refuse)(void *, const char *), void (*let_go)(void *), void *arg)
+{
+    *w = (struct weir_storage_watch){.job = run->graph->job, .refuse = refuse, .let_go = let_go, .arg = arg};
+    weir_storage_calls_init(&w->calls, run->platform, timeout_ms);
+}
+
 weir_status weir__storage_watch_start(struct weir_storage_watch *w, struct weir_error *error)
 {
     const struct weir_platform *p = w->calls.platform;

@@ -29,6 +29,8 @@ struct weir_storage_watch {
     struct weir_thread *thread; /* NULL: stepped by hand, or not at all */
 };
 
+void weir__storage_watch_init(struct weir_storage_watch *, const struct weir_run *, int64_t timeout_ms,
+                              void (*refuse)(void *, const char *), void (*let_go)(void *), void *arg);
 WEIR_CHECKED weir_status weir__storage_watch_start(struct weir_storage_watch *, struct weir_error *);
 void weir__storage_watch_stop(struct weir_storage_watch *);
 /* Looks; returns when to look again, in ns of the monotonic clock. */
