@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs large_state.yaml, or another job, and prints the most memory and disk that it took, and how long.
 
-    bench/large_state.py BUILD [--keys 50000000] [--budget MIB] [--job FILE] [-- ARGUMENTS OF weir run]
+    bench/large_state.py [--keys 50000000] [--budget MIB] [--job FILE] BUILD [-- ARGUMENTS OF weir run]
 
 Memory is that of the job's process, as the kernel tells it twice a second: `anonymous` is what the process has for itself,
 `resident` counts pages of files too (LevelDB maps its files), which the kernel drops when it needs them. Disk is what is
