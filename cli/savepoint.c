@@ -62,19 +62,19 @@ int weir_savepoint_report(const char *command, const struct weir_error_text *err
 
 int weir_savepoint_parse(struct weir_savepoint_words *w, int argc, char **argv, const char *help, bool takes_force)
 {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"job", required_argument, NULL, 'j'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"job", required_argument, NULL, 'j'},
+                                            {"set", required_argument, NULL, 's'},    {"force", no_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     *w = (struct weir_savepoint_words){0};
     optind = 1;
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "D:h", options, NULL)) != -1;) {
         if (option == 'h') return fputs(help, stdout), WEIR_EXIT_OK;
         if (option == 'o' && (w->json = strcmp(optarg, "json") == 0, !w->json) && strcmp(optarg, "text") != 0)
             return weir_savepoint_wrong(argv[0], "--output wants text or json");
         if (option == '?' || (option == 'f' && !takes_force)) return weir_savepoint_no_option(argv[0], argv[optind - 1]);
+        int code = option == 's' || option == 'D' ? weir_savepoint_set(argv[0], option, optarg) : -1;
+        if (code >= 0) return code;
         if (option == 'f') w->force = true;
         if (option == 'j') w->job = optarg;
     }

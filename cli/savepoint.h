@@ -31,12 +31,16 @@ int weir_savepoint_report(const char *command, const struct weir_error_text *);
 /* A runtime that reads savepoints, also those in the storage of `job`, a manifest or a job of this machine; NULL: of none.
  * NULL: *code says why not. What it looks through goes with weir_savepoint_close. */
 struct weir_runtime *weir_savepoint_runtime(const char *command, const char *job, int *code);
+/* --set, or -D: for the manifest of --job; cuts the text in place, which stays. Returns an exit code, or -1 to go on. */
+int weir_savepoint_set(const char *command, int option, char *text);
 void weir_savepoint_close(struct weir_runtime *);
 /* The job of a name that runs or ran on this machine, by its manifest, as far as it can be read without the --set of that
  * run; NULL: there is none, or, which is told, it cannot be read. */
 struct weir_job *weir_savepoint_job_of(struct weir_runtime *, const char *command, const char *name);
 #define WEIR_SAVEPOINT_JOB_HELP                                                              \
     "  --job JOB.yaml|JOB      the manifest, or the job of this machine, whose storage an\n" \
-    "                          address such as NAME:/chk-12 is in\n"
+    "                          address such as NAME:/chk-12 is in\n"                         \
+    "  --set NAME=VALUE        as `weir run` takes it, for the manifest of --job\n"          \
+    "  -D PATH=VALUE           the same\n"
 
 #endif

@@ -59,14 +59,19 @@ static bool read_memory(const char *text, uint64_t *memory)
 /* Returns an exit code, or -1 to go on. */
 static int parse(struct weir_savepoint_dump_options *o, const char **directory, const char **job, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"state", required_argument, NULL, 's'},  {"format", required_argument, NULL, 'f'},
-        {"memory", required_argument, NULL, 'm'}, {"job", required_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"state", required_argument, NULL, 's'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"memory", required_argument, NULL, 'm'},
+                                            {"job", required_argument, NULL, 'j'},
+                                            {"set", required_argument, NULL, 'S'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     optind = 1;
     opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "D:h", options, NULL)) != -1;) {
         if (option == 'h') return fputs(help, stdout), WEIR_EXIT_OK;
+        int code = option == 'S' || option == 'D' ? weir_savepoint_set(argv[0], option, optarg) : -1;
+        if (code >= 0) return code;
         if (option == 's') o->state = optarg;
         if (option == 'j') *job = optarg;
         if (option == 'f' && (o->csv = strcmp(optarg, "csv") == 0, !o->csv) && strcmp(optarg, "json") != 0)

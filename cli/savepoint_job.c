@@ -10,6 +10,27 @@
 #include "cli/savepoint.h"
 
 static struct weir_job *opened; /* one at a time: this is a command */
+static struct {
+    struct weir_setting *sets, *overrides;
+    size_t n_sets, sets_capacity, n_overrides, overrides_capacity;
+} given;
+
+int weir_savepoint_set(const char *command, int option, char *text)
+{
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return weir_savepoint_wrong(command, option == 'D' ? "-D wants PATH=VALUE" : "--set wants NAME=VALUE");
+    *equals = '\0';
+    const struct weir_setting setting = {text, equals + 1};
+    if (option == 'D') {
+        WEIR_GROW(given.overrides, given.overrides_capacity, given.n_overrides + 1);
+        given.overrides[given.n_overrides++] = setting;
+    } else {
+        WEIR_GROW(given.sets, given.sets_capacity, given.n_sets + 1);
+        given.sets[given.n_sets++] = setting;
+    }
+    return -1;
+}
 
 static struct weir_job *load(struct weir_runtime *runtime, const char *manifest, struct weir_error_text *error)
 {
@@ -17,7 +38,12 @@ static struct weir_job *load(struct weir_runtime *runtime, const char *manifest,
     struct weir_error ignored;
     struct weir_job *job = NULL;
     if (weir_home_find(&home, &ignored) != WEIR_OK) home = (struct weir_home){0}; /* its manifest says where, then */
-    const struct weir_job_options o = {.struct_size = sizeof o, .home = home.jobs};
+    const struct weir_job_options o = {.struct_size = sizeof o,
+                                       .sets = given.sets,
+                                       .n_sets = given.n_sets,
+                                       .overrides = given.overrides,
+                                       .n_overrides = given.n_overrides,
+                                       .home = home.jobs};
     if (weir_job_load(runtime, manifest, &o, &job, error) != WEIR_OK) job = NULL;
     weir_home_finish(&home);
     return job;
@@ -75,6 +101,10 @@ struct weir_runtime *weir_savepoint_runtime(const char *command, const char *job
 {
     static const struct weir_job_args nothing;
     struct weir_runtime *runtime = NULL;
+    if (!job && given.n_sets + given.n_overrides > 0) {
+        *code = weir_savepoint_wrong(command, "--set and -D are for the manifest of --job");
+        return NULL;
+    }
     *code = weir_job_args_open(&nothing, &runtime, NULL);
     if (*code == 0 && job) *code = look_through(runtime, command, job);
     if (*code == 0) return runtime;

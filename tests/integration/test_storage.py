@@ -118,6 +118,11 @@ class Storage(WeirTest):
                              [("bucket:/chk-1", False), ("bucket:/chk-2", True)])
         one = json.loads(self.weir("savepoint", "ls", "--output", "json", "--job", job, addresses[0]).out)
         self.assertEqual([entry["path"] for entry in one], addresses[:1])
+        moved = ["--job", job, "--set", "unused=1", "-D", "checkpoint.storage.bucket.root=elsewhere"]
+        self.assertIn("unused", self.weir("savepoint", "ls", *moved, "bucket:/", code=2).err)  # as `weir run` says it
+        self.assertNotIn("chk-1", self.weir("savepoint", "ls", *moved[:2], *moved[4:], "bucket:/", code=None).out)
+        self.assertIn("--set wants NAME=VALUE", self.weir("savepoint", "verify", "--set", "x", addresses[1], code=2).err)
+        self.assertIn("are for the manifest of --job", self.weir("savepoint", "dump", "-D", "a=b", addresses[1], code=2).err)
         verified = self.weir("savepoint", "verify", "--job", job, addresses[1]).out
         self.assertIn("counts-0.state", verified)
         dumped = self.weir("savepoint", "dump", "--job", "looked_at", addresses[1], "counts").out.splitlines()
