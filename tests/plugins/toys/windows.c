@@ -179,6 +179,32 @@ static const weir_trigger dozens_vtable = {
 WEIR_COMPONENT(dozens, WEIR_TRIGGER, dozens_vtable, .id = "dozens", .doc = "fires and purges with every n-th row",
                WEIR_OPTIONS(dozens_options), WEIR_STATES(purging_states));
 
+/* How many rows, from a hundred on: an accumulator that does not begin at zero. */
+typedef nothing beyond;
+static weir_status beyond_create(void *self, weir_ctx *cx, void *acc)
+{
+    (void)self, (void)cx;
+    ((firings *)acc)->n += 100; /* += : once, and of zero */
+    return WEIR_OK;
+}
+static weir_status beyond_add(void *self, weir_ctx *cx, void *acc, weir_row row)
+{
+    (void)self, (void)cx, (void)row;
+    ((firings *)acc)->n++;
+    return WEIR_OK;
+}
+static weir_status beyond_result(void *self, weir_ctx *cx, const void *acc, uint32_t column)
+{
+    (void)self;
+    weir_put_i64(cx, 0, column, ((const firings *)acc)->n);
+    return WEIR_OK;
+}
+static const weir_state beyond_states[] = {WEIR_VALUE_STATE("acc", firings, firings_members)};
+static const weir_aggregate beyond_vtable = {
+    .struct_size = sizeof(weir_aggregate), .create = beyond_create, .add = beyond_add, .result = beyond_result};
+WEIR_COMPONENT(beyond, WEIR_AGGREGATE, beyond_vtable, .id = "beyond", .doc = "how many rows, from a hundred on",
+               .out = "result:i64", WEIR_STATES(beyond_states));
+
 /* What was aggregated, as it is. */
 typedef nothing as_it_is;
 static weir_status as_it_is_process(void *self, weir_ctx *cx, const weir_window *w, const weir_batch *rows)
@@ -246,4 +272,4 @@ WEIR_COMPONENT(backward, WEIR_WINDOW_ASSIGNER, backward_vtable, .id = "backward"
                .doc = "gives empty windows");
 
 WEIR_PLUGIN("test.windows", "1.0.0", &ends_component, &numbered_component, &talkative_component, &purging_twos_component,
-            &dozens_component, &as_it_is_component, &babbling_component, &backward_component);
+            &dozens_component, &beyond_component, &as_it_is_component, &babbling_component, &backward_component);

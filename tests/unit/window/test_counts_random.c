@@ -52,7 +52,7 @@ static struct weir_stream_node *make_node(struct stage *g, const struct plan *p,
 {
     struct weir_stream_node *node = weir_op_stage_node(&g->s, WEIR_NODE_WINDOW, g->in);
     weir_op_stage_key(node, "user");
-    use(g, node, "rows", "count", -1);
+    use(g, node, "rows", "beyond", -1);
     use(g, node, "total", "sum", 1);
     use(g, node, "exact", "sum", 2);
     use(g, node, "first", "first", 3);
