@@ -55,26 +55,6 @@ weir_status weir_op_state_create(const struct weir_op_env *env, const struct wei
     return s;
 }
 
-static void come(void *arg)
-{
-    const struct weir_op_env *env = arg;
-    if (env->wake) env->wake(env->wake_arg);
-}
-
-weir_status weir_op_expect_rows(const struct weir_op *op, struct weir_state_set *set, const uint32_t *key_fields,
-                                uint32_t n_key_fields, const struct weir_rows *rows)
-{
-    if (!set || !set->ops->expect || n_key_fields == 0 || !rows->keys.hash) return WEIR_OK;
-    const struct weir_state_expected what = {
-        .rows = rows, .fields = key_fields, .n_fields = n_key_fields, .come = come, .arg = (void *)(uintptr_t)op->env};
-    return set->ops->expect(set, &what);
-}
-
-void weir_op_expect_none(struct weir_state_set *set)
-{
-    if (set && set->ops->expect) (void)set->ops->expect(set, NULL);
-}
-
 void weir_op_backend_finish(struct weir_op_backend *b, const struct weir_platform *platform)
 {
     weir_state_store_destroy(b->store);

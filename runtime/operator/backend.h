@@ -35,12 +35,6 @@ WEIR_CHECKED weir_status weir_op_state_create(const struct weir_op_env *, const 
                                               uint32_t n_states, uint32_t first_group, uint32_t last_group,
                                               struct weir_state_set **, struct weir_error *);
 
-/* Entries of the keys of these rows, in namespace 0, are going to be asked for: for class->prepare. In close: no rows are,
- * and nobody is woken any more. The set may be NULL, or on the heap. */
-WEIR_CHECKED weir_status weir_op_expect_rows(const struct weir_op *, struct weir_state_set *, const uint32_t *key_fields,
-                                             uint32_t n_key_fields, const struct weir_rows *);
-void weir_op_expect_none(struct weir_state_set *);
-
 /* What its store could not do, which fails the operator whatever it returned; NULL: nothing. */
 static inline const struct weir_error *weir_op_state_failure(const struct weir_op *op)
 {

@@ -103,7 +103,8 @@ struct weir_op_env {
 
 struct weir_op;
 /* MORE without progress, and with nothing emitted, is asked again soon, unless op->will_wake says that the operator will be
- * woken: by next_due_ms, or by op->due_now and env->wake. */
+ * woken: by next_due_ms, or by op->due_now and env->wake. MORE from `watermark` and `processing_time` is asked again once
+ * the outbox is empty, unless op->is_reading says that what they need is on its way to memory: then by env->wake. */
 struct weir_op_class {
     const char *name;
     weir_status (*open)(struct weir_op *);                                                   /* NULL: nothing to do */
@@ -150,6 +151,7 @@ struct weir_op {
     int64_t next_due_ms;      /* wall ms when processing_time wants to be called; INT64_MAX: never */
     _Atomic uint32_t due_now; /* [any] not zero: call processing_time whatever the clock says; it sets zero */
     bool will_wake;           /* see struct weir_op_class */
+    bool is_reading;          /* the same; cleared by the chain before the call */
     int64_t watermark;        /* current; INT64_MIN before the first; set by the chain before class->watermark */
     int64_t backpressured_ms; /* total time the outbox could not be emptied; kept by the chain */
     _Atomic(struct weir_op_move *) move; /* its keyed state is to go to another backend; NULL: it stays where it is */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "operator/ahead.h"
 #include "operator/backend.h"
 #include "operator/instance_internal.h"
 #include "operator/ops.h"
@@ -28,6 +29,7 @@ struct plugin_op {
     struct weir_ttl *ttl; /* NULL: nothing expires */
     struct weir_unkeyed_states unkeyed;
     struct weir_timers *timers;
+    struct weir_op_ahead ahead;
     uint32_t first_group, last_group;
     weir_timer firing; /* the timer whose callback said MORE */
     bool is_firing;
@@ -109,18 +111,25 @@ static weir_status process_rows(struct weir_op *op, uint32_t input, struct weir_
 
 static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
 {
-    const struct plugin_op *p = plugin_of(op);
+    struct plugin_op *p = plugin_of(op);
     const struct weir_instance_input *in = &p->instance->inputs[input];
-    return weir_op_expect_rows(op, p->state, in->key_fields, in->n_key_fields, rows);
+    return weir_op_ahead_all_rows(&p->ahead, op, p->state, in->key_fields, in->n_key_fields, rows);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
+
+static void want_timer(struct weir_op_ahead *ahead, const struct weir_due_timer *due, int64_t i)
+{
+    (void)due;
+    weir_op_ahead_want(ahead, WEIR_EVERY_STATE, 0, i, i + 1);
+}
 
 /* MORE: there is one. */
 static weir_status next_timer(struct plugin_op *p, weir_clock clock, int64_t until)
 {
     struct weir_due_timer due;
     weir_status s = weir_timers_pop(p->timers, clock, until, &due);
+    weir_op_ahead_took(&p->ahead, s == WEIR_MORE);
     if (s < 0) return weir_op_fail(&p->op, s, "no memory for timers");
     if (s == WEIR_OK) return s;
     p->firing = (weir_timer){.struct_size = sizeof p->firing, .clock = clock, .at = due.at, .ns = due.ns};
@@ -144,7 +153,9 @@ static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
     weir_status s = WEIR_OK;
     in->cx.full = 0;
     for (int i = 0; i < FIRE_STEP && !in->cx.full; i++) {
-        if (!p->is_firing) s = next_timer(p, clock, until);
+        if (!p->is_firing) s = weir_op_ahead_timers(&p->ahead, &p->op, p->state, p->timers, clock, until, want_timer);
+        if (s == WEIR_MORE) break;
+        if (s == WEIR_OK && !p->is_firing) s = next_timer(p, clock, until);
         if (!p->is_firing) return s == WEIR_OK ? end_firing(p) : s;
         s = p->vtable->on_timer(in->part.self, &in->cx, &p->firing);
         if (s < 0) return weir_instance_failed(in, s, "on_timer");
@@ -279,7 +290,7 @@ static bool waits(const struct weir_op *op)
 static void close_op(struct weir_op *op)
 {
     struct plugin_op *p = plugin_of(op);
-    weir_op_expect_none(p->state);
+    weir_op_ahead_end(&p->ahead, p->state);
     if (p->vtable->close) p->vtable->close(p->instance->part.self, &p->instance->cx);
 }
 
@@ -294,6 +305,7 @@ static void destroy_op(struct weir_op *op)
     weir_state_owners_free(p->owners, p->owners ? p->n_states : 0);
     weir_unkeyed_states_finish(&p->unkeyed);
     weir_timers_destroy(p->timers);
+    weir_op_ahead_finish(&p->ahead);
     weir_outbox_finish(&op->outbox);
     weir_free(p);
 }

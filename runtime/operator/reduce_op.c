@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "data/row_codec.h"
+#include "operator/ahead.h"
 #include "operator/backend.h"
 #include "operator/instance.h"
 #include "operator/ops.h"
@@ -22,6 +23,7 @@ struct reduce_op {
     struct weir_state_layout layout;
     struct weir_state_set *state;
     uint32_t first_group, last_group;
+    struct weir_op_ahead ahead;
 };
 
 struct stored {
@@ -139,15 +141,15 @@ static weir_status reduce_rows(struct weir_op *op, uint32_t input, struct weir_r
 
 static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
 {
-    const struct reduce_op *r = reduce_of(op);
+    struct reduce_op *r = reduce_of(op);
     const struct weir_instance_input *in = &r->instance->inputs[input];
-    return weir_op_expect_rows(op, r->state, in->key_fields, in->n_key_fields, rows);
+    return weir_op_ahead_all_rows(&r->ahead, op, r->state, in->key_fields, in->n_key_fields, rows);
 }
 
 static void close_op(struct weir_op *op)
 {
     struct reduce_op *r = reduce_of(op);
-    weir_op_expect_none(r->state);
+    weir_op_ahead_end(&r->ahead, r->state);
     if (r->vtable->close) r->vtable->close(r->instance->part.self, &r->instance->cx);
 }
 
@@ -158,6 +160,7 @@ static void destroy_op(struct weir_op *op)
     weir_builder_finish(&r->out);
     weir_builder_finish(&r->so_far);
     weir_key_bytes_finish(&r->packed);
+    weir_op_ahead_finish(&r->ahead);
     weir_free(r->view_of_out);
     if (r->state) r->state->ops->destroy(r->state);
     weir_state_layout_finish(&r->layout);

@@ -300,11 +300,11 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
 bool weir__heap_fetch(struct weir_state_set *, const struct weir_rows *, int64_t row);
 bool weir__heap_fetch_keys(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
 
-/* Tells the keys of the rows (of the selected ones) with the values that they have, NULL: none, in the order of the rows, a
- * key perhaps several times, until it gives false. Negative: no memory, or it gave that. */
+/* Tells the keys of these rows (of the selected ones) with the values that they have in the namespace, NULL: none, in the
+ * order of the rows, a key perhaps several times, until it gives false. Negative: no memory, or it gave that. */
 typedef bool weir__heap_tell(void *arg, uint32_t group, const uint8_t *key, uint32_t n, void *value);
 weir_status weir__heap_each_row(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields,
-                                uint32_t n_fields, int64_t ns, weir__heap_tell *, void *arg);
+                                uint32_t n_fields, const struct weir_state_wanted *, weir__heap_tell *, void *arg);
 
 /* ---- the index (heap_index.c) ------------------------------------------------------------------------------------ */
 

@@ -289,17 +289,18 @@ weir_status weir__heap_edit_rows(struct weir_state_set *set, uint32_t state, con
 /* ---- what is there ----------------------------------------------------------------------------------------------- */
 
 /* The next rows from `first` on that are selected, a chunk of them. Gives where the rest begins. */
-static int64_t next_selected(struct chunk *c, int64_t first)
+static int64_t next_selected(struct chunk *c, int64_t first, int64_t until)
 {
     const weir_batch *view = &c->rows->view;
-    for (c->n = 0; first < view->length && c->n < CHUNK; first++) {
+    for (c->n = 0; first < until && c->n < CHUNK; first++) {
         if (!view->selection || weir_bit(view->selection, first)) c->row[c->n++] = (uint32_t)first;
     }
     return first;
 }
 
 weir_status weir__heap_each_row(struct weir_state_set *set, uint32_t state, const struct weir_rows *rows,
-                                const uint32_t *fields, uint32_t n_fields, int64_t ns, weir__heap_tell *tell, void *arg)
+                                const uint32_t *fields, uint32_t n_fields, const struct weir_state_wanted *which,
+                                weir__heap_tell *tell, void *arg)
 {
     struct heap *h = weir__heap_of(set);
     struct chunk c;
@@ -309,10 +310,10 @@ weir_status weir__heap_each_row(struct weir_state_set *set, uint32_t state, cons
     c.fields = fields;
     c.n_fields = n_fields;
     weir_status s = WEIR_OK;
-    for (int64_t row = 0; s == WEIR_OK && row < rows->view.length;) {
-        row = next_selected(&c, row);
+    for (int64_t row = which->from; s == WEIR_OK && row < which->until;) {
+        row = next_selected(&c, row, which->until);
         s = make_keys(&c);
-        if (s == WEIR_OK) s = find_tables(&c, ns, false);
+        if (s == WEIR_OK) s = find_tables(&c, which->ns, false);
         if (s == WEIR_OK) find_candidates(&c);
         for (uint32_t i = 0; s == WEIR_OK && i < c.n; i++) {
             const struct lane *lane = &c.lanes[i];

@@ -98,7 +98,8 @@ struct weir_state_set {
     const struct weir_state_ops *ops;
     const struct weir_state_layout *layouts; /* owned by the creator; outlive the set */
     uint32_t n_states, first_group, last_group;
-    int64_t now_ms; /* the clock at a cut or a restore, for expiring states: set by who does that, before */
+    bool is_partial; /* some entries are perhaps not at hand: `expect` may say MORE */
+    int64_t now_ms;  /* the clock at a cut or a restore, for expiring states: set by who does that, before */
 };
 
 /* Of a struct that is laid out with the time: semantics A6. */
@@ -129,11 +130,21 @@ struct weir_state_change {
     void *value;             /* as next_key has it; of WEIR_ENTRY_CHANGED */
 };
 
-/* Rows that are about to be processed, all of them with a key. */
+/* What is going to be asked for: in these namespaces, of the keys of rows that are about to be processed, or of others. */
+#define WEIR_EVERY_STATE UINT32_MAX
+struct weir_state_wanted {
+    uint32_t state; /* or WEIR_EVERY_STATE */
+    int64_t ns;
+    int64_t from, until; /* of the rows, or keys */
+};
 struct weir_state_expected {
-    const struct weir_rows *rows;
-    const uint32_t *fields; /* of the batch: the key */
+    const struct weir_rows *rows; /* all of them with a key; NULL: `keys` counts */
+    const uint32_t *fields;       /* of the batch: the key */
     uint32_t n_fields;
+    const struct weir_key_ref *keys;
+    const struct weir_state_wanted *wanted;
+    size_t n_wanted;
+    bool goes_on;            /* what was expected last is still to be processed */
     void (*come)(void *arg); /* [any] to be asked again */
     void *arg;
 };
@@ -186,9 +197,9 @@ struct weir_state_ops {
     void (*drop_namespace)(struct weir_state_set *, uint32_t state, int64_t ns);
     bool walks; /* an enumeration may stop and go on later, whatever came and went: that is then seen or not */
 
-    /* A hint: entries of these keys in namespace 0 are going to be asked for. MORE: they are being read, on other threads;
-     * `come` is called when it is time to ask again, with the same rows. OK: it makes no difference any more. NULL for the
-     * rows: nothing is expected any more, and `come` is not called. NULL: the set has all at hand. */
+    /* A hint: these entries are going to be asked for. MORE: they are being read, on other threads; `come` is called when it
+     * is time to ask again, for the same. OK: it makes no difference any more. NULL for what: nothing is expected any more,
+     * and `come` is not called. NULL: the set has all at hand. */
     weir_status (*expect)(struct weir_state_set *, const struct weir_state_expected *);
     /* A hint: namespace 0 of the keys of WEIR_STATE_FETCH rows from `row` on, a multiple of that, is asked for next, and
      * then those behind. False: it was not worth while. NULL: it never is. fetch_keys: of key i in state states[i]. */

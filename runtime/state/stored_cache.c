@@ -341,7 +341,7 @@ void weir__stored_shrink(struct stored *d)
     size_t enough = d->cache_base + weir__stored_room(d) - some_of(weir__stored_room(d));
     size_t round = (size_t)d->set.n_states * (d->set.last_group - d->set.first_group + 1);
     d->records.n = 0;
-    d->has_let_go = d->cache->has_no_index = true;
+    d->set.is_partial = d->cache->has_no_index = true;
     for (uint32_t i = 0; i < d->set.n_states; i++) weir__heap_free_indexes(d->cache, &d->cache->states[i]);
     for (size_t i = 0; i < 2 * round && d->cache->bytes > enough && !l.failed; i++) {
         if (i == round && !weir__stored_is_over(d)) break;

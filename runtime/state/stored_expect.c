@@ -8,7 +8,7 @@
  * Not worth a question: sets that have let nothing go, since the store knows nothing that the cache does not; few keys, for
  * which another thread costs more than it spares; states that a component declares and seldom touches, which is counted.
  *
- * What came is pinned until the next batch is expected: it stays in the cache, however full that is, and takes a quarter of
+ * What came is pinned until other rows are expected: it stays in the cache, however full that is, and takes a quarter of
  * it at most. If nobody has asked for it by then, it is the first to go.
  */
 #include <stdlib.h>
@@ -25,7 +25,7 @@
 struct collecting {
     struct stored *d;
     uint32_t state;
-    bool failed;
+    int64_t ns;
 };
 
 /* The bytes of a key behind those of the others: their places are set when there are no more. What is at hand is going to
@@ -46,7 +46,7 @@ static bool collect(void *arg, uint32_t group, const uint8_t *key, uint32_t n, v
         e->capacity = capacity;
     }
     size_t before = e->bytes.n;
-    bool ok = weir__stored_prefix(c->d, &e->bytes, c->state, group, 0) && weir_key_bytes_add(&e->bytes, key, n);
+    bool ok = weir__stored_prefix(c->d, &e->bytes, c->state, group, c->ns) && weir_key_bytes_add(&e->bytes, key, n);
     e->keys[e->n++].n = e->bytes.n - before;
     return ok;
 }
@@ -74,12 +74,47 @@ static void sort_keys(struct stored *d)
     e->n = n;
 }
 
-static bool is_worth_it(const struct stored *d, struct stored_state *s, uint32_t state)
+static bool is_worth_it(struct stored_state *s)
 {
-    if (!weir__stored_may_hold(d, state, 0)) return false;
     if (s->n_expected < FAIR_TRIAL || s->n_met >= s->n_expected / 2) return true;
     if (++s->n_unasked < NOT_FOR_NOW) return false;
     s->n_expected = s->n_met = s->n_unasked = 0;
+    return true;
+}
+
+static bool collect_keys(struct collecting *c, const struct weir_state_expected *what, const struct weir_state_wanted *which)
+{
+    const struct heap_state *s = &c->d->cache->states[c->state];
+    bool ok = true;
+    for (int64_t i = which->from; ok && i < which->until; i++) {
+        const struct weir_key_ref *key = &what->keys[i];
+        struct heap_table *t = weir__heap_find_table(&s->groups[key->group - c->d->set.first_group], c->ns);
+        struct heap_key *entry = t ? weir__heap_find(c->d->cache, s, t, key->p, key->n, key->hash) : NULL;
+        ok = collect(c, key->group, key->p, key->n, entry ? weir__heap_value(entry) : NULL);
+    }
+    return ok;
+}
+
+static bool collect_some(struct collecting *c, const struct weir_state_expected *what, const struct weir_state_wanted *which)
+{
+    c->ns = which->ns;
+    if (!what->rows) return collect_keys(c, what, which);
+    return weir__heap_each_row(&c->d->cache->set, c->state, what->rows, what->fields, what->n_fields, which, collect, c) >=
+           0;
+}
+
+static bool collect_state(struct collecting *c, const struct weir_state_expected *what)
+{
+    struct stored *d = c->d;
+    bool is_asked = false;
+    for (size_t i = 0; i < what->n_wanted; i++) {
+        const struct weir_state_wanted *which = &what->wanted[i];
+        if (which->state != c->state && which->state != WEIR_EVERY_STATE) continue;
+        if (!weir__stored_may_hold(d, c->state, which->ns)) continue;
+        if (!is_asked && !is_worth_it(&d->states[c->state])) return true;
+        is_asked = true;
+        if (!collect_some(c, what, which)) return false;
+    }
     return true;
 }
 
@@ -88,9 +123,7 @@ static bool collect_all(struct stored *d, const struct weir_state_expected *what
     struct collecting c = {.d = d};
     d->expected.n = d->expected.bytes.n = 0;
     for (; c.state < d->set.n_states; c.state++) {
-        if (!is_worth_it(d, &d->states[c.state], c.state)) continue;
-        if (weir__heap_each_row(&d->cache->set, c.state, what->rows, what->fields, what->n_fields, 0, collect, &c) < 0)
-            return false;
+        if (!collect_state(&c, what)) return false;
     }
     if (d->expected.n >= d->store->fetch_least) sort_keys(d);
     return d->expected.n >= d->store->fetch_least;
@@ -116,7 +149,8 @@ static weir_status arrive(void *arg, size_t i, weir_str record)
     uint64_t order = 0;
     const struct heap_state *s = &d->cache->states[state];
     if (d->cache->bytes > a->most) return WEIR_OK;
-    void *value = weir__heap_edit(&d->cache->set, state, weir_layout_shape(&d->set.layouts[state]), &ref, 0);
+    void *value =
+        weir__heap_edit(&d->cache->set, state, weir_layout_shape(&d->set.layouts[state]), &ref, weir__stored_ns(record_key));
     if (!value) return WEIR_E_MEMORY;
     struct stored_meta *meta = weir__stored_meta(s, value);
     if (meta->flags & WEIR__LOADED) return WEIR_OK; /* asked for meanwhile */
@@ -178,7 +212,7 @@ weir_status weir__stored_expect(struct weir_state_set *set, const struct weir_st
         take_in(d);
         return WEIR_OK;
     }
-    e->pins = false;
-    if (!d->has_let_go || !d->store->read || weir__stored_failed(d)) return WEIR_OK;
+    e->pins = e->pins && what->goes_on;
+    if (!set->is_partial || !d->store->read || weir__stored_failed(d)) return WEIR_OK;
     return collect_all(d, what) && begin(d, what) ? WEIR_MORE : WEIR_OK;
 }

@@ -159,7 +159,6 @@ struct stored {
     struct stored_run run;
     struct stored_changes changes;
     struct stored_expected expected;
-    bool has_let_go;                     /* the store may know what the cache does not */
     uint64_t n_written;                  /* batches of changes, and ranges that were removed */
     struct weir_key_bytes keys, records; /* scratch */
     void *room;                          /* one struct of any state, value or map key */

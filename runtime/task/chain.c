@@ -180,7 +180,9 @@ static weir_status run_watermark(struct weir_chain_member *m)
     m->op->watermark = watermark;
     bool swallowed = m->op->class->swallows_marks && watermark != INT64_MAX; /* and no event time of its own */
     if (!swallowed) weir_op_reached(m->op, watermark);
+    m->op->is_reading = false;
     weir_status s = m->op->class->watermark ? m->op->class->watermark(m->op, watermark) : WEIR_OK;
+    m->preparing = s == WEIR_MORE && m->op->is_reading;
     if (s != WEIR_OK || swallowed) return s;
     return weir_op_emit_mark(m->op, WEIR_ELEMENT_WATERMARK, watermark);
 }
@@ -307,10 +309,13 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
         m->firing_ms = now_ms;
     }
     weir_running_begin(&m->op->place);
+    m->op->is_reading = false;
     weir_status s = checked(m, m->op->class->processing_time(m->op, m->firing_ms));
     weir_running_end();
     m->firing = s == WEIR_MORE;
-    return s < 0 ? fail(c, m, s) : WEIR_MADE;
+    m->preparing = m->firing && m->op->is_reading;
+    if (s < 0) return fail(c, m, s);
+    return m->preparing ? WEIR_NONE : WEIR_MADE;
 }
 
 weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)

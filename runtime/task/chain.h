@@ -36,7 +36,7 @@ struct weir_chain_member {
     int64_t written_ms;          /* since when */
     bool stalled;                /* said MORE without progress: a sink that has no room */
     bool waiting;                /* the same, but it will be woken */
-    bool preparing, prepared;    /* current's rows wait for what they need (class->prepare); they have it */
+    bool preparing, prepared;    /* current's rows, or what fires, wait for what they need (class->prepare); rows have it */
     bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
     int64_t firing_ms;
     bool moving;      /* at a barrier, its keyed state goes to another backend (operator/move.h) */
@@ -95,8 +95,8 @@ void weir_chain_drop_cut(const struct weir_chain *, struct weir_chain_cut *);
 /* Cuts every member as it is once all have ended: for that checkpoint, and for all later ones. */
 WEIR_CHECKED weir_status weir_chain_cut_last(struct weir_chain *, int64_t checkpoint);
 WEIR_CHECKED weir_status weir_chain_committed(struct weir_chain *, int64_t checkpoint);
-bool weir_chain_is_stalled(const struct weir_chain *); /* a sink has no room: try again soon */
-bool weir_chain_is_preparing(const struct weir_chain *); /* rows wait for what they need: it will be woken */
+bool weir_chain_is_stalled(const struct weir_chain *);   /* a sink has no room: try again soon */
+bool weir_chain_is_preparing(const struct weir_chain *); /* it waits for what it needs, and will be woken */
 /* Input pauses: growing batches go on, sinks flush. */
 WEIR_CHECKED weir_status weir_chain_flush(struct weir_chain *);
 /* Input goes on, perhaps for ever: sinks that were written to WEIR_FLUSH_MS ago flush, so that what a busy job found can be

@@ -165,19 +165,21 @@ static bool deal(struct weir__timer_queue *q, struct weir__timer_list *list)
     return ok;
 }
 
+/* A list of times behind all that are in the run goes to its end. */
 static bool make_run(struct weir__timer_queue *q, struct weir__timer_list *list)
 {
-    if (q->capacity < list->n) {
-        weir_free(q->run);
-        q->capacity = 0;
-        q->run = weir_try_realloc(NULL, 2 * list->n * sizeof *q->run);
-        if (!q->run) return false;
-        q->capacity = list->n;
+    size_t n = q->n, needed = n + list->n;
+    if (q->capacity < needed) {
+        size_t capacity = n > 0 ? 2 * needed : needed;
+        struct weir__timer_node *run = weir_try_realloc(n > 0 ? q->run : NULL, 2 * capacity * sizeof *q->run);
+        if (!run) return false;
+        if (n == 0) weir_free(q->run);
+        q->run = run;
+        q->capacity = capacity;
     }
-    q->at = q->n = 0;
     struct weir__timer_walk walk = weir__timer_walk(list);
     for (const struct weir__timer *t; (t = weir__timer_next(&walk));) q->run[q->n++] = weir__timer_node(t);
-    weir__timer_sort(q->run, q->n, q->run + q->n);
+    weir__timer_sort(q->run + n, list->n, q->run + needed);
     return true;
 }
 
@@ -196,7 +198,7 @@ static weir_status advance(struct weir__timer_queue *q, int64_t until)
     q->reached = q->is_taken ? last : weir__timer_time(b->first);
     bool ok = q->is_taken ? make_run(q, &list) : deal(q, &list);
     if (ok && q->is_taken)
-        q->of_run = list;
+        weir__timer_list_join(&q->of_run, &list);
     else
         weir__timer_list_free(&q->memory, &list);
     return ok ? WEIR_MORE : WEIR_E_MEMORY;
@@ -494,6 +496,33 @@ weir_status weir_timers_pop(struct weir_timers *t, weir_clock clock, int64_t unt
         forget_taken(q);
         if (!ok) return WEIR_E_MEMORY;
         if (is_set) return WEIR_MORE;
+    }
+    return WEIR_OK;
+}
+
+/* The wheel runs ahead of what is taken: what is set at a time that it has passed comes late. */
+weir_status weir_timers_look_ahead(struct weir_timers *t, weir_clock clock, int64_t until, size_t most,
+                                   void (*fn)(void *arg, const struct weir_due_timer *), void *arg)
+{
+    struct weir__timer_queue *q = queue_of(t, clock);
+    uint64_t end = weir__timer_time(until);
+    weir_status s = WEIR_MORE;
+    if (q->at == q->n && q->n_late < most) {
+        while (s == WEIR_MORE && q->n < most) s = advance(q, until);
+        if (s < 0) return s;
+    }
+    for (size_t i = q->at; i < q->n && most > 0 && q->run[i].at <= end; i++) {
+        bool is_last = i + 1 == q->n || weir__timer_compare(&q->run[i], &q->run[i + 1]) != 0;
+        if (!is_last || q->run[i].timer->is_drop) continue;
+        struct weir_due_timer due = weir__timer_due(q->run[i].timer);
+        fn(arg, &due);
+        most--;
+    }
+    for (size_t i = 0; i < q->n_late && most > 0; i++) {
+        if (q->late[i].node.at > end || q->late[i].node.timer->is_drop) continue;
+        struct weir_due_timer due = weir__timer_due(q->late[i].node.timer);
+        fn(arg, &due);
+        most--;
     }
     return WEIR_OK;
 }

@@ -43,6 +43,10 @@ WEIR_CHECKED weir_status weir_timers_drop(struct weir_timers *, weir_clock, cons
 /* WEIR_MORE: *due is the first timer with at <= until, which was removed. WEIR_OK: there is none. WEIR_E_MEMORY: timers
  * were lost. */
 WEIR_CHECKED weir_status weir_timers_pop(struct weir_timers *, weir_clock, int64_t until, struct weir_due_timer *);
+/* Tells the first timers with at <= until, up to so many, perhaps not all, and perhaps one that has been dropped since it
+ * was told. Their keys are valid until the next call on these timers. WEIR_E_MEMORY: as pop. */
+WEIR_CHECKED weir_status weir_timers_look_ahead(struct weir_timers *, weir_clock, int64_t until, size_t most,
+                                                void (*fn)(void *arg, const struct weir_due_timer *), void *arg);
 /* No timer is due before; one may not be due then either, when one that was has been dropped. INT64_MAX: none. */
 int64_t weir_timers_next(const struct weir_timers *, weir_clock);
 bool weir_timers_any(struct weir_timers *, weir_clock); /* whether there is one; not for every row */

@@ -164,23 +164,25 @@ static bool deal_out(struct weir__alarms *a, uint32_t bucket)
     return true;
 }
 
+static struct weir_key_ref ref_of(const struct weir__alarm_bucket *b, const struct weir__alarm *alarm)
+{
+    return (struct weir_key_ref){.p = key_of(b, alarm), .n = alarm->n, .group = alarm->group, .hash = alarm->hash};
+}
+
 static void tell(const struct weir__alarms *a)
 {
     const struct weir__alarm_bucket *b = &a->buckets[0];
     struct weir_key_ref keys[WEIR__ALARMS_AHEAD];
     size_t n = b->n < WEIR__ALARMS_AHEAD ? b->n : WEIR__ALARMS_AHEAD;
-    for (size_t i = 0; i < n; i++) {
-        const struct weir__alarm *alarm = &b->alarms[i];
-        keys[i] = (struct weir_key_ref){.p = key_of(b, alarm), .n = alarm->n, .group = alarm->group, .hash = alarm->hash};
-    }
+    for (size_t i = 0; i < n; i++) keys[i] = ref_of(b, &b->alarms[i]);
     if (a->expect && n > 0) a->expect(a->arg, keys, n);
 }
 
-static bool fill(struct weir__alarms *a, int64_t until)
+static bool fill(struct weir__alarms *a, int64_t until, size_t most)
 {
     empty(&a->buckets[0]);
     a->rung = 0;
-    while (a->buckets[0].n < WEIR__ALARMS_AHEAD) {
+    while (a->buckets[0].n < most) {
         uint32_t i = first_bucket(a);
         if (i == 0 || a->buckets[i].least > until) break;
         if (!deal_out(a, i)) return false;
@@ -192,7 +194,7 @@ static bool fill(struct weir__alarms *a, int64_t until)
 bool weir__alarms_next(struct weir__alarms *a, int64_t until, struct weir_due_timer *due, bool *found)
 {
     const struct weir__alarm_bucket *b = &a->buckets[0];
-    if (b->n == a->rung && !fill(a, until)) return false;
+    if (b->n == a->rung && !fill(a, until, WEIR__ALARMS_AHEAD)) return false;
     *found = b->n > a->rung && b->alarms[a->rung].at <= until;
     if (!*found) return true;
     const struct weir__alarm *alarm = &b->alarms[a->rung++];
@@ -201,6 +203,18 @@ bool weir__alarms_next(struct weir__alarms *a, int64_t until, struct weir_due_ti
     if (!weir_key_bytes_add(&a->key, key_of(b, alarm), alarm->n)) return false;
     *due = (struct weir_due_timer){.key = {.p = a->key.p, .n = alarm->n, .group = alarm->group, .hash = alarm->hash},
                                    .at = alarm->at};
+    return true;
+}
+
+bool weir__alarms_look_ahead(struct weir__alarms *a, int64_t until, size_t most,
+                             void (*fn)(void *arg, const struct weir_key_ref *), void *arg)
+{
+    const struct weir__alarm_bucket *b = &a->buckets[0];
+    if (b->n == a->rung && !fill(a, until, most)) return false;
+    for (size_t i = a->rung; i < b->n && most > 0 && b->alarms[i].at <= until; i++, most--) {
+        const struct weir_key_ref key = ref_of(b, &b->alarms[i]);
+        fn(arg, &key);
+    }
     return true;
 }
 

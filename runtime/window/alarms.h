@@ -44,6 +44,9 @@ WEIR_CHECKED bool weir__alarms_set(struct weir__alarms *, const struct weir_key_
 /* The first one with at <= until. The key is valid until the next one is asked for. *found false: there is none; false: no
  * memory. */
 WEIR_CHECKED bool weir__alarms_next(struct weir__alarms *, int64_t until, struct weir_due_timer *, bool *found);
+/* Tells the keys that next will give next, and up to so many; false: no memory. */
+WEIR_CHECKED bool weir__alarms_look_ahead(struct weir__alarms *, int64_t until, size_t most,
+                                          void (*fn)(void *arg, const struct weir_key_ref *), void *arg);
 bool weir__alarms_waiting(const struct weir__alarms *); /* some is set, for a time before INT64_MAX */
 
 #endif

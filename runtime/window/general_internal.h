@@ -26,6 +26,7 @@
 #ifndef WEIR_WINDOW_GENERAL_INTERNAL_H
 #define WEIR_WINDOW_GENERAL_INTERNAL_H
 
+#include "operator/ahead.h"
 #include "operator/record_errors.h"
 #include "window/aggregates.h"
 #include "window/alarms.h"
@@ -157,6 +158,7 @@ struct weir__general {
     struct weir_schema *key_schema;
     uint32_t *function_keys; /* fields of `aggregated`: the first ones */
     struct weir_timers *timers;
+    struct weir_op_ahead ahead;
 
     struct weir_key_ref key;  /* current; the bytes are triggers[0]'s */
     struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
@@ -190,6 +192,7 @@ WEIR_CHECKED weir_status weir__general_drop_late(struct weir__general *, struct 
 WEIR_CHECKED weir_status weir__general_use_row_key(struct weir__general *, const struct weir_rows *, int64_t row);
 bool weir__general_is_late(const struct weir__general *, const weir_window *);
 int64_t weir__general_cleanup_time(const struct weir__general *, const weir_window *);
+weir_status weir__general_prepare(struct weir_op *, uint32_t input, const struct weir_rows *);
 weir_status weir__general_open(struct weir_op *);
 void weir__general_close(struct weir_op *);
 void weir__general_destroy(struct weir_op *);

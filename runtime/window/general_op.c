@@ -302,6 +302,19 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
     return *row == rows->view.length ? WEIR_OK : WEIR_MORE;
 }
 
+/* The windows in flight of the keys, and what components keep of keys. */
+weir_status weir__general_prepare(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
+{
+    struct weir__general *g = general_of(op);
+    const uint32_t *fields = g->node->key_fields;
+    uint32_t n = g->node->n_key_fields;
+    if (g->crosses && input == 1) {
+        fields = g->node->second->key_fields;
+        n = g->node->second->n_key_fields;
+    }
+    return weir_op_ahead_all_rows(&g->ahead, op, g->state, fields, n, rows);
+}
+
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
 /* What comes after the firing of a timer. */
@@ -337,13 +350,22 @@ static weir_status go_on_with_timer(struct weir__general *g)
     return s;
 }
 
+static void want_timer(struct weir_op_ahead *ahead, const struct weir_due_timer *due, int64_t i)
+{
+    weir_op_ahead_want(ahead, WEIR_EVERY_STATE, 0, i, i + 1);
+    weir_op_ahead_want(ahead, WEIR_EVERY_STATE, (int64_t)due->ns, i, i + 1);
+}
+
 static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until)
 {
     struct weir_due_timer due;
     weir_status s = g->turn.waiting ? go_on_with_timer(g) : WEIR_OK;
     weir_status more = WEIR_MORE;
     for (int i = 0; s == WEIR_OK && i < WEIR__FIRE_STEP && g->op.outbox.n == 0; i++) {
-        more = weir_timers_pop(g->timers, clock, until, &due);
+        more = weir_op_ahead_timers(&g->ahead, &g->op, g->state, g->timers, clock, until, want_timer);
+        if (more == WEIR_MORE) break;
+        if (more == WEIR_OK) more = weir_timers_pop(g->timers, clock, until, &due);
+        weir_op_ahead_took(&g->ahead, more == WEIR_MORE);
         if (more < 0) s = weir__no_window_memory(g);
         if (more != WEIR_MORE) break;
         weir_count(&g->op.counters.timers_fired, 1);
@@ -404,6 +426,7 @@ weir_status weir__general_open(struct weir_op *op)
 void weir__general_close(struct weir_op *op)
 {
     struct weir__general *g = general_of(op);
+    weir_op_ahead_end(&g->ahead, g->state);
     CLOSE(g, g->assigner, g->assign, assigner_opened);
     CLOSE(g, g->triggers[0], g->trigger, trigger_opened);
     CLOSE(g, g->evictor, g->evict, evictor_opened);
@@ -435,12 +458,14 @@ void weir__general_destroy(struct weir_op *op)
     weir_builder_finish(&g->pane);
     weir_free(g->windows);
     weir_key_bytes_finish(&g->packed);
+    weir_op_ahead_finish(&g->ahead);
     weir_outbox_finish(&op->outbox);
     weir_free(g);
 }
 
 static const struct weir_op_class general_class = {.name = "window",
                                                    .open = weir__general_open,
+                                                   .prepare = weir__general_prepare,
                                                    .rows = window_rows,
                                                    .watermark = on_watermark,
                                                    .processing_time = on_processing_time,

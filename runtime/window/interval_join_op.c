@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "data/row_codec.h"
+#include "operator/ahead.h"
 #include "operator/backend.h"
 #include "state/snapshot.h"
 #include "window/general_internal.h"
@@ -45,6 +46,7 @@ struct join_op {
     struct weir_state_layout layouts[2];
     struct weir_state_set *state; /* state i: the waiting rows of input i */
     struct weir_timers *timers;
+    struct weir_op_ahead ahead;
     struct weir_schema *key_schema; /* of snapshots */
     uint32_t first_group, last_group;
     struct weir_key_bytes key_bytes, packed;
@@ -314,6 +316,13 @@ static weir_status join_rows(struct weir_op *op, uint32_t input, struct weir_row
     return WEIR_MORE;
 }
 
+static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
+{
+    struct join_op *j = join_of(op);
+    const struct join_side *side = &j->sides[input];
+    return weir_op_ahead_all_rows(&j->ahead, op, j->state, side->key_fields, side->n_key_fields, rows);
+}
+
 /* ---- rows that need not wait any longer -------------------------------------------------------------------------- */
 
 static weir_status drop_due(struct join_op *j, uint32_t input, int64_t watermark)
@@ -364,6 +373,7 @@ static weir_status take_timers(struct join_op *j, int64_t watermark, struct fire
     for (f->n = 0; f->n < FIRED; f->n++) {
         s = weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due);
         if (s < 0) return no_memory(j);
+        weir_op_ahead_took(&j->ahead, s == WEIR_MORE);
         if (s == WEIR_OK) break;
         f->inputs[f->n] = (uint32_t)due.ns;
         s = copy_key(j, f, &due.key);
@@ -389,12 +399,18 @@ static weir_status drop_all_due(struct join_op *j, const struct fired *f, int64_
     return WEIR_OK;
 }
 
+static void want_timer(struct weir_op_ahead *ahead, const struct weir_due_timer *due, int64_t i)
+{
+    weir_op_ahead_want(ahead, (uint32_t)due->ns, 0, i, i + 1);
+}
+
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct join_op *j = join_of(op);
     struct fired f;
     for (uint32_t i = 0; i < FIRE_STEP; i += FIRED) {
-        weir_status s = take_timers(j, watermark, &f);
+        weir_status s = weir_op_ahead_timers(&j->ahead, op, j->state, j->timers, WEIR_EVENT_TIME, watermark, want_timer);
+        if (s == WEIR_OK) s = take_timers(j, watermark, &f);
         if (s == WEIR_OK) s = drop_all_due(j, &f, watermark);
         if (s != WEIR_OK) return s;
         if (f.n < FIRED) return WEIR_OK;
@@ -411,7 +427,9 @@ static weir_status open_op(struct weir_op *op)
 
 static void close_op(struct weir_op *op)
 {
-    weir__pairs_close(&join_of(op)->pairs);
+    struct join_op *j = join_of(op);
+    weir_op_ahead_end(&j->ahead, j->state);
+    weir__pairs_close(&j->pairs);
 }
 
 static void destroy_op(struct weir_op *op)
@@ -429,6 +447,7 @@ static void destroy_op(struct weir_op *op)
     weir_key_bytes_finish(&j->key_bytes);
     weir_key_bytes_finish(&j->packed);
     weir_key_bytes_finish(&j->fired_keys);
+    weir_op_ahead_finish(&j->ahead);
     weir_schema_release(j->key_schema);
     weir_free(j->owners);
     weir_outbox_finish(&op->outbox);
@@ -472,6 +491,7 @@ static struct weir_state_set *exchange_state(struct weir_op *op, struct weir_sta
 
 static const struct weir_op_class join_class = {.name = "join",
                                                 .open = open_op,
+                                                .prepare = prepare_rows,
                                                 .rows = join_rows,
                                                 .watermark = on_watermark,
                                                 .snapshot = snapshot,

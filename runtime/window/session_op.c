@@ -286,6 +286,22 @@ static void fetch(void *arg, const struct weir_key_ref *keys, size_t n)
     g->state->ops->fetch_keys(g->state, states, keys, (uint32_t)n);
 }
 
+static void want_key(void *arg, const struct weir_key_ref *key)
+{
+    struct weir__general *g = arg;
+    int64_t i = weir_op_ahead_key(&g->ahead, key);
+    if (i >= 0) weir_op_ahead_want(&g->ahead, g->aggregates.at, 0, i, i + 1);
+}
+
+static weir_status read_ahead(struct weir__general *g, int64_t watermark)
+{
+    if (!weir_op_ahead_is_due(&g->ahead, g->state)) return WEIR_OK;
+    if (weir_op_ahead_begin(&g->ahead) &&
+        !weir__alarms_look_ahead(&g->sessions.alarms, watermark, WEIR_OP_AHEAD, want_key, g))
+        return weir__no_window_memory(g);
+    return weir_op_ahead_keys(&g->ahead, &g->op, g->state);
+}
+
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct weir__general *g = general_of(op);
@@ -295,12 +311,15 @@ static weir_status on_watermark(struct weir_op *op, int64_t watermark)
     weir_status s = WEIR_OK;
     bool more = true;
     for (int i = 0; s == WEIR_OK && i < WEIR__FIRE_STEP && op->outbox.n == 0; i++) {
-        if (!weir__alarms_next(&g->sessions.alarms, watermark, &due, &more)) s = weir__no_window_memory(g);
-        if (s != WEIR_OK || !more) break;
+        s = read_ahead(g, watermark);
+        if (s == WEIR_OK && !weir__alarms_next(&g->sessions.alarms, watermark, &due, &more)) s = weir__no_window_memory(g);
+        if (s != WEIR_OK) break;
+        weir_op_ahead_took(&g->ahead, more);
+        if (!more) break;
         s = ring(g, &due);
         g->state->ops->settle(g->state);
     }
-    if (s == WEIR_OK) s = weir__pane_emit(g);
+    if (s >= 0) s = weir__pane_emit(g);
     weir_status ended = weir_aggregates_end(&g->aggregates);
     if (s != WEIR_OK || ended != WEIR_OK) return s != WEIR_OK ? s : ended;
     return more ? WEIR_MORE : WEIR_OK;
@@ -313,6 +332,7 @@ static bool waits(const struct weir_op *op)
 
 const struct weir_op_class weir__session_class = {.name = "window",
                                                   .open = weir__general_open,
+                                                  .prepare = weir__general_prepare,
                                                   .rows = session_rows,
                                                   .watermark = on_watermark,
                                                   .snapshot = weir__general_snapshot,

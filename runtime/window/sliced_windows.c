@@ -134,6 +134,12 @@ static weir_status take_row(struct weir__window *w, struct weir_rows *rows, int6
     return add_to_slice(sliced_of(w), rows, row, windows);
 }
 
+static void want(struct weir__window *w, const struct weir_window_run *windows, int64_t from, int64_t until)
+{
+    if (windows->n > 0 && !weir__window_is_gone(w, windows->first))
+        weir_op_ahead_want(&w->ahead, WEIR__CONTENT, windows->from, from, until);
+}
+
 /* What the slices of one window hold for one key, into merged.sum. */
 static weir_status merge_key(struct sliced *f, const struct weir_key_ref *key, int64_t start)
 {
@@ -335,6 +341,7 @@ static void finish(struct weir__window *w)
 static const struct weir__window_way sliced_windows = {.add_run = add_run,
                                                        .take_row = take_row,
                                                        .add_row = add_row,
+                                                       .want = want,
                                                        .fire = fire,
                                                        .drop = drop,
                                                        .waits = waits,

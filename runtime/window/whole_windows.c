@@ -64,6 +64,14 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
     return s;
 }
 
+static void want(struct weir__window *w, const struct weir_window_run *windows, int64_t from, int64_t until)
+{
+    for (uint32_t i = 0; i < windows->n; i++) {
+        int64_t start = windows->first - (int64_t)i * w->times.slide_ms;
+        if (!weir__window_is_gone(w, start)) weir_op_ahead_want(&w->ahead, WEIR__CONTENT, start, from, until);
+    }
+}
+
 /* ---- watermark --------------------------------------------------------------------------------------------------- */
 
 /* Fires the keys of one window from where it stopped; MORE when a batch of results has left. */
@@ -151,6 +159,7 @@ static void finish(struct weir__window *w)
 
 static const struct weir__window_way whole_windows = {.add_run = add_run,
                                                       .add_row = add_row,
+                                                      .want = want,
                                                       .fire = fire,
                                                       .drop = drop,
                                                       .waits = waits,

@@ -13,6 +13,7 @@
 #ifndef WEIR_WINDOW_WINDOW_INTERNAL_H
 #define WEIR_WINDOW_WINDOW_INTERNAL_H
 
+#include "operator/ahead.h"
 #include "window/aggregates.h"
 #include "window/time_windows.h"
 
@@ -24,6 +25,8 @@ struct weir__window_way {
     weir_status (*take_row)(struct weir__window *, struct weir_rows *, int64_t row, const struct weir_window_run *);
     /* A window that is not gone; when it has fired before, it fires again for the key of the row. */
     weir_status (*add_row)(struct weir__window *, struct weir_rows *, int64_t row, int64_t start);
+    /* What the rows from .. until - 1, which fall into these windows, are going to be added to. */
+    void (*want)(struct weir__window *, const struct weir_window_run *, int64_t from, int64_t until);
     /* Fires what is due; MORE when a batch of results has left, and goes on at the next call. */
     weir_status (*fire)(struct weir__window *, int64_t watermark);
     void (*drop)(struct weir__window *, int64_t watermark); /* what is past its cleanup time */
@@ -48,6 +51,7 @@ struct weir__window { /* first member of both ways */
     struct weir_aggregates aggregates;
     struct weir_state_layout layouts[2]; /* the aggregates' under other names */
     struct weir_state_set *state;
+    struct weir_op_ahead ahead;
     struct weir_schema *key;
     struct weir_builder keys; /* the key columns of results, in step with aggregates.results */
     uint32_t first_group, last_group;

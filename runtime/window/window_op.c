@@ -171,11 +171,12 @@ static weir_status add_row(struct weir__window *w, struct weir_rows *rows, int64
 
 /* ---- rows: the batch --------------------------------------------------------------------------------------------- */
 
-/* The rows from `from` on that fall into the same windows as row `from`: mostly all of them. */
-static int64_t run_length(struct weir__window *w, const weir_batch *b, int64_t from, struct weir_window_run *windows)
+/* The rows from `from` on that fall into the same windows as row `from`: mostly all of them. range: of all that are left. */
+static int64_t run_length(const struct weir__window *w, const weir_batch *b, int64_t from,
+                          const struct weir_time_range *range, struct weir_window_run *windows)
 {
     *windows = weir_windows_of(&w->times, b->time[from]);
-    if (w->range.least >= windows->from && w->range.greatest < windows->until) return b->length - from;
+    if (range->least >= windows->from && range->greatest < windows->until) return b->length - from;
     int64_t until = from + 1;
     while (until < b->length && b->time[until] >= windows->from && b->time[until] < windows->until) until++;
     return until - from;
@@ -216,7 +217,7 @@ static bool touches_fired(const struct weir__window *w, const struct weir_window
 static weir_status handle_run(struct weir__window *w, struct weir_rows *rows, int64_t *row)
 {
     struct weir_window_run windows;
-    int64_t n = run_length(w, &rows->view, *row, &windows);
+    int64_t n = run_length(w, &rows->view, *row, &w->range, &windows);
     bool whole = *row == 0 && n == rows->view.length;
     struct weir_rows *run = whole ? weir_rows_retain(rows) : weir_rows_slice(w->op.env->pool, rows, *row, n);
     if (!run) return weir__window_no_memory(w);
@@ -252,6 +253,24 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
     return *row == rows->view.length ? WEIR_OK : WEIR_MORE;
 }
 
+/* Rows whose time will be refused are of no window. */
+static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
+{
+    struct weir__window *w = weir__window_of(op);
+    const weir_batch *b = &rows->view;
+    (void)input;
+    if (weir_op_reads_ahead(&w->ahead, w->state)) {
+        const struct weir_time_range range = weir_time_range_of(b->time, b->length);
+        bool are_in_time = range.least >= -WEIR_WINDOW_MOST_MS && range.greatest <= WEIR_WINDOW_MOST_MS;
+        for (int64_t row = 0, n; are_in_time && row < b->length; row += n) {
+            struct weir_window_run windows;
+            n = run_length(w, b, row, &range, &windows);
+            w->way->want(w, &windows, row, row + n);
+        }
+    }
+    return weir_op_ahead_rows(&w->ahead, op, w->state, w->node->key_fields, w->node->n_key_fields, rows);
+}
+
 /* ---- watermark --------------------------------------------------------------------------------------------------- */
 
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
@@ -281,7 +300,9 @@ static bool waits(const struct weir_op *op)
 
 static void close_op(struct weir_op *op)
 {
-    weir_aggregates_close(&weir__window_of(op)->aggregates);
+    struct weir__window *w = weir__window_of(op);
+    weir_op_ahead_end(&w->ahead, w->state);
+    weir_aggregates_close(&w->aggregates);
 }
 
 static void destroy_op(struct weir_op *op)
@@ -294,6 +315,7 @@ static void destroy_op(struct weir_op *op)
     weir_builder_finish(&w->keys);
     weir_schema_release(w->key);
     weir_key_bytes_finish(&w->key_bytes);
+    weir_op_ahead_finish(&w->ahead);
     weir_free(w->values);
     weir_free(w->created);
     weir_outbox_finish(&op->outbox);
@@ -302,6 +324,7 @@ static void destroy_op(struct weir_op *op)
 
 static const struct weir_op_class window_class = {.name = "window",
                                                   .open = open_op,
+                                                  .prepare = prepare_rows,
                                                   .rows = window_rows,
                                                   .watermark = on_watermark,
                                                   .snapshot = weir__window_snapshot,

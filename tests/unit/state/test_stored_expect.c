@@ -56,6 +56,8 @@ static struct fixture {
     struct weir_state_store *store;
     struct weir_state_set *set, *heap;
     struct weir_schema *schema;
+    int64_t spaces[MAX_ROWS]; /* of rows */
+    bool by_key, goes_on;     /* how they are expected */
 } f;
 
 static void run_later(void *self, void (*run)(void *arg, void *piece), void *arg, void *piece)
@@ -126,9 +128,26 @@ static struct weir_rows *rows_of(const int64_t *keys, uint32_t n)
     return rows;
 }
 
+static struct weir_key_ref key_of(const struct weir_rows *rows, int64_t row)
+{
+    const int64_t *key = (const int64_t *)rows->view.columns[0].data + row;
+    return (struct weir_key_ref){(const uint8_t *)key, 8, rows->keys.key_group[row], rows->keys.hash[row]};
+}
+
 static weir_status expect(const struct weir_rows *rows)
 {
-    const struct weir_state_expected what = {.rows = rows, .fields = &key_field, .n_fields = 1, .come = come};
+    struct weir_state_wanted wanted[MAX_ROWS];
+    struct weir_key_ref keys[MAX_ROWS];
+    struct weir_state_expected what = {
+        .rows = f.by_key ? NULL : rows, .fields = &key_field, .n_fields = 1, .keys = keys, .goes_on = f.goes_on};
+    for (int64_t i = 0, from = 0; i < rows->view.length; i++) {
+        keys[i] = key_of(rows, i);
+        if (i + 1 < rows->view.length && f.spaces[i + 1] == f.spaces[i]) continue;
+        wanted[what.n_wanted++] = (struct weir_state_wanted){WEIR_EVERY_STATE, f.spaces[i], from, i + 1};
+        from = i + 1;
+    }
+    what.wanted = wanted;
+    what.come = come;
     return f.set->ops->expect(f.set, &what);
 }
 
@@ -154,11 +173,11 @@ static bool same_item(const struct item *a, const struct item *b)
     return a->n == b->n && a->note.n == b->note.n && (a->note.n == 0 || memcmp(a->note.p, b->note.p, a->note.n) == 0);
 }
 
-static void change(struct weir_state_set *set, const struct weir_key_ref *key, uint64_t what, int64_t n)
+static void change(struct weir_state_set *set, const struct weir_key_ref *key, int64_t ns, uint64_t what, int64_t n)
 {
     const struct item item = {.n = n, .note = {"a longer text than others", (size_t)n % 20 + 1}};
     int64_t at = n % 3;
-    struct item *to = what % 8 < 3 ? set->ops->value_edit(set, VALUE, key, 0) : NULL;
+    struct item *to = what % 8 < 3 ? set->ops->value_edit(set, VALUE, key, ns) : NULL;
     switch (what % 8) {
     case 0:
     case 1:
@@ -166,31 +185,25 @@ static void change(struct weir_state_set *set, const struct weir_key_ref *key, u
         to->n += n;
         CU_ASSERT_EQUAL(set->ops->assign(set, VALUE, &to->note, item.note), WEIR_OK);
         break;
-    case 3: CU_ASSERT_EQUAL(set->ops->list_add(set, LIST, key, 0, &item), WEIR_OK); break;
-    case 4: ((struct item *)set->ops->map_edit(set, MAP, key, 0, &at))->n += n; break;
-    case 5: set->ops->map_remove(set, MAP, key, 0, &at); break;
-    case 6: set->ops->clear(set, (uint32_t)n % N_STATES, key, 0); break;
+    case 3: CU_ASSERT_EQUAL(set->ops->list_add(set, LIST, key, ns, &item), WEIR_OK); break;
+    case 4: ((struct item *)set->ops->map_edit(set, MAP, key, ns, &at))->n += n; break;
+    case 5: set->ops->map_remove(set, MAP, key, ns, &at); break;
+    case 6: set->ops->clear(set, (uint32_t)n % N_STATES, key, ns); break;
     default: break;
     }
 }
 
-static bool same(const struct weir_key_ref *key)
+static bool same(const struct weir_key_ref *key, int64_t ns)
 {
     struct weir_state_set *a = f.set, *b = f.heap;
-    size_t n = b->ops->list_size(b, LIST, key, 0);
-    bool ok = same_item(a->ops->value_get(a, VALUE, key, 0), b->ops->value_get(b, VALUE, key, 0)) &&
-              a->ops->list_size(a, LIST, key, 0) == n;
+    size_t n = b->ops->list_size(b, LIST, key, ns);
+    bool ok = same_item(a->ops->value_get(a, VALUE, key, ns), b->ops->value_get(b, VALUE, key, ns)) &&
+              a->ops->list_size(a, LIST, key, ns) == n;
     for (size_t i = 0; ok && i < n; i++)
-        ok = same_item(a->ops->list_at(a, LIST, key, 0, i), b->ops->list_at(b, LIST, key, 0, i));
+        ok = same_item(a->ops->list_at(a, LIST, key, ns, i), b->ops->list_at(b, LIST, key, ns, i));
     for (int64_t i = 0; ok && i < 3; i++)
-        ok = same_item(a->ops->map_get(a, MAP, key, 0, &i), b->ops->map_get(b, MAP, key, 0, &i));
+        ok = same_item(a->ops->map_get(a, MAP, key, ns, &i), b->ops->map_get(b, MAP, key, ns, &i));
     return ok;
-}
-
-static struct weir_key_ref key_of(const struct weir_rows *rows, int64_t row)
-{
-    const int64_t *key = (const int64_t *)rows->view.columns[0].data + row;
-    return (struct weir_key_ref){(const uint8_t *)key, 8, rows->keys.key_group[row], rows->keys.hash[row]};
 }
 
 static bool process(const struct weir_rows *rows)
@@ -200,9 +213,9 @@ static bool process(const struct weir_rows *rows)
         struct weir_key_ref key = key_of(rows, i);
         uint64_t what = weir_random_next(&f.random) >> 8;
         int64_t n = (int64_t)weir_random_below(&f.random, 100);
-        ok = ok && same(&key);
-        change(f.set, &key, what, n);
-        change(f.heap, &key, what, n);
+        ok = ok && same(&key, f.spaces[i]);
+        change(f.set, &key, f.spaces[i], what, n);
+        change(f.heap, &key, f.spaces[i], what, n);
         if (weir_random_below(&f.random, 4) == 0) f.set->ops->settle(f.set);
     }
     return ok;
@@ -215,7 +228,13 @@ static struct weir_rows *random_batch(uint64_t n_keys)
     static const uint32_t sizes[] = {1, 7, MAX_ROWS};
     int64_t keys[MAX_ROWS];
     uint32_t n = sizes[weir_random_below(&f.random, 3)];
-    for (uint32_t i = 0; i < n; i++) keys[i] = (int64_t)weir_random_below(&f.random, n_keys);
+    for (uint32_t i = 0; i < n; i++) {
+        bool stays = i > 0 && weir_random_below(&f.random, 4);
+        keys[i] = (int64_t)weir_random_below(&f.random, n_keys);
+        f.spaces[i] = stays ? f.spaces[i - 1] : (int64_t)weir_random_below(&f.random, 3) - 1;
+    }
+    f.by_key = weir_random_below(&f.random, 2);
+    f.goes_on = weir_random_below(&f.random, 4) == 0;
     return rows_of(keys, n);
 }
 

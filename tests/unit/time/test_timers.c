@@ -112,6 +112,34 @@ static bool pop_agrees(struct weir_timers *t, weir_clock clock, struct reference
     return ok;
 }
 
+struct told {
+    struct reference left;
+    size_t n;
+    int64_t last;
+};
+static void tell(void *arg, const struct weir_due_timer *due)
+{
+    struct told *told = arg;
+    if (told->n++ == 0 || due->at > told->last) told->last = due->at;
+    for (size_t i = 0; i < told->left.n; i++) {
+        if (!is_entry(due, told->left.entries[i])) continue;
+        told->left.entries[i] = told->left.entries[--told->left.n];
+        return;
+    }
+}
+/* Those that are told are the first ones, all of them that there are up to their time. */
+static bool looking_ahead_agrees(struct weir_timers *t, weir_clock clock, const struct reference *r, int64_t until,
+                                 size_t most)
+{
+    static struct told told;
+    told.left = *r;
+    told.n = 0;
+    if (weir_timers_look_ahead(t, clock, until, most, tell, &told) != WEIR_OK || told.n > most) return false;
+    size_t first = first_of(&told.left, UINT32_MAX);
+    if (told.n == 0 || told.n == most || first == told.left.n) return true;
+    return told.last <= until && told.left.entries[first].at > told.last;
+}
+
 struct walk {
     struct reference left;
     uint32_t group;
@@ -162,6 +190,8 @@ static bool agrees_for(uint64_t seed, uint64_t n_keys)
         } else if (dice < 75) {
             ok = weir_timers_drop(t, clock, &key, e.ns, e.at) == WEIR_OK;
             reference_drop(r, e);
+        } else if (dice < 80) {
+            ok = looking_ahead_agrees(t, clock, r, e.at, weir_random_below(&random, 200));
         } else {
             ok = pop_agrees(t, clock, r, e.at);
         }
