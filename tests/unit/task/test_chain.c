@@ -20,6 +20,7 @@ struct toy {
     bool speaks;      /* emits a row at every watermark */
     int unfinished;   /* finish says MORE that many times */
     int unprepared;   /* prepare says MORE that many times */
+    int unread;       /* what fires says MORE that many times, as it reads */
     bool opened, closed;
 };
 
@@ -57,8 +58,16 @@ static weir_status toy_prepare(struct weir_op *op, uint32_t input, const struct 
     weir_text_add(t->log, "%s: prepare\n", t->name);
     return --t->unprepared > 0 ? WEIR_MORE : WEIR_OK;
 }
+static bool toy_reads(struct toy *t)
+{
+    if (t->unread <= 0) return false;
+    weir_text_add(t->log, "%s: read\n", t->name);
+    t->unread--;
+    return t->op.is_reading = true;
+}
 static weir_status toy_watermark(struct weir_op *op, int64_t w)
 {
+    if (toy_reads(toy_of(op))) return WEIR_MORE;
     weir_text_add(toy_of(op)->log, "%s: watermark %lld\n", toy_of(op)->name, (long long)w);
     return toy_of(op)->speaks ? weir_op_emit(op, 0, weir_test_rows(op->env->pool, toy_of(op)->schema, "7 | 77")) : WEIR_OK;
 }
@@ -76,6 +85,7 @@ static weir_status toy_flush(struct weir_op *op)
 static weir_status toy_due(struct weir_op *op, int64_t now_ms)
 {
     struct toy *t = toy_of(op);
+    if (toy_reads(t)) return WEIR_MORE;
     weir_text_add(t->log, "%s: due at %lld\n", t->name, (long long)now_ms);
     op->next_due_ms = INT64_MAX;
     if (t->due_calls <= 0) return WEIR_OK;
@@ -402,6 +412,32 @@ static void rows_wait_until_they_are_prepared(void)
     tear_down(&g);
 }
 
+/* So is what fires, at a watermark or by the clock. */
+static void what_fires_waits_until_it_has_been_read_for(void)
+{
+    struct stage g;
+    set_up(&g);
+    for (int clock = 0; clock < 2; clock++) {
+        g.toys[0].unread = 3;
+        if (clock)
+            g.toys[0].op.next_due_ms = g.s.now_ms;
+        else
+            take_mark(&g, WEIR_ELEMENT_WATERMARK, 5);
+        for (int i = 0; i < 2; i++) {
+            CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, g.s.now_ms), WEIR_NONE);
+            CU_ASSERT(weir_chain_is_preparing(&g.chain) && !weir_chain_is_stalled(&g.chain));
+            CU_ASSERT(!weir_chain_wants_input(&g.chain) && !weir_chain_is_blocked(&g.chain));
+            CU_ASSERT_EQUAL(weir_chain_next_due_ms(&g.chain), INT64_MAX);
+        }
+        CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, g.s.now_ms), WEIR_NONE);
+        expect(&g, "a: read\na: read\na: read\n");
+        run(&g);
+        CU_ASSERT(!weir_chain_is_preparing(&g.chain) && weir_chain_wants_input(&g.chain));
+        expect(&g, clock ? "a: due at 0\n" : "a: watermark 5\nb: watermark 5\nc: watermark 5\n");
+    }
+    tear_down(&g);
+}
+
 /* The rows are let go. */
 static void a_chain_is_closed_while_rows_wait(void)
 {
@@ -418,6 +454,7 @@ static void a_chain_is_closed_while_rows_wait(void)
 
 WEIR_SUITE(chain) = {
     {"rows wait until they are prepared", rows_wait_until_they_are_prepared},
+    {"what fires waits until it has been read for", what_fires_waits_until_it_has_been_read_for},
     {"a chain is closed while rows wait", a_chain_is_closed_while_rows_wait},
     {"rows and marks pass in order", rows_and_marks_pass_in_order},
     {"what a watermark sets off goes before it", what_a_watermark_sets_off_goes_before_it},
