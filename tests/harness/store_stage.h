@@ -1,5 +1,5 @@
-/* harness/store_stage.h - an operator whose keyed state is in a store that the test sees: what is read ahead is read when the
- * test says so, and reads on the operator's own thread are counted apart.
+/* harness/store_stage.h - an operator whose keyed state is in a store that the test sees: what is read ahead is read when
+ * the test says so, and reads on the operator's own thread are counted apart.
  */
 #ifndef WEIR_TESTS_STORE_STAGE_H
 #define WEIR_TESTS_STORE_STAGE_H

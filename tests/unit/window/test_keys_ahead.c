@@ -1,5 +1,5 @@
-/* Joins, and components with timers, in a store: what rows and timers are going to ask for is read before they do, beside the
- * slot; against the same on the heap. */
+/* Joins, and components with timers, in a store: what rows and timers are going to ask for is read before they do, beside
+ * the slot; against the same on the heap. */
 #include "base/random.h"
 #include "data/key.h"
 #include "harness/store_stage.h"
@@ -51,7 +51,8 @@ static void advance(struct pair *p, int64_t to)
     weir_text_finish(&p->b.text);
 }
 
-/* More keys than the cache holds (the batch in which it becomes full finds what it needs gone); rows out of order, and timers a few at each time. */
+/* More keys than the cache holds (the batch in which it becomes full finds what it needs gone); rows out of order, and
+ * timers a few at each time. */
 static void run(struct pair *p, int batches)
 {
     size_t before = 0;
