@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "operator/backend.h"
 #include "window/general_internal.h"
 
 static const weir_field members[] = {
@@ -184,25 +183,12 @@ static weir_status count_rows(struct weir_op *op, uint32_t input, struct weir_ro
     return done ? WEIR_OK : WEIR_MORE;
 }
 
-static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
-{
-    const struct weir__general *g = general_of(op);
-    (void)input;
-    return weir_op_expect_rows(op, g->state, g->node->key_fields, g->node->n_key_fields, rows);
-}
-
-static void close_op(struct weir_op *op)
-{
-    weir_op_expect_none(general_of(op)->state);
-    weir__general_close(op);
-}
-
 const struct weir_op_class weir__count_class = {.name = "window",
                                                 .open = weir__general_open,
-                                                .prepare = prepare_rows,
+                                                .prepare = weir__general_prepare,
                                                 .rows = count_rows,
                                                 .snapshot = weir__general_snapshot,
                                                 .restore = weir__general_restore,
                                                 .exchange_state = weir__general_exchange_state,
-                                                .close = close_op,
+                                                .close = weir__general_close,
                                                 .destroy = weir__general_destroy};
