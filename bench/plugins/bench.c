@@ -133,16 +133,27 @@ static double number_at(const weir_column *column, int64_t i)
 {
     return column->type == WEIR_I64 ? (double)((const int64_t *)column->data)[i] : ((const double *)column->data)[i];
 }
-/* Each bit of the selection becomes a mask, so that the loop has no branches. */
+/* Each bit of the selection becomes a mask, four at a time, so that the loop over rows is the one without a selection. */
+#define BIT_MASKS(b)                                                                                        \
+    {                                                                                                       \
+        -(uint64_t)((b)&1), -(uint64_t)((b) >> 1 & 1), -(uint64_t)((b) >> 2 & 1), -(uint64_t)((b) >> 3 & 1) \
+    }
+#define RUN 256 /* rows; a multiple of eight */
 static uint64_t hash_selected(const int64_t *key, const double *value, const uint8_t *selection, int64_t n)
 {
-    uint64_t hash = 0;
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t bits = selection[i >> 3];
-        for (int j = 0; j < 8; j++) hash += bench_hash(key[i + j], value[i + j]) & -(bits >> j & 1);
+    static const uint64_t masks[16][4] = {BIT_MASKS(0),  BIT_MASKS(1),  BIT_MASKS(2),  BIT_MASKS(3),
+                                          BIT_MASKS(4),  BIT_MASKS(5),  BIT_MASKS(6),  BIT_MASKS(7),
+                                          BIT_MASKS(8),  BIT_MASKS(9),  BIT_MASKS(10), BIT_MASKS(11),
+                                          BIT_MASKS(12), BIT_MASKS(13), BIT_MASKS(14), BIT_MASKS(15)};
+    uint64_t hash = 0, mask[RUN];
+    for (int64_t from = 0; from < n; from += RUN) {
+        int64_t rows = n - from < RUN ? n - from : RUN;
+        for (int64_t i = 0; i < rows; i += 8) {
+            memcpy(mask + i, masks[selection[(from + i) >> 3] & 15], sizeof masks[0]);
+            memcpy(mask + i + 4, masks[selection[(from + i) >> 3] >> 4], sizeof masks[0]);
+        }
+        for (int64_t i = 0; i < rows; i++) hash += bench_hash(key[from + i], value[from + i]) & mask[i];
     }
-    for (; i < n; i++) hash += bench_hash(key[i], value[i]) & -(uint64_t)weir_bit(selection, i);
     return hash;
 }
 static uint64_t hash_all(const int64_t *key, const weir_column *number, int64_t n)

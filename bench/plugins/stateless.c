@@ -28,6 +28,8 @@ typedef struct {
 WEIR_COMPONENT(again_batch, WEIR_OPERATOR, scale_batch_vtable, .id = "bench_again_batch",
                .doc = "The map of what was scaled", .in = "scaled:f64", .out = "*, again:f64", .flags = WEIR_ONE_TO_ONE);
 
+#define RUN 256 /* rows */
+
 typedef struct {
     char unused;
 } keep_batch;
@@ -36,13 +38,12 @@ static weir_status keep_batch_filter(void *self, weir_ctx *cx, const weir_batch 
     (void)self;
     (void)cx;
     const double *scaled = b->columns[0].data;
-    int64_t i = 0;
-    for (; i + 8 <= b->length; i += 8) {
-        unsigned bits = 0;
-        for (int j = 0; j < 8; j++) bits |= (unsigned)bench_keeps(scaled[i + j]) << j;
-        keep[i >> 3] = (uint8_t)bits;
+    uint8_t kept[RUN];
+    for (int64_t from = 0; from < b->length; from += RUN) {
+        int64_t n = b->length - from < RUN ? b->length - from : RUN;
+        for (int64_t i = 0; i < n; i++) kept[i] = bench_keeps(scaled[from + i]);
+        weir_bits_from_bytes(keep + from / 8, kept, n);
     }
-    for (; i < b->length; i++) keep[i >> 3] |= (uint8_t)(bench_keeps(scaled[i]) << (i & 7));
     return WEIR_OK;
 }
 static const weir_operator keep_batch_vtable = {.struct_size = sizeof(weir_operator), .filter = keep_batch_filter};

@@ -1,10 +1,11 @@
 /* weir.filter_compare - rows whose field compares with a constant: "amount ge 100".
  *
- * The constant is read once, as the field's type. Each type has one loop that makes eight rows into one byte of the bitmap
- * of rows that stay; nulls go by the validity bitmap afterwards. A null compares as neither true nor false, so its row goes.
+ * The constant is read once, as the field's type. Each type has one loop, from which the bitmap of rows that stay is
+ * made; nulls go by the validity bitmap afterwards. A null compares as neither true nor false, so its row goes.
  * Floats compare as IEEE 754 says (nothing equals NaN), texts and bytes byte by byte, false before true.
  */
 #include <weir/cells.h>
+#include <weir/cpu.h>
 #include <weir/udf.h>
 
 enum { EQ, NE, LT, LE, GT, GE };
@@ -64,17 +65,32 @@ static weir_status compare_open(void *self, weir_ctx *cx)
         keep[i >> 3] = (uint8_t)bits;                                          \
     }
 
-#define COMPARE_LOOP(name, T)                                                  \
-    static void name(const T *v, int64_t n, int32_t op, T than, uint8_t *keep) \
-    {                                                                          \
-        switch (op) {                                                          \
-        case EQ: KEEP_WHERE(n, v[i + k] == than) break;                        \
-        case NE: KEEP_WHERE(n, v[i + k] != than) break;                        \
-        case LT: KEEP_WHERE(n, v[i + k] < than) break;                         \
-        case LE: KEEP_WHERE(n, v[i + k] <= than) break;                        \
-        case GT: KEEP_WHERE(n, v[i + k] > than) break;                         \
-        default: KEEP_WHERE(n, v[i + k] >= than) break;                        \
-        }                                                                      \
+#define RUN 256 /* rows; a multiple of eight */
+#define BYTES_WHERE(condition) \
+    for (int64_t i = 0; i < n; i++) kept[i] = condition
+
+/* A byte for each row of a run, then bits. */
+#define COMPARE_LOOP(name, T)                                                                          \
+    WEIR_FOR_SEVERAL_CPUS                                                                              \
+    static void name##_run(const T *restrict v, int64_t n, int32_t op, T than, uint8_t *restrict kept) \
+    {                                                                                                  \
+        switch (op) {                                                                                  \
+        case EQ: BYTES_WHERE(v[i] == than); break;                                                     \
+        case NE: BYTES_WHERE(v[i] != than); break;                                                     \
+        case LT: BYTES_WHERE(v[i] < than); break;                                                      \
+        case LE: BYTES_WHERE(v[i] <= than); break;                                                     \
+        case GT: BYTES_WHERE(v[i] > than); break;                                                      \
+        default: BYTES_WHERE(v[i] >= than); break;                                                     \
+        }                                                                                              \
+    }                                                                                                  \
+    static void name(const T *v, int64_t n, int32_t op, T than, uint8_t *keep)                         \
+    {                                                                                                  \
+        uint8_t kept[RUN];                                                                             \
+        for (int64_t from = 0; from < n; from += RUN) {                                                \
+            int64_t rows = n - from < RUN ? n - from : RUN;                                            \
+            name##_run(v + from, rows, op, than, kept);                                                \
+            weir_bits_from_bytes(keep + from / 8, kept, rows);                                         \
+        }                                                                                              \
     }
 COMPARE_LOOP(compare_i32, int32_t)
 COMPARE_LOOP(compare_i64, int64_t)
@@ -146,6 +162,6 @@ static const weir_operator compare_vtable = {
     .struct_size = sizeof(weir_operator), .open = compare_open, .filter = compare_filter};
 WEIR_COMPONENT(compare, WEIR_OPERATOR, compare_vtable, .id = "compare",
                .doc = "keep rows whose field compares with a constant", .in = "*", .out = "*",
-               WEIR_OPTIONS(compare_options));
+               .flags = WEIR_ACCEPTS_SELECTION, WEIR_OPTIONS(compare_options));
 
 WEIR_PLUGIN("weir.filter_compare", "0.1.0", &compare_component);

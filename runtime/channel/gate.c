@@ -42,8 +42,8 @@ static void publish(struct weir_gate *g, uint32_t channel)
 {
     const struct weir_gate_channel *c = &g->channels[channel];
     const struct weir_valve_channel *v = &g->inputs[c->input].valve.channels[c->valve_channel];
-    uint32_t flags = (v->idle ? WEIR_TIME_IDLE : 0) | (v->aligned ? WEIR_TIME_ALIGNED : 0) |
-                     (v->finished ? WEIR_TIME_FINISHED : 0);
+    uint32_t flags =
+        (v->idle ? WEIR_TIME_IDLE : 0) | (v->aligned ? WEIR_TIME_ALIGNED : 0) | (v->finished ? WEIR_TIME_FINISHED : 0);
     weir_publish_time(&g->published[channel], v->watermark, flags);
 }
 
@@ -109,13 +109,43 @@ static bool take(struct weir_gate *g, uint32_t channel, const struct weir_elemen
 /* ---- polling -------------------------------------------------------------------------------------------------------------
  */
 
+#define MOST_JOINED 32 /* batches */
+
+static bool is_small(const struct weir_gate *g, const struct weir_element *e)
+{
+    return e && e->kind == WEIR_ELEMENT_ROWS && e->rows->view.length <= g->batch_rows / 4 && !e->rows->view.selection;
+}
+
+/* The small batches at the head of a ring as one. False: there are no two of them, or no memory. */
+static bool pop_joined(struct weir_gate *g, struct weir_ring *ring, struct weir_element *e)
+{
+    struct weir_rows *parts[MOST_JOINED];
+    const struct weir_element *next;
+    uint32_t n = 0;
+    for (int64_t rows = 0; n < MOST_JOINED && is_small(g, next = weir_ring_at(ring, n)); n++) {
+        if ((rows += next->rows->view.length) > g->batch_rows) break;
+        parts[n] = next->rows;
+    }
+    struct weir_rows *joined = n > 1 ? weir_rows_join(g->pool, parts, n) : NULL;
+    if (!joined) return false;
+    weir_ring_drop(ring, n);
+    for (uint32_t i = 0; i < n; i++) weir_rows_release(parts[i]);
+    *e = (struct weir_element){.kind = WEIR_ELEMENT_ROWS, .rows = joined};
+    return true;
+}
+
+static bool pop(struct weir_gate *g, struct weir_ring *ring, struct weir_element *e)
+{
+    return (g->pool && pop_joined(g, ring, e)) || weir_ring_pop(ring, e);
+}
+
 static bool pop_next(struct weir_gate *g, uint32_t *channel, struct weir_element *e)
 {
     for (uint32_t tried = 0; tried < g->n_channels; tried++) {
         uint32_t i = g->cursor;
         struct weir_gate_channel *c = &g->channels[i];
         g->cursor = i + 1 < g->n_channels ? i + 1 : 0;
-        if (c->blocked || c->ended || !weir_ring_pop(c->ring, e)) continue;
+        if (c->blocked || c->ended || !pop(g, c->ring, e)) continue;
         if (c->popped) c->popped(c->popped_arg);
         weir_publish_heard(&g->published[i], g->now_ms);
         *channel = i;

@@ -7,6 +7,9 @@
  * Fairness: channels are polled round robin, one element each, from a cursor that the scheduler may set (the seeded
  * scheduler of the tests does). A channel can be blocked (barrier alignment will): it is skipped until unblocked.
  *
+ * Small batches that wait in a channel one behind the other, with no mark between them, come out as one: a receiver that is
+ * slower than batches arrive would be busy with batches otherwise, not with rows.
+ *
  * The end: a channel that is complete (END with WEIR_END_OF_INPUT) leaves its valve's minimum; once all channels of an input
  * have ended, the input's END follows its INT64_MAX watermark. A channel that was stopped (WEIR_END_STOPPED) keeps holding
  * the minimum: event time does not end by stopping, so such an input ends without INT64_MAX, and its END says
@@ -41,9 +44,11 @@ struct weir_gate_element {
 };
 struct weir_gate {
     struct weir_gate_channel *channels;
-    uint32_t n_channels, cursor; /* cursor: the channel that is polled first */
+    uint32_t n_channels, cursor;           /* cursor: the channel that is polled first */
     struct weir_published_time *published; /* by channel: what each has said, for any thread */
     int64_t now_ms;                        /* wall clock, set by the owner before next(): when channels were heard */
+    struct weir_pool *pool;                /* for small batches that are put together; NULL: they are left as they are */
+    uint32_t batch_rows;                   /* how large one may become by that */
     struct weir_gate_input *inputs;
     uint32_t n_inputs;
     /* Marks that one step of a valve produced and that next() has not given out yet. */

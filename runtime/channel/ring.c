@@ -70,6 +70,20 @@ bool weir_ring_pop(struct weir_ring *r, struct weir_element *e)
     return true;
 }
 
+const struct weir_element *weir_ring_at(struct weir_ring *r, uint32_t i)
+{
+    uint64_t at = atomic_load_explicit(&r->head, memory_order_relaxed) + i;
+    if (at >= r->cached_tail) r->cached_tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    return at < r->cached_tail ? &r->slots[at & r->mask] : NULL;
+}
+
+void weir_ring_drop(struct weir_ring *r, uint32_t n)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    WEIR_ASSERT(head + n <= r->cached_tail);
+    atomic_store_explicit(&r->head, head + n, memory_order_release);
+}
+
 /* head first: what is popped in between makes the answer too large, never negative. */
 uint32_t weir_ring_length(const struct weir_ring *r)
 {

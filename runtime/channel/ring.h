@@ -45,6 +45,9 @@ bool weir_ring_has_room(struct weir_ring *, bool mark); /* for rows, or for a ma
 /* Consumer. */
 bool weir_ring_pop(struct weir_ring *, struct weir_element *);
 bool weir_ring_is_empty(struct weir_ring *);
+/* The element that pop would give once i others are gone; NULL: there are not that many. It stays where it is. */
+const struct weir_element *weir_ring_at(struct weir_ring *, uint32_t i);
+void weir_ring_drop(struct weir_ring *, uint32_t n); /* as n times pop; their references are the caller's */
 /* Any thread; a snapshot for metrics, and for a producer that asks whether its consumer has run dry. */
 uint32_t weir_ring_length(const struct weir_ring *);
 

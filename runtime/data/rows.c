@@ -1,9 +1,9 @@
 /* rows.c - headers of batches, and the ways to make new rows of old ones without copying: slice, select, project.
  * rows_gather.c copies.
  *
- * A header is one buffer: struct weir_rows, its columns, its list of owned buffers. Sharing retains every buffer of the
- * source, also those that a projection no longer points into: batches live briefly, and finding out would cost more than
- * it frees.
+ * A header is one buffer: struct weir_rows, its columns, its list of owned buffers. Sharing retains the source as a whole,
+ * also the buffers that a projection no longer points into: batches live briefly, and one reference costs less than one for
+ * each of them.
  */
 #include "data/rows.h"
 
@@ -35,6 +35,16 @@ void weir_rows_own(struct weir_rows *rows, struct weir_buffer *buffer)
 {
     WEIR_ASSERT((uint8_t *)(rows->owned + rows->n_owned + 1) <= rows->header->bytes + rows->header->capacity);
     rows->owned[rows->n_owned++] = buffer;
+    rows->bytes += buffer->capacity;
+}
+
+void weir_rows_keep(struct weir_rows *rows, struct weir_rows *of)
+{
+    if (of->n_owned == 0 && of->kept[0] && !of->kept[1]) of = of->kept[0]; /* it has nothing of its own */
+    if (rows->kept[0] == of || rows->kept[1] == of) return;
+    WEIR_ASSERT(!rows->kept[1]);
+    rows->kept[rows->kept[0] != NULL] = weir_rows_retain(of);
+    rows->bytes += of->bytes;
 }
 
 struct weir_rows *weir_rows_retain(struct weir_rows *rows)
@@ -52,14 +62,16 @@ void weir_rows_release(struct weir_rows *rows)
     }
     for (uint32_t i = 0; i < rows->n_owned; i++) weir_buffer_release(rows->owned[i]);
     weir_buffer_release(rows->keys.buffer);
+    weir_rows_release(rows->kept[0]);
+    weir_rows_release(rows->kept[1]);
     weir_buffer_release(rows->header); /* last: rows lives in it */
 }
 
 struct weir_rows *weir__rows_share(struct weir_pool *pool, struct weir_rows *from, uint32_t n_columns, uint32_t spare)
 {
-    struct weir_rows *rows = weir_rows_create(pool, n_columns, from->n_owned + spare);
+    struct weir_rows *rows = weir_rows_create(pool, n_columns, spare);
     if (!rows) return NULL;
-    for (uint32_t i = 0; i < from->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(from->owned[i]));
+    weir_rows_keep(rows, from);
     rows->view = from->view;
     rows->view.n_columns = n_columns;
     rows->view.columns = rows->columns;

@@ -32,6 +32,8 @@ struct weir_rows {
     weir_batch view;
     weir_column *columns;       /* view.columns */
     struct weir_buffer **owned; /* each with a reference of ours */
+    struct weir_rows *kept[2];  /* rows whose memory we point into, with a reference each; NULL: none */
+    size_t bytes;               /* of the buffers, those of `kept` too */
     struct weir_row_keys keys;
     uint64_t split;             /* source split the rows came from, while they are in the source's chain */
     struct weir_buffer *header; /* the memory of this struct */
@@ -40,6 +42,8 @@ struct weir_rows {
 /* A header for n_columns columns and up to n_owned buffers; length 0, columns zeroed. NULL: no memory. pool may be NULL. */
 struct weir_rows *weir_rows_create(struct weir_pool *, uint32_t n_columns, uint32_t n_owned);
 void weir_rows_own(struct weir_rows *, struct weir_buffer *); /* takes the caller's reference */
+/* Columns of the first point into the memory of `of`, which lives as long: of two others at most. */
+void weir_rows_keep(struct weir_rows *, struct weir_rows *of);
 struct weir_rows *weir_rows_retain(struct weir_rows *);
 void weir_rows_release(struct weir_rows *); /* NULL is fine */
 
@@ -61,6 +65,10 @@ struct weir_rows *weir_rows_gather(struct weir_pool *, struct weir_rows *, const
 
 /* How many of the first n bits are set. */
 int64_t weir_bits_count(const uint8_t *bits, int64_t n);
+
+/* The rows of all of them, one after the other, copied: n > 0 batches of one stream without selections, that have keys all
+ * or none. NULL: no memory, or values of more bytes than a batch can hold. */
+struct weir_rows *weir_rows_join(struct weir_pool *, struct weir_rows *const *parts, uint32_t n);
 
 /* Copies source rows origin[0..n) of one column into fresh buffers owned by `into` and sets `into`'s column c. */
 WEIR_CHECKED weir_status weir_rows_gather_column(struct weir_pool *, struct weir_rows *into, uint32_t c,

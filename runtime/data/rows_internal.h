@@ -10,8 +10,7 @@ static inline struct weir_buffer *weir__buffer_take(struct weir_pool *pool, size
     return pool ? weir_pool_take(pool, at_least) : weir_buffer_create(at_least);
 }
 
-/* Copies the header: columns, time, keys, selection, split; retains what `from` owns. spare: buffers that may be owned
- * beyond. */
+/* Copies the header: time, keys, selection, split; keeps `from`. spare: buffers that may be owned. */
 struct weir_rows *weir__rows_share(struct weir_pool *pool, struct weir_rows *from, uint32_t n_columns, uint32_t spare);
 
 #endif

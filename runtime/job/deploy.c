@@ -341,7 +341,10 @@ static void make_gate(struct weir_run *run, uint32_t subtask)
             .ring = run->rings[i], .input = input, .popped = weir__wake_sender, .popped_arg = &run->wakes[i]};
         if (input + 1 > inputs) inputs = input + 1;
     }
-    if (n > 0) weir_gate_init(&run->subtasks[subtask].gate, channels, n, inputs);
+    struct weir_gate *gate = &run->subtasks[subtask].gate;
+    if (n > 0) weir_gate_init(gate, channels, n, inputs);
+    gate->pool = run->subtasks[subtask].chain.pool;
+    gate->batch_rows = run->graph->batch_rows;
     if (inputs > 1) weir_inputs_init(&run->subtasks[subtask].inputs, inputs);
     weir_free(channels);
 }

@@ -60,7 +60,7 @@ static weir_status pass_columns(struct weir_instance *in, struct weir_instance_p
     }
     bool whole = !origin || is_identity(origin, rows->view.length, in->rows->view.length);
     if (whole) {
-        for (uint32_t i = 0; i < in->rows->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(in->rows->owned[i]));
+        weir_rows_keep(rows, in->rows);
         for (uint32_t i = 0; i < port->n_pass; i++) rows->columns[port->pass[i]] = in->rows->columns[i];
         return WEIR_OK;
     }
@@ -96,7 +96,7 @@ static void keep_time(struct weir_instance *in, struct weir_rows *rows)
     rows->view.time = in->rows->view.time;
     rows->view.selection = in->rows->view.selection;
     rows->view.selected = in->rows->view.selected;
-    for (uint32_t i = 0; i < in->rows->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(in->rows->owned[i]));
+    weir_rows_keep(rows, in->rows);
     if (in->rows->keys.buffer) {
         rows->keys = in->rows->keys;
         weir_buffer_retain(rows->keys.buffer);
@@ -115,7 +115,7 @@ weir_status weir__instance_flush(struct weir_instance *in, uint32_t index)
 
     const uint32_t *origin = NULL;
     int32_t forgotten = -1;
-    uint32_t extra = in->rows ? 2 * in->rows->n_owned + 3 * port->n_pass : 0;
+    uint32_t extra = in->rows ? 3 * port->n_pass : 0;
     struct weir_rows *rows = weir_builder_take(b, extra, &origin, &forgotten);
     if (!rows) return no_memory(in);
     if (forgotten >= 0) {

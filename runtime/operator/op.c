@@ -19,21 +19,13 @@ static void outbox_push(struct weir_outbox *o, struct weir_element e)
     o->elements[(o->first + o->n++) & (o->capacity - 1)] = e;
 }
 
-/* What rows keep alive while they wait: their buffers, whoever else shares them. */
-static size_t rows_bytes(const struct weir_rows *rows)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < rows->n_owned; i++) bytes += rows->owned[i]->capacity;
-    return bytes;
-}
-
 struct weir_element weir_outbox_pop(struct weir_outbox *o)
 {
     WEIR_ASSERT(o->n > 0);
     struct weir_element e = o->elements[o->first];
     o->first = (o->first + 1) & (o->capacity - 1);
     o->n--;
-    if (e.kind == WEIR_ELEMENT_ROWS) o->bytes -= rows_bytes(e.rows);
+    if (e.kind == WEIR_ELEMENT_ROWS) o->bytes -= e.rows->bytes;
     return e;
 }
 
@@ -69,7 +61,7 @@ weir_status weir_op_emit(struct weir_op *op, uint32_t port, struct weir_rows *ro
         weir_rows_release(rows);
         return WEIR_OK;
     }
-    size_t bytes = rows_bytes(rows);
+    size_t bytes = rows->bytes; /* that it keeps alive while it waits, whoever else does */
     if (op->outbox.n > 0 && op->outbox.bytes + bytes > op->outbox.limit_bytes) {
         weir_rows_release(rows);
         return weir_op_fail(

@@ -107,22 +107,41 @@ static bool concerns(const struct weir_chain_target *t, const struct weir_elemen
     return e->port == WEIR_ALL_PORTS || e->port == t->port;
 }
 
+/* The outbox's first element to all its targets from next_target on; as deliver_to. */
+static int deliver_first(struct weir_chain *c, struct weir_chain_member *m)
+{
+    const struct weir_element *e = weir_outbox_first(&m->op->outbox);
+    for (; m->next_target < m->n_targets; m->next_target++) {
+        const struct weir_chain_target *t = &m->targets[m->next_target];
+        if (!concerns(t, e)) continue;
+        int delivered = deliver_to(c, t, e);
+        if (delivered <= 0) return delivered;
+    }
+    struct weir_element gone = weir_outbox_pop(&m->op->outbox);
+    if (gone.kind == WEIR_ELEMENT_ROWS) weir_rows_release(gone.rows);
+    m->next_target = 0;
+    return 1;
+}
+
+/* The same where there is one target, a member: it gets the reference too. */
+static int hand_first(struct weir_chain *c, struct weir_chain_member *m)
+{
+    struct weir_chain_member *to = &c->members[m->targets[0].member];
+    if (!member_wants(to)) return 0;
+    hold(to, weir_outbox_pop(&m->op->outbox), m->targets[0].input);
+    return 1;
+}
+
 /* Moves elements from the outbox to their targets until it is empty or a target has no room. */
 static weir_progress deliver(struct weir_chain *c, struct weir_chain_member *m)
 {
     weir_progress progress = WEIR_NONE;
+    bool hands = m->n_targets == 1 && !m->targets[0].writer;
     while (m->op->outbox.n > 0) {
-        struct weir_element *e = weir_outbox_first(&m->op->outbox);
-        for (; m->next_target < m->n_targets; m->next_target++) {
-            const struct weir_chain_target *t = &m->targets[m->next_target];
-            if (!concerns(t, e)) continue;
-            int delivered = deliver_to(c, t, e);
-            if (delivered < 0) return WEIR_FAILED;
-            if (delivered == 0) return progress;
-        }
-        struct weir_element gone = weir_outbox_pop(&m->op->outbox);
-        if (gone.kind == WEIR_ELEMENT_ROWS) weir_rows_release(gone.rows);
-        m->next_target = 0;
+        bool handed = hands && concerns(&m->targets[0], weir_outbox_first(&m->op->outbox));
+        int delivered = (handed ? hand_first : deliver_first)(c, m);
+        if (delivered < 0) return WEIR_FAILED;
+        if (delivered == 0) return progress;
         progress = WEIR_MADE;
     }
     return progress;
@@ -318,17 +337,50 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
     return m->preparing ? WEIR_NONE : WEIR_MADE;
 }
 
+/* Nothing to deliver, to run or to fire: most members are, most of the time. */
+static bool is_quiet(const struct weir_chain_member *m, int64_t now_ms)
+{
+    return m->current.kind == WEIR_ELEMENT_NONE && m->op->outbox.n == 0 && !m->firing && m->op->next_due_ms > now_ms &&
+           !atomic_load_explicit(&m->op->due_now, memory_order_relaxed);
+}
+
+static weir_progress visit(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
+{
+    weir_progress p = deliver(c, m);
+    if (p == WEIR_NONE && m->op->outbox.n == 0 && m->current.kind != WEIR_ELEMENT_NONE) p = run(c, m, now_ms);
+    if (p == WEIR_NONE) p = fire_due(c, m, now_ms);
+    if (p == WEIR_MADE && m->op->outbox.n > 0 && deliver(c, m) == WEIR_FAILED) p = WEIR_FAILED;
+    return p;
+}
+
+/* The deepest member that has got something of this one, or the member itself. */
+static uint32_t deepest_given(const struct weir_chain *c, uint32_t i)
+{
+    const struct weir_chain_member *m = &c->members[i];
+    uint32_t deepest = i;
+    for (uint32_t t = 0; t < m->n_targets; t++) {
+        uint32_t to = m->targets[t].member;
+        if (!m->targets[t].writer && to > deepest && c->members[to].current.kind != WEIR_ELEMENT_NONE) deepest = to;
+    }
+    return deepest;
+}
+
 weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)
 {
     weir_progress progress = WEIR_NONE;
+    uint32_t returns = c->n_members; /* to what was given something, at most, so that a pass has an end */
+    for (uint32_t i = 0; i < c->n_members; i++) c->members[i].op->now_ms = now_ms;
     for (uint32_t i = c->n_members; i-- > 0;) {
         struct weir_chain_member *m = &c->members[i];
-        m->op->now_ms = now_ms;
-        weir_progress p = deliver(c, m);
-        if (p == WEIR_NONE && m->op->outbox.n == 0 && m->current.kind != WEIR_ELEMENT_NONE) p = run(c, m, now_ms);
-        if (p == WEIR_NONE) p = fire_due(c, m, now_ms);
+        if (is_quiet(m, now_ms)) continue;
+        weir_progress p = visit(c, m, now_ms);
         if (p == WEIR_FAILED) return p;
-        if (p == WEIR_MADE) progress = p;
+        if (p == WEIR_NONE) continue;
+        progress = p;
+        uint32_t deepest = deepest_given(c, i);
+        if (deepest == i || returns == 0) continue;
+        returns--;
+        i = deepest + 1;
     }
     return progress;
 }

@@ -84,7 +84,8 @@ void weir_chain_close(struct weir_chain *); /* the opened ones, last first */
 bool weir_chain_wants_input(const struct weir_chain *); /* member 0 holds nothing and its outbox is empty */
 /* Hands an element to member 0, which wants input. Takes the reference. */
 void weir_chain_take(struct weir_chain *, struct weir_element, uint32_t input);
-/* One pass from the deepest member to the head: delivers, runs, fires what is due. NONE: nothing could be done. */
+/* One pass from the deepest member to the head, with some returns to members that were given something: delivers, runs,
+ * fires what is due. NONE: nothing could be done. */
 weir_progress weir_chain_pass(struct weir_chain *, int64_t now_ms);
 int64_t weir_chain_next_due_ms(const struct weir_chain *); /* of members that could fire now; INT64_MAX: nothing is due */
 bool weir_chain_is_blocked(const struct weir_chain *);     /* some output waits for room */

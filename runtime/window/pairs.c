@@ -62,7 +62,7 @@ static weir_status put_side(struct weir__pairs *p, struct weir_rows *rows, const
     if (!side->rows) return put_nulls(p, rows, first, n_columns);
     if (!side->origin) {
         memcpy(rows->columns + first, side->rows->columns, n_columns * sizeof *rows->columns);
-        for (uint32_t i = 0; i < side->rows->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(side->rows->owned[i]));
+        weir_rows_keep(rows, side->rows);
         return WEIR_OK;
     }
     weir_status s = WEIR_OK;
@@ -74,7 +74,7 @@ static weir_status put_side(struct weir__pairs *p, struct weir_rows *rows, const
 
 static uint32_t buffers_of(const struct weir__pair_side *side, uint32_t n_columns)
 {
-    return side->rows && !side->origin ? side->rows->n_owned : 3 * n_columns + 1;
+    return side->rows && !side->origin ? 0 : 3 * n_columns + 1;
 }
 
 weir_status weir__pairs_make(struct weir__pairs *p, const struct weir__pair_side sides[2], int64_t time, int64_t n,

@@ -209,9 +209,9 @@ static weir_status take_results(struct weir__general *g, struct weir_rows **rows
     *rows = NULL;
     if (g->node->n_key_fields > 0 && !(keys = weir_builder_take(&g->keys, 0, NULL, &forgotten)))
         return weir__no_window_memory(g);
-    *rows = weir_builder_take(&g->aggregates.results, keys ? keys->n_owned : 0, NULL, &forgotten);
+    *rows = weir_builder_take(&g->aggregates.results, 0, NULL, &forgotten);
     for (uint32_t i = 0; *rows && i < g->node->n_key_fields; i++) (*rows)->columns[i] = keys->columns[i];
-    for (uint32_t i = 0; *rows && keys && i < keys->n_owned; i++) weir_rows_own(*rows, weir_buffer_retain(keys->owned[i]));
+    if (*rows && keys) weir_rows_keep(*rows, keys);
     weir_rows_release(keys);
     if (!*rows) return weir__no_window_memory(g);
     if (forgotten < 0) return WEIR_OK;

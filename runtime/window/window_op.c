@@ -35,13 +35,13 @@ weir_status weir__window_emit_results(struct weir__window *w)
     struct weir_builder *results = &w->aggregates.results;
     if (results->out.length == 0) return WEIR_OK;
     struct weir_rows *keys = weir_builder_take(&w->keys, 0, NULL, &forgotten);
-    struct weir_rows *rows = keys ? weir_builder_take(results, keys->n_owned, NULL, &forgotten) : NULL;
+    struct weir_rows *rows = keys ? weir_builder_take(results, 0, NULL, &forgotten) : NULL;
     if (!rows) {
         weir_rows_release(keys);
         return weir__window_no_memory(w);
     }
     for (uint32_t i = 0; i < w->node->n_key_fields; i++) rows->columns[i] = keys->columns[i];
-    for (uint32_t i = 0; i < keys->n_owned; i++) weir_rows_own(rows, weir_buffer_retain(keys->owned[i]));
+    weir_rows_keep(rows, keys);
     weir_rows_release(keys);
     if (forgotten >= 0) {
         weir_rows_release(rows);

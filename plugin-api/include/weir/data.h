@@ -82,6 +82,16 @@ static inline bool weir_bit(const uint8_t *bits, int64_t i)
 {
     return bits[i >> 3] >> (i & 7) & 1;
 }
+/* n bytes that are 0 or 1 as bits, LSB first; the last byte's bits beyond n are 0. For filters: compilers make vectors of a
+ * loop that writes a byte for each row, not of one that writes bits. */
+static inline void weir_bits_from_bytes(uint8_t *bits, const uint8_t *bytes, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 8) {
+        uint64_t eight = 0;
+        memcpy(&eight, bytes + i, n - i < 8 ? (size_t)(n - i) : 8);
+        bits[i >> 3] = (uint8_t)(eight * 0x0102040810204080u >> 56); /* byte k to bit 56 + k; little-endian */
+    }
+}
 static inline bool weir_null(weir_row r, uint32_t c)
 {
     const weir_column *k = &r.batch->columns[c];

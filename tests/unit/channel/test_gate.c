@@ -271,11 +271,64 @@ static void blocked_channels_are_skipped(void)
     close_bench(&b);
 }
 
+/* n rows without columns; time: a number for each. */
+static void push_rows(struct bench *b, uint32_t channel, int64_t first, int64_t n)
+{
+    struct weir_rows *rows = weir_rows_create(NULL, 0, 1);
+    struct weir_buffer *time = weir_buffer_create((size_t)n * sizeof(int64_t));
+    CU_ASSERT_FATAL(rows && time);
+    for (int64_t i = 0; i < n; i++) ((int64_t *)(void *)time->bytes)[i] = first + i;
+    weir_rows_own(rows, time);
+    rows->view.time = (const int64_t *)(const void *)time->bytes;
+    rows->view.length = rows->view.selected = n;
+    CU_ASSERT(weir_ring_push(b->rings[channel], (struct weir_element){.kind = WEIR_ELEMENT_ROWS, .rows = rows}));
+}
+static bool next_is_rows(struct bench *b, int64_t first, int64_t n)
+{
+    struct weir_gate_element got;
+    if (!weir_gate_next(&b->gate, &got) || got.element.kind != WEIR_ELEMENT_ROWS) return false;
+    bool ok = got.element.rows->view.length == n;
+    for (int64_t i = 0; ok && i < n; i++) ok = got.element.rows->view.time[i] == first + i;
+    weir_rows_release(got.element.rows);
+    return ok;
+}
+
+static void small_batches_come_out_as_one_up_to_a_mark(void)
+{
+    static struct bench b;
+    open_bench(&b, 2, 1);
+    for (uint32_t i = 0; i < 2; i++) b.gate.channels[i].popped = NULL;
+    b.gate.pool = weir_pool_create();
+    b.gate.batch_rows = 20;
+    push_rows(&b, 0, 0, 3);
+    push_rows(&b, 0, 3, 5);
+    push(&b, 0, MARK(BARRIER, 1));
+    push_rows(&b, 0, 8, 1);
+    push_rows(&b, 1, 100, 4);
+    CU_ASSERT(next_is_rows(&b, 0, 8));
+    CU_ASSERT(next_is_rows(&b, 100, 4));
+    CU_ASSERT(next_is(&b, WEIR_ELEMENT_BARRIER, 1));
+    CU_ASSERT(next_is_rows(&b, 8, 1));
+    push_rows(&b, 1, 0, 5); /* up to one that is not small, */
+    push_rows(&b, 1, 5, 5);
+    push_rows(&b, 1, 10, 6);
+    push_rows(&b, 1, 16, 5);
+    CU_ASSERT(next_is_rows(&b, 0, 10));
+    CU_ASSERT(next_is_rows(&b, 10, 6)); /* which stays alone */
+    for (int64_t i = 0; i < 3; i++) push_rows(&b, 1, 21 + 5 * i, 5);
+    CU_ASSERT(next_is_rows(&b, 16, 20));
+    CU_ASSERT(next_is_nothing(&b));
+    struct weir_pool *pool = b.gate.pool;
+    close_bench(&b);
+    weir_pool_close(pool);
+}
+
 WEIR_SUITE(gate) = {
     {"agrees with the valve, keeps order, is fair: 3000 random histories", gate_agrees_with_the_valve},
     {"END follows INT64_MAX once all channels ended", end_follows_max_once_all_channels_ended},
     {"a stopped input ends without INT64_MAX", a_stopped_input_ends_without_max},
     {"a channel without splits holds nothing back", a_channel_without_splits_holds_nothing_back},
     {"blocked channels are skipped", blocked_channels_are_skipped},
+    {"small batches come out as one, up to a mark", small_batches_come_out_as_one_up_to_a_mark},
     {NULL, NULL},
 };

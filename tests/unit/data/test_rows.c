@@ -165,6 +165,71 @@ static void compacts(void)
     }
 }
 
+/* Cut anywhere, some parts empty, and put together again. */
+static void joins(void)
+{
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct fixture f;
+        struct weir_rows *parts[8];
+        uint32_t n = 1 + (uint32_t)(seed % WEIR_LEN(parts));
+        int64_t from = 0;
+        begin(&f, seed);
+        if (seed % 2) add_keys(&f);
+        for (uint32_t i = 0; i < n; i++) {
+            int64_t left = f.t.n_rows - from, length = (int64_t)weir_random_below(&f.r, (uint64_t)left + 1);
+            parts[i] = weir_rows_slice(f.pool, f.rows, from, i + 1 < n ? length : left);
+            from += parts[i]->view.length;
+        }
+        struct weir_rows *joined = weir_rows_join(f.pool, parts, n);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(joined);
+        for (uint32_t i = 0; i < n; i++) weir_rows_release(parts[i]);
+        CU_ASSERT(holds_rows(&joined->view, &f.t, NULL, 0, f.t.n_rows, true));
+        CU_ASSERT(joined->view.selected == f.t.n_rows && joined->split == seed);
+        CU_ASSERT(seed % 2 ? keys_follow(joined, f.rows, NULL, 0) : !joined->keys.hash);
+        weir_rows_release(joined);
+        end(&f);
+    }
+}
+
+/* What two others lend is there for as long as the rows that point into it. */
+static void keeps_what_it_points_into(void)
+{
+    struct fixture f;
+    begin(&f, 7);
+    struct weir_rows *copy = rows_of(f.pool, &f.t), *rows = weir_rows_create(f.pool, 2, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rows);
+    rows->columns[0] = f.rows->columns[4];
+    rows->columns[1] = copy->columns[4];
+    for (int i = 0; i < 2; i++) {
+        weir_rows_keep(rows, f.rows);
+        weir_rows_keep(rows, copy);
+    }
+    CU_ASSERT_EQUAL(rows->bytes, f.rows->bytes + copy->bytes);
+    weir_rows_release(copy);
+    weir_rows_release(f.rows);
+    f.rows = rows;
+    CU_ASSERT_EQUAL(memcmp(rows->columns[0].data, rows->columns[1].data, (size_t)f.t.n_rows * sizeof(int64_t)), 0);
+    end(&f);
+}
+
+/* However often what is left is sliced, there is one reference to follow. */
+static void a_slice_of_a_slice_keeps_the_whole(void)
+{
+    struct fixture f;
+    begin(&f, 8);
+    struct weir_rows *rest = weir_rows_retain(f.rows);
+    for (int i = 0; i < 3; i++) {
+        struct weir_rows *less = weir_rows_slice(f.pool, rest, 0, rest->view.length / 2);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(less);
+        CU_ASSERT_PTR_EQUAL(less->kept[0], f.rows);
+        CU_ASSERT_EQUAL(less->bytes, f.rows->bytes);
+        weir_rows_release(rest);
+        rest = less;
+    }
+    weir_rows_release(rest);
+    end(&f);
+}
+
 static void handles_bits(void)
 {
     struct weir_random r = {5};
@@ -179,6 +244,7 @@ static void handles_bits(void)
         bool fine = true;
         for (int64_t i = 0; i < n; i++) count += weir_bit(a, from + i);
         CU_ASSERT_EQUAL(weir__bits_count(a, from, n), count);
+        if (from == 0) CU_ASSERT_EQUAL(weir_bits_count(a, n), count);
         CU_ASSERT_EQUAL(weir__bits_all(a, from, n), count == n);
         weir__bits_copy(b, to, a, from, n);
         for (int64_t i = 0; i < 320; i++) {
@@ -199,6 +265,9 @@ WEIR_SUITE(rows) = {
     {"gathers rows in any order", gathers},
     {"gathers from slices with a bit offset", gathers_from_slices},
     {"compacts by selection", compacts},
+    {"joins batches", joins},
+    {"keeps what it points into", keeps_what_it_points_into},
+    {"a slice of a slice keeps the whole", a_slice_of_a_slice_keeps_the_whole},
     {"loads, counts, copies and lists bits", handles_bits},
     {NULL, NULL},
 };
