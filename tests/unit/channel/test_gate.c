@@ -88,7 +88,7 @@ static void open_bench(struct bench *b, uint32_t n, uint32_t n_inputs)
     b->fair = true;
     for (uint32_t i = 0; i < n; i++) {
         b->rings[i] = weir_try_alloc_aligned(128, sizeof *b->rings[i]);
-        CU_ASSERT_FATAL(weir_ring_init(b->rings[i], 4, NULL) == WEIR_OK);
+        CU_ASSERT_FATAL(weir_ring_init(b->rings[i], 8, NULL) == WEIR_OK);
         b->args[i] = (struct popped_arg){b, i};
         b->channels[i] = (struct weir_gate_channel){
             .ring = b->rings[i], .input = i % n_inputs, .popped = on_popped, .popped_arg = &b->args[i]};
@@ -315,8 +315,9 @@ static void small_batches_come_out_as_one_up_to_a_mark(void)
     push_rows(&b, 1, 16, 5);
     CU_ASSERT(next_is_rows(&b, 0, 10));
     CU_ASSERT(next_is_rows(&b, 10, 6)); /* which stays alone */
-    for (int64_t i = 0; i < 3; i++) push_rows(&b, 1, 21 + 5 * i, 5);
-    CU_ASSERT(next_is_rows(&b, 16, 20));
+    for (int64_t i = 0; i < 4; i++) push_rows(&b, 1, 21 + 5 * i, 5);
+    CU_ASSERT(next_is_rows(&b, 16, 20)); /* a batch's rows, no more */
+    CU_ASSERT(next_is_rows(&b, 36, 5));
     CU_ASSERT(next_is_nothing(&b));
     struct weir_pool *pool = b.gate.pool;
     close_bench(&b);
