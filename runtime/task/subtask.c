@@ -3,7 +3,7 @@
 
 #include "base/running.h"
 
-#define PASSES_PER_STEP 8 /* a step moves at most this many times through the chain before others get their turn */
+#define PASSES_PER_STEP 16 /* a step moves at most this many times through the chain before others get their turn */
 
 weir_status weir_subtask_open(struct weir_subtask *t)
 {
