@@ -188,9 +188,9 @@ class Upgrade(WeirTest):
             process = self.start("run", manifest, "--quiet", *options)
         return process
 
-    def killed_on_trial(self):
+    def killed_on_trial(self, *options):
         """A new job in the old one's place that never completes a checkpoint."""
-        process, old = self.begin(), (self.folder / "job.yaml").read_text()
+        process, old = self.begin(JOB, *options), (self.folder / "job.yaml").read_text()
         self.job(lapsing("stuck"))
         asker = self.start("upgrade", "clicks")
         while not self.upgrading() or self.upgrading()["step"] != "trial" or "lapse" not in self.weir(
@@ -209,6 +209,24 @@ class Upgrade(WeirTest):
         self.assertRegex(err, r"ended while it was being upgraded to \S+/job.yaml; it has no checkpoint of that\n"
                          r"  it goes back to \S+/job.yaml as it was, from \S*/savepoints/clicks-savepoint-\d+\n"
                          r"  to go on with another one: weir run MANIFEST --from \S*/savepoints/clicks-savepoint-\d+\n")
+
+    def test_a_power_failure_on_the_way_back(self):
+        """The old one goes on from what it has got to since, and from the savepoint where it has got nowhere."""
+        faster = ("--set", "rate=4000")
+        old, upgrade = self.killed_on_trial(*faster), None
+        for _ in range(2):
+            upgrade = dict(upgrade or self.upgrading(), step="back")
+            (self.home / "upgrade").write_text(json.dumps(upgrade))
+            process = self.resume(self.folder / "job.yaml", "--resume", *faster)
+            self.assertNotIn("lapse", self.weir("status", "clicks").out)
+            self.assertEqual((self.home / "manifest.yaml").read_text(), old)
+            parts = len(os.listdir(self.folder / "out"))
+            while len(os.listdir(self.folder / "out")) < parts + 2:  # one that is full, and so is committed
+                self.assertIsNone(process.poll(), "it ended")
+            self.weir("checkpoint", "clicks")
+            self.kill(process)
+            (self.home / "manifest.before.yaml").write_text(old)
+        self.expect_all(self.resume(self.job(JOB), "--resume"), self.job(JOB, "again.yaml"))
 
     def test_another_manifest_after_a_power_failure_on_trial(self):
         """Who names one means it; the record is of the past then."""
