@@ -331,6 +331,63 @@ static void a_million_timers(void)
     weir_timers_destroy(t);
 }
 
+/* As timers fire: time, key bytes, the shorter key, namespace. */
+static bool is_before(const struct weir_due_timer *a, const struct weir_due_timer *b)
+{
+    if (a->at != b->at) return a->at < b->at;
+    uint32_t n = a->key.n < b->key.n ? a->key.n : b->key.n;
+    int order = memcmp(a->key.p, b->key.p, n);
+    if (order) return order < 0;
+    return a->key.n != b->key.n ? a->key.n < b->key.n : a->ns < b->ns;
+}
+
+struct sequence {
+    struct weir_due_timer last;
+    uint8_t key[16];
+    size_t n, wrong;
+};
+
+static weir_status follow(void *arg, const struct weir_due_timer *due)
+{
+    struct sequence *s = arg;
+    if (s->n++ > 0 && !is_before(&s->last, due)) s->wrong++;
+    s->last = *due;
+    memcpy(s->key, due->key.p, due->key.n);
+    s->last.key.p = s->key;
+    return WEIR_OK;
+}
+
+/* So many that they are sorted by bytes: times from all of int64 (a copy), and one time (what is due together), for keys
+ * that begin alike. */
+static void thousands_are_in_order_by_every_byte(void)
+{
+    enum { N = 4000 };
+    for (int together = 0; together < 2; together++) {
+        struct weir_timers *t = weir_timers_create(10, 10);
+        struct weir_random random = {9};
+        struct sequence copied = {0}, popped = {0};
+        struct weir_due_timer due;
+        for (uint64_t i = 0; i < N; i++) {
+            uint8_t bytes[16];
+            uint64_t head = weir_random_next(&random) << 8 * weir_random_below(&random, 8),
+                     tail = weir_random_next(&random) % 3;
+            if (i % 2) head = 77; /* half of them differ behind the prefix only */
+            memcpy(bytes, &head, 8);
+            memcpy(bytes + 8, &tail, 8);
+            const struct weir_key_ref key = {.p = bytes, .n = 8 + (uint32_t)(i % 9), .group = 10, .hash = head};
+            int64_t at = together ? 5 : (int64_t)(weir_random_next(&random) >> weir_random_below(&random, 64)) - 1000;
+            CU_ASSERT_EQUAL(weir_timers_set(t, WEIR_EVENT_TIME, &key, i, at), WEIR_OK);
+        }
+        struct weir_timers_copy *copy = weir_timers_copy(t);
+        CU_ASSERT_EQUAL(weir_timers_copy_each(copy, WEIR_EVENT_TIME, 10, follow, &copied), WEIR_OK);
+        CU_ASSERT(copied.n == N && copied.wrong == 0);
+        weir_timers_copy_destroy(copy);
+        while (weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due) == WEIR_MORE) (void)follow(&popped, &due);
+        CU_ASSERT(popped.n == N && popped.wrong == 0);
+        weir_timers_destroy(t);
+    }
+}
+
 /* Records of what is gone are thinned. */
 static void dropping_most_of_many_keeps_the_order(void)
 {
@@ -467,6 +524,7 @@ WEIR_SUITE(timers) = {
     {"timers set while firing fire in the same loop", timers_set_while_firing_fire_in_the_same_loop},
     {"ties fire by key bytes, then namespace", ties_fire_by_key_bytes_then_namespace},
     {"a million timers", a_million_timers},
+    {"thousands are in order by every byte", thousands_are_in_order_by_every_byte},
     {"dropping most of many keeps the order", dropping_most_of_many_keeps_the_order},
     {"moved timers do not pile up", moved_timers_do_not_pile_up},
     {"copies may outlive the timers", copies_may_outlive_the_timers},
