@@ -1,7 +1,7 @@
 /* row_codec.c - rows as msgpack arrays, written and read by schema: no generic packer or object tree between.
  *
- * Format: https://github.com/msgpack/msgpack/blob/master/spec.md. Writing chooses the shortest form of lengths and
- * integers, as msgpack-c does; reading takes any form that a msgpack writer may choose, as long as the value fits the
+ * Format: https://github.com/msgpack/msgpack/blob/master/spec.md. Writing chooses the shortest form (msgpack_put.h);
+ * reading takes any form that a msgpack writer may choose, as long as the value fits the
  * field's type.
  */
 #include "data/row_codec.h"
@@ -11,77 +11,28 @@
 
 #include "data/bits_internal.h"
 #include "data/key_internal.h"
+#include "data/msgpack_put.h"
 
 #define MOST_DEPTH 64 /* of an `any` value: containers in containers */
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static uint8_t *put_be(uint8_t *to, uint64_t v, int bytes)
-{
-    for (int i = bytes - 1; i >= 0; i--) *to++ = (uint8_t)(v >> (8 * i));
-    return to;
-}
-
-static uint8_t *put_tagged(uint8_t *to, uint8_t tag, uint64_t v, int bytes)
-{
-    *to = tag;
-    return put_be(to + 1, v, bytes);
-}
-
-static uint8_t *put_integer(uint8_t *to, int64_t v)
-{
-    uint64_t u = (uint64_t)v;
-    if (v >= 0) {
-        if (v < 128) return put_be(to, u, 1);
-        if (v <= UINT8_MAX) return put_tagged(to, 0xcc, u, 1);
-        if (v <= UINT16_MAX) return put_tagged(to, 0xcd, u, 2);
-        return v <= UINT32_MAX ? put_tagged(to, 0xce, u, 4) : put_tagged(to, 0xcf, u, 8);
-    }
-    if (v >= -32) return put_be(to, u, 1);
-    if (v >= INT8_MIN) return put_tagged(to, 0xd0, u, 1);
-    if (v >= INT16_MIN) return put_tagged(to, 0xd1, u, 2);
-    return v >= INT32_MIN ? put_tagged(to, 0xd2, u, 4) : put_tagged(to, 0xd3, u, 8);
-}
-
-static uint8_t *put_string_head(uint8_t *to, uint64_t n)
-{
-    if (n < 32) return put_be(to, 0xa0 | n, 1);
-    if (n <= UINT8_MAX) return put_tagged(to, 0xd9, n, 1);
-    return n <= UINT16_MAX ? put_tagged(to, 0xda, n, 2) : put_tagged(to, 0xdb, n, 4);
-}
-
-static uint8_t *put_bytes_head(uint8_t *to, uint64_t n)
-{
-    if (n <= UINT8_MAX) return put_tagged(to, 0xc4, n, 1);
-    return n <= UINT16_MAX ? put_tagged(to, 0xc5, n, 2) : put_tagged(to, 0xc6, n, 4);
-}
-
-static uint8_t *put_array_head(uint8_t *to, uint64_t n)
-{
-    if (n < 16) return put_be(to, 0x90 | n, 1);
-    return n <= UINT16_MAX ? put_tagged(to, 0xdc, n, 2) : put_tagged(to, 0xdd, n, 4);
-}
-
-#define MOST_HEAD 9 /* bytes of the longest number, or of the head of the longest string */
-
 static uint8_t *put_value(uint8_t *to, const weir_column *c, int64_t row)
 {
-    uint32_t narrow;
-    uint64_t wide;
     switch ((weir_type)c->type) {
-    case WEIR_BOOL: return put_be(to, weir_bit(c->data, c->bit_offset + row) ? 0xc3 : 0xc2, 1);
-    case WEIR_I32: return put_integer(to, ((const int32_t *)c->data)[row]);
+    case WEIR_BOOL: return weir__put_bool(to, weir_bit(c->data, c->bit_offset + row));
+    case WEIR_I32: return weir__put_integer(to, ((const int32_t *)c->data)[row]);
     case WEIR_I64:
-    case WEIR_TIMESTAMP: return put_integer(to, ((const int64_t *)c->data)[row]);
-    case WEIR_F32: memcpy(&narrow, (const float *)c->data + row, 4); return put_tagged(to, 0xca, narrow, 4);
-    case WEIR_F64: memcpy(&wide, (const double *)c->data + row, 8); return put_tagged(to, 0xcb, wide, 8);
+    case WEIR_TIMESTAMP: return weir__put_integer(to, ((const int64_t *)c->data)[row]);
+    case WEIR_F32: return weir__put_f32(to, ((const float *)c->data)[row]);
+    case WEIR_F64: return weir__put_f64(to, ((const double *)c->data)[row]);
     case WEIR_STRING:
     case WEIR_BYTES:
     case WEIR_ANY: break;
     }
     size_t n = (size_t)(c->offsets[row + 1] - c->offsets[row]);
-    if (c->type == WEIR_STRING) to = put_string_head(to, n);
-    if (c->type == WEIR_BYTES) to = put_bytes_head(to, n);
+    if (c->type == WEIR_STRING) to = weir__put_string_head(to, n);
+    if (c->type == WEIR_BYTES) to = weir__put_bytes_head(to, n);
     if (n) memcpy(to, (const char *)c->data + c->offsets[row], n);
     return to + n;
 }
@@ -93,21 +44,23 @@ static bool is_null(const weir_column *c, int64_t row)
 
 weir_status weir_row_pack(struct weir_key_bytes *key, const weir_batch *batch, int64_t row)
 {
-    size_t most = 5 + (size_t)batch->n_columns * MOST_HEAD;
+    size_t most = 5 + (size_t)batch->n_columns * WEIR__PUT_MOST;
     for (uint32_t i = 0; i < batch->n_columns; i++) {
         const weir_column *c = &batch->columns[i];
         if (c->offsets && !is_null(c, row)) most += (size_t)(c->offsets[row + 1] - c->offsets[row]);
     }
     uint8_t *start = weir__key_bytes_room(key, most), *to = start;
     if (!to) return WEIR_E_MEMORY;
-    to = put_array_head(to, batch->n_columns);
+    to = weir__put_array_head(to, batch->n_columns);
     for (uint32_t i = 0; i < batch->n_columns; i++) {
         const weir_column *c = &batch->columns[i];
         /* An `any` column may hold no bytes where a component put an empty text: that is no msgpack value, so nil stands
          * for it. */
         bool nothing = c->type == WEIR_ANY && c->offsets[row + 1] == c->offsets[row];
-        if (nothing || is_null(c, row)) *to++ = 0xc0;
-        else to = put_value(to, c, row);
+        if (nothing || is_null(c, row))
+            to = weir__put_nil(to);
+        else
+            to = put_value(to, c, row);
     }
     key->n += (size_t)(to - start);
     return WEIR_OK;
@@ -257,9 +210,7 @@ static weir_status unpack_text(struct weir_builder *b, uint32_t i, struct reader
     switch ((weir_type)b->columns[i].type) {
     case WEIR_STRING: fine = get_tag(in, &tag) && get_string(in, tag, &value) && weir_is_utf8(value.p, value.n); break;
     case WEIR_BYTES: fine = get_tag(in, &tag) && get_bytes(in, tag, &value); break;
-    default:
-        fine = skip_value(in, MOST_DEPTH);
-        value = (weir_str){(const char *)start, (size_t)(in->p - start)};
+    default: fine = skip_value(in, MOST_DEPTH); value = (weir_str){(const char *)start, (size_t)(in->p - start)};
     }
     return fine ? put_text(b, i, value) : WEIR_E_DATA;
 }

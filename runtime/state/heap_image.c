@@ -4,12 +4,10 @@
  * `retired`, what the reader has done with goes back through `returned`; both are stacks that one pushes and the other
  * takes whole. Who is last to let go frees the image.
  */
-#include <msgpack.h>
-
 #include "base/platform.h"
 #include "state/heap_internal.h"
 #include "state/image.h"
-#include "state/snapshot_internal.h"
+#include "state/pack.h"
 
 #define COPIES_SHARE  8 /* of what the set holds */
 #define BY_ENTRY      UINT32_MAX
@@ -126,27 +124,27 @@ static void set_mark(_Atomic uint8_t *mark, enum mark to)
 
 /* ---- packing ----------------------------------------------------------------------------------------------------- */
 
-static int pack_list(msgpack_packer *pk, const struct weir_state_layout *l, const struct heap_list *list, uint64_t living,
-                     int64_t now_ms)
+static bool pack_list(struct weir_key_bytes *to, const struct weir_state_layout *l, const struct heap_list *list,
+                      uint64_t living, int64_t now_ms)
 {
-    int failed = msgpack_pack_array(pk, living);
-    for (size_t i = 0; i < list->n; i++) {
+    bool ok = weir__pack_array(to, living);
+    for (size_t i = 0; ok && i < list->n; i++) {
         const void *item = list->items + i * l->size;
-        if (weir_layout_lives(l, item, now_ms)) failed |= weir__pack_struct(pk, l->fields, l->n_fields, item);
+        if (weir_layout_lives(l, item, now_ms)) ok = weir__pack_struct(to, l->fields, l->n_fields, item);
     }
-    return failed;
+    return ok;
 }
 
-static int pack_map(msgpack_packer *pk, const struct heap_state *s, const struct heap_map *map, uint64_t living,
-                    int64_t now_ms)
+static bool pack_map(struct weir_key_bytes *to, const struct heap_state *s, const struct heap_map *map, uint64_t living,
+                     int64_t now_ms)
 {
     weir_cursor at = {0};
     const void *key, *value;
-    int failed = msgpack_pack_array(pk, living);
-    while (weir__heap_map_step(s, map, &at, &key, &value)) {
-        if (weir_layout_lives(s->layout, value, now_ms)) failed |= weir__pack_pair(pk, s->layout, key, value);
+    bool ok = weir__pack_array(to, living);
+    while (ok && weir__heap_map_step(s, map, &at, &key, &value)) {
+        if (weir_layout_lives(s->layout, value, now_ms)) ok = weir__pack_pair(to, s->layout, key, value);
     }
-    return failed;
+    return ok;
 }
 
 /* Of a value, the items of a list or the pairs of a map: how many have not expired. */
@@ -172,27 +170,29 @@ static uint64_t count_living(const struct heap_state *s, const void *value, int6
     return n;
 }
 
+static bool pack_value(const struct heap_image *image, const struct heap_state *s, const void *value, uint64_t living,
+                       struct weir_key_bytes *to)
+{
+    const struct weir_state_layout *l = s->layout;
+    switch (weir_layout_shape(l)) {
+    case WEIR_SHAPE_VALUE: break;
+    case WEIR_SHAPE_LIST: return pack_list(to, l, value, living, image->now_ms);
+    case WEIR_SHAPE_MAP: return pack_map(to, s, value, living, image->now_ms);
+    }
+    return weir__pack_struct(to, l->fields, l->n_fields, value);
+}
+
 /* False: no memory. *n grows by one, if there is anything to pack. */
 static bool pack_entry(const struct heap_image *image, const struct image_table *t, const struct heap_key *entry,
                        struct weir_key_bytes *to, uint64_t *n)
 {
-    const struct weir_state_layout *l = t->s->layout;
     const void *value = entry + 1;
-    msgpack_packer pk;
     if (entry->n == WEIR__HEAP_DEAD) return true;
     uint64_t living = count_living(t->s, value, image->now_ms);
-    if (l->is_timed && living == 0) return true;
+    if (t->s->layout->is_timed && living == 0) return true;
     struct weir_key_ref key = {.p = weir__heap_key_bytes(entry), .n = entry->n, .group = t->group};
-    weir__pack_into(&pk, to);
-    int failed = weir__pack_entry_head(&pk, image->key, t->state, t->ns, &key);
-    if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
-        failed |= weir__pack_struct(&pk, l->fields, l->n_fields, value);
-    else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
-        failed |= pack_list(&pk, l, value, living, image->now_ms);
-    else
-        failed |= pack_map(&pk, t->s, value, living, image->now_ms);
     ++*n;
-    return !failed;
+    return weir__pack_entry_head(to, image->key, t->state, t->ns, &key) && pack_value(image, t->s, value, living, to);
 }
 
 static bool pack_entries(const struct heap_image *image, const struct image_table *t, uint32_t count, const void *entries,

@@ -13,13 +13,8 @@
 #define WEIR__EVENT_TIMER      (-1)
 #define WEIR__PROCESSING_TIMER (-2)
 
-/* What entries are packed of (snapshot_write.c), into bytes that grow; not 0: no memory. The head is an entry but for its
- * value. */
+/* What headers and lists are packed with, into bytes that grow (snapshot_write.c). For entries: pack.h. */
 void weir__pack_into(msgpack_packer *, struct weir_key_bytes *to);
-int weir__pack_entry_head(msgpack_packer *, const struct weir_schema *key, int64_t state, int64_t ns,
-                          const struct weir_key_ref *);
-int weir__pack_struct(msgpack_packer *, const weir_field *, uint32_t n, const void *value);
-int weir__pack_pair(msgpack_packer *, const struct weir_state_layout *, const void *key, const void *value); /* of a map */
 
 /* Reading (snapshot_read.c). The value at *at, which moves behind it; a damaged length is found before anything is allocated
  * for it. */

@@ -1,14 +1,15 @@
 /* snapshot_write.c - cutting: keyed state, timers and lists to msgpack. Subtask's thread.
  *
  * An entry is an array [group, state, namespace, key, value]: key an array of its fields; value an array of a struct's
- * members, or for lists an array of those, or for maps an array of [key members, value members]. A timer's state is -1
- * (event time) or -2 (processing time), its value the time in ms.
+ * members, or for lists an array of those, or for maps an array of [key members, value members] (pack.h). A timer's state
+ * is -1 (event time) or -2 (processing time), its value the time in ms.
  */
 #include <msgpack.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "state/image.h"
+#include "state/pack.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 
@@ -144,86 +145,6 @@ weir_status weir_snapshot_header(struct weir_snapshot *to, const struct weir_sta
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-static int pack_member(msgpack_packer *pk, const weir_field *f, const uint8_t *p)
-{
-    weir_str text;
-    switch ((weir_type)f->type) {
-    case WEIR_BOOL: return *(const bool *)(const void *)p ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
-    case WEIR_I32: return msgpack_pack_int32(pk, *(const int32_t *)(const void *)p);
-    case WEIR_I64:
-    case WEIR_TIMESTAMP: return msgpack_pack_int64(pk, *(const int64_t *)(const void *)p);
-    case WEIR_F32: return msgpack_pack_float(pk, *(const float *)(const void *)p);
-    case WEIR_F64: return msgpack_pack_double(pk, *(const double *)(const void *)p);
-    case WEIR_STRING:
-    case WEIR_BYTES:
-    case WEIR_ANY: break;
-    }
-    memcpy(&text, p, sizeof text);
-    int failed = f->type == WEIR_STRING ? msgpack_pack_str(pk, text.n) : msgpack_pack_bin(pk, text.n);
-    return failed |
-           (f->type == WEIR_STRING ? msgpack_pack_str_body(pk, text.p, text.n) : msgpack_pack_bin_body(pk, text.p, text.n));
-}
-
-int weir__pack_struct(msgpack_packer *pk, const weir_field *fields, uint32_t n, const void *value)
-{
-    int failed = msgpack_pack_array(pk, n);
-    for (uint32_t i = 0; i < n; i++) failed |= pack_member(pk, &fields[i], (const uint8_t *)value + fields[i].offset);
-    return failed;
-}
-
-/* Key bytes (data/key.h) as typed values. */
-static int pack_key(msgpack_packer *pk, const struct weir_schema *key, const struct weir_key_ref *ref)
-{
-    const uint8_t *p = ref->p;
-    int failed = msgpack_pack_array(pk, weir_schema_count(key));
-    for (uint32_t i = 0; i < weir_schema_count(key); i++) {
-        union {
-            int32_t i32;
-            int64_t i64;
-            float f32;
-            double f64;
-            uint32_t n;
-        } v;
-        switch ((weir_type)weir_schema_field_at(key, i)->type) {
-        case WEIR_BOOL:
-            failed |= *p ? msgpack_pack_true(pk) : msgpack_pack_false(pk);
-            p += 1;
-            break;
-        case WEIR_I32:
-            memcpy(&v, p, 4);
-            failed |= msgpack_pack_int32(pk, v.i32);
-            p += 4;
-            break;
-        case WEIR_I64:
-        case WEIR_TIMESTAMP:
-            memcpy(&v, p, 8);
-            failed |= msgpack_pack_int64(pk, v.i64);
-            p += 8;
-            break;
-        case WEIR_F32:
-            memcpy(&v, p, 4);
-            failed |= msgpack_pack_float(pk, v.f32);
-            p += 4;
-            break;
-        case WEIR_F64:
-            memcpy(&v, p, 8);
-            failed |= msgpack_pack_double(pk, v.f64);
-            p += 8;
-            break;
-        case WEIR_STRING:
-            memcpy(&v, p, 4);
-            failed |= msgpack_pack_str(pk, v.n);
-            failed |= msgpack_pack_str_body(pk, p + 4, v.n);
-            p += 4 + (size_t)v.n;
-            break;
-        case WEIR_BYTES:
-        case WEIR_ANY: WEIR_ASSERT(!"no type of a key");
-        }
-    }
-    WEIR_ASSERT(p == ref->p + ref->n);
-    return failed;
-}
-
 /* The items of a list or the pairs of a map that have not expired: others are not cut (semantics A6). */
 static size_t count_living(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
@@ -247,37 +168,30 @@ static bool is_cut(struct weir_state_set *set, uint32_t state, const struct weir
                                                     : count_living(set, state, key, ns) > 0;
 }
 
-static int pack_list(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
-                     int64_t ns)
+static bool pack_list(struct weir_key_bytes *to, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+                      int64_t ns)
 {
     const struct weir_state_layout *l = &set->layouts[state];
     size_t n = set->ops->list_size(set, state, key, ns);
-    int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
-    for (size_t i = 0; i < n; i++) {
+    bool ok = weir__pack_array(to, count_living(set, state, key, ns));
+    for (size_t i = 0; ok && i < n; i++) {
         const void *item = set->ops->list_at(set, state, key, ns, i);
-        if (weir_layout_lives(l, item, set->now_ms)) failed |= weir__pack_struct(pk, l->fields, l->n_fields, item);
+        if (weir_layout_lives(l, item, set->now_ms)) ok = weir__pack_struct(to, l->fields, l->n_fields, item);
     }
-    return failed;
+    return ok;
 }
 
-int weir__pack_pair(msgpack_packer *pk, const struct weir_state_layout *l, const void *key, const void *value)
+static bool pack_map(struct weir_key_bytes *to, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
+                     int64_t ns)
 {
-    int failed = msgpack_pack_array(pk, 2);
-    failed |= weir__pack_struct(pk, l->key_fields, l->n_key_fields, key);
-    return failed | weir__pack_struct(pk, l->fields, l->n_fields, value);
-}
-
-static int pack_map(msgpack_packer *pk, struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key,
-                    int64_t ns)
-{
+    const struct weir_state_layout *l = &set->layouts[state];
     weir_cursor at = {0};
     const void *k, *v;
-    int failed = msgpack_pack_array(pk, count_living(set, state, key, ns));
-    while (set->ops->map_next(set, state, key, ns, &at, &k, &v)) {
-        if (weir_layout_lives(&set->layouts[state], v, set->now_ms))
-            failed |= weir__pack_pair(pk, &set->layouts[state], k, v);
+    bool ok = weir__pack_array(to, count_living(set, state, key, ns));
+    while (ok && set->ops->map_next(set, state, key, ns, &at, &k, &v)) {
+        if (weir_layout_lives(l, v, set->now_ms)) ok = weir__pack_pair(to, l, k, v);
     }
-    return failed;
+    return ok;
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
@@ -286,36 +200,26 @@ struct cut {
     struct weir_snapshot *to;
     struct weir_state_set *set;
     const struct weir_schema *key;
-    msgpack_packer pk;
-    int failed, timer;
+    bool failed; /* no memory */
+    int timer;
     uint32_t group;
 };
 
-int weir__pack_entry_head(msgpack_packer *pk, const struct weir_schema *schema, int64_t state, int64_t ns,
-                          const struct weir_key_ref *key)
+static bool pack_entry_head(struct cut *c, int64_t state, int64_t ns, const struct weir_key_ref *key)
 {
-    int failed = msgpack_pack_array(pk, 5);
-    failed |= msgpack_pack_uint32(pk, key->group);
-    failed |= msgpack_pack_int64(pk, state);
-    failed |= msgpack_pack_int64(pk, ns);
-    return failed | pack_key(pk, schema, key);
-}
-
-static void pack_entry_head(struct cut *c, int64_t state, int64_t ns, const struct weir_key_ref *key)
-{
-    c->failed |= weir__pack_entry_head(&c->pk, c->key, state, ns, key);
     c->to->n_entries++;
+    return weir__pack_entry_head(&c->to->keyed, c->key, state, ns, key);
 }
 
-static void pack_value(struct cut *c, uint32_t state, const struct weir_key_ref *key, int64_t ns, const void *value)
+static bool pack_value(struct cut *c, uint32_t state, const struct weir_key_ref *key, int64_t ns, const void *value)
 {
     const struct weir_state_layout *l = &c->set->layouts[state];
-    if (weir_layout_shape(l) == WEIR_SHAPE_VALUE)
-        c->failed |= weir__pack_struct(&c->pk, l->fields, l->n_fields, value);
-    else if (weir_layout_shape(l) == WEIR_SHAPE_LIST)
-        c->failed |= pack_list(&c->pk, c->set, state, key, ns);
-    else
-        c->failed |= pack_map(&c->pk, c->set, state, key, ns);
+    switch (weir_layout_shape(l)) {
+    case WEIR_SHAPE_VALUE: break;
+    case WEIR_SHAPE_LIST: return pack_list(&c->to->keyed, c->set, state, key, ns);
+    case WEIR_SHAPE_MAP: return pack_map(&c->to->keyed, c->set, state, key, ns);
+    }
+    return weir__pack_struct(&c->to->keyed, l->fields, l->n_fields, value);
 }
 
 static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t ns)
@@ -325,8 +229,7 @@ static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t
     void *value;
     while (!c->failed && c->set->ops->next_key(c->set, state, group, ns, &at, &key, &value)) {
         if (!is_cut(c->set, state, &key, ns, value)) continue;
-        pack_entry_head(c, state, ns, &key);
-        pack_value(c, state, &key, ns, value);
+        c->failed = !pack_entry_head(c, state, ns, &key) || !pack_value(c, state, &key, ns, value);
     }
 }
 
@@ -334,31 +237,27 @@ static void cut_namespace(struct cut *c, uint32_t state, uint32_t group, int64_t
 static weir_status cut_change(void *arg, const struct weir_state_change *change)
 {
     struct cut *c = arg;
-    bool is_there =
-        change->kind == WEIR_ENTRY_CHANGED && is_cut(c->set, change->state, &change->key, change->ns, change->value);
+    struct weir_key_bytes *to = &c->to->keyed;
+    bool ok, is_there = change->kind == WEIR_ENTRY_CHANGED &&
+                        is_cut(c->set, change->state, &change->key, change->ns, change->value);
     if (change->kind == WEIR_NAMESPACE_GONE) {
-        c->failed |= msgpack_pack_array(&c->pk, 5);
-        c->failed |= msgpack_pack_uint32(&c->pk, c->group);
-        c->failed |= msgpack_pack_int64(&c->pk, change->state);
-        c->failed |= msgpack_pack_int64(&c->pk, change->ns);
-        c->failed |= msgpack_pack_nil(&c->pk);
+        ok = weir__pack_namespace_head(to, c->group, change->state, change->ns) && weir__pack_nil(to);
         c->to->n_entries++;
     } else {
-        pack_entry_head(c, change->state, change->ns, &change->key);
+        ok = pack_entry_head(c, change->state, change->ns, &change->key);
     }
     if (is_there)
-        pack_value(c, change->state, &change->key, change->ns, change->value);
+        ok = ok && pack_value(c, change->state, &change->key, change->ns, change->value);
     else
-        c->failed |= msgpack_pack_nil(&c->pk);
-    return c->failed ? WEIR_E_MEMORY : WEIR_OK;
+        ok = ok && weir__pack_nil(to);
+    return ok ? WEIR_OK : WEIR_E_MEMORY;
 }
 
 static weir_status cut_timer(void *arg, const struct weir_due_timer *t)
 {
     struct cut *c = arg;
-    pack_entry_head(c, c->timer, (int64_t)t->ns, &t->key);
-    c->failed |= msgpack_pack_int64(&c->pk, t->at);
-    return c->failed ? WEIR_E_MEMORY : WEIR_OK;
+    bool ok = pack_entry_head(c, c->timer, (int64_t)t->ns, &t->key) && weir__pack_integer(&c->to->keyed, t->at);
+    return ok ? WEIR_OK : WEIR_E_MEMORY;
 }
 
 /* What a key group has in `keyed` from `before` on. */
@@ -431,13 +330,12 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     struct cut c = {.to = to, .set = set, .key = key};
     msgpack_packer header;
     weir__pack_into(&header, &to->header);
-    weir__pack_into(&c.pk, &to->keyed);
-    c.failed = pack_header(&header, set ? set->layouts : NULL, set ? set->n_states : 0, key);
+    c.failed = 0 != pack_header(&header, set ? set->layouts : NULL, set ? set->n_states : 0, key);
     if (set && set->ops->begin_cut && to->order.number) to->base = set->ops->begin_cut(set, &to->order);
-    if (to->base < 0) c.failed = -1;
+    if (to->base < 0) c.failed = true;
     if (!c.failed && !to->base && cut_later(to, set, timers, key, first_group, last_group)) return WEIR_OK;
     struct weir_timers_copy *copy = timers && !c.failed ? weir_timers_copy(timers) : NULL;
-    if (timers && !copy) c.failed = -1;
+    if (timers && !copy) c.failed = true;
     for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, copy, group);
     weir_timers_copy_destroy(copy);
     return c.failed ? no_memory(error) : WEIR_OK;
@@ -465,7 +363,6 @@ weir_status weir_snapshot_read(struct weir_snapshot *s, struct weir_error *error
     struct cut c = {.to = s, .key = p->key, .timer = WEIR__EVENT_TIMER};
     size_t before = s->keyed.n;
     weir_status status = WEIR_OK;
-    weir__pack_into(&c.pk, &s->keyed);
     if (p->image) status = weir_state_image_read(p->image, p->group, &s->keyed, &s->n_entries, error);
     bool is_told = status != WEIR_OK;
     if (p->timers && status == WEIR_OK) status = weir_timers_copy_each(p->timers, WEIR_EVENT_TIME, p->group, cut_timer, &c);

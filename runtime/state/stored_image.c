@@ -11,7 +11,7 @@
 #include "state/image.h"
 
 #include "base/alloc.h"
-#include "state/snapshot_internal.h"
+#include "state/pack.h"
 #include "state/stored_internal.h"
 
 struct stored_image {
@@ -91,7 +91,7 @@ struct weir_state_image *weir__stored_freeze(struct weir_state_set *set, const s
 struct reading {
     struct stored_image *image;
     uint32_t group;
-    msgpack_packer pk;
+    struct weir_key_bytes *to;
     uint64_t *n;
 };
 
@@ -104,7 +104,7 @@ static weir_status pack_item(struct reading *r, const struct stored_packing *p, 
     weir_status s = weir__stored_count(p, record, &living);
     if (s != WEIR_OK || living == 0) return s;
     ++*r->n;
-    if (weir__pack_entry_head(&r->pk, r->image->key, run->state, run->ns, &key)) return WEIR_E_MEMORY;
+    if (!weir__pack_entry_head(r->to, r->image->key, run->state, run->ns, &key)) return WEIR_E_MEMORY;
     return weir__stored_pack(p, record, living);
 }
 
@@ -115,7 +115,7 @@ static weir_status pack_run(struct reading *r)
     weir_status s = WEIR_OK;
     if (run->n == 0) return WEIR_OK;
     const struct stored_packing p = {.layout = &r->image->layouts[run->state],
-                                     .to = &r->pk,
+                                     .to = r->to,
                                      .value = r->image->room,
                                      .key = (char *)r->image->room + r->image->room_half,
                                      .now_ms = r->image->now_ms};
@@ -157,14 +157,13 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
                               struct weir_error *error)
 {
     struct stored_image *image = (struct stored_image *)(void *)of;
-    struct reading r = {.image = image, .group = group, .n = n};
+    struct reading r = {.image = image, .group = group, .to = to, .n = n};
     weir_io_error why = {0};
     if (!image->view && image->pledge) {
         weir_status had = weir_store_pledge_view(image->pledge, &image->view, &why);
         if (had < 0) fail(image, &image->failure, had, why.message);
     }
     if (!image->view) return weir_error_set(error, image->failure.status, "%s", image->failure.text);
-    weir__pack_into(&r.pk, to);
     weir_status s = scan(&r, &why);
     if (s == WEIR_OK) return WEIR_OK;
     const char *reason = why.message[0] ? why.message : s == WEIR_E_MEMORY ? "no memory" : "a record is damaged";

@@ -15,8 +15,6 @@
 #ifndef WEIR_STATE_STORED_INTERNAL_H
 #define WEIR_STATE_STORED_INTERNAL_H
 
-#include <msgpack.h>
-
 #include "data/key.h"
 #include "state/heap_internal.h"
 #include "state/store.h"
@@ -201,7 +199,7 @@ uint32_t weir__stored_group_of(weir_str record_key);
 /* What a record holds as a snapshot has it, but for what has expired by `now`. */
 struct stored_packing {
     const struct weir_state_layout *layout;
-    msgpack_packer *to;
+    struct weir_key_bytes *to;
     void *value, *key; /* room for one struct each */
     int64_t now_ms;
 };

@@ -12,7 +12,7 @@
  */
 #include "state/stored_internal.h"
 
-#include "state/snapshot_internal.h"
+#include "state/pack.h"
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
@@ -305,13 +305,13 @@ weir_status weir__stored_pack(const struct stored_packing *p, weir_str record, u
     const struct weir_state_layout *l = p->layout;
     uint64_t all;
     if (!begin(p, &record, &all)) return WEIR_E_DATA;
-    int failed = weir_layout_shape(l) == WEIR_SHAPE_VALUE ? 0 : msgpack_pack_array(p->to, n);
-    for (uint64_t i = 0; i < all; i++) {
+    bool ok = weir_layout_shape(l) == WEIR_SHAPE_VALUE || weir__pack_array(p->to, n);
+    for (uint64_t i = 0; ok && i < all; i++) {
         if (!take_one(p, &record)) return WEIR_E_DATA;
         if (!weir_layout_lives(l, p->value, p->now_ms)) continue;
-        failed |= is_map(l) ? weir__pack_pair(p->to, l, p->key, p->value)
-                            : weir__pack_struct(p->to, l->fields, l->n_fields, p->value);
+        ok = is_map(l) ? weir__pack_pair(p->to, l, p->key, p->value)
+                       : weir__pack_struct(p->to, l->fields, l->n_fields, p->value);
     }
-    if (record.n > 0) return WEIR_E_DATA;
-    return failed ? WEIR_E_MEMORY : WEIR_OK;
+    if (!ok) return WEIR_E_MEMORY;
+    return record.n > 0 ? WEIR_E_DATA : WEIR_OK;
 }

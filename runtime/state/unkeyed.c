@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "state/pack.h"
 #include "state/snapshot_internal.h"
 
 const struct weir_key_ref weir_no_key = {.p = (const uint8_t *)""};
@@ -32,13 +33,11 @@ static enum weir_deal deal_of(weir_state_kind kind)
 
 static int cut_map(struct weir_snapshot_list *to, struct weir_state_set *set, uint32_t state)
 {
-    msgpack_packer pk;
     weir_cursor at = {0};
     const void *k, *v;
     int failed = 0;
-    weir__pack_into(&pk, &to->bytes);
     while (!failed && set->ops->map_next(set, state, &weir_no_key, 0, &at, &k, &v)) {
-        failed |= weir__pack_pair(&pk, &set->layouts[state], k, v);
+        failed |= !weir__pack_pair(&to->bytes, &set->layouts[state], k, v);
         to->n++;
     }
     return failed;
@@ -48,9 +47,7 @@ static int cut_list(struct weir_snapshot_list *to, struct weir_state_set *set, u
 {
     const struct weir_state_layout *l = &set->layouts[state];
     size_t n = set->ops->list_size(set, state, &weir_no_key, 0);
-    msgpack_packer pk;
     int failed = 0;
-    weir__pack_into(&pk, &to->bytes);
     for (size_t i = 0; !failed && i < n; i++) {
         const void *item = set->ops->list_at(set, state, &weir_no_key, 0, i);
         if (l->kind == WEIR_RAW) {
@@ -58,7 +55,7 @@ static int cut_list(struct weir_snapshot_list *to, struct weir_state_set *set, u
             failed |= weir_snapshot_add_bytes(to, bytes->n ? bytes->p : "", bytes->n) != WEIR_OK;
             continue;
         }
-        failed |= weir__pack_struct(&pk, l->fields, l->n_fields, item);
+        failed |= !weir__pack_struct(&to->bytes, l->fields, l->n_fields, item);
         to->n++;
     }
     return failed;
