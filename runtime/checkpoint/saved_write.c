@@ -274,10 +274,11 @@ weir_status weir_saved_write_on(struct weir_saved_writing *w, uint64_t *room, st
     w->error = error;
     while (status == WEIR_OK && w->from && *room > 0) {
         uint64_t before = w->part->length;
-        if (w->from->keyed.n > w->at)
-            status = write_rest(w);
-        else if (weir_snapshot_is_pending(w->from))
+        size_t unwritten = w->from->keyed.n - w->at;
+        if (weir_snapshot_is_pending(w->from) && unwritten < *room) /* small key groups are written together */
             status = weir_snapshot_read(w->from, error);
+        else if (unwritten > 0)
+            status = write_rest(w);
         else
             status = end_part(w);
         uint64_t written = w->part->length - before;
