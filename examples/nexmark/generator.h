@@ -32,7 +32,8 @@ struct nexmark_text {
     const char *p;
     uint32_t n;
 };
-#define NEXMARK_BUFFER 2048
+#define NEXMARK_BUFFER     2048
+#define NEXMARK_BID_BUFFER 128 /* is enough for a bid */
 
 struct nexmark_person {
     int64_t id;
@@ -73,14 +74,21 @@ static inline int64_t nexmark_price(struct nexmark_dice *d)
     return (int64_t)floor(pow(10, u * 6) * 100 + 0.5);
 }
 
-/* The four digits in base 26 of a number below 26^4 as letters, the last digit first: both halves at once. 2521 / 65536 is
- * near enough to 1 / 26. */
+/* Two letters for each number below 26 * 26: those of its digits in base 26, the last digit first. */
+#define NEXMARK_PAIRS(z)                                                                                                    \
+    "a" z "b" z "c" z "d" z "e" z "f" z "g" z "h" z "i" z "j" z "k" z "l" z "m" z "n" z "o" z "p" z "q" z "r" z "s" z "t" z \
+    "u" z "v" z "w" z "x" z "y" z "z" z
+static const char nexmark_pairs[] = NEXMARK_PAIRS("a") NEXMARK_PAIRS("b") NEXMARK_PAIRS("c") NEXMARK_PAIRS("d")
+    NEXMARK_PAIRS("e") NEXMARK_PAIRS("f") NEXMARK_PAIRS("g") NEXMARK_PAIRS("h") NEXMARK_PAIRS("i") NEXMARK_PAIRS("j")
+        NEXMARK_PAIRS("k") NEXMARK_PAIRS("l") NEXMARK_PAIRS("m") NEXMARK_PAIRS("n") NEXMARK_PAIRS("o") NEXMARK_PAIRS("p")
+            NEXMARK_PAIRS("q") NEXMARK_PAIRS("r") NEXMARK_PAIRS("s") NEXMARK_PAIRS("t") NEXMARK_PAIRS("u") NEXMARK_PAIRS("v")
+                NEXMARK_PAIRS("w") NEXMARK_PAIRS("x") NEXMARK_PAIRS("y") NEXMARK_PAIRS("z");
+
+/* The same for four digits. */
 static inline void nexmark_four(uint32_t number, char *to)
 {
-    uint64_t halves = number % 676 | (uint64_t)(number / 676) << 32;
-    uint64_t upper = halves * 2521 >> 16 & 0x0000001f0000001fu;
-    uint64_t letters = (halves - upper * 26) + (upper << 8) + 0x0000616100006161u;
-    for (uint32_t k = 0; k < 4; k++) to[k] = (char)(letters >> (k < 2 ? 8 * k : 8 * k + 16));
+    memcpy(to, nexmark_pairs + 2 * (number % 676), 2);
+    memcpy(to + 2, nexmark_pairs + 2 * (number / 676), 2);
 }
 /* Twelve letters of a draw, the first from its last digit in base 26; by fours, since one division after the other takes
  * longer than all else. Whole draws are written: up to 11 letters more than n. */

@@ -151,15 +151,22 @@ static weir_status put_auction(const events *me, weir_ctx *cx, int64_t n)
     if (s == WEIR_OK) s = put(cx, 2, e.description);
     return s == WEIR_OK ? put(cx, 9, e.extra) : s;
 }
+/* Its letters are made where they stay: copying them took a sixth of the time. */
 static weir_status put_bid(const events *me, weir_ctx *cx, int64_t n)
 {
-    char buffer[NEXMARK_BUFFER];
-    struct nexmark_bid e = nexmark_bid_at(n, buffer);
+    weir_out_column *extra = &cx->out[0]->columns[4];
+    int32_t *offsets = extra->offsets + cx->out[0]->length;
+    if (extra->bytes_capacity - offsets[0] < NEXMARK_BID_BUFFER) {
+        weir_status s = cx->host->reserve_bytes(cx, 0, 4, NEXMARK_BID_BUFFER);
+        if (s != WEIR_OK) return s;
+    }
+    struct nexmark_bid e = nexmark_bid_at(n, (char *)extra->data + offsets[0]);
+    offsets[1] = offsets[0] + (int32_t)e.extra.n;
     weir_put_i64(cx, 0, 0, e.auction);
     weir_put_i64(cx, 0, 1, e.bidder);
     weir_put_i64(cx, 0, 2, e.price);
     weir_put_i64(cx, 0, 3, me->base + nexmark_time(n, me->rate));
-    return put(cx, 4, e.extra);
+    return WEIR_OK;
 }
 
 static weir_progress persons_poll(void *self, weir_ctx *cx, int64_t most)
