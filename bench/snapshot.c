@@ -1,5 +1,6 @@
 /* bench/snapshot.c - what a checkpoint of large heap state costs the slot: its synchronous part, and the longest step of the
- * operator while another thread reads the state.
+ * operator while another thread reads the state; and what it takes to restore it, beside a loop that reads the same bytes
+ * into a plain table.
  *
  *   weir_bench_snapshot [--mb 1024] [--repeat 20] [--at-once]
  *
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/alloc.h"
 #include "base/platform.h"
 #include "data/builder.h"
 #include "state/snapshot.h"
@@ -233,6 +235,96 @@ static void measure(struct stage *g, const char *title, int repeats, bool at_onc
     print("M rows/s while it is read", all, repeats, offsetof(struct figures, rows));
 }
 
+/* ---- restoring --------------------------------------------------------------------------------------------------- */
+
+static struct spent restore(const struct stage *g, const struct weir_snapshot *from)
+{
+    struct weir_error error;
+    struct weir_state_set *set = weir_heap_state_create(&g->layout, 1, 0, MAX_PARALLELISM - 1);
+    struct spent before = now();
+    check(weir_restore_keyed(from, 1, set, NULL, &g->layout, 1, g->schema, 0, MAX_PARALLELISM - 1, &error) == WEIR_OK,
+          "restoring");
+    struct spent spent = since(before);
+    check(set->ops->memory(set) > 0, "restoring anything");
+    set->ops->destroy(set);
+    return spent;
+}
+
+struct place {
+    int64_t key;
+    struct sum sum; /* n == 0: the place is free */
+};
+
+/* Of the one form that a key or number has here: a positive msgpack integer. */
+static const uint8_t *take_number(const uint8_t *p, int64_t *v)
+{
+    uint64_t big = 0;
+    size_t n = *p < 0x80 ? 0 : (size_t)1 << (*p - 0xcc);
+    if (n == 0) {
+        *v = *p;
+        return p + 1;
+    }
+    memcpy((uint8_t *)&big + 8 - n, p + 1, n);
+    *v = (int64_t)__builtin_bswap64(big);
+    return p + 1 + n;
+}
+
+/* [group, state, namespace, [key], [n, total]] */
+static const uint8_t *take_entry(const uint8_t *p, struct place *e)
+{
+    int64_t unused;
+    uint64_t big;
+    p = take_number(take_number(take_number(p + 1, &unused), &unused), &unused);
+    p = take_number(take_number(p + 1, &e->key) + 1, &e->sum.n);
+    memcpy(&big, p + 1, 8);
+    big = __builtin_bswap64(big);
+    memcpy(&e->sum.total, &big, 8);
+    return p + 9;
+}
+
+#define LEAST_ENTRY 16 /* bytes */
+
+/* A table for each key group, as the runtime has them: what is looked into stays in the cache. */
+static struct spent restore_by_hand(const struct weir_snapshot *from)
+{
+    struct place *tables[MAX_PARALLELISM], e;
+    struct spent before = now();
+    for (size_t g = 0; g < from->n_groups; g++) {
+        const uint8_t *p = from->keyed.p + from->groups[g].offset, *end = p + from->groups[g].length;
+        size_t n_places = 64;
+        while (n_places < from->groups[g].length / LEAST_ENTRY * 2) n_places *= 2;
+        struct place *places = tables[g] = weir_try_alloc_table(n_places * sizeof *places);
+        check(places, "memory");
+        while (p < end) {
+            p = take_entry(p, &e);
+            size_t at = weir_key_hash64(&e.key, 8) & (n_places - 1);
+            while (places[at].sum.n) at = (at + 1) & (n_places - 1);
+            places[at] = e;
+        }
+    }
+    struct spent spent = since(before);
+    for (size_t g = 0; g < from->n_groups; g++) weir_free(tables[g]);
+    return spent;
+}
+
+static void measure_restore(struct stage *g, int repeats)
+{
+    static struct figures all[MOST_REPEATS];
+    struct weir_snapshot whole = {.later = false};
+    struct weir_error error;
+    check(weir_snapshot_keyed(&whole, g->set, NULL, g->schema, 0, MAX_PARALLELISM - 1, &error) == WEIR_OK, "cut");
+    for (int i = 0; i < repeats; i++) {
+        all[i].cut = restore(g, &whole);
+        all[i].step = restore_by_hand(&whole);
+    }
+    printf("restored: %" PRIu64 " entries of %zu MB packed\n", whole.n_entries, whole.keyed.n >> 20);
+    print("restoring, ms wall", all, repeats, offsetof(struct figures, cut.wall));
+    print("restoring, ms CPU", all, repeats, offsetof(struct figures, cut.cpu));
+    print("the loop, ms wall", all, repeats, offsetof(struct figures, step.wall));
+    print("the loop, ms CPU", all, repeats, offsetof(struct figures, step.cpu));
+    weir_snapshot_finish(&whole);
+}
+
 int main(int argc, char **argv)
 {
     struct stage g = {.n_keys = 0};
@@ -247,6 +339,7 @@ int main(int argc, char **argv)
     check(repeats > 0 && repeats <= MOST_REPEATS && mb > 0, "--repeat, --mb: a number of 1 to 100");
     fill(&g, mb << 20);
     measure(&g, "values", repeats, at_once);
+    measure_restore(&g, repeats < 5 ? repeats : 5);
     set_timers(&g);
     measure(&g, "values and a million timers", repeats, at_once);
     for (uint32_t b = 0; b < N_BATCHES; b++) weir_rows_release(g.batches[b]);

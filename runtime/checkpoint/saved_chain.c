@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "checkpoint/saved_internal.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 
 #define NIL 0xc0
 

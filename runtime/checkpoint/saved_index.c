@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "checkpoint/saved_internal.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 
 #define MOST_METADATA (1 << 30)
 #define MOST_STATE    ((uint64_t)1 << 40)

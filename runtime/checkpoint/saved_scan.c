@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "checkpoint/saved_index.h"
 #include "checkpoint/saved_internal.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 
 struct scan {
     struct weir_storage *storage;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 
 static const msgpack_object *get(const msgpack_object *map, const char *name, msgpack_object_type type)
 {

@@ -8,7 +8,7 @@
 #include <weir/text.h>
 
 #include "data/bits_internal.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 #include "data/rows_internal.h"
 
 /* ---- schema ------------------------------------------------------------------------------------------------------ */

@@ -130,7 +130,7 @@ void weir_key_group_range(uint32_t subtask, uint32_t parallelism, uint32_t max_p
 
 bool weir_key_bytes_add(struct weir_key_bytes *key, const void *bytes, size_t n)
 {
-    uint8_t *room = weir__key_bytes_room(key, n);
+    uint8_t *room = weir_key_bytes_room(key, n);
     if (!room) return false;
     if (n) memcpy(room, bytes, n);
     key->n += n;
@@ -143,7 +143,7 @@ void weir_key_bytes_finish(struct weir_key_bytes *key)
     *key = (struct weir_key_bytes){0};
 }
 
-bool weir__key_bytes_grow(struct weir_key_bytes *key, size_t more)
+bool weir_key_bytes_grow(struct weir_key_bytes *key, size_t more)
 {
     size_t capacity = key->capacity ? key->capacity : 64;
     if (more > SIZE_MAX / 4 || key->n > SIZE_MAX / 4) return false;
@@ -158,7 +158,7 @@ bool weir__key_bytes_grow(struct weir_key_bytes *key, size_t more)
 /* Inlined where n is known, so that it is a store and no call. */
 static inline __attribute__((always_inline)) weir_status put(struct weir_key_bytes *key, const void *bytes, size_t n)
 {
-    uint8_t *to = weir__key_bytes_room(key, n);
+    uint8_t *to = weir_key_bytes_room(key, n);
     if (!to) return WEIR_E_MEMORY;
     if (n) memcpy(to, bytes, n);
     key->n += n;

@@ -24,7 +24,7 @@ int32_t weir_java_hash_f32(float v);
 int32_t weir_java_hash_f64(double v);
 int32_t weir_java_hash_string(const char *utf8,
                               size_t n); /* over UTF-16 units; invalid UTF-8 counts as U+FFFD, as Java decodes it */
-int32_t weir_murmur(int32_t hash);                          /* Flink MathUtils.murmurHash */
+int32_t weir_murmur(int32_t hash);       /* Flink MathUtils.murmurHash */
 
 uint32_t weir_default_max_parallelism(uint32_t parallelism);
 uint32_t weir_key_group_of(int32_t java_hash, uint32_t max_parallelism);
@@ -39,6 +39,12 @@ struct weir_key_bytes {
 };
 void weir_key_bytes_finish(struct weir_key_bytes *);
 WEIR_CHECKED bool weir_key_bytes_add(struct weir_key_bytes *, const void *bytes, size_t n); /* false: no memory */
+WEIR_CHECKED bool weir_key_bytes_grow(struct weir_key_bytes *, size_t more);
+/* The place behind the bytes, with room for more; NULL: no memory. Who writes there adds to n. */
+static inline uint8_t *weir_key_bytes_room(struct weir_key_bytes *b, size_t more)
+{
+    return b->capacity - b->n >= more || weir_key_bytes_grow(b, more) ? b->p + b->n : NULL;
+}
 /* Appends the key of row `row`: columns fields[0..n_fields) of the batch. WEIR_E_DATA when one is null, naming nothing:
  * the caller knows. */
 WEIR_CHECKED weir_status weir_key_encode(struct weir_key_bytes *, const weir_batch *, const uint32_t *fields,

@@ -56,12 +56,4 @@ static inline uint64_t weir__mix64(uint64_t v)
 /* weir_key_hash64 of the key of one string field, which is a length and the text: without putting the two together. */
 uint64_t weir__hash_text(const void *text, uint32_t n);
 
-bool weir__key_bytes_grow(struct weir_key_bytes *, size_t more);
-
-/* The place after the n bytes, with room for more; NULL: no memory. */
-static inline uint8_t *weir__key_bytes_room(struct weir_key_bytes *key, size_t more)
-{
-    return key->capacity - key->n >= more || weir__key_bytes_grow(key, more) ? key->p + key->n : NULL;
-}
-
 #endif

@@ -10,29 +10,28 @@
 #include <weir/text.h>
 
 #include "data/bits_internal.h"
-#include "data/key_internal.h"
+#include "data/key.h"
+#include "data/msgpack_get.h"
 #include "data/msgpack_put.h"
-
-#define MOST_DEPTH 64 /* of an `any` value: containers in containers */
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static uint8_t *put_value(uint8_t *to, const weir_column *c, int64_t row)
 {
     switch ((weir_type)c->type) {
-    case WEIR_BOOL: return weir__put_bool(to, weir_bit(c->data, c->bit_offset + row));
-    case WEIR_I32: return weir__put_integer(to, ((const int32_t *)c->data)[row]);
+    case WEIR_BOOL: return weir_msgpack_put_bool(to, weir_bit(c->data, c->bit_offset + row));
+    case WEIR_I32: return weir_msgpack_put_integer(to, ((const int32_t *)c->data)[row]);
     case WEIR_I64:
-    case WEIR_TIMESTAMP: return weir__put_integer(to, ((const int64_t *)c->data)[row]);
-    case WEIR_F32: return weir__put_f32(to, ((const float *)c->data)[row]);
-    case WEIR_F64: return weir__put_f64(to, ((const double *)c->data)[row]);
+    case WEIR_TIMESTAMP: return weir_msgpack_put_integer(to, ((const int64_t *)c->data)[row]);
+    case WEIR_F32: return weir_msgpack_put_f32(to, ((const float *)c->data)[row]);
+    case WEIR_F64: return weir_msgpack_put_f64(to, ((const double *)c->data)[row]);
     case WEIR_STRING:
     case WEIR_BYTES:
     case WEIR_ANY: break;
     }
     size_t n = (size_t)(c->offsets[row + 1] - c->offsets[row]);
-    if (c->type == WEIR_STRING) to = weir__put_string_head(to, n);
-    if (c->type == WEIR_BYTES) to = weir__put_bytes_head(to, n);
+    if (c->type == WEIR_STRING) to = weir_msgpack_put_string_head(to, n);
+    if (c->type == WEIR_BYTES) to = weir_msgpack_put_bytes_head(to, n);
     if (n) memcpy(to, (const char *)c->data + c->offsets[row], n);
     return to + n;
 }
@@ -44,148 +43,26 @@ static bool is_null(const weir_column *c, int64_t row)
 
 weir_status weir_row_pack(struct weir_key_bytes *key, const weir_batch *batch, int64_t row)
 {
-    size_t most = 5 + (size_t)batch->n_columns * WEIR__PUT_MOST;
+    size_t most = 5 + (size_t)batch->n_columns * WEIR_MSGPACK_MOST;
     for (uint32_t i = 0; i < batch->n_columns; i++) {
         const weir_column *c = &batch->columns[i];
         if (c->offsets && !is_null(c, row)) most += (size_t)(c->offsets[row + 1] - c->offsets[row]);
     }
-    uint8_t *start = weir__key_bytes_room(key, most), *to = start;
+    uint8_t *start = weir_key_bytes_room(key, most), *to = start;
     if (!to) return WEIR_E_MEMORY;
-    to = weir__put_array_head(to, batch->n_columns);
+    to = weir_msgpack_put_array_head(to, batch->n_columns);
     for (uint32_t i = 0; i < batch->n_columns; i++) {
         const weir_column *c = &batch->columns[i];
         /* An `any` column may hold no bytes where a component put an empty text: that is no msgpack value, so nil stands
          * for it. */
         bool nothing = c->type == WEIR_ANY && c->offsets[row + 1] == c->offsets[row];
         if (nothing || is_null(c, row))
-            to = weir__put_nil(to);
+            to = weir_msgpack_put_nil(to);
         else
             to = put_value(to, c, row);
     }
     key->n += (size_t)(to - start);
     return WEIR_OK;
-}
-
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
-
-struct reader {
-    const uint8_t *p, *end;
-};
-
-static bool has(const struct reader *in, uint64_t n)
-{
-    return (uint64_t)(in->end - in->p) >= n;
-}
-
-static bool get_be(struct reader *in, int bytes, uint64_t *v)
-{
-    if (!has(in, (uint64_t)bytes)) return false;
-    *v = 0;
-    for (int i = 0; i < bytes; i++) *v = *v << 8 | *in->p++;
-    return true;
-}
-
-static bool get_tag(struct reader *in, uint8_t *tag)
-{
-    if (!has(in, 1)) return false;
-    *tag = *in->p++;
-    return true;
-}
-
-/* False also for what an int64 cannot hold. */
-static bool get_integer(struct reader *in, uint8_t tag, int64_t *v)
-{
-    uint64_t u;
-    if (tag < 0x80 || tag >= 0xe0) {
-        *v = (int8_t)tag;
-        return true;
-    }
-    if (tag >= 0xcc && tag <= 0xcf) {
-        if (!get_be(in, 1 << (tag - 0xcc), &u) || u > INT64_MAX) return false;
-        *v = (int64_t)u;
-        return true;
-    }
-    if (tag < 0xd0 || tag > 0xd3 || !get_be(in, 1 << (tag - 0xd0), &u)) return false;
-    int unused = 64 - (8 << (tag - 0xd0));
-    *v = (int64_t)(u << unused) >> unused; /* sign extension */
-    return true;
-}
-
-static bool get_length(struct reader *in, int bytes, struct weir_str *value)
-{
-    uint64_t n;
-    if (!get_be(in, bytes, &n) || !has(in, n)) return false;
-    *value = (weir_str){(const char *)in->p, (size_t)n};
-    in->p += n;
-    return true;
-}
-
-static bool get_string(struct reader *in, uint8_t tag, weir_str *value)
-{
-    if ((tag & 0xe0) == 0xa0) {
-        if (!has(in, tag & 0x1f)) return false;
-        *value = (weir_str){(const char *)in->p, tag & 0x1f};
-        in->p += value->n;
-        return true;
-    }
-    return tag >= 0xd9 && tag <= 0xdb && get_length(in, 1 << (tag - 0xd9), value);
-}
-
-static bool get_bytes(struct reader *in, uint8_t tag, weir_str *value)
-{
-    return tag >= 0xc4 && tag <= 0xc6 && get_length(in, 1 << (tag - 0xc4), value);
-}
-
-static bool skip(struct reader *in, uint64_t n)
-{
-    if (!has(in, n)) return false;
-    in->p += n;
-    return true;
-}
-
-static bool skip_value(struct reader *in, int depth);
-
-static bool skip_values(struct reader *in, uint64_t n, int depth)
-{
-    if (depth == 0) return false;
-    for (; n > 0; n--) {
-        if (!skip_value(in, depth - 1)) return false;
-    }
-    return true;
-}
-
-/* Passes over one msgpack value of any kind; false when it is not whole or nested too deeply. */
-static bool skip_value(struct reader *in, int depth)
-{
-    uint8_t tag;
-    uint64_t n;
-    weir_str text;
-    if (!get_tag(in, &tag)) return false;
-    if (tag < 0x80 || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2 || tag == 0xc3) return true;
-    if (tag < 0x90) return skip_values(in, 2 * (uint64_t)(tag & 0x0f), depth);
-    if (tag < 0xa0) return skip_values(in, tag & 0x0f, depth);
-    if (tag < 0xc0 || (tag >= 0xd9 && tag <= 0xdb)) return get_string(in, tag, &text);
-    if (tag >= 0xc4 && tag <= 0xc6) return get_bytes(in, tag, &text);
-    if (tag >= 0xc7 && tag <= 0xc9) return get_be(in, 1 << (tag - 0xc7), &n) && skip(in, n + 1); /* ext: a type byte more */
-    if (tag == 0xca || tag == 0xcb) return skip(in, tag == 0xca ? 4 : 8);
-    if (tag >= 0xcc && tag <= 0xcf) return skip(in, (uint64_t)1 << (tag - 0xcc));
-    if (tag >= 0xd0 && tag <= 0xd3) return skip(in, (uint64_t)1 << (tag - 0xd0));
-    if (tag >= 0xd4 && tag <= 0xd8) return skip(in, ((uint64_t)1 << (tag - 0xd4)) + 1); /* fixext */
-    if (tag == 0xdc || tag == 0xdd) return get_be(in, tag == 0xdc ? 2 : 4, &n) && skip_values(in, n, depth);
-    if (tag == 0xde || tag == 0xdf) return get_be(in, tag == 0xde ? 2 : 4, &n) && skip_values(in, 2 * n, depth);
-    return false; /* 0xc1 is never used */
-}
-
-bool weir_is_msgpack(const uint8_t *p, size_t n)
-{
-    struct reader in = {p, p + n};
-    return skip_value(&in, MOST_DEPTH) && in.p == in.end;
-}
-
-size_t weir_msgpack_size(const uint8_t *p, size_t n)
-{
-    struct reader in = {p, p + n};
-    return skip_value(&in, MOST_DEPTH) ? (size_t)(in.p - p) : 0;
 }
 
 /* ---- one field into the builder ---------------------------------------------------------------------------------- */
@@ -201,53 +78,55 @@ static weir_status put_text(struct weir_builder *b, uint32_t i, weir_str value)
     return WEIR_OK;
 }
 
-static weir_status unpack_text(struct weir_builder *b, uint32_t i, struct reader *in)
+static weir_status unpack_text(struct weir_builder *b, uint32_t i, struct weir_msgpack *in)
 {
     const uint8_t *start = in->p;
     uint8_t tag;
     weir_str value;
     bool fine;
     switch ((weir_type)b->columns[i].type) {
-    case WEIR_STRING: fine = get_tag(in, &tag) && get_string(in, tag, &value) && weir_is_utf8(value.p, value.n); break;
-    case WEIR_BYTES: fine = get_tag(in, &tag) && get_bytes(in, tag, &value); break;
-    default: fine = skip_value(in, MOST_DEPTH); value = (weir_str){(const char *)start, (size_t)(in->p - start)};
+    case WEIR_STRING:
+        fine = weir_msgpack_get_tag(in, &tag) && weir_msgpack_get_string(in, tag, &value) && weir_is_utf8(value.p, value.n);
+        break;
+    case WEIR_BYTES: fine = weir_msgpack_get_tag(in, &tag) && weir_msgpack_get_bytes(in, tag, &value); break;
+    default: fine = weir_msgpack_skip(in); value = (weir_str){(const char *)start, (size_t)(in->p - start)};
     }
     return fine ? put_text(b, i, value) : WEIR_E_DATA;
 }
 
-static bool unpack_number(weir_out_column *to, int64_t at, struct reader *in)
+static bool unpack_number(weir_out_column *to, int64_t at, struct weir_msgpack *in)
 {
     uint8_t tag;
     int64_t v;
     uint64_t bits;
     uint32_t narrow;
-    if (!get_tag(in, &tag)) return false;
+    if (!weir_msgpack_get_tag(in, &tag)) return false;
     switch ((weir_type)to->type) {
     case WEIR_BOOL: weir__bits_put(to->data, at, tag == 0xc3); return tag == 0xc2 || tag == 0xc3;
     case WEIR_I32:
-        if (!get_integer(in, tag, &v) || v < INT32_MIN || v > INT32_MAX) return false;
+        if (!weir_msgpack_get_integer(in, tag, &v) || v < INT32_MIN || v > INT32_MAX) return false;
         ((int32_t *)to->data)[at] = (int32_t)v;
         return true;
     case WEIR_I64:
-    case WEIR_TIMESTAMP: return get_integer(in, tag, (int64_t *)to->data + at);
+    case WEIR_TIMESTAMP: return weir_msgpack_get_integer(in, tag, (int64_t *)to->data + at);
     case WEIR_F32:
-        if (tag != 0xca || !get_be(in, 4, &bits)) return false;
+        if (tag != 0xca || !weir_msgpack_get_be(in, 4, &bits)) return false;
         narrow = (uint32_t)bits;
         memcpy((float *)to->data + at, &narrow, 4);
         return true;
     case WEIR_F64:
-        if (tag != 0xcb || !get_be(in, 8, &bits)) return false;
+        if (tag != 0xcb || !weir_msgpack_get_be(in, 8, &bits)) return false;
         memcpy((double *)to->data + at, &bits, 8);
         return true;
     default: return false;
     }
 }
 
-static weir_status unpack_field(struct weir_builder *b, uint32_t i, struct reader *in)
+static weir_status unpack_field(struct weir_builder *b, uint32_t i, struct weir_msgpack *in)
 {
     weir_out_column *to = &b->columns[i];
     int64_t at = b->out.length;
-    bool null = has(in, 1) && *in->p == 0xc0;
+    bool null = weir_msgpack_has(in, 1) && *in->p == 0xc0;
     if (null && to->validity) {
         in->p++;
         weir__bits_put(to->validity, at, false);
@@ -258,15 +137,7 @@ static weir_status unpack_field(struct weir_builder *b, uint32_t i, struct reade
     return unpack_number(to, at, in) ? WEIR_OK : WEIR_E_DATA;
 }
 
-static bool get_array_head(struct reader *in, uint64_t *n)
-{
-    uint8_t tag;
-    if (!get_tag(in, &tag)) return false;
-    *n = tag & 0x0f;
-    return (tag & 0xf0) == 0x90 || ((tag == 0xdc || tag == 0xdd) && get_be(in, tag == 0xdc ? 2 : 4, n));
-}
-
-static weir_status not_the_field(const struct weir_builder *b, uint32_t i, const struct reader *in, const uint8_t *at,
+static weir_status not_the_field(const struct weir_builder *b, uint32_t i, const struct weir_msgpack *in, const uint8_t *at,
                                  const uint8_t *packed, struct weir_error *error)
 {
     const weir_schema_field *f = weir_schema_field_at(b->schema, b->written[i]);
@@ -278,10 +149,11 @@ static weir_status not_the_field(const struct weir_builder *b, uint32_t i, const
 
 weir_status weir_row_unpack(const uint8_t *packed, size_t n, struct weir_builder *b, struct weir_error *error)
 {
-    struct reader in = {packed, packed + n};
+    struct weir_msgpack in = {packed, packed + n};
     uint64_t fields;
     WEIR_ASSERT(b->out.length < b->out.capacity);
-    if (!get_array_head(&in, &fields)) return weir_error_set(error, WEIR_E_DATA, "packed row: it is not a msgpack array");
+    if (!weir_msgpack_get_array_head(&in, &fields))
+        return weir_error_set(error, WEIR_E_DATA, "packed row: it is not a msgpack array");
     if (fields != b->n_written) {
         return weir_error_set(error, WEIR_E_DATA, "packed row: it has %llu fields, the schema %u",
                               (unsigned long long)fields, b->n_written);

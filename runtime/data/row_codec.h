@@ -17,10 +17,5 @@ WEIR_CHECKED weir_status weir_row_pack(struct weir_key_bytes *to, const weir_bat
 /* Puts the row into all columns of the builder at out.length; does not end the row. WEIR_E_DATA: not a row of this
  * schema. */
 WEIR_CHECKED weir_status weir_row_unpack(const uint8_t *packed, size_t n, struct weir_builder *, struct weir_error *);
-/* Is p[0..n) one whole msgpack value and nothing else, nested at most 64 deep: what a cell of type any holds? */
-bool weir_is_msgpack(const uint8_t *p, size_t n);
-/* Bytes of the first msgpack value there; 0: none is whole. Unpacking what this has passed allocates no more than is
- * there. */
-size_t weir_msgpack_size(const uint8_t *p, size_t n);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "data/msgpack_get.h"
 
 /* ---- telling ----------------------------------------------------------------------------------------------------- */
 
@@ -357,27 +358,30 @@ size_t weir__migration_room(const struct weir__saved_state *s)
     return most;
 }
 
-static bool read_old(const msgpack_object *o, const struct weir__old_struct *old, void *to)
+/* The places are in any order, and few. */
+static bool read_old(weir_str packed, const struct weir__old_struct *old, void *to)
 {
     memset(to, 0, old->size);
     for (uint32_t i = 0; i < old->n; i++) {
+        struct weir_msgpack in = {(const uint8_t *)packed.p, (const uint8_t *)packed.p + packed.n};
+        uint64_t n;
+        bool ok = weir_msgpack_get_array_head(&in, &n) && old->places[i] < n;
+        for (uint32_t k = 0; ok && k < old->places[i]; k++) ok = weir_msgpack_skip(&in);
         const weir_field *f = &old->fields[i];
-        if (old->places[i] >= o->via.array.size ||
-            !weir__put_member(&o->via.array.ptr[old->places[i]], (weir_type)f->type, (uint8_t *)to + f->offset))
-            return false;
+        if (!ok || !weir__take_member(&in, (weir_type)f->type, (uint8_t *)to + f->offset)) return false;
     }
     return true;
 }
 
-weir_status weir__migrate(const struct weir__saved_state *s, const msgpack_object *value, const msgpack_object *key,
-                          void *now, void *now_key, void *room, struct weir_error *error)
+weir_status weir__migrate(const struct weir__saved_state *s, weir_str value, const weir_str *key, void *now, void *now_key,
+                          void *room, struct weir_error *error)
 {
     weir_status status = WEIR_OK;
     for (uint32_t i = 0; status >= 0 && i < s->n_migrants; i++) {
         const struct weir__migrant *m = &s->migrants[i];
         weir_migration g = m->told;
         uint8_t *old = room, *old_key = old + rounded(m->value.size);
-        if (!read_old(value, &m->value, old) || (key && !read_old(key, &m->key, old_key)))
+        if (!read_old(value, &m->value, old) || (key && !read_old(*key, &m->key, old_key)))
             return weir_error_set(error, WEIR_E_DATA, "expected the members of a state, found something else");
         g.old = old;
         g.old_key = key ? old_key : NULL;

@@ -53,17 +53,18 @@ void weir__saved_state_finish(struct weir__saved_state *);
  * the header; value, key and kind are read. */
 void weir__evolve(struct weir__saved_state *, const msgpack_object *saved, const struct weir_state_layout *);
 
-/* Gives saved structs (arrays; key NULL: not a map) to those who migrate them. now, now_key: of the layout, with what the
- * rules have read in them. room: at least weir__migration_room(). */
+/* Gives saved structs (packed arrays; key NULL: not a map) to those who migrate them. now, now_key: of the layout, with what
+ * the rules have read in them. room: at least weir__migration_room(). */
 size_t weir__migration_room(const struct weir__saved_state *);
-WEIR_CHECKED weir_status weir__migrate(const struct weir__saved_state *, const msgpack_object *value,
-                                       const msgpack_object *key, void *now, void *now_key, void *room, struct weir_error *);
+WEIR_CHECKED weir_status weir__migrate(const struct weir__saved_state *, weir_str value, const weir_str *key, void *now,
+                                       void *now_key, void *room, struct weir_error *);
 
 /* Lets the parts of which nothing was saved begin, in a struct of the set that has everything else. */
 WEIR_CHECKED weir_status weir__create_newcomers(const struct weir__saved_state *, void *value, struct weir_error *);
 
-/* In snapshot_read.c. Strings are borrowed from the tree. False: not a value of that type. */
-bool weir__put_member(const msgpack_object *, weir_type, uint8_t *to);
-const msgpack_object *weir__saved_get(const msgpack_object *map, const char *name); /* NULL: not there */
+struct weir_msgpack;
+/* A value of the type; strings are borrowed. False: it is not one (restore_entry.c). */
+bool weir__take_member(struct weir_msgpack *, weir_type, void *to);
+const msgpack_object *weir__saved_get(const msgpack_object *map, const char *name); /* NULL: not there (snapshot_read.c) */
 
 #endif

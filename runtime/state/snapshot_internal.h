@@ -1,4 +1,4 @@
-/* snapshot_internal.h - between the two halves of the codec: the words of a header. docs/formats/savepoint.md. */
+/* snapshot_internal.h - between the parts of the codec. docs/formats/savepoint.md. */
 #ifndef WEIR_STATE_SNAPSHOT_INTERNAL_H
 #define WEIR_STATE_SNAPSHOT_INTERNAL_H
 
@@ -16,15 +16,23 @@
 /* What headers and lists are packed with, into bytes that grow (snapshot_write.c). For entries: pack.h. */
 void weir__pack_into(msgpack_packer *, struct weir_key_bytes *to);
 
-/* Reading (snapshot_read.c). The value at *at, which moves behind it; a damaged length is found before anything is allocated
+/* ---- reading (snapshot_read.c) ----------------------------------------------------------------------------------- */
+
+struct weir_restore {
+    struct weir__saved_state *states;
+    size_t n_states;
+    weir_type *key;
+    uint32_t n_key;
+};
+weir_status weir__not_ours(struct weir_error *, const char *expected); /* WEIR_E_DATA */
+/* The value at *at, which moves behind it; a damaged length is found before anything is allocated
  * for it. */
 bool weir__next_value(msgpack_unpacked *, const uint8_t *bytes, size_t n, size_t *at);
 /* As if these layouts had been saved. */
 struct weir_restore *weir__restore_as_it_is(const struct weir_state_layout *, uint32_t n);
-/* An item of a list state, or a pair of a map, into the set's state; room: for any struct of the set. */
+/* An item of a list state, or a pair of a map, into the set's state; room: for any struct of the set (restore_entry.c). */
 WEIR_CHECKED weir_status weir__restore_item(const struct weir_restore *, struct weir_state_set *, uint32_t state,
-                                            const struct weir_key_ref *, const msgpack_object *, void *room,
-                                            struct weir_error *);
+                                            const struct weir_key_ref *, weir_str packed, void *room, struct weir_error *);
 
 /* Which subtask gets which item of a split list (unkeyed.c): begun for a list, then asked in order of the items. */
 struct weir__deal {

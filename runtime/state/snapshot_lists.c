@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 #include "state/snapshot.h"
 #include "state/snapshot_internal.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "data/msgpack_get.h"
 #include "state/pack.h"
 #include "state/snapshot_internal.h"
 
@@ -141,21 +142,20 @@ static bool is_own(const struct restoring *r, const struct weir__deal *d, weir_s
 static weir_status restore_items(struct restoring *r, uint32_t state, uint32_t subtask,
                                  const struct weir_snapshot_list *list, const struct weir__deal *d, uint64_t *index)
 {
-    msgpack_unpacked tree;
     weir_status s = WEIR_OK;
-    msgpack_unpacked_init(&tree);
-    for (size_t at = 0; s == WEIR_OK && at < list->bytes.n; ++*index) {
-        bool read = weir__next_value(&tree, list->bytes.p, list->bytes.n, &at) && *index < d->total;
-        if (!read)
+    size_t size;
+    for (size_t at = 0; s == WEIR_OK && at < list->bytes.n; at += size, ++*index) {
+        size = weir_msgpack_size(list->bytes.p + at, list->bytes.n - at);
+        const weir_str item = {(const char *)list->bytes.p + at, size};
+        if (size == 0 || *index >= d->total)
             s = weir_error_set(
                 r->error, WEIR_E_DATA,
                 "expected an item of list '%s', found something else; the file is damaged, or not one of weir's",
                 list->name);
         else if (is_own(r, d, r->set->layouts[state].kind, subtask, *index))
-            s = weir__restore_item(r->parts[subtask], r->set, state, &weir_no_key, &tree.data, r->room, r->error);
+            s = weir__restore_item(r->parts[subtask], r->set, state, &weir_no_key, item, r->room, r->error);
         r->set->ops->settle(r->set);
     }
-    msgpack_unpacked_destroy(&tree);
     return s;
 }
 

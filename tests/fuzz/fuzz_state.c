@@ -11,7 +11,7 @@
 #include "checkpoint/saved_dump.h"
 #include "checkpoint/saved_look.h"
 #include "checkpoint/saved_states.h"
-#include "data/row_codec.h"
+#include "data/msgpack_get.h"
 #include "fuzz/fuzz.h"
 #include "harness/folders.h"
 #include "harness/memory_disk.h"

@@ -1,4 +1,5 @@
 /* test_row_codec.c - packed rows, against msgpack-c. */
+#include "data/msgpack_get.h"
 #include "data/row_codec.h"
 
 #include <msgpack.h>
