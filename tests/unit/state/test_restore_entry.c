@@ -1,4 +1,4 @@
-/* Entries that no weir has packed: any form that a msgpack writer may choose is read, and what is no such entry is refused. */
+/* Entries that no weir has packed: any form that a msgpack writer may choose is read; what is no such entry is refused. */
 #include <string.h>
 
 #include "base/alloc.h"
