@@ -1,15 +1,14 @@
 /* Sets of keyed state, whatever holds them: every kind of state against plain arrays, random histories over keys, groups and
  * namespaces; with settling at random, after which a set in a store has let go of every pointer it gave. And the heap. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/platform.h"
 #include "base/random.h"
 #include "data/key.h"
+#include "harness/leveldb_store.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
 #include "state/heap_internal.h"
@@ -123,8 +122,7 @@ struct fixture {
     enum holder holder;
     struct memory_store memory;
     struct weir_state_store *store;
-    void *leveldb;
-    char directory[64];
+    struct leveldb_store leveldb;
     struct weir_state_layout layouts[N_STATES];
     struct weir_state_set *set;
     struct model_state model[N_STATES];
@@ -158,22 +156,6 @@ static void forget(uint32_t state, struct model_entry *e)
     m->n--;
 }
 
-extern const weir_plugin *weir_plugin_v1(void); /* the LevelDB backend's: linked in */
-
-static void *leveldb_instance(void)
-{
-    static const char *const names[] = {"write_buffer", "block_cache", "block_size", "bloom_bits", "max_open_files"};
-    static const int64_t values[] = {65536, 65536, 1024, 10, 20};
-    const weir_component *c = weir_plugin_v1()->components[0];
-    char *self = weir_alloc(c->instance_size);
-    for (uint32_t i = 0; i < c->n_options; i++) {
-        for (size_t k = 0; k < WEIR_LEN(names); k++) {
-            if (strcmp(c->options[i].name, names[k]) == 0) memcpy(self + c->options[i].offset, &values[k], 8);
-        }
-    }
-    return self;
-}
-
 /* A set in a store of its own, on the stage's layouts. */
 static struct weir_state_set *open_set(enum holder holder)
 {
@@ -181,18 +163,17 @@ static struct weir_state_set *open_set(enum holder holder)
     struct weir_error error = {0};
     f.holder = holder;
     f.store = NULL;
-    f.leveldb = NULL;
+    f.leveldb = (struct leveldb_store){0};
     f.memory = (struct memory_store){0};
     if (holder == HEAP) return weir_heap_state_create(f.layouts, N_STATES, FIRST_GROUP, FIRST_GROUP + N_GROUPS - 1);
     o.backend = &memory_store_backend;
     o.self = &f.memory;
     if (holder == THREAD || holder == LEVELDB) o.platform = weir_platform_os();
     if (holder >= LEVELDB) {
-        snprintf(f.directory, sizeof f.directory, "/tmp/weir-state-XXXXXX");
-        CU_ASSERT_FATAL(mkdtemp(f.directory) != NULL);
-        o.backend = weir_plugin_v1()->components[0]->vtable;
-        o.self = f.leveldb = leveldb_instance();
-        o.directory = f.directory;
+        leveldb_store_begin(&f.leveldb);
+        o.backend = f.leveldb.backend;
+        o.self = f.leveldb.self;
+        o.directory = f.leveldb.directory;
     }
     CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &f.store, &error), WEIR_OK);
     struct weir_state_set *set =
@@ -206,8 +187,7 @@ static void close_set(void)
     f.set->ops->destroy(f.set);
     if (f.store) CU_ASSERT_PTR_NULL(weir_state_store_failure(f.store));
     weir_state_store_destroy(f.store);
-    weir_free(f.leveldb);
-    if (f.leveldb) CU_ASSERT(rmdir(f.directory) == -1 && errno == ENOENT); /* it has removed all there was */
+    if (f.leveldb.self) leveldb_store_end(&f.leveldb);
 }
 
 static void open_fixture(enum holder holder, uint64_t seed)

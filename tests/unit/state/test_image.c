@@ -3,16 +3,15 @@
  * CI). */
 #include "state/image.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/platform.h"
 #include "base/random.h"
 #include "data/builder.h"
+#include "harness/leveldb_store.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
 #include "state/heap_internal.h"
@@ -74,27 +73,9 @@ struct stage {
     struct weir_state_set *set;
     struct weir_timers *timers;
     struct memory_store memory;
-    void *leveldb; /* NULL: none */
-    char directory[64];
+    struct leveldb_store leveldb;
     struct weir_state_store *store; /* NULL: the heap */
 };
-
-extern const weir_plugin *weir_plugin_v1(void); /* the LevelDB backend's: linked in */
-
-/* With its smallest sizes, so that little state is many files. */
-static void *leveldb_instance(void)
-{
-    static const char *const names[] = {"write_buffer", "block_cache", "block_size", "bloom_bits", "max_open_files"};
-    static const int64_t values[] = {65536, 65536, 1024, 10, 20};
-    const weir_component *c = weir_plugin_v1()->components[0];
-    char *self = weir_alloc(c->instance_size);
-    for (uint32_t i = 0; i < c->n_options; i++) {
-        for (size_t k = 0; k < WEIR_LEN(names); k++) {
-            if (strcmp(c->options[i].name, names[k]) == 0) memcpy(self + c->options[i].offset, &values[k], 8);
-        }
-    }
-    return self;
-}
 
 enum holder { HEAP, MEMORY, LEVELDB }; /* of stores, one seed in two writes with a thread */
 
@@ -117,13 +98,12 @@ static void open_store(struct stage *g, enum holder holder, size_t cache_bytes, 
     struct weir_error error;
     if (has_thread) o.platform = weir_platform_os();
     g->memory = (struct memory_store){0};
-    g->leveldb = NULL;
+    g->leveldb = (struct leveldb_store){0};
     if (holder == LEVELDB) {
-        snprintf(g->directory, sizeof g->directory, "/tmp/weir-state-XXXXXX");
-        CU_ASSERT_FATAL(mkdtemp(g->directory) != NULL);
-        o.backend = weir_plugin_v1()->components[0]->vtable;
-        o.self = g->leveldb = leveldb_instance();
-        o.directory = g->directory;
+        leveldb_store_begin(&g->leveldb);
+        o.backend = g->leveldb.backend;
+        o.self = g->leveldb.self;
+        o.directory = g->leveldb.directory;
     }
     CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &g->store, &error), WEIR_OK);
     g->set = weir_stored_state_create(g->store, g->layouts, N_STATES, 0, N_GROUPS - 1);
@@ -155,8 +135,7 @@ static void finish(struct stage *g)
     if (g->store) {
         CU_ASSERT_PTR_NULL(weir_state_store_failure(g->store));
         weir_state_store_destroy(g->store);
-        if (g->leveldb) CU_ASSERT(rmdir(g->directory) == -1 && errno == ENOENT);
-        weir_free(g->leveldb);
+        if (g->leveldb.self) leveldb_store_end(&g->leveldb);
     }
     weir_timers_destroy(g->timers);
     if (g->layouts != g->plain) weir_ttl_layouts_free(g->layouts, N_STATES);
@@ -507,10 +486,11 @@ static void a_store_may_be_read_while_the_set_is_used(void)
         struct stage g;
         struct weir_snapshot now[2], later[2];
         bool given_up[2];
-        init_with(&g, seed, seed % 3 == 0 ? LEVELDB : MEMORY, cache_sizes[seed / 3 % 3], false);
+        init_with(&g, seed, seed % 3 == 0 ? LEVELDB : MEMORY, cache_sizes[seed / 3 % 3], seed % 5 < 2);
         for (int round = 0; round < 3; round++) {
             for (int i = 0; i < 2; i++) {
                 for (uint32_t n = below(&g, 40); n > 0; n--) change(&g);
+                g.set->now_ms += TTL / 2; /* each cut has its own */
                 cut(&g, &now[i], false);
                 cut(&g, &later[i], true);
                 CU_ASSERT_PTR_NOT_NULL_FATAL(later[i].pending);
@@ -550,9 +530,10 @@ static void a_thread_may_read_a_store_while_the_set_is_used(void)
         struct stage g;
         struct weir_snapshot now, later;
         struct weir_thread *thread;
-        init_with(&g, seed, seed % 2 ? LEVELDB : MEMORY, cache_sizes[seed / 2 % 3], false);
+        init_with(&g, seed, seed % 2 ? LEVELDB : MEMORY, cache_sizes[seed / 2 % 3], seed > 3);
         for (int round = 0; round < 3; round++) {
             for (uint32_t n = 100; n > 0; n--) change(&g);
+            g.set->now_ms = TTL + round * TTL / 2;
             cut(&g, &now, false);
             cut(&g, &later, true);
             struct reader reader = {.snapshot = &later};
