@@ -419,6 +419,27 @@ static void dropping_most_of_many_keeps_the_order(void)
     weir_timers_destroy(t);
 }
 
+/* A drop of what was never set shares a bucket with timers for as long as that is wide. When they are dealt to narrower ones
+ * it would be alone in an empty bucket, and is no record any more: nobody is woken for its time. */
+static void a_drop_that_is_first_in_an_empty_bucket_goes(void)
+{
+    make_keys();
+    struct weir_timers *t = weir_timers_create(10, 15);
+    struct weir_key_ref k = ref(6);
+    struct weir_due_timer due;
+    set(t, WEIR_EVENT_TIME, 5, 0, 5000);
+    CU_ASSERT_EQUAL(weir_timers_drop(t, WEIR_EVENT_TIME, &k, 0, 5100), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_timers_pop(t, WEIR_EVENT_TIME, 5000, &due), WEIR_MORE);
+    CU_ASSERT_EQUAL(due.at, 5000);
+    CU_ASSERT_EQUAL(weir_timers_next(t, WEIR_EVENT_TIME), INT64_MAX);
+    set(t, WEIR_EVENT_TIME, 6, 0, 5100); /* what is set afterwards is not dropped */
+    CU_ASSERT_EQUAL(weir_timers_next(t, WEIR_EVENT_TIME), 5100);
+    CU_ASSERT_EQUAL(weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due), WEIR_MORE);
+    CU_ASSERT(due.at == 5100 && due.key.n == k.n);
+    CU_ASSERT_EQUAL(weir_timers_pop(t, WEIR_EVENT_TIME, INT64_MAX, &due), WEIR_OK);
+    weir_timers_destroy(t);
+}
+
 /* A key that moves its one timer for ever, as a session does, must not make the heap grow. */
 static void moved_timers_do_not_pile_up(void)
 {
@@ -526,6 +547,7 @@ WEIR_SUITE(timers) = {
     {"a million timers", a_million_timers},
     {"thousands are in order by every byte", thousands_are_in_order_by_every_byte},
     {"dropping most of many keeps the order", dropping_most_of_many_keeps_the_order},
+    {"a drop that is first in an empty bucket goes", a_drop_that_is_first_in_an_empty_bucket_goes},
     {"moved timers do not pile up", moved_timers_do_not_pile_up},
     {"copies may outlive the timers", copies_may_outlive_the_timers},
     {"copies are read while timers go on", copies_are_read_while_timers_go_on},
