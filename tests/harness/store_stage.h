@@ -33,21 +33,27 @@ static inline void store_stage_wake(void *arg)
     ((struct store_stage *)arg)->n_woken++;
 }
 
-/* Before the operator is created. */
-static inline void store_stage_begin(struct store_stage *s, struct weir_op_env *env, size_t cache_bytes)
+/* Before the operator is created: in a backend of the test's. */
+static inline void store_stage_begin_in(struct store_stage *s, struct weir_op_env *env, size_t cache_bytes,
+                                        const weir_backend *backend, void *self, const char *directory)
 {
     *s = (struct store_stage){.platform = *weir_platform_os()};
     s->platform.self = s;
     s->platform.run_later = store_stage_later;
-    const struct weir_state_store_options o = {.backend = &memory_store_backend,
-                                               .self = &s->memory,
-                                               .directory = "/state/0",
+    const struct weir_state_store_options o = {.backend = backend,
+                                               .self = self,
+                                               .directory = directory,
                                                .cache_bytes = cache_bytes,
                                                .platform = &s->platform};
     CU_ASSERT_EQUAL_FATAL(weir_state_store_create(&o, &s->backend.store, NULL), WEIR_OK);
     env->backend = &s->backend;
     env->wake = store_stage_wake;
     env->wake_arg = s;
+}
+/* In memory. */
+static inline void store_stage_begin(struct store_stage *s, struct weir_op_env *env, size_t cache_bytes)
+{
+    store_stage_begin_in(s, env, cache_bytes, &memory_store_backend, &s->memory, "/state/0");
 }
 /* After it is destroyed. */
 static inline void store_stage_end(struct store_stage *s)

@@ -1,4 +1,5 @@
-/* crew.h - a window operator at some parallelism, cut and restored at another: rows go to subtasks by key group. */
+/* crew.h - a window operator at some parallelism, cut and restored at another: rows go to subtasks by key group. With state on
+ * the heap, or in stores, which is read ahead as a chain would. */
 #ifndef WEIR_TEST_CREW_H
 #define WEIR_TEST_CREW_H
 
@@ -7,18 +8,25 @@
 #include "base/random.h"
 #include "data/key.h"
 #include "general_stage.h"
+#include "harness/leveldb_store.h"
+#include "harness/store_stage.h"
 #include "window/window_internal.h"
 
 #define MOST_SUBTASKS 4
 #define KEY_GROUPS    128
 
 enum way { WHOLE, SLICED, GENERAL }; /* how the operators keep windows */
+enum place { ON_HEAP, IN_MEMORY, IN_LEVELDB };
 
 struct crew {
     struct stage *g;
     struct weir_stream_node *node;
     struct weir_time_windows times; /* of the fast ways */
     enum way way;
+    enum place place;   /* of the state of those that begin next */
+    size_t cache_bytes; /* of a store */
+    struct store_stage stores[MOST_SUBTASKS];
+    struct leveldb_store leveldbs[MOST_SUBTASKS];
     struct weir_op *ops[MOST_SUBTASKS];
     struct weir_op_env envs[MOST_SUBTASKS];
     uint32_t n;
@@ -30,6 +38,22 @@ struct crew {
 static inline void crew_drain(struct crew *c, uint32_t i)
 {
     weir_test_drain(&c->text, c->ops[i], c->ports);
+}
+
+static inline void crew_open_store(struct crew *c, uint32_t i)
+{
+    struct leveldb_store *l = &c->leveldbs[i];
+    if (c->place == IN_MEMORY) {
+        store_stage_begin(&c->stores[i], &c->envs[i], c->cache_bytes);
+    } else if (c->place == IN_LEVELDB) {
+        leveldb_store_begin(l);
+        store_stage_begin_in(&c->stores[i], &c->envs[i], c->cache_bytes, l->backend, l->self, l->directory);
+    }
+}
+static inline void crew_close_store(struct crew *c, uint32_t i)
+{
+    if (c->envs[i].backend) store_stage_end(&c->stores[i]);
+    if (c->leveldbs[i].self) leveldb_store_end(&c->leveldbs[i]);
 }
 
 /* From snapshots, or, with n_from 0, from the start. */
@@ -45,6 +69,7 @@ static inline void crew_begin(struct crew *c, uint32_t n, uint32_t batch_rows, c
         env->parallelism = n;
         env->max_parallelism = KEY_GROUPS;
         env->batch_rows = batch_rows;
+        crew_open_store(c, i);
         struct weir_op *op = c->way == GENERAL ? weir_window_op_create(c->node, env, c->g->s.registry, "node 'w'", &error)
                                                : weir__window_op_create(c->node, &c->times, env, c->g->s.registry,
                                                                         "node 'w'", c->way == SLICED, &error);
@@ -65,6 +90,7 @@ static inline void crew_end(struct crew *c)
     for (uint32_t i = 0; i < c->n; i++) {
         c->ops[i]->class->close(c->ops[i]);
         c->ops[i]->class->destroy(c->ops[i]);
+        crew_close_store(c, i);
     }
     c->n = 0;
 }
@@ -72,6 +98,7 @@ static inline void crew_end(struct crew *c)
 static inline void crew_take(struct crew *c, uint32_t i, weir_status s)
 {
     crew_drain(c, i);
+    store_stage_fired(&c->stores[i], c->ops[i], s);
     if (s >= 0) return;
     fprintf(stderr, "%s\n", c->ops[i]->error.text);
     c->failed = true;
@@ -85,6 +112,7 @@ static inline void crew_feed_one(struct crew *c, uint32_t i, const char *text)
                                                    : weir_test_rows(pool, c->g->in, text);
     int64_t row = 0;
     weir_status s = WEIR_MORE;
+    store_stage_prepare(&c->stores[i], c->ops[i], 0, rows);
     while (s == WEIR_MORE) {
         s = c->ops[i]->class->rows(c->ops[i], 0, rows, &row);
         crew_take(c, i, s);

@@ -1,8 +1,8 @@
 /* Windows of so many rows the short way (count_op.c) against the long one: random keys, counts, with and without a purge, by
  * the built-in triggers and by a stranger's that makes the same promise; sums whose last digits tell the order of rows. The
  * long way is taken by a node that gives what it aggregated to a function, which hands it on. The short one is fed in
- * pieces, cut at random places, and restored at another parallelism, or as the long way and later as the short one again.
- * A case that differs prints its seed. */
+ * pieces, cut at random places, and restored at another parallelism, or as the long way and later as the short one again,
+ * on the heap, in a store that the test sees, or in LevelDB. A case that differs prints its seed. */
 #include "crew.h"
 #include "window/general_internal.h"
 
@@ -72,6 +72,13 @@ struct run {
     int cuts;
 };
 
+/* The state of operators that begin is on the heap, or in a store that holds little of it in memory. */
+static void choose_place(struct run *run)
+{
+    run->cut.place = below(&run->r, 2) ? ON_HEAP : below(&run->r, 3) ? IN_MEMORY : IN_LEVELDB;
+    run->cut.cache_bytes = below(&run->r, 20) ? 30000 : 1;
+}
+
 static void set_up(struct run *run, struct stage *g)
 {
     static const uint32_t batch_rows[] = {1, 7, 1024};
@@ -81,6 +88,7 @@ static void set_up(struct run *run, struct stage *g)
     run->through = (struct crew){.g = g, .node = run->nodes[0], .way = GENERAL, .ports = {g->out, g->in, g->in}};
     run->cut = run->through;
     run->cut.node = run->nodes[1];
+    choose_place(run);
     crew_begin(&run->through, 1, 1024, NULL, 0);
     crew_begin(&run->cut, 1u << below(&run->r, 3), batch_rows[below(&run->r, 3)], NULL, 0);
     CU_ASSERT_PTR_EQUAL(run->cut.ops[0]->class, &weir__count_class);
@@ -126,6 +134,7 @@ static void cut(struct run *run)
     uint32_t n = 1u << below(&run->r, 3), rows = batch_rows[below(&run->r, 3)], before = c->n;
     struct weir_snapshot from[MOST_SUBTASKS];
     run->cuts++;
+    choose_place(run);
     if (below(&run->r, 2)) {
         crew_break(c, n, rows);
         return;

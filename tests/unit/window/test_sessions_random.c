@@ -1,7 +1,7 @@
 /* Sessions the short way (session_op.c) against the long one: random streams, out of order and late, gaps that are fixed or
  * come with each row, sums whose last digits tell the order of rows. The short one is fed in pieces, cut at random places,
- * and restored at another parallelism, or as the long way and later as the short one again. A case that differs prints its
- * seed. */
+ * and restored at another parallelism, or as the long way and later as the short one again, on the heap, in a store that the
+ * test sees, or in LevelDB. A case that differs prints its seed. */
 #include "crew.h"
 #include "window/general_internal.h"
 
@@ -65,6 +65,13 @@ struct run {
     int cuts;
 };
 
+/* The state of operators that begin is on the heap, or in a store that holds little of it in memory. */
+static void choose_place(struct run *run)
+{
+    run->cut.place = below(&run->r, 2) ? ON_HEAP : below(&run->r, 3) ? IN_MEMORY : IN_LEVELDB;
+    run->cut.cache_bytes = below(&run->r, 20) ? 30000 : 1;
+}
+
 static void set_up(struct run *run, struct stage *g)
 {
     static const uint32_t batch_rows[] = {1, 7, 1024};
@@ -75,6 +82,7 @@ static void set_up(struct run *run, struct stage *g)
     run->through = (struct crew){.g = g, .node = run->nodes[0], .way = GENERAL, .ports = {g->out, g->in, g->in}};
     run->cut = run->through;
     run->cut.node = run->nodes[1];
+    choose_place(run);
     crew_begin(&run->through, 1, 1024, NULL, 0);
     crew_begin(&run->cut, 1u << below(&run->r, 3), batch_rows[below(&run->r, 3)], NULL, 0);
     CU_ASSERT_PTR_EQUAL(run->cut.ops[0]->class, &weir__session_class);
@@ -130,6 +138,7 @@ static void cut(struct run *run)
     struct crew *c = &run->cut;
     uint32_t n = 1u << below(&run->r, 3), rows = batch_rows[below(&run->r, 3)];
     run->cuts++;
+    choose_place(run);
     if (below(&run->r, 2)) {
         crew_break(c, n, rows);
     } else {
