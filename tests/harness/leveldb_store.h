@@ -1,5 +1,5 @@
-/* harness/leveldb_store.h - a LevelDB of a test's own, in a directory that is gone when it is closed; with its smallest sizes,
- * so that little state is many files. For executables that link weir_test_leveldb.
+/* harness/leveldb_store.h - a LevelDB of a test's own, in a directory that is gone when it is closed; with its smallest
+ * sizes, so that little state is many files. For executables that link weir_test_leveldb.
  */
 #ifndef WEIR_TESTS_LEVELDB_STORE_H
 #define WEIR_TESTS_LEVELDB_STORE_H

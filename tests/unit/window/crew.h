@@ -1,5 +1,5 @@
-/* crew.h - a window operator at some parallelism, cut and restored at another: rows go to subtasks by key group. With state on
- * the heap, or in stores, which is read ahead as a chain would. */
+/* crew.h - a window operator at some parallelism, cut and restored at another: rows go to subtasks by key group. With state
+ * on the heap, or in stores, which is read ahead as a chain would. */
 #ifndef WEIR_TEST_CREW_H
 #define WEIR_TEST_CREW_H
 

@@ -104,8 +104,8 @@ static bool advance(struct run *run, int64_t mark)
     return same;
 }
 
-/* The ring begins in the middle of its room, goes on at its start, and has to grow there: what had wrapped goes on behind. */
-static void TRAP_a_ring_that_has_wrapped_grows_in_order_of_time(void)
+/* The ring begins in the middle of its room, goes on at its start, and has to grow: what had wrapped goes on behind. */
+static void a_ring_that_has_wrapped_grows_in_order_of_time(void)
 {
     for (enum place place = ON_HEAP; place <= IN_LEVELDB; place++) {
         for (int gone = 0; gone <= 8; gone++) {
@@ -125,7 +125,7 @@ static void TRAP_a_ring_that_has_wrapped_grows_in_order_of_time(void)
 }
 
 /* A session before all others, which wait behind it, rings in its own time, and those behind it in theirs. */
-static void TRAP_a_session_that_comes_before_all_others_of_its_key_rings_first(void)
+static void a_session_that_comes_before_all_others_of_its_key_rings_first(void)
 {
     for (enum place place = ON_HEAP; place <= IN_LEVELDB; place++) {
         struct stage g;
@@ -139,8 +139,8 @@ static void TRAP_a_session_that_comes_before_all_others_of_its_key_rings_first(v
     }
 }
 
-/* A row that closes the gap between two leaves one less, wherever in the ring they are; so do rows that close all of them. */
-static void TRAP_sessions_become_one_wherever_in_the_ring_they_are(void)
+/* A row that closes the gap between two leaves one less, wherever in the ring they are; so do rows that close them all. */
+static void sessions_become_one_wherever_in_the_ring_they_are(void)
 {
     for (enum place place = ON_HEAP; place <= IN_LEVELDB; place++) {
         for (int at = 0; at < 9; at++) {
@@ -154,6 +154,26 @@ static void TRAP_sessions_become_one_wherever_in_the_ring_they_are(void)
             for (int i = 0; i < 9 && at % 3 == 2; i++) add(&run, i * 18 + 108);
             CU_ASSERT(advance(&run, INT64_MAX));
             end(&run, &g);
+        }
+    }
+}
+
+/* Before an older session and behind it: exactly the gap is one session, and a millisecond more is two. */
+static void TRAP_windows_that_touch_merge_wherever_in_the_ring(void)
+{
+    for (enum place place = ON_HEAP; place <= IN_LEVELDB; place++) {
+        for (int at = 0; at < 6; at++) {
+            for (int apart = 0; apart < 2; apart++) {
+                struct stage g;
+                struct run run;
+                begin(&run, &g, place);
+                for (int i = 0; i < 6; i++) add(&run, 100 + i * 100);
+                add(&run, 100 + at * 100 + GAP + apart);
+                add(&run, 100 + at * 100 - GAP - apart);
+                CU_ASSERT_EQUAL(run.model.n, 6 + 2 * apart);
+                CU_ASSERT(advance(&run, INT64_MAX));
+                end(&run, &g);
+            }
         }
     }
 }
@@ -187,10 +207,11 @@ static void rings_agree_with_a_list(void)
 }
 
 WEIR_SUITE(session_ring) = {
-    {"TRAP a ring that has wrapped grows in order of time", TRAP_a_ring_that_has_wrapped_grows_in_order_of_time},
-    {"TRAP a session that comes before all others of its key rings first",
-     TRAP_a_session_that_comes_before_all_others_of_its_key_rings_first},
-    {"TRAP sessions become one wherever in the ring they are", TRAP_sessions_become_one_wherever_in_the_ring_they_are},
+    {"a ring that has wrapped grows in order of time", a_ring_that_has_wrapped_grows_in_order_of_time},
+    {"a session that comes before all others of its key rings first",
+     a_session_that_comes_before_all_others_of_its_key_rings_first},
+    {"sessions become one wherever in the ring they are", sessions_become_one_wherever_in_the_ring_they_are},
+    {"TRAP windows that touch merge, wherever in the ring", TRAP_windows_that_touch_merge_wherever_in_the_ring},
     {"rings agree with a list", rings_agree_with_a_list},
     {NULL, NULL},
 };
