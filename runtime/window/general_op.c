@@ -317,11 +317,12 @@ weir_status weir__general_prepare(struct weir_op *op, uint32_t input, const stru
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
-/* What comes after the firing of a timer. */
+/* What comes after the firing of a timer. One behind the cleanup time is of a job that had more lateness, before a restore:
+ * a timer at the cleanup time itself would have the trigger fire again. */
 static weir_status end_timer(struct weir__general *g)
 {
     const struct weir__turn *t = &g->turn;
-    if (t->clock == cleanup_clock(g) && t->at == weir__general_cleanup_time(g, &t->flight.window))
+    if (t->clock == cleanup_clock(g) && t->at >= weir__general_cleanup_time(g, &t->flight.window))
         return end_window(g, &t->flight);
     return set_cleanup(g, &t->flight); /* a trigger may have dropped a timer of its own at the same time */
 }
