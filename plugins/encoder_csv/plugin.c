@@ -6,6 +6,8 @@
 #include <weir/json.h>
 #include <weir/udf.h>
 
+#include "plain.h"
+
 typedef struct csv {
     bool header;
     const char *delimiter, *null;
@@ -13,8 +15,28 @@ typedef struct csv {
 
     const weir_schema_view *schema;
     size_t null_length;
+    bool plain_numbers; /* no number needs quotes */
+    size_t row_most;    /* bytes of a row, but for the fields that put_plain leaves to others */
 } csv;
 enum { TIMESTAMPS_EPOCH_MS, TIMESTAMPS_ISO };
+enum { PLAIN_MOST = 1024 }; /* bytes of a text that is put in one go */
+
+/* Numbers and times have a digit; what has none is one of these. */
+static const char *const words_of_numbers[] = {"true", "false", "NaN", "inf", "-inf"};
+
+static bool numbers_are_plain(const csv *me)
+{
+    for (size_t i = 0; i < WEIR_LEN(words_of_numbers); i++) {
+        if (strcmp(me->null, words_of_numbers[i]) == 0) return false;
+    }
+    return !strpbrk(me->null, "0123456789") && !strchr("0123456789+-.:TZtruefalsNni", me->delimiter[0]);
+}
+
+static size_t most_of(const csv *me, uint32_t type)
+{
+    size_t most = type == WEIR_STRING ? PLAIN_MOST : WEIR_TEXT_MAX;
+    return (most > me->null_length ? most : me->null_length) + 1; /* and what follows it */
+}
 
 static weir_status csv_open(void *self, weir_ctx *cx)
 {
@@ -26,6 +48,9 @@ static weir_status csv_open(void *self, weir_ctx *cx)
                          "delimiter: expected one byte that is neither a quote nor a line end, found '%s'", me->delimiter);
     }
     me->null_length = strlen(me->null);
+    me->plain_numbers = numbers_are_plain(me);
+    me->row_most = 1;
+    for (uint32_t i = 0; i < me->schema->n_fields; i++) me->row_most += most_of(me, weir_schema_at(me->schema, i)->type);
     return WEIR_OK;
 }
 
@@ -36,7 +61,7 @@ static bool must_quote(const csv *me, const char *p, size_t n)
     char delimiter = me->delimiter[0];
     if (n == me->null_length && (n == 0 || memcmp(p, me->null, n) == 0)) return true;
     for (size_t i = 0; i < n; i++) {
-        if (p[i] == delimiter || p[i] == '"' || p[i] == '\n' || p[i] == '\r') return true;
+        if (plain_is_special(p[i], delimiter)) return true;
     }
     return false;
 }
@@ -88,23 +113,26 @@ static weir_status add_any(const csv *me, weir_ctx *cx, weir_blob *to, weir_str 
     return s;
 }
 
+/* A number, a time or a bool; up to WEIR_TEXT_MAX bytes are written. */
+static inline size_t put_number(const csv *me, char *to, uint32_t type, weir_row row, uint32_t column)
+{
+    switch (type) {
+    case WEIR_BOOL: return weir_text_from_bool(to, weir_bool(row, column));
+    case WEIR_I32: return weir_text_from_i64(to, weir_i32(row, column));
+    case WEIR_F32: return weir_text_from_f32(to, weir_f32(row, column));
+    case WEIR_F64: return weir_text_from_f64(to, weir_f64(row, column));
+    case WEIR_TIMESTAMP:
+        if (me->timestamps == TIMESTAMPS_ISO) return weir_text_from_time(to, weir_i64(row, column));
+        return weir_text_from_i64(to, weir_i64(row, column));
+    default: return weir_text_from_i64(to, weir_i64(row, column));
+    }
+}
+
 /* A number never needs quotes, unless the delimiter or the null text is made of its characters. */
 static weir_status add_number(const csv *me, weir_ctx *cx, weir_blob *to, uint32_t type, weir_row row, uint32_t column)
 {
     char text[WEIR_TEXT_MAX];
-    size_t n;
-    switch (type) {
-    case WEIR_BOOL: n = weir_text_from_bool(text, weir_bool(row, column)); break;
-    case WEIR_I32: n = weir_text_from_i64(text, weir_i32(row, column)); break;
-    case WEIR_F32: n = weir_text_from_f32(text, weir_f32(row, column)); break;
-    case WEIR_F64: n = weir_text_from_f64(text, weir_f64(row, column)); break;
-    case WEIR_TIMESTAMP:
-        n = me->timestamps == TIMESTAMPS_ISO ? weir_text_from_time(text, weir_i64(row, column))
-                                             : weir_text_from_i64(text, weir_i64(row, column));
-        break;
-    default: n = weir_text_from_i64(text, weir_i64(row, column)); break;
-    }
-    return add_text(me, cx, to, text, n);
+    return add_text(me, cx, to, text, put_number(me, text, type, row, column));
 }
 
 static weir_status add_field(const csv *me, weir_ctx *cx, weir_blob *to, weir_row row, uint32_t column)
@@ -135,16 +163,55 @@ static weir_status csv_begin(void *self, weir_ctx *cx, weir_blob *to)
     return s == WEIR_OK ? weir_blob_add(cx, to, "\n", 1) : s;
 }
 
+/* The field as it is, into room for the most that it may take; NULL if it is none of those that can be put so: it must be
+ * quoted or converted, or may be, or is long. */
+static inline char *put_plain(const csv *me, char *to, weir_row row, uint32_t column)
+{
+    uint32_t type = row.batch->columns[column].type;
+    if (weir_null(row, column)) {
+        memcpy(to, me->null, me->null_length);
+        return to + me->null_length;
+    }
+    if (type == WEIR_STRING) {
+        weir_str v = weir_text(row, column);
+        bool as_null = v.n == me->null_length && (v.n == 0 || memcmp(v.p, me->null, v.n) == 0);
+        return !as_null && v.n <= PLAIN_MOST && plain_copy(to, v.p, v.n, me->delimiter[0]) ? to + v.n : NULL;
+    }
+    if (type == WEIR_BYTES || type == WEIR_ANY || !me->plain_numbers) return NULL;
+    return to + put_number(me, to, type, row, column);
+}
+
+static weir_status make_room(const csv *me, weir_ctx *cx, weir_blob *to)
+{
+    return to->capacity - to->length >= me->row_most ? WEIR_OK : cx->host->blob_reserve(cx, to, me->row_most);
+}
+
+static weir_status add_row(const csv *me, weir_ctx *cx, weir_row row, weir_blob *to)
+{
+    weir_status s = make_room(me, cx, to);
+    if (s != WEIR_OK) return s;
+    char *p = (char *)to->data + to->length;
+    for (uint32_t c = 0; c < row.batch->n_columns; c++) {
+        if (c > 0) *p++ = me->delimiter[0];
+        char *behind = put_plain(me, p, row, c);
+        if (!behind) {
+            to->length = (size_t)(p - (char *)to->data);
+            s = add_field(me, cx, to, row, c);
+            if (s == WEIR_OK) s = make_room(me, cx, to);
+            if (s != WEIR_OK) return s;
+            behind = (char *)to->data + to->length;
+        }
+        p = behind;
+    }
+    *p++ = '\n';
+    to->length = (size_t)(p - (char *)to->data);
+    return WEIR_OK;
+}
+
 static weir_status csv_encode(void *self, weir_ctx *cx, const weir_batch *batch, int64_t from, int64_t until, weir_blob *to)
 {
-    const csv *me = self;
     for (int64_t i = from; i < until; i++) {
-        for (uint32_t c = 0; c < batch->n_columns; c++) {
-            weir_status s = c > 0 ? weir_blob_add(cx, to, me->delimiter, 1) : WEIR_OK;
-            if (s == WEIR_OK) s = add_field(me, cx, to, (weir_row){batch, i}, c);
-            if (s != WEIR_OK) return s;
-        }
-        weir_status s = weir_blob_add(cx, to, "\n", 1);
+        weir_status s = add_row(self, cx, (weir_row){batch, i}, to);
         if (s != WEIR_OK) return s;
     }
     return WEIR_OK;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <weir/abi.h>
+#include <weir/digits.h>
 
 #define WEIR_TEXT_MAX 48 /* bytes a writer may put; -2.2250738585072014e-308, +292278994-08-17T07:12:55.807Z */
 
@@ -41,45 +42,6 @@ static inline bool weir_text_to_bool(const char *p, size_t n, bool *v)
     *v = yes;
     return true;
 }
-
-/* Up to eight characters right-aligned in eight bytes, the last in the topmost, with '0' before them: the form in which
- * eight digits are read at once. 1 <= n <= 8. */
-#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define WEIR_TEXT_BY_EIGHT_ 1
-static inline uint64_t weir_text_eight_(const char *p, size_t n)
-{
-    uint64_t v = 0;
-    if (n == 8) {
-        memcpy(&v, p, 8);
-        return v;
-    }
-    if (n >= 4) { /* two loads that overlap: the bytes that both have are the same */
-        uint32_t first, last;
-        memcpy(&first, p, 4);
-        memcpy(&last, p + n - 4, 4);
-        v = (uint64_t)last << 32 | (uint64_t)first << (64 - 8 * n);
-    } else {
-        v = (uint64_t)(unsigned char)p[n - 1] << 56;
-        if (n > 1) v |= (uint64_t)(unsigned char)p[n - 2] << 48;
-        if (n > 2) v |= (uint64_t)(unsigned char)p[0] << 40;
-    }
-    return v | 0x3030303030303030u >> 8 * n;
-}
-static inline bool weir_text_are_digits_(uint64_t eight)
-{
-    const uint64_t high = 0xF0F0F0F0F0F0F0F0u;
-    return ((eight & high) | ((eight + 0x0606060606060606u) & high) >> 4) == 0x3333333333333333u;
-}
-/* Pairs, then fours, then the whole: three multiplications. */
-static inline uint64_t weir_text_digits_value_(uint64_t eight)
-{
-    uint64_t v = eight - 0x3030303030303030u;
-    v = v * 10 + (v >> 8);
-    return ((v & 0x000000FF000000FFu) * 0x000F424000000064u + (v >> 16 & 0x000000FF000000FFu) * 0x0000271000000001u) >> 32;
-}
-#else
-#define WEIR_TEXT_BY_EIGHT_ 0
-#endif
 
 /* n digits, 1 to 16; false: one is none, and *v is nothing. */
 static inline bool weir_text_few_digits_(const char *p, size_t n, uint64_t *v)
@@ -135,18 +97,6 @@ static inline bool weir_text_to_i32(const char *p, size_t n, int32_t *v)
     if (!weir_text_to_i64(p, n, &wide) || wide < INT32_MIN || wide > INT32_MAX) return false;
     *v = (int32_t)wide;
     return true;
-}
-
-static inline size_t weir_text_from_u64_(char *to, uint64_t v)
-{
-    char digits[20];
-    size_t n = 0;
-    do {
-        digits[n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    for (size_t i = 0; i < n; i++) to[i] = digits[n - 1 - i];
-    return n;
 }
 
 static inline size_t weir_text_from_i64(char *to, int64_t v)
@@ -254,7 +204,7 @@ static inline bool weir_text_plain_decimal_(const char *p, size_t n, uint64_t *m
     if (n <= 8) {
         uint64_t eight = weir_text_eight_(p, n), dots = eight ^ 0x2E2E2E2E2E2E2E2Eu;
         dots = (dots - 0x0101010101010101u) & ~dots & 0x8080808080808080u; /* its lowest bit is that of the first point */
-        if (dots) { /* the digits before it move over it */
+        if (dots) {                                                        /* the digits before it move over it */
             uint64_t upto = dots ^ (dots - 1);
             eight = (eight & ~upto) | (eight & upto >> 8) << 8 | '0';
             *fraction = (uint32_t)__builtin_clzll(dots & (0 - dots)) / 8;
@@ -267,9 +217,12 @@ static inline bool weir_text_plain_decimal_(const char *p, size_t n, uint64_t *m
 #endif
     *m = 0;
     for (size_t i = 0; i < n; i++) {
-        if (weir_text_is_digit_(p[i])) *m = *m * 10 + (uint64_t)(p[i] - '0');
-        else if (p[i] == '.' && point == n) point = i;
-        else return false;
+        if (weir_text_is_digit_(p[i]))
+            *m = *m * 10 + (uint64_t)(p[i] - '0');
+        else if (p[i] == '.' && point == n)
+            point = i;
+        else
+            return false;
     }
     if (point < n) *fraction = (uint32_t)(n - 1 - point);
     return point == n || n > 1;
@@ -738,11 +691,16 @@ typedef enum weir_time_style {
 /* False: neither a style's name nor a pattern. */
 static inline bool weir_time_style_of(const char *option, weir_time_style *style)
 {
-    if (!strcmp(option, "iso")) *style = WEIR_TIME_ISO;
-    else if (!strcmp(option, "epoch_ms")) *style = WEIR_TIME_EPOCH_MS;
-    else if (!strcmp(option, "epoch_s")) *style = WEIR_TIME_EPOCH_S;
-    else if (strchr(option, '%') && !weir_time_pattern_error(option)) *style = WEIR_TIME_PATTERN;
-    else return false;
+    if (!strcmp(option, "iso"))
+        *style = WEIR_TIME_ISO;
+    else if (!strcmp(option, "epoch_ms"))
+        *style = WEIR_TIME_EPOCH_MS;
+    else if (!strcmp(option, "epoch_s"))
+        *style = WEIR_TIME_EPOCH_S;
+    else if (strchr(option, '%') && !weir_time_pattern_error(option))
+        *style = WEIR_TIME_PATTERN;
+    else
+        return false;
     return true;
 }
 

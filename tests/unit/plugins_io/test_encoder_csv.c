@@ -73,6 +73,77 @@ static void bytes_that_are_no_text_are_escaped(void)
     check("a:bytes", "c3a95c\n", "\xC3\xA9\\\n"); /* UTF-8: as it is */
 }
 
+static void numbers_are_quoted_where_they_must_be(void)
+{
+    static const struct {
+        const char *delimiter, *null, *input, *rows, *expected;
+    } cases[] = {
+        {".", "", "a:f64, b:i64", "1.5|2\n", "\"1.5\".2\n"},
+        {"-", "", "a:i64, b:i64", "-5|5\n", "\"-5\"-5\n"},
+        {"7", "", "a:i32, b:timestamp?", "170|~\n", "\"170\"7\n"},
+        {"e", "", "a:bool, b:f64", "true|1e+20\n", "\"true\"e\"1e+20\"\n"},
+        {",", "5", "a:i64, b:i64?", "5|~\n15|55\n", "\"5\",5\n15,55\n"},
+        {",", "true", "a:bool, b:bool?", "true|~\nfalse|false\n", "\"true\",true\nfalse,false\n"},
+        {",", "-inf", "a:f64, b:f64?", "-inf|~\n-5|inf\n", "\"-inf\",-inf\n-5.0,inf\n"},
+        {",", "-", "a:i64, b:i64?", "-5|~\n", "-5,-\n"},
+    };
+    for (size_t i = 0; i < WEIR_LEN(cases); i++) {
+        struct mock_host *h = csv_host(cases[i].input);
+        mock_set(h, "header", "false");
+        mock_set(h, "delimiter", cases[i].delimiter);
+        mock_set(h, "null", cases[i].null);
+        CU_ASSERT_STRING_EQUAL(mock_encode(h, cases[i].rows), cases[i].expected);
+        mock_host_destroy(h);
+    }
+}
+
+static void check_long(int n, bool quoted)
+{
+    static char text[40 * PLAIN_MOST + 1], rows[sizeof text + 16], expected[sizeof text + 2 * WEIR_TEXT_MAX + 16];
+    char null[2 * WEIR_TEXT_MAX]; /* longer than any number */
+    memset(null, 'n', sizeof null - 1);
+    null[sizeof null - 1] = 0;
+    memset(text, 'x', (size_t)n);
+    text[n] = 0;
+    if (quoted) text[n - 1] = '"';
+    snprintf(rows, sizeof rows, "%s|~|7\n", text);
+    snprintf(expected, sizeof expected, quoted ? "\"%s\"\",%s,7\n" : "%s,%s,7\n", text, null);
+    struct mock_host *h = csv_host("a:string, b:string?, c:i64");
+    mock_set(h, "header", "false");
+    mock_set(h, "null", null);
+    CU_ASSERT_STRING_EQUAL(mock_encode(h, rows), expected);
+    mock_host_destroy(h);
+}
+
+/* Longer than what is put in one go. */
+static void long_texts_are_written_whole(void)
+{
+    for (int n = PLAIN_MOST - 2; n <= PLAIN_MOST + 2; n++) {
+        check_long(n, false);
+        check_long(n, true);
+    }
+    check_long(40 * PLAIN_MOST, false);
+    check_long(40 * PLAIN_MOST, true);
+}
+
+/* Sixteen bytes at a time finds and writes what byte by byte does, and touches nothing else. */
+static void texts_are_copied_alike(void)
+{
+    srand(5);
+    for (int round = 0; round < 200000; round++) {
+        char text[96], bytewise[96], fast[96];
+        size_t n = (size_t)rand() % 70, at = (size_t)rand() % 16;
+        for (size_t i = 0; i < sizeof text; i++) text[i] = (char)('a' + rand() % 26);
+        if (n > 0 && rand() % 2) text[at + (size_t)rand() % n] = ";\"\n\r\0\xFF,"[rand() % 7];
+        if (rand() % 2) text[at + n] = ';'; /* behind it */
+        memset(bytewise, '#', sizeof bytewise);
+        memset(fast, '#', sizeof fast);
+        bool plain = plain_copy_bytewise(bytewise + at, text + at, n, ';');
+        bool same = plain == plain_copy(fast + at, text + at, n, ';') && memcmp(bytewise, fast, sizeof fast) == 0;
+        if (!same) CU_FAIL_FATAL("another copy");
+    }
+}
+
 /* The obvious reader: fields of one record set as text with '|', nulls (unquoted empty) as '~'. */
 static const char *read_record(const char *p, struct weir_text *to)
 {
@@ -103,8 +174,10 @@ static void random_texts_come_back(void)
         for (int i = 0; i < 5; i++) {
             for (int c = 0; c < 3; c++) {
                 int n = rand() % 6;
-                if (rand() % 8 == 0) weir_text_add(&rows, "~");
-                else for (int k = 0; k < n; k++) weir_text_add_bytes(&rows, ",\"\r a\\;" + rand() % 7, 1);
+                if (rand() % 8 == 0)
+                    weir_text_add(&rows, "~");
+                else
+                    for (int k = 0; k < n; k++) weir_text_add_bytes(&rows, ",\"\r a\\;" + rand() % 7, 1);
                 weir_text_add(&rows, c < 2 ? "|" : "\n");
             }
         }
@@ -125,6 +198,9 @@ WEIR_SUITE(encoder_csv) = {
     {"null and the empty string stay apart", null_and_the_empty_string_stay_apart},
     {"options change it", options_change_it},
     {"bytes that are no text are escaped", bytes_that_are_no_text_are_escaped},
+    {"numbers are quoted where they must be", numbers_are_quoted_where_they_must_be},
+    {"long texts are written whole", long_texts_are_written_whole},
+    {"texts are copied alike", texts_are_copied_alike},
     {"random texts come back", random_texts_come_back},
     {NULL, NULL},
 };

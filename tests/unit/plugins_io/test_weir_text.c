@@ -79,6 +79,23 @@ static void integers_come_back(void)
         CU_ASSERT_TRUE(weir_text_to_i64(text, n, &back) && back == v);
     }
     CU_ASSERT_EQUAL(weir_text_from_i64(text, INT64_MIN), 20);
+    for (uint64_t ten = 1; ten; ten = ten < UINT64_MAX / 10 ? ten * 10 : 0) { /* where another digit begins */
+        for (uint64_t v = ten - 1; v <= ten + 1; v++) {
+            size_t n = weir_text_from_u64_(text, v);
+            snprintf(expected, sizeof expected, "%llu", (unsigned long long)v);
+            CU_ASSERT_TRUE(n == strlen(expected) && memcmp(text, expected, n) == 0);
+        }
+    }
+    CU_ASSERT_EQUAL(weir_text_from_u64_(text, UINT64_MAX), 20);
+    CU_ASSERT_EQUAL(memcmp(text, "18446744073709551615", 20), 0);
+#if WEIR_TEXT_BY_EIGHT_
+    for (uint64_t v = 0; v < 100000000; v += 1 + v % 97) { /* each digit at each place */
+        char eight[8];
+        weir_text_put_eight_(eight, v);
+        snprintf(expected, sizeof expected, "%08llu", (unsigned long long)v);
+        if (memcmp(eight, expected, 8) != 0) CU_FAIL_FATAL("other digits");
+    }
+#endif
 }
 
 /* Against readers that go digit by digit: short texts, which are read eight digits at a time. */
