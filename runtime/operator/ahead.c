@@ -13,7 +13,7 @@ void weir_op_ahead_finish(struct weir_op_ahead *a)
 void weir_op_ahead_end(struct weir_op_ahead *a, struct weir_state_set *set)
 {
     if (set && set->ops->expect) (void)set->ops->expect(set, NULL);
-    a->is_out = false;
+    a->is_out = a->again = false;
 }
 
 static bool has_room(void **items, size_t *capacity, size_t n, size_t size)
@@ -45,6 +45,7 @@ static weir_status ask(struct weir_op_ahead *a, const struct weir_op *op, struct
 {
     what.wanted = a->wanted;
     what.n_wanted = a->n_wanted;
+    what.goes_on = a->again;
     what.come = come;
     what.arg = (void *)(uintptr_t)op->env;
     a->n_wanted = 0;

@@ -20,6 +20,7 @@ struct weir_op_ahead {
     size_t n_keys, keys_capacity;
     size_t ready; /* timers that are due, whose keys have been read for, and which have not been taken */
     bool is_out;
+    bool again; /* set by an operator that asks twice: of what was asked for first, which stays */
 };
 void weir_op_ahead_finish(struct weir_op_ahead *);
 /* In close: nothing is going to be asked for, and nobody is woken any more. The set may be NULL. */

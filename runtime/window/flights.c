@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "window/general_internal.h"
 
+#define MOST_AHEAD 8 /* windows of a key that are read ahead for a row */
+
 struct window_key {
     int64_t start, end;
 };
@@ -151,4 +153,30 @@ void weir__flights_touching(struct weir__general *g, const weir_window *window, 
         if (other->end > cover->end) cover->end = other->end;
     }
     if (*n > 1) qsort(*found, *n, sizeof **found, by_start);
+}
+
+/* ---- what is going to be asked for, when the windows are at hand --------------------------------------------------- */
+
+/* With its content, and what its trigger keeps. */
+static void want_window(struct weir__general *g, const struct ids *ids, int64_t row)
+{
+    weir_op_ahead_want(&g->ahead, WEIR_EVERY_STATE, ids->id, row, row + 1);
+    if (ids->content != ids->id) weir_op_ahead_want(&g->ahead, WEIR_EVERY_STATE, ids->content, row, row + 1);
+}
+
+void weir__flights_want(struct weir__general *g, int64_t time, int64_t row)
+{
+    const struct weir_state_ops *ops = g->state->ops;
+    weir_cursor cursor = {0};
+    const void *key, *value;
+    int n = 0;
+    while (n < MOST_AHEAD && ops->map_next(g->state, WEIR__FLIGHTS, &g->key, 0, &cursor, &key, &value)) {
+        const struct window_key *window = key;
+        bool may_take = !g->event_time || (window->end >= time && (g->merging || window->start <= time));
+        if (may_take) want_window(g, value, row);
+        n += may_take;
+    }
+    const struct key_ids *ids = ops->value_get(g->state, WEIR__IDS, &g->key, 0);
+    int64_t next = !ids ? 1 : ids->free ? ids->free : ids->highest + 1;
+    weir_op_ahead_want(&g->ahead, WEIR_EVERY_STATE, next, row, row + 1);
 }

@@ -7,6 +7,7 @@
  *   crossing.c     windows over two inputs: joins and groups
  *   matching.c     outer joins whose pairs must meet a condition
  *   triggers.c     the trigger with those inside it
+ *   general_ahead.c  what of them is read from a store before it is asked for
  *   general_state.c  the states of all of them in one set; cut and restored
  *
  * and short ways for windows that are made of aggregates alone, whole batches at a time:
@@ -192,7 +193,6 @@ WEIR_CHECKED weir_status weir__general_drop_late(struct weir__general *, struct 
 WEIR_CHECKED weir_status weir__general_use_row_key(struct weir__general *, const struct weir_rows *, int64_t row);
 bool weir__general_is_late(const struct weir__general *, const weir_window *);
 int64_t weir__general_cleanup_time(const struct weir__general *, const weir_window *);
-weir_status weir__general_prepare(struct weir_op *, uint32_t input, const struct weir_rows *);
 weir_status weir__general_open(struct weir_op *);
 void weir__general_close(struct weir_op *);
 void weir__general_destroy(struct weir_op *);
@@ -228,6 +228,13 @@ extern const struct weir_op_class weir__session_class;
 bool weir__sessions_fit(const struct weir__general *); /* the short way does what the node says */
 void weir__sessions_finish(struct weir__general *);
 
+/* ---- general_ahead.c --------------------------------------------------------------------------------------------- */
+
+WEIR_CHECKED weir_status weir__general_prepare(struct weir_op *, uint32_t input, const struct weir_rows *);
+/* What is due is told, with what is wanted of it: once, and again when that has come (ahead.again). False: no memory. */
+typedef bool weir__general_due(struct weir__general *, void *arg);
+WEIR_CHECKED weir_status weir__general_read_due(struct weir__general *, weir__general_due *, void *arg);
+
 /* ---- session_keys.c: the sessions of the current key ------------------------------------------------------------- */
 
 static inline struct weir__session *weir__session_of(const struct weir__general *g, void *value)
@@ -245,6 +252,9 @@ WEIR_CHECKED weir_status weir__session_take(struct weir__general *, const weir_w
 WEIR_CHECKED weir_status weir__session_earliest(struct weir__general *, void **newest, void **earliest);
 /* The earliest one goes. */
 void weir__session_drop_earliest(struct weir__general *, void *newest);
+/* Says which of the others a row of this time may ask for; and those that ring next. */
+void weir__session_want(struct weir__general *, int64_t time, int64_t row);
+void weir__session_want_earliest(struct weir__general *, int64_t key);
 
 /* ---- session_restore.c ------------------------------------------------------------------------------------------- */
 
@@ -273,6 +283,8 @@ void weir__flight_remove(struct weir__general *, const struct weir__flight *, bo
  * with the window. */
 void weir__flights_touching(struct weir__general *, const weir_window *, struct weir__flight **found, size_t *n,
                             weir_window *cover);
+/* Says which of them, and of what is kept under their ids, a row of this time may ask for. */
+void weir__flights_want(struct weir__general *, int64_t time, int64_t row);
 
 /* ---- pane.c: content under an id of the current key ------------------------------------------------------------------- */
 

@@ -302,19 +302,6 @@ static weir_status window_rows(struct weir_op *op, uint32_t input, struct weir_r
     return *row == rows->view.length ? WEIR_OK : WEIR_MORE;
 }
 
-/* The windows in flight of the keys, and what components keep of keys. */
-weir_status weir__general_prepare(struct weir_op *op, uint32_t input, const struct weir_rows *rows)
-{
-    struct weir__general *g = general_of(op);
-    const uint32_t *fields = g->node->key_fields;
-    uint32_t n = g->node->n_key_fields;
-    if (g->crosses && input == 1) {
-        fields = g->node->second->key_fields;
-        n = g->node->second->n_key_fields;
-    }
-    return weir_op_ahead_all_rows(&g->ahead, op, g->state, fields, n, rows);
-}
-
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
 /* What comes after the firing of a timer. One behind the cleanup time is of a job that had more lateness, before a restore:
@@ -351,19 +338,41 @@ static weir_status go_on_with_timer(struct weir__general *g)
     return s;
 }
 
-static void want_timer(struct weir_op_ahead *ahead, const struct weir_due_timer *due, int64_t i)
+struct until {
+    weir_clock clock;
+    int64_t at;
+};
+
+/* Before it rings, and again when the window itself is at hand. */
+static void want_timer(void *arg, const struct weir_due_timer *due)
 {
-    weir_op_ahead_want(ahead, WEIR_EVERY_STATE, 0, i, i + 1);
-    weir_op_ahead_want(ahead, WEIR_EVERY_STATE, (int64_t)due->ns, i, i + 1);
+    struct weir__general *g = arg;
+    struct weir__flight flight = {.content = (int64_t)due->ns};
+    int64_t i = weir_op_ahead_key(&g->ahead, &due->key);
+    if (i < 0) return;
+    g->key = due->key;
+    if (g->ahead.again && weir__flight_by_id(g, (int64_t)due->ns, &flight) && flight.content != flight.id)
+        weir_op_ahead_want(&g->ahead, WEIR_EVERY_STATE, flight.content, i, i + 1);
+    if (g->ahead.again) settle(g);
+    if (g->ahead.again) return;
+    weir_op_ahead_want(&g->ahead, WEIR_EVERY_STATE, 0, i, i + 1);
+    weir_op_ahead_want(&g->ahead, WEIR_EVERY_STATE, (int64_t)due->ns, i, i + 1);
+}
+
+static bool tell_timers(struct weir__general *g, void *arg)
+{
+    const struct until *until = arg;
+    return weir_timers_look_ahead(g->timers, until->clock, until->at, WEIR_OP_AHEAD, want_timer, g) == WEIR_OK;
 }
 
 static weir_status fire(struct weir__general *g, weir_clock clock, int64_t until)
 {
     struct weir_due_timer due;
+    struct until what = {clock, until};
     weir_status s = g->turn.waiting ? go_on_with_timer(g) : WEIR_OK;
     weir_status more = WEIR_MORE;
     for (int i = 0; s == WEIR_OK && i < WEIR__FIRE_STEP && g->op.outbox.n == 0; i++) {
-        more = weir_op_ahead_timers(&g->ahead, &g->op, g->state, g->timers, clock, until, want_timer);
+        more = weir__general_read_due(g, tell_timers, &what);
         if (more == WEIR_MORE) break;
         if (more == WEIR_OK) more = weir_timers_pop(g->timers, clock, until, &due);
         weir_op_ahead_took(&g->ahead, more == WEIR_MORE);

@@ -15,6 +15,7 @@
 #include "window/general_internal.h"
 
 #define FIRST_ROOM 4
+#define MOST_AHEAD 8 /* older sessions of a key that are read ahead for a row */
 
 static int64_t slot_ns(const struct weir__session *newest, int32_t i)
 {
@@ -236,4 +237,36 @@ void weir__session_drop_earliest(struct weir__general *g, void *newest)
     clear(g, slot_ns(s, 0));
     s->first = (s->first + 1) & (s->room - 1);
     if (--s->others == 0) s->first = s->room = 0;
+}
+
+/* ---- what is going to be asked for, when the newest one is at hand ------------------------------------------------ */
+
+static void want_other(struct weir__general *g, const struct weir__session *newest, int32_t i, int64_t row)
+{
+    weir_op_ahead_want(&g->ahead, g->aggregates.at, slot_ns(newest, i), row, row + 1);
+}
+
+static const struct weir__session *newest_at_hand(const struct weir__general *g)
+{
+    const void *value = g->state->ops->value_get(g->state, g->aggregates.at, &g->key, 0);
+    const struct weir__session *s = value ? weir__session_of(g, (void *)(uintptr_t)value) : NULL;
+    return s && s->start < s->end ? s : NULL;
+}
+
+void weir__session_want(struct weir__general *g, int64_t time, int64_t row)
+{
+    const struct weir__session *found = newest_at_hand(g);
+    if (!found) return;
+    struct weir__session newest = *found;
+    if (newest.room == 0) newest.room = FIRST_ROOM;
+    if (time > newest.end && newest.others < newest.room) want_other(g, &newest, newest.others, row);
+    for (int32_t i = newest.others; time < newest.start && i > 0 && newest.others - i < MOST_AHEAD; i--)
+        want_other(g, &newest, i - 1, row);
+}
+
+void weir__session_want_earliest(struct weir__general *g, int64_t key)
+{
+    const struct weir__session *newest = newest_at_hand(g);
+    for (int32_t i = 0; newest && i < newest->others && i < 2; i++) want_other(g, newest, i, key);
+    g->state->ops->settle(g->state);
 }

@@ -286,20 +286,22 @@ static void fetch(void *arg, const struct weir_key_ref *keys, size_t n)
     g->state->ops->fetch_keys(g->state, states, keys, (uint32_t)n);
 }
 
+/* Before it rings, and again when the newest session of the key is at hand. */
 static void want_key(void *arg, const struct weir_key_ref *key)
 {
     struct weir__general *g = arg;
     int64_t i = weir_op_ahead_key(&g->ahead, key);
-    if (i >= 0) weir_op_ahead_want(&g->ahead, g->aggregates.at, 0, i, i + 1);
+    if (i < 0) return;
+    g->key = *key;
+    if (g->ahead.again)
+        weir__session_want_earliest(g, i);
+    else
+        weir_op_ahead_want(&g->ahead, g->aggregates.at, 0, i, i + 1);
 }
 
-static weir_status read_ahead(struct weir__general *g, int64_t watermark)
+static bool tell_alarms(struct weir__general *g, void *watermark)
 {
-    if (!weir_op_ahead_is_due(&g->ahead, g->state)) return WEIR_OK;
-    if (weir_op_ahead_begin(&g->ahead) &&
-        !weir__alarms_look_ahead(&g->sessions.alarms, watermark, WEIR_OP_AHEAD, want_key, g))
-        return weir__no_window_memory(g);
-    return weir_op_ahead_keys(&g->ahead, &g->op, g->state);
+    return weir__alarms_look_ahead(&g->sessions.alarms, *(const int64_t *)watermark, WEIR_OP_AHEAD, want_key, g);
 }
 
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
@@ -311,7 +313,7 @@ static weir_status on_watermark(struct weir_op *op, int64_t watermark)
     weir_status s = WEIR_OK;
     bool more = true;
     for (int i = 0; s == WEIR_OK && i < WEIR__FIRE_STEP && op->outbox.n == 0; i++) {
-        s = read_ahead(g, watermark);
+        s = weir__general_read_due(g, tell_alarms, &watermark);
         if (s == WEIR_OK && !weir__alarms_next(&g->sessions.alarms, watermark, &due, &more)) s = weir__no_window_memory(g);
         if (s != WEIR_OK) break;
         weir_op_ahead_took(&g->ahead, more);
