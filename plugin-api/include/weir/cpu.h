@@ -20,7 +20,11 @@
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(WEIR_SANITIZED) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if __GNUC__ >= 12 /* by what the machine can do; older ones know no such name, and ask for one model of machine */
+#define WEIR_FOR_SEVERAL_CPUS __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
 #define WEIR_FOR_SEVERAL_CPUS __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#endif
 #else
 #define WEIR_FOR_SEVERAL_CPUS
 #endif
