@@ -4,9 +4,13 @@
  * same rows get the same channels however they are cut into batches. Rules: semantics A3; Flink's RebalancePartitioner
  * starts anywhere and steps before it sends, RescalePartitioner starts at the first channel of its own.
  */
+#include <weir/cpu.h>
+
 #include "base/alloc.h"
 #include "channel/writer_internal.h"
 #include "data/key.h"
+
+#define MOST_RANGES 4 /* channels; of more, sorting rows costs less than a look at all of them for each */
 
 void weir__partition_init(struct weir_writer *w)
 {
@@ -27,6 +31,7 @@ void weir__partition_finish(struct weir_writer *w)
     weir_free(w->targets);
     weir_free(w->picks);
     weir_free(w->ends);
+    weir_free(w->bits);
 }
 
 /* ---- keys ----------------------------------------------------------------------------------------------------------------
@@ -77,20 +82,10 @@ static weir_status custom_targets(struct weir_writer *w, struct weir_rows *rows,
     return WEIR_OK;
 }
 
-static void round_robin_targets(struct weir_writer *w, int64_t rows)
-{
-    for (int64_t i = 0; i < rows; i++) {
-        w->next = w->next + 1 < w->n ? w->next + 1 : 0;
-        w->targets[i] = w->next;
-    }
-}
-
 static weir_status find_targets(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
 {
     int64_t n = rows->view.length;
     switch (w->o.partition) {
-    case WEIR_PARTITION_REBALANCE:
-    case WEIR_PARTITION_RESCALE: round_robin_targets(w, n); return WEIR_OK;
     case WEIR_PARTITION_SHUFFLE:
         for (int64_t i = 0; i < n; i++) w->targets[i] = (uint32_t)weir_random_below(&w->random, w->n);
         return WEIR_OK;
@@ -98,13 +93,70 @@ static weir_status find_targets(struct weir_writer *w, struct weir_rows *rows, s
     case WEIR_PARTITION_KEY:
         for (int64_t i = 0; i < n; i++) w->targets[i] = w->group_target[rows->keys.key_group[i]];
         return WEIR_OK;
+    case WEIR_PARTITION_REBALANCE:
+    case WEIR_PARTITION_RESCALE:
     case WEIR_PARTITION_FORWARD:
     case WEIR_PARTITION_STRAIGHT:
     case WEIR_PARTITION_GLOBAL:
     case WEIR_PARTITION_BROADCAST: break;
     }
-    WEIR_ASSERT(!"these partitioners do not deal");
+    WEIR_ASSERT(!"these partitioners ask no row");
     return WEIR_E_BUG;
+}
+
+/* A counting sort: rows of a channel stay in order. */
+static void sort_by_target(const uint32_t *restrict targets, int64_t n, uint32_t n_channels, uint32_t *restrict ends,
+                           uint32_t *restrict picks)
+{
+    for (uint32_t c = 0; c < n_channels; c++) ends[c] = 0;
+    for (int64_t i = 0; i < n; i++) ends[targets[i]]++;
+    uint32_t begin = 0;
+    for (uint32_t c = 0; c < n_channels; c++) { /* counts become begins, */
+        uint32_t count = ends[c];
+        ends[c] = begin;
+        begin += count;
+    }
+    for (int64_t i = 0; i < n; i++) picks[ends[targets[i]]++] = (uint32_t)i; /* and begins ends */
+}
+
+/* ---- dealing -------------------------------------------------------------------------------------------------------------
+ */
+
+/* Each channel takes every n-th row. */
+static void deal_in_turn(struct weir_writer *w, int64_t rows)
+{
+    uint32_t *pick = w->picks;
+    for (uint32_t c = 0; c < w->n; c++) {
+        uint32_t first = c > w->next ? c - w->next - 1 : c + w->n - w->next - 1;
+        for (int64_t i = first; i < rows; i += w->n) *pick++ = (uint32_t)i;
+        w->ends[c] = (uint32_t)(pick - w->picks);
+    }
+    w->next = (uint32_t)((w->next + rows) % w->n);
+}
+
+/* The rows whose key groups are among the `count` from `first` on, as bits. */
+WEIR_FOR_SEVERAL_CPUS
+static void find_in_range(const uint16_t *groups, int64_t n, uint16_t first, uint16_t count, uint8_t *bits)
+{
+    enum { RUN = 256 };
+    for (int64_t at = 0; at < n; at += RUN) {
+        uint8_t is_in[RUN];
+        int64_t rows = n - at < RUN ? n - at : RUN;
+        for (int64_t i = 0; i < rows; i++) is_in[i] = (uint16_t)(groups[at + i] - first) < count;
+        weir_bits_from_bytes(bits + at / 8, is_in, rows);
+    }
+}
+
+/* A look at all rows for each channel, but no branch and no count in memory that the next row waits for. */
+static void deal_by_ranges(struct weir_writer *w, const uint16_t *groups, int64_t n)
+{
+    uint32_t end = 0, first, last;
+    for (uint32_t c = 0; c < w->n; c++) {
+        weir_key_group_range(c, w->n, w->o.max_parallelism, &first, &last);
+        find_in_range(groups, n, (uint16_t)first, (uint16_t)(last - first + 1), w->bits);
+        end += (uint32_t)weir_bits_indexes(w->bits, n, w->picks + end);
+        w->ends[c] = end;
+    }
 }
 
 static weir_status reserve(struct weir_writer *w, size_t rows, struct weir_error *error)
@@ -113,29 +165,28 @@ static weir_status reserve(struct weir_writer *w, size_t rows, struct weir_error
     if (rows <= w->scratch_rows) return WEIR_OK;
     uint32_t *targets = weir_try_realloc(w->targets, rows * sizeof *targets);
     if (targets) w->targets = targets;
-    uint32_t *picks = weir_try_realloc(w->picks, rows * sizeof *picks);
+    uint32_t *picks = weir_try_realloc(w->picks, (rows + WEIR_INDEXES_MORE) * sizeof *picks);
     if (picks) w->picks = picks;
-    if (!targets || !picks)
+    uint8_t *bits = weir_try_realloc(w->bits, (rows + 7) / 8);
+    if (bits) w->bits = bits;
+    if (!targets || !picks || !bits)
         return weir_error_set(error, WEIR_E_MEMORY, "%s: no memory to deal a batch of %zu rows", w->o.where, rows);
     w->scratch_rows = rows;
     return WEIR_OK;
 }
 
-/* A counting sort: rows of a channel stay in order. */
 weir_status weir__partition_deal(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
 {
     int64_t n = rows->view.length;
     weir_status s = reserve(w, (size_t)n, error);
-    if (s == WEIR_OK) s = find_targets(w, rows, error);
     if (s != WEIR_OK) return s;
-    for (uint32_t c = 0; c < w->n; c++) w->ends[c] = 0;
-    for (int64_t i = 0; i < n; i++) w->ends[w->targets[i]]++;
-    uint32_t begin = 0;
-    for (uint32_t c = 0; c < w->n; c++) { /* counts become begins, */
-        uint32_t count = w->ends[c];
-        w->ends[c] = begin;
-        begin += count;
+    if (w->o.partition == WEIR_PARTITION_REBALANCE || w->o.partition == WEIR_PARTITION_RESCALE) {
+        deal_in_turn(w, n);
+    } else if (w->o.partition == WEIR_PARTITION_KEY && w->n <= MOST_RANGES) {
+        deal_by_ranges(w, rows->keys.key_group, n);
+    } else {
+        s = find_targets(w, rows, error);
+        if (s == WEIR_OK) sort_by_target(w->targets, n, w->n, w->ends, w->picks);
     }
-    for (int64_t i = 0; i < n; i++) w->picks[w->ends[w->targets[i]]++] = (uint32_t)i; /* and begins ends */
-    return WEIR_OK;
+    return s;
 }

@@ -28,7 +28,8 @@ struct weir_writer {
     uint32_t *targets;         /* by row of the batch at hand */
     uint32_t *picks;           /* rows of the batch at hand, grouped by channel */
     uint32_t *ends;            /* by channel: where its picks end */
-    size_t scratch_rows;       /* capacity of targets and picks */
+    uint8_t *bits;             /* which rows are one channel's */
+    size_t scratch_rows;       /* capacity of targets, picks and bits */
 };
 
 void weir__partition_init(struct weir_writer *);

@@ -172,14 +172,14 @@ weir_status weir_arrow_export(struct weir_rows *rows, const struct weir_schema *
 /* The numbers of the batch's rows that exist. */
 static void list_rows(const weir_batch *batch, uint32_t *origin)
 {
-    if (batch->selection) weir__bits_indexes(batch->selection, batch->length, origin);
+    if (batch->selection) weir_bits_indexes(batch->selection, batch->length, origin);
     else for (int64_t i = 0; i < batch->length; i++) origin[i] = (uint32_t)i;
 }
 
 weir_status weir_arrow_export_copy(const weir_batch *batch, struct ArrowArray *array, struct weir_error *error)
 {
     int64_t n = batch->selection ? batch->selected : batch->length;
-    uint32_t *origin = weir_try_alloc((size_t)n * sizeof *origin);
+    uint32_t *origin = weir_try_alloc(((size_t)n + WEIR_INDEXES_MORE) * sizeof *origin);
     struct weir_rows *copy = weir_rows_create(NULL, batch->n_columns, 3 * batch->n_columns);
     weir_status s = origin && copy ? WEIR_OK : WEIR_E_MEMORY;
     *array = (struct ArrowArray){0};

@@ -56,15 +56,4 @@ static inline void weir__bits_copy(uint8_t *to, int64_t to_at, const uint8_t *fr
     for (; n > 0; n--) weir__bits_put(to, to_at++, from[from_at >> 3] >> (from_at & 7) & 1), from_at++;
 }
 
-/* The numbers of the set bits among the first n, into to; returns how many. */
-static inline int64_t weir__bits_indexes(const uint8_t *bits, int64_t n, uint32_t *to)
-{
-    int64_t k = 0;
-    for (int64_t at = 0; at < n; at += 64) {
-        uint64_t v = weir__bits_load(bits, at, n - at < 64 ? n - at : 64);
-        for (; v; v &= v - 1) to[k++] = (uint32_t)(at + __builtin_ctzll(v));
-    }
-    return k;
-}
-
 #endif

@@ -8,7 +8,6 @@
 #include "data/rows.h"
 
 #include <string.h>
-#include <weir/cpu.h>
 
 #include "data/bits_internal.h"
 #include "data/rows_internal.h"
@@ -140,15 +139,4 @@ struct weir_rows *weir_rows_project(struct weir_pool *pool, struct weir_rows *ro
         projected->columns[c] = rows->columns[picks[c]];
     }
     return projected;
-}
-
-WEIR_FOR_SEVERAL_CPUS
-static int64_t count_bits(const uint8_t *bits, int64_t n)
-{
-    return weir__bits_count(bits, 0, n);
-}
-
-int64_t weir_bits_count(const uint8_t *bits, int64_t n)
-{
-    return count_bits(bits, n);
 }

@@ -65,6 +65,9 @@ struct weir_rows *weir_rows_gather(struct weir_pool *, struct weir_rows *, const
 
 /* How many of the first n bits are set. */
 int64_t weir_bits_count(const uint8_t *bits, int64_t n);
+/* Their numbers, in order; returns how many. `to` has room for WEIR_INDEXES_MORE more than there are. */
+int64_t weir_bits_indexes(const uint8_t *bits, int64_t n, uint32_t *to);
+#define WEIR_INDEXES_MORE 8
 
 /* The rows of all of them, one after the other, copied: n > 0 batches of one stream without selections, that have keys all
  * or none. NULL: no memory, or values of more bytes than a batch can hold. */

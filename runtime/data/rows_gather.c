@@ -171,11 +171,12 @@ struct weir_rows *weir_rows_compact(struct weir_pool *pool, struct weir_rows *ro
         all->view.selection = NULL;
         return all;
     }
-    struct weir_buffer *indexes = weir__buffer_take(pool, (size_t)rows->view.selected * sizeof(uint32_t));
+    size_t room = (size_t)rows->view.selected + WEIR_INDEXES_MORE;
+    struct weir_buffer *indexes = weir__buffer_take(pool, room * sizeof(uint32_t));
     if (!indexes) return NULL;
     uint32_t *origin = (uint32_t *)(void *)indexes->bytes;
     WEIR_ASSERT(weir__bits_count(rows->view.selection, 0, rows->view.length) == rows->view.selected);
-    int64_t n = weir__bits_indexes(rows->view.selection, rows->view.length, origin);
+    int64_t n = weir_bits_indexes(rows->view.selection, rows->view.length, origin);
     struct weir_rows *chosen = weir_rows_gather(pool, rows, origin, n);
     weir_buffer_release(indexes);
     return chosen;

@@ -10,7 +10,7 @@
 #include "data/key.h"
 #include "harness/suite.h"
 
-#define MAX_RINGS   6
+#define MAX_RINGS   12
 #define MAX_COLUMNS 6
 #define N_ROWS      400
 
@@ -142,6 +142,18 @@ static void close_stream(struct stream *s)
     weir_pool_close(s->pool);
 }
 
+static bool has_its_groups(const struct stream *s, struct weir_rows *rows)
+{
+    int64_t bad_row;
+    uint32_t bad_field;
+    struct weir_rows *again = weir_rows_slice(s->pool, rows, 0, rows->view.length);
+    CU_ASSERT_EQUAL(weir_key_rows(s->pool, again, s->key_fields, s->n_key_fields, 128, &bad_row, &bad_field), WEIR_OK);
+    size_t bytes = (size_t)rows->view.length * sizeof *rows->keys.key_group;
+    bool same = memcmp(again->keys.key_group, rows->keys.key_group, bytes) == 0;
+    weir_rows_release(again);
+    return same;
+}
+
 static bool take(const struct stream *s, struct weir_ring *ring, uint32_t channel, struct arrivals *a)
 {
     struct weir_element e;
@@ -152,6 +164,7 @@ static bool take(const struct stream *s, struct weir_ring *ring, uint32_t channe
     }
     bool ok = e.rows->view.length > 0 && !e.rows->view.selection &&
               (e.rows->keys.hash != NULL) == (s->partition == WEIR_PARTITION_KEY);
+    ok = ok && (!e.rows->keys.hash || has_its_groups(s, e.rows));
     for (int64_t i = 0; i < e.rows->view.length && ok; i++) {
         weir_row row = {&e.rows->view, i};
         int64_t id = weir_i64(row, 0);
@@ -185,6 +198,7 @@ static weir_status by_id(void *arg, struct weir_rows *rows, uint32_t n_targets, 
 static bool run(const struct stream *s, uint64_t rhythm, struct arrivals *a)
 {
     struct weir_random random = {rhythm};
+    bool large = weir_random_below(&random, 2);
     struct weir_ring *rings[MAX_RINGS];
     struct weir_writer *w;
     struct weir_error error;
@@ -199,7 +213,7 @@ static bool run(const struct stream *s, uint64_t rhythm, struct arrivals *a)
                                     .schema = s->schema,
                                     .rings = rings,
                                     .n_rings = s->n_rings,
-                                    .batch_rows = 1 + (uint32_t)weir_random_below(&random, 20),
+                                    .batch_rows = 1 + (uint32_t)weir_random_below(&random, large ? 200 : 20),
                                     .key_fields = s->key_fields,
                                     .n_key_fields = s->n_key_fields,
                                     .max_parallelism = 128,
@@ -212,7 +226,7 @@ static bool run(const struct stream *s, uint64_t rhythm, struct arrivals *a)
     for (int64_t sent = 0; ok && (sent < N_ROWS || !weir_writer_accepts(w) || weir_writer_has_partial(w));) {
         uint64_t dice = weir_random_below(&random, 10);
         if (dice < 3 && weir_writer_accepts(w) && sent < N_ROWS) {
-            int64_t n = 1 + (int64_t)weir_random_below(&random, 40);
+            int64_t n = 1 + (int64_t)weir_random_below(&random, large ? N_ROWS : 40);
             if (n > N_ROWS - sent) n = N_ROWS - sent;
             struct weir_rows *rows = make_rows(s, &random, sent, n);
             ok = weir_writer_put_rows(w, rows, &error) == WEIR_OK;

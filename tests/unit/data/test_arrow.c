@@ -156,10 +156,10 @@ static void exports_the_selected(void)
     struct ArrowSchema as;
     struct ArrowArray copy;
     uint8_t selection[10];
-    uint32_t origin[80];
+    uint32_t origin[80 + WEIR_INDEXES_MORE];
     struct weir_random r = {6};
     for (int i = 0; i < 10; i++) selection[i] = (uint8_t)weir_random_next(&r);
-    int64_t n = weir__bits_indexes(selection, 80, origin);
+    int64_t n = weir_bits_indexes(selection, 80, origin);
     rows->view.selection = selection;
     rows->view.selected = n;
     CU_ASSERT_EQUAL(weir_arrow_export_copy(&rows->view, &copy, NULL), WEIR_OK);

@@ -235,7 +235,7 @@ static void handles_bits(void)
     struct weir_random r = {5};
     for (int k = 0; k < 2000; k++) {
         uint8_t a[40], b[40], before[40];
-        uint32_t indexes[320];
+        uint32_t indexes[320 + WEIR_INDEXES_MORE];
         for (int i = 0; i < 40; i++) {
             a[i] = k % 4 ? (uint8_t)weir_random_next(&r) : 0xff, b[i] = before[i] = (uint8_t)weir_random_next(&r);
         }
@@ -251,7 +251,7 @@ static void handles_bits(void)
             fine &= weir_bit(b, i) == (i >= to && i < to + n ? weir_bit(a, from + i - to) : weir_bit(before, i));
         }
         CU_ASSERT_TRUE(fine);
-        int64_t found = weir__bits_indexes(a, n, indexes), at = 0;
+        int64_t found = weir_bits_indexes(a, n, indexes), at = 0;
         for (int64_t i = 0; i < n; i++) {
             if (weir_bit(a, i)) fine &= at < found && indexes[at++] == i;
         }
