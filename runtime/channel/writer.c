@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "channel/writer_internal.h"
+#include "data/unread.h"
 
 static weir_status no_memory(const struct weir_writer *w, struct weir_error *error)
 {
@@ -82,6 +83,13 @@ bool weir_writer_drain(struct weir_writer *w)
 /* ---- growing batches
  * ------------------------------------------------------------------------------------------------------- */
 
+static void leave_out(const struct weir_writer *w, struct weir_rows *rows)
+{
+    for (uint32_t i = 0; i < rows->view.n_columns; i++) {
+        if (w->o.unread[i]) rows->columns[i] = weir_column_unread((weir_type)weir_schema_field_at(w->o.schema, i)->type);
+    }
+}
+
 /* The growing batch goes on its way. */
 static weir_status seal(struct weir_writer *w, uint32_t channel, struct weir_error *error)
 {
@@ -91,6 +99,7 @@ static weir_status seal(struct weir_writer *w, uint32_t channel, struct weir_err
     struct weir_rows *rows = weir_builder_take(&c->growing, 0, NULL, &forgotten);
     if (!rows) return no_memory(w, error);
     w->n_partial--;
+    if (w->o.unread) leave_out(w, rows);
     if (c->keys) rows->keys = (struct weir_row_keys){.hash = c->hash, .key_group = c->key_group, .buffer = c->keys};
     c->keys = NULL;
     return send_rows(w, channel, rows, error);
@@ -222,6 +231,29 @@ static bool deals(const struct weir_writer_options *o)
            o->partition != WEIR_PARTITION_GLOBAL && o->partition != WEIR_PARTITION_BROADCAST;
 }
 
+static void *copy_of(const void *from, size_t n, size_t size)
+{
+    void *to = weir_alloc_array(n ? n : 1, size);
+    if (n) memcpy(to, from, n * size);
+    return to;
+}
+
+/* The fields that travel are those that growing batches have columns for. */
+static weir_status make_growing(struct weir_writer *w, struct weir_error *error)
+{
+    const struct weir_writer_options *o = &w->o;
+    uint32_t n_fields = weir_schema_count(o->schema), n = 0;
+    uint32_t *read = weir_alloc_array(n_fields ? n_fields : 1, sizeof *read);
+    for (uint32_t i = 0; i < n_fields; i++) {
+        if (!o->unread || !o->unread[i]) read[n++] = i;
+    }
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; i < w->n && s == WEIR_OK; i++)
+        s = weir_builder_init(&w->channels[i].growing, o->pool, o->schema, read, n, o->batch_rows, true, false, error);
+    weir_free(read);
+    return s;
+}
+
 weir_status weir_writer_create(const struct weir_writer_options *o, struct weir_writer **writer, struct weir_error *error)
 {
     WEIR_ASSERT(o->n_rings > 0 && o->batch_rows > 0 && o->n_rings <= UINT16_MAX + 1u);
@@ -229,16 +261,12 @@ weir_status weir_writer_create(const struct weir_writer_options *o, struct weir_
     *w = (struct weir_writer){.o = *o, .n = o->n_rings, .deals = deals(o)};
     w->channels = weir_alloc_array(w->n, sizeof *w->channels);
     w->o.rings = NULL; /* the channels have them */
-    uint32_t *key_fields = weir_alloc_array(o->n_key_fields ? o->n_key_fields : 1, sizeof *key_fields);
-    if (o->n_key_fields) memcpy(key_fields, o->key_fields, o->n_key_fields * sizeof *key_fields);
-    w->o.key_fields = key_fields;
+    w->o.key_fields = copy_of(o->key_fields, o->n_key_fields, sizeof *o->key_fields);
+    bool leaves_out = o->unread && w->deals && o->batch_rows <= WEIR_UNREAD_ROWS;
+    w->o.unread = leaves_out ? copy_of(o->unread, weir_schema_count(o->schema), sizeof *o->unread) : NULL;
+    for (uint32_t i = 0; i < w->n; i++) w->channels[i].ring = o->rings[i];
     weir__partition_init(w);
-    weir_status s = WEIR_OK;
-    for (uint32_t i = 0; i < w->n && s == WEIR_OK; i++) {
-        w->channels[i].ring = o->rings[i];
-        if (w->deals)
-            s = weir_builder_init(&w->channels[i].growing, o->pool, o->schema, NULL, 0, o->batch_rows, true, false, error);
-    }
+    weir_status s = w->deals ? make_growing(w, error) : WEIR_OK;
     if (s != WEIR_OK) {
         weir_writer_destroy(w);
         w = NULL;
@@ -273,6 +301,7 @@ void weir_writer_destroy(struct weir_writer *w)
     for (uint32_t i = 0; i < w->n; i++) finish_channel(&w->channels[i]);
     weir__partition_finish(w);
     weir_free((uint32_t *)(uintptr_t)w->o.key_fields);
+    weir_free((bool *)(uintptr_t)w->o.unread);
     weir_free(w->channels);
     weir_free(w);
 }

@@ -29,6 +29,7 @@ struct weir_writer_options {
     uint32_t batch_rows;
     const uint32_t *key_fields; /* KEY; copied */
     uint32_t n_key_fields, max_parallelism;
+    const bool *unread; /* by field: the receivers never look at it, so what is dealt goes without it; NULL: none. Copied */
     uint32_t receivers; /* parallelism of the receiver; == n_rings but for FORWARD and RESCALE */
     uint64_t seed;      /* SHUFFLE, and the start of REBALANCE */
     /* CUSTOM: targets[i] for each row of a compacted batch. */

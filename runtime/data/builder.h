@@ -47,7 +47,7 @@ struct weir_rows *weir_builder_take(struct weir_builder *, uint32_t extra_owned,
 /* Appends one cell from a column (same type): what copy() of the host does. Does not end the row. WEIR_E_DATA: a null
  * into a column without '?'. */
 WEIR_CHECKED weir_status weir_builder_copy_cell(struct weir_builder *, uint32_t i, const weir_column *from, int64_t row);
-/* Appends rows of an equal schema, all columns written here, times and origins too; stops when capacity is reached:
+/* Appends rows of an equal schema, the columns written here, times and origins too; stops when capacity is reached:
  * returns how many were appended, < 0: no memory, nothing was appended. */
 int64_t weir_builder_append(struct weir_builder *, const weir_batch *, const uint32_t *picks,
                             int64_t n); /* picks NULL: 0..n-1 */

@@ -97,7 +97,7 @@ static void append_column(struct weir_builder *b, uint32_t i, const weir_column 
 int64_t weir_builder_append(struct weir_builder *b, const weir_batch *batch, const uint32_t *picks, int64_t n)
 {
     int64_t room = b->out.capacity - b->out.length, at = b->out.length;
-    WEIR_ASSERT(b->n_written == batch->n_columns);
+    WEIR_ASSERT(weir_schema_count(b->schema) == batch->n_columns);
     if (n > room) n = room;
     for (uint32_t i = 0; i < b->n_written; i++) { /* what can fail, first */
         const weir_column *from = &batch->columns[b->written[i]];

@@ -4,6 +4,7 @@
 #include "data/bits_internal.h"
 #include "data/rows.h"
 #include "data/rows_internal.h"
+#include "data/unread.h"
 
 struct join {
     struct weir_pool *pool;
@@ -87,8 +88,20 @@ static bool join_variable(struct join *j, uint32_t c, weir_column *to)
     return true;
 }
 
+static bool is_unread(const struct join *j, uint32_t c)
+{
+    for (uint32_t p = 0; p < j->n_parts; p++) {
+        if (!weir_column_is_unread(&j->parts[p]->columns[c])) return false;
+    }
+    return j->n <= WEIR_UNREAD_ROWS;
+}
+
 static bool join_column(struct join *j, uint32_t c)
 {
+    if (is_unread(j, c)) {
+        j->into->columns[c] = j->parts[0]->columns[c];
+        return true;
+    }
     weir_column to = {.type = j->parts[0]->columns[c].type};
     uint32_t size = weir_type_size((weir_type)to.type);
     bool ok = join_validity(j, c, &to);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "graph/unread.h"
 #include "job/checkpoints.h"
 #include "job/restore.h"
 #include "job/run_internal.h"
@@ -240,6 +241,13 @@ static weir_status make_custom(struct weir_run *run, const struct weir_stream_ed
     return WEIR_OK;
 }
 
+static bool *unread_fields(const struct weir_stream_node *to)
+{
+    bool *unread = weir_alloc_array(weir_schema_count(to->in) + 1, sizeof *unread);
+    weir_stream_node_unread(to, unread);
+    return unread;
+}
+
 static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, uint32_t subtask,
                                const struct weir_stream_edge *edge, const struct weir_op_env *env,
                                struct weir_writer **writer, struct weir_error *error)
@@ -262,6 +270,8 @@ static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, u
                                     .pushed_arg = c.wakes,
                                     .where = run->where[edge->from]};
     struct weir_custom_partition *custom = NULL;
+    bool *unread = edge->to_input == 0 ? unread_fields(to) : NULL;
+    o.unread = unread;
     weir_status s = edge->partition == WEIR_PARTITION_CUSTOM ? make_custom(run, edge, schema, env, &custom, error) : WEIR_OK;
     if (custom) {
         o.custom = weir_custom_partition_targets;
@@ -270,6 +280,7 @@ static weir_status make_writer(struct weir_run *run, struct weir_chain *chain, u
         o.custom_arg = custom;
     }
     if (s == WEIR_OK) s = weir_writer_create(&o, writer, error);
+    weir_free(unread);
     if (s == WEIR_OK) {
         chain->writers[chain->n_writers++] = *writer;
         run->subtasks[subtask].wakes[run->subtasks[subtask].n_wakes++] = c.wakes;

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "channel/writer.h"
 #include "data/key.h"
+#include "data/unread.h"
 #include "harness/suite.h"
 
 #define MAX_RINGS   12
@@ -21,6 +22,7 @@ struct stream {
     enum weir_partition_kind partition;
     uint32_t n_rings;
     uint64_t seed;
+    bool unread[MAX_COLUMNS + 1]; /* by column */
 };
 struct arrivals {
     int64_t rows[MAX_RINGS][N_ROWS];
@@ -133,6 +135,7 @@ static void open_stream(struct stream *s, uint64_t seed)
         weir_type type =
             c == 0 ? WEIR_I64 : (weir_type)(1 + weir_random_below(&random, may_be_key ? WEIR_STRING : WEIR_ANY));
         weir_schema_builder_add(&fields, name, type, !may_be_key && c > 0 && weir_random_below(&random, 2));
+        s->unread[c] = !may_be_key && c > 0 && weir_random_below(&random, 3) == 0;
     }
     s->schema = weir_schema_build(&fields);
 }
@@ -140,6 +143,19 @@ static void close_stream(struct stream *s)
 {
     weir_schema_release(s->schema);
     weir_pool_close(s->pool);
+}
+
+/* What nobody reads stays behind where rows are dealt; a batch that goes as a whole has it. */
+static bool leaves_out(const struct stream *s, uint32_t column)
+{
+    switch (s->partition) {
+    case WEIR_PARTITION_KEY:
+    case WEIR_PARTITION_REBALANCE:
+    case WEIR_PARTITION_RESCALE:
+    case WEIR_PARTITION_SHUFFLE:
+    case WEIR_PARTITION_CUSTOM: return s->n_rings > 1 && s->unread[column];
+    default: return false;
+    }
 }
 
 static bool has_its_groups(const struct stream *s, struct weir_rows *rows)
@@ -169,8 +185,9 @@ static bool take(const struct stream *s, struct weir_ring *ring, uint32_t channe
         weir_row row = {&e.rows->view, i};
         int64_t id = weir_i64(row, 0);
         for (uint32_t c = 0; c < s->n_columns; c++) {
-            struct cell cell = cell_of(s, id, c);
-            ok = ok && is_cell(row, c, &cell);
+            bool is_left_out = leaves_out(s, c);
+            struct cell cell = is_left_out ? (struct cell){0} : cell_of(s, id, c);
+            ok = ok && is_cell(row, c, &cell) && weir_column_is_unread(&e.rows->columns[c]) == is_left_out;
         }
         ok = ok && weir_time(row) == id * 3;
         if (s->partition == WEIR_PARTITION_KEY) {
@@ -218,6 +235,7 @@ static bool run(const struct stream *s, uint64_t rhythm, struct arrivals *a)
                                     .n_key_fields = s->n_key_fields,
                                     .max_parallelism = 128,
                                     .receivers = s->n_rings,
+                                    .unread = s->unread,
                                     .seed = s->seed,
                                     .custom = by_id,
                                     .where = "node 'x'"};

@@ -3,6 +3,7 @@
 
 #include "data/bits_internal.h"
 #include "data/key.h"
+#include "data/unread.h"
 #include "unit/data/random_rows.h"
 
 struct fixture {
@@ -191,6 +192,34 @@ static void joins(void)
     }
 }
 
+/* A column that all batches lack is lacked by the whole; one that some have is copied, with zeros for the others. */
+static void joins_columns_that_nobody_reads(void)
+{
+    static const weir_type types[] = {WEIR_I64, WEIR_STRING, WEIR_BOOL};
+    static const int64_t numbers[2] = {7, 8};
+    for (uint32_t t = 0; t < WEIR_LEN(types); t++) {
+        struct weir_rows *parts[2];
+        for (uint32_t i = 0; i < 2; i++) {
+            parts[i] = weir_rows_create(NULL, 1, 0);
+            parts[i]->view.length = parts[i]->view.selected = 2;
+            parts[i]->columns[0] = weir_column_unread(types[t]);
+        }
+        struct weir_rows *joined = weir_rows_join(NULL, parts, 2);
+        CU_ASSERT(joined->view.length == 4 && joined->columns[0].type == types[t]);
+        CU_ASSERT(weir_column_is_unread(&joined->columns[0]));
+        weir_rows_release(joined);
+        if (types[t] == WEIR_I64) {
+            parts[1]->columns[0].data = numbers;
+            joined = weir_rows_join(NULL, parts, 2);
+            for (int64_t i = 0; i < 4; i++) {
+                CU_ASSERT_EQUAL(weir_i64((weir_row){&joined->view, i}, 0), i < 2 ? 0 : numbers[i - 2]);
+            }
+            weir_rows_release(joined);
+        }
+        for (uint32_t i = 0; i < 2; i++) weir_rows_release(parts[i]);
+    }
+}
+
 /* What two others lend is there for as long as the rows that point into it. */
 static void keeps_what_it_points_into(void)
 {
@@ -266,6 +295,7 @@ WEIR_SUITE(rows) = {
     {"gathers from slices with a bit offset", gathers_from_slices},
     {"compacts by selection", compacts},
     {"joins batches", joins},
+    {"joins columns that nobody reads", joins_columns_that_nobody_reads},
     {"keeps what it points into", keeps_what_it_points_into},
     {"a slice of a slice keeps the whole", a_slice_of_a_slice_keeps_the_whole},
     {"loads, counts, copies and lists bits", handles_bits},

@@ -2,7 +2,9 @@
 #include "graph/stream_graph.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "graph/unread.h"
 #include "unit/graph/fixture.h"
 
 static void has_the_defaults(void)
@@ -91,11 +93,48 @@ static void frees_all_that_it_owns(void)
     CU_ASSERT_EQUAL(weir_allocated_blocks(), before);
 }
 
+static bool reads(const struct weir_stream_node *node, const char *fields)
+{
+    bool unread[4], ok = true;
+    weir_stream_node_unread(node, unread);
+    for (uint32_t i = 0; i < WEIR_LEN(unread); i++) ok &= unread[i] == !strchr(fields, 'a' + (int)i);
+    return ok;
+}
+
+/* A window of aggregates needs no field but its key's and theirs; whatever may give a record out needs them all. */
+static void knows_what_windows_do_not_read(void)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    struct weir_schema_builder fields = {0};
+    for (uint32_t i = 0; i < WEIR_LEN(names); i++) weir_schema_builder_add(&fields, names[i], WEIR_I64, false);
+    uint32_t key = 3, arg = 1;
+    struct weir_aggregate_config aggregates[] = {{.args = &arg, .n_args = 1}, {.result = WEIR_RESULT_WINDOW_END}};
+    struct weir_stream_node node = {.kind = WEIR_NODE_WINDOW,
+                                    .in = weir_schema_build(&fields),
+                                    .key_fields = &key,
+                                    .n_key_fields = 1,
+                                    .window = {.periodic = true, .aggregates = aggregates, .n_aggregates = 2}};
+    CU_ASSERT(reads(&node, "bd"));
+    node.window.late_output = true;
+    CU_ASSERT(reads(&node, "abcd"));
+    node.window.late_output = false;
+    node.window.periodic = false;
+    CU_ASSERT(reads(&node, "abcd"));
+    node.window.periodic = true;
+    node.second = &(struct weir_node_input){.name = NULL};
+    CU_ASSERT(reads(&node, "abcd"));
+    node.second = NULL;
+    node.kind = WEIR_NODE_OPERATOR;
+    CU_ASSERT(reads(&node, "abcd"));
+    weir_schema_release(node.in);
+}
+
 WEIR_SUITE(stream_graph) = {
     {"has the defaults", has_the_defaults},
     {"numbers nodes and edges", numbers_nodes_and_edges},
     {"default edge: equal parallelism is forward, else rebalance", default_edge_follows_parallelism},
     {"spells partitions as the manifest does", spells_partitions_as_the_manifest_does},
     {"frees all that it owns", frees_all_that_it_owns},
+    {"knows what windows do not read", knows_what_windows_do_not_read},
     {NULL, NULL},
 };
