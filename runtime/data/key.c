@@ -274,16 +274,6 @@ weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *b
     return WEIR_OK;
 }
 
-uint64_t weir__hash_text(const void *text, uint32_t n)
-{
-    if (n == 4) { /* eight bytes with the length */
-        uint32_t four;
-        memcpy(&four, text, 4);
-        return weir__mix64((uint64_t)four << 32 | n);
-    }
-    return n == 0 ? weir__mix64(0) : XXH3_64bits_withSeed(text, n, n);
-}
-
 uint64_t weir_key_hash64(const void *key, size_t n)
 {
     uint32_t first;

@@ -53,7 +53,8 @@ static inline uint64_t weir__mix64(uint64_t v)
     return v ^ v >> 31;
 }
 
-/* weir_key_hash64 of the key of one string field, which is a length and the text: without putting the two together. */
-uint64_t weir__hash_text(const void *text, uint32_t n);
+/* Of a column of strings (key_texts.c): Java's hashes of rows from .. from + n - 1; weir_key_hash64 of rows 0 .. n - 1. */
+void weir__java_hash_texts(const weir_column *, int64_t from, int64_t n, int32_t *to);
+void weir__hash_texts(const weir_column *, int64_t n, uint64_t *to);
 
 #endif

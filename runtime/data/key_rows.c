@@ -44,14 +44,6 @@ static bool has_null(const weir_batch *batch, const uint32_t *fields, uint32_t n
 
 /* ---- Java's hashes ----------------------------------------------------------------------------------------------- */
 
-static void hash_strings(const weir_column *c, int64_t from, int64_t n, int32_t *to)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t *o = c->offsets + from + i;
-        to[i] = weir_java_hash_string((const char *)c->data + o[0], (size_t)(o[1] - o[0]));
-    }
-}
-
 /* Rows from .. from + n - 1 of one field. */
 static void hash_field(const weir_column *c, int64_t from, int64_t n, int32_t *to)
 {
@@ -70,7 +62,7 @@ static void hash_field(const weir_column *c, int64_t from, int64_t n, int32_t *t
     case WEIR_F64:
         for (int64_t i = 0; i < n; i++) to[i] = weir__java_fold(weir__f64_bits(((const double *)c->data)[from + i]));
         return;
-    case WEIR_STRING: hash_strings(c, from, n, to); return;
+    case WEIR_STRING: weir__java_hash_texts(c, from, n, to); return;
     default: WEIR_ASSERT(!"bytes and any cannot be keys");
     }
 }
@@ -142,11 +134,7 @@ static weir_status hashes64(const weir_batch *batch, const uint32_t *fields, uin
         for (int64_t i = 0; i < n; i++) to[i] = weir__mix64(weir__f64_bits(((const double *)c->data)[i]));
         return WEIR_OK;
     case WEIR_I32: hash_narrow_numbers(c->data, n, to); return WEIR_OK;
-    case WEIR_STRING:
-        for (int64_t i = 0; i < n; i++) {
-            to[i] = weir__hash_text((const char *)c->data + c->offsets[i], (uint32_t)(c->offsets[i + 1] - c->offsets[i]));
-        }
-        return WEIR_OK;
+    case WEIR_STRING: weir__hash_texts(c, n, to); return WEIR_OK;
     default: return hash_encoded(batch, fields, n_fields, to);
     }
 }

@@ -283,8 +283,16 @@ static void hashes_batches_like_rows(void)
     }
 }
 
-static void hashes_long_strings(void)
+/* ASCII, but for one byte in every seventh text. */
+static void fill_text(struct weir_random *r, char *text, int n)
 {
+    for (int i = 0; i < n; i++) text[i] = (char)weir_random_below(r, 128);
+    if (n % 7 == 3) text[weir_random_below(r, (uint64_t)n)] = (char)(128 + weir_random_below(r, 128));
+}
+
+static void hashes_texts_of_every_length(void)
+{
+    struct weir_random r = {12};
     struct weir_schema_builder sb = {0};
     weir_schema_builder_add(&sb, "s", WEIR_STRING, false);
     struct weir_schema *schema = weir_schema_build(&sb);
@@ -295,18 +303,20 @@ static void hashes_long_strings(void)
     CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, NULL, schema, NULL, 0, 600, false, false, NULL), WEIR_OK);
     for (int i = 0; i < 600; i++) {
         CU_ASSERT_EQUAL(weir_builder_reserve_bytes(&b, 0, (size_t)i), WEIR_OK);
-        memset((char *)b.columns[0].data + b.columns[0].offsets[i], 'x', (size_t)i);
+        fill_text(&r, (char *)b.columns[0].data + b.columns[0].offsets[i], i);
         b.columns[0].offsets[i + 1] = b.columns[0].offsets[i] + i;
         b.out.length++;
     }
     struct weir_rows *rows = weir_builder_take(&b, 0, NULL, &forgotten);
-    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 128, &bad_row, &bad_field), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 32768, &bad_row, &bad_field), WEIR_OK);
     struct weir_key_bytes key = {0};
     for (int i = 0; i < 600; i++) {
         key.n = 0;
         CU_ASSERT_EQUAL(weir_key_encode(&key, &rows->view, &field, 1, i), WEIR_OK);
         CU_ASSERT_EQUAL(key.n, (size_t)i + 4);
         CU_ASSERT_EQUAL(rows->keys.hash[i], weir_key_hash64(key.p, key.n));
+        int32_t hash = weir_java_hash_string((const char *)key.p + 4, key.n - 4);
+        CU_ASSERT_EQUAL(rows->keys.key_group[i], weir_key_group_of(hash, 32768));
     }
     weir_key_bytes_finish(&key);
     weir_rows_release(rows);
@@ -412,7 +422,7 @@ WEIR_SUITE(key) = {
     {"key group ranges agree with subtasks", ranges_agree_with_subtasks},
     {"murmur is never negative", murmur_is_never_negative},
     {"hashes batches like rows; equal bytes are equal keys", hashes_batches_like_rows},
-    {"hashes long strings", hashes_long_strings},
+    {"hashes texts of every length", hashes_texts_of_every_length},
     {"decodes what it encodes", decodes_what_it_encodes},
     {"finds the first null that shows", finds_the_first_null},
     {"spreads sequential keys", spreads_sequential_keys},
