@@ -9,10 +9,12 @@
 #include "data/key.h"
 #include "state/heap_internal.h"
 
-#define FIRST_SLOTS  8
-#define MOST_FIRST   1024 /* a table that was expected to be large, and is not, wastes little */
-#define COMPACT_FROM 16
-#define MAX_IDS      (UINT32_MAX / 2) /* places count on from there by less than 16 pages */
+#define FIRST_SLOTS      8
+#define MOST_FIRST       1024 /* a table that was expected to be large, and is not, wastes little */
+#define LEAST_BLOCK      128  /* bytes of long keys */
+#define MOST_FIRST_BYTES 8192
+#define COMPACT_FROM     16
+#define MAX_IDS          (UINT32_MAX / 2) /* places count on from there by less than 16 pages */
 
 /* ---- slots --------------------------------------------------------------------------------------------------------------
  */
@@ -201,11 +203,19 @@ static void store_long(struct heap_key *entry, struct heap_key_block *block, con
     memcpy(entry->bytes + 4, &bytes, sizeof bytes);
 }
 
+/* For as many keys as the group's last table had, where they are as long as this one. */
+static size_t first_capacity(const struct heap_table *t, uint32_t n)
+{
+    size_t wanted = (size_t)t->expected * n;
+    if (wanted > MOST_FIRST_BYTES) wanted = MOST_FIRST_BYTES;
+    return wanted > LEAST_BLOCK ? wanted : LEAST_BLOCK;
+}
+
 /* Blocks double from a few keys to a page. */
 static bool reserve_long(struct heap *h, struct heap_table *t, uint32_t n)
 {
     if (t->keys && t->keys->capacity - t->keys->used >= n) return true;
-    size_t capacity = t->keys ? t->keys->capacity * 2 : 128;
+    size_t capacity = t->keys ? t->keys->capacity * 2 : first_capacity(t, n);
     if (capacity > WEIR__HEAP_PAGE_BYTES) capacity = WEIR__HEAP_PAGE_BYTES;
     struct heap_key_block *block = make_block(h, n > capacity ? n : capacity);
     if (!block) return false;
