@@ -10,27 +10,15 @@
 #include <weir/lines.h>
 #include <weir/udf.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "plain.h"
 
-#define DEPTH 128 /* arrays and objects within each other */
+#define DEPTH        128 /* arrays and objects within each other */
+#define MOST_SKIPPED 63  /* lines */
 
 typedef struct buffer {
     char *p;
     size_t n, size;
 } buffer;
-
-typedef struct column {
-    const char *name;
-    size_t name_n;
-    uint32_t type;
-    bool nullable;
-    uint64_t seen; /* number of the last line that had it */
-    /* "name": as most writers put it, in the first `written` of 16 bytes, with ones in `mask` there; 0: no such form. */
-    size_t written;
-    uint64_t text[2], mask[2];
-} column;
 
 enum { UNKNOWN_IGNORE, UNKNOWN_REJECT };
 
@@ -42,6 +30,8 @@ typedef struct json_lines {
     column *columns;
     uint32_t n_columns;
     uint64_t line; /* lines so far */
+    plain_form plain;
+    uint32_t skips, skipped; /* lines that are not tried as plain ones: from now on; since the last that was tried in vain */
     weir_lines lines;
     buffer text, packed;
 } json_lines;
@@ -606,9 +596,27 @@ static bool fill_missing(parser *j)
     return true;
 }
 
+/* Where lines are not plain, few are tried. */
+static inline bool is_plain(json_lines *me, weir_ctx *cx, weir_str line)
+{
+    if (me->plain.never) return false;
+    if (me->skips > 0) {
+        me->skips--;
+        return false;
+    }
+    if (plain_object(&me->plain, cx, line)) {
+        me->skipped = 0;
+        return true;
+    }
+    if (me->skipped < MOST_SKIPPED) me->skipped = me->skipped * 2 + 1;
+    me->skips = me->skipped;
+    return false;
+}
+
 static weir_status json_line(void *self, weir_ctx *cx, weir_str line)
 {
     json_lines *me = self;
+    if (is_plain(me, cx, line)) return weir_emit(cx, 0, WEIR_NO_TIME);
     parser j = {.me = me, .cx = cx, .start = line.p, .p = line.p, .end = line.p + line.n};
     me->line++;
     if (peek(&j) == 0 && j.p == j.end) return WEIR_OK; /* a blank line holds no record */
@@ -628,7 +636,7 @@ static weir_status json_line(void *self, weir_ctx *cx, weir_str line)
 
 static void write_name(column *c)
 {
-    char text[16] = {0}, mask[16] = {0};
+    char text[NAME_BYTES] = {0}, mask[NAME_BYTES] = {0};
     if (c->name_n + 3 > sizeof text) return;
     for (size_t i = 0; i < c->name_n; i++) {
         if (c->name[i] == '"' || c->name[i] == '\\' || (unsigned char)c->name[i] < 0x20) return;
@@ -640,6 +648,14 @@ static void write_name(column *c)
     memset(mask, 0xff, c->written);
     memcpy(c->text, text, sizeof text);
     memcpy(c->mask, mask, sizeof mask);
+}
+
+/* Names that are not ASCII are left to those who check it. */
+static bool is_plain_column(const column *c)
+{
+    bool ascii = true;
+    for (size_t i = 0; i < c->name_n; i++) ascii &= (unsigned char)c->name[i] < 0x80;
+    return ascii && c->written > 0 && c->type != WEIR_BYTES && c->type != WEIR_ANY;
 }
 
 /* ---- the decoder ------------------------------------------------------------------------------------------------- */
@@ -657,10 +673,12 @@ static weir_status json_open(void *self, weir_ctx *cx)
     me->n_columns = schema->n_fields;
     me->columns = cx->host->alloc(cx, me->n_columns * sizeof *me->columns);
     if (!me->columns) return weir_fail(cx, WEIR_E_MEMORY, "no memory for %u columns", me->n_columns);
+    me->plain = (plain_form){.times = &me->times, .columns = me->columns, .n_columns = me->n_columns};
     for (uint32_t c = 0; c < me->n_columns; c++) {
         const weir_schema_field *f = weir_schema_at(schema, c);
         me->columns[c] = (column){.name = f->name, .name_n = strlen(f->name), .type = f->type, .nullable = f->nullable != 0};
         write_name(&me->columns[c]);
+        me->plain.never |= !is_plain_column(&me->columns[c]);
     }
     return WEIR_OK;
 }

@@ -49,6 +49,70 @@ static void every_byte_at_every_place_of_a_string(void)
     }
 }
 
+/* The same line behind a blank is none that is read in one go. */
+static void check_both_ways(const char *fields, const char *line)
+{
+    char blank[256];
+    struct mock_host *plain = new_decoder(&json_lines_component, fields, NULL);
+    struct mock_host *other = new_decoder(&json_lines_component, fields, NULL);
+    snprintf(blank, sizeof blank, " %s", line);
+    CU_ASSERT_EQUAL(mock_decode(plain, "in", line, strlen(line), 0, 10), WEIR_OK);
+    CU_ASSERT_EQUAL(mock_decode(other, "in", blank, strlen(blank), 0, 10), WEIR_OK);
+    CU_ASSERT_EQUAL(plain->n_rejects, other->n_rejects);
+    CU_ASSERT_STRING_EQUAL(mock_rows(plain), mock_rows(other));
+    mock_host_destroy(plain);
+    mock_host_destroy(other);
+}
+
+static void plain_lines_are_read_like_others(void)
+{
+    static const char bytes[] = "\"\\/{}[]:, \t\r-+.eE019ntfulsZ\x01\x1f\x7f\x80\xc3\xff";
+    static const char *const lines[] = {
+        "{\"s\":\"/page/00042\",\"i\":-12,\"l\":1234567890123456,\"t\":1700000000000,\"d\":-0.25,\"b\":true}",
+        "{\"s\": \"\", \"i\": 0, \"l\": null, \"t\": \"1970-01-01T00:00:01Z\", \"d\": 7, \"b\": false}"};
+    for (size_t k = 0; k < WEIR_LEN(lines); k++) {
+        for (size_t at = 0; lines[k][at]; at++) {
+            for (size_t i = 0; i < sizeof bytes; i++) { /* the last one ends the line */
+                char line[128];
+                snprintf(line, sizeof line, "%s", lines[k]);
+                line[at] = bytes[i];
+                check_both_ways("s:string, i:i32, l:i64?, t:timestamp, d:f64, b:bool", line);
+            }
+        }
+    }
+}
+
+static void plain_numbers_and_texts_of_every_length(void)
+{
+    static const char *const numbers[] = {
+        "2147483647", "2147483648", "-2147483648",         "-2147483649",         "01", "-01", "-",
+        "1.",         "1.5",        "9223372036854775807", "9223372036854775808", "1e3"};
+    char line[128];
+    for (size_t i = 0; i < WEIR_LEN(numbers); i++) {
+        snprintf(line, sizeof line, "{\"n\":%s}", numbers[i]);
+        check_both_ways("n:i32", line);
+        check_both_ways("n:i64", line);
+        check_both_ways("n:f32", line);
+    }
+    for (int n = 0; n < 40; n++) {
+        snprintf(line, sizeof line, "{\"s\":\"%.*s\"}", n, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
+        check_both_ways("s:string", line);
+        snprintf(line, sizeof line, "{\"n\":%.*s,\"m\":%.*s}", n, "1234567890123456789012345678901234567890", n / 2,
+                 "1234567890123456789012345678901234567890");
+        check_both_ways("n:i64, m:i64", line);
+    }
+}
+
+/* Behind a line that is none some are not tried as plain ones. */
+static void plain_lines_among_others(void)
+{
+    CHECK_DECODED(new_decoder(&json_lines_component, "a:i64?, b:string", NULL),
+                  "{\"a\":1,\"b\":\"x\"}\n{\"b\":\"y\",\"a\":2}\n{\"a\":3,\"b\":\"z\"}\n{\"a\":4,\"b\":\"u\"}\n"
+                  "{\"a\":null,\"b\":5}\n{\"a\":6,\"b\":\"v\"}\n{\"a\":7,\"b\":\"w\"}\n",
+                  "1|x\n2|y\n3|z\n4|u\n6|v\n7|w\n",
+                  "in:64: at byte 14, column 'b' (string): expected a string [{\"a\":null,\"b\":5}]\n");
+}
+
 static void any_becomes_msgpack(void)
 {
     CHECK_DECODED(
@@ -241,6 +305,9 @@ static void random_lines_as_jansson_judges_them(void)
 WEIR_SUITE(json_lines) = {{"reads every type", reads_every_type},
                           {"strings are unescaped", strings_are_unescaped},
                           {"every byte at every place of a string", every_byte_at_every_place_of_a_string},
+                          {"plain lines are read like others", plain_lines_are_read_like_others},
+                          {"plain numbers and texts of every length", plain_numbers_and_texts_of_every_length},
+                          {"plain lines among others", plain_lines_among_others},
                           {"any becomes msgpack", any_becomes_msgpack},
                           {"long arrays and strings have long heads", long_arrays_and_strings_have_long_heads},
                           {"rejects what does not fit", rejects_what_does_not_fit},
