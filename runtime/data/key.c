@@ -246,9 +246,9 @@ static weir_status put_back(struct weir_builder *b, uint32_t i, const uint8_t *k
     return WEIR_OK;
 }
 
-static weir_status decode_fields(const uint8_t *key, size_t n, struct weir_builder *b)
+static weir_status put_fields(const uint8_t *key, size_t n, struct weir_builder *b, uint32_t first, uint32_t n_columns)
 {
-    for (uint32_t i = 0; i < b->n_written; i++) {
+    for (uint32_t i = first; i < first + n_columns; i++) {
         size_t size = field_bytes((weir_type)b->columns[i].type, key, n);
         if (size == 0) return WEIR_E_DATA;
         weir_status s = put_back(b, i, key, size);
@@ -259,15 +259,20 @@ static weir_status decode_fields(const uint8_t *key, size_t n, struct weir_build
     return n == 0 ? WEIR_OK : WEIR_E_DATA;
 }
 
+weir_status weir_key_put(const uint8_t *key, size_t n, struct weir_builder *b, uint32_t first, uint32_t n_columns)
+{
+    const weir_out_column *to = &b->columns[first];
+    WEIR_ASSERT(b->out.length < b->out.capacity);
+    if (n_columns != 1 || to->type != WEIR_I64 || n != sizeof(int64_t) || to->validity)
+        return put_fields(key, n, b, first, n_columns);
+    memcpy((int64_t *)to->data + b->out.length, key, sizeof(int64_t)); /* as most keys are */
+    return WEIR_OK;
+}
+
 weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *b)
 {
-    WEIR_ASSERT(b->out.length < b->out.capacity);
-    if (b->n_written == 1 && b->columns[0].type == WEIR_I64 && n == sizeof(int64_t) && !b->columns[0].validity) {
-        memcpy((int64_t *)b->columns[0].data + b->out.length, key, sizeof(int64_t)); /* as most keys are */
-    } else {
-        weir_status s = decode_fields(key, n, b);
-        if (s != WEIR_OK) return s;
-    }
+    weir_status s = weir_key_put(key, n, b, 0, b->n_written);
+    if (s != WEIR_OK) return s;
     if (b->out.time) b->out.time[b->out.length] = WEIR_NO_TIME;
     if (b->out.origin) b->out.origin[b->out.length] = 0;
     b->out.length++;

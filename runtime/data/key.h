@@ -53,6 +53,9 @@ WEIR_CHECKED weir_status weir_key_encode(struct weir_key_bytes *, const weir_bat
  * WEIR_NO_TIME. WEIR_E_DATA: not a key of these fields. */
 struct weir_builder;
 WEIR_CHECKED weir_status weir_key_decode(const uint8_t *key, size_t n, struct weir_builder *);
+/* The same into columns first .. first + n_columns - 1 of those that the builder writes, at out.length, which stays. */
+WEIR_CHECKED weir_status weir_key_put(const uint8_t *key, size_t n, struct weir_builder *, uint32_t first,
+                                      uint32_t n_columns);
 
 /* n == 4 and n == 8: splitmix64's finaliser of the little-endian number; n < 4: XXH3; else XXH3 of all but the first four
  * bytes, seeded with those, so that the key of a string, whose first four bytes are its length, is hashed where it lies. */

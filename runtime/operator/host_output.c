@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/arrow.h"
+#include "data/key.h"
 #include "data/row_codec.h"
 #include "operator/instance_internal.h"
 
@@ -13,28 +14,43 @@ static weir_status no_memory(struct weir_instance *in)
 
 /* ---- key columns ------------------------------------------------------------------------------------------------- */
 
+/* At out.length: of the record at hand, of which the key's row is a part, or, where there is none, of the key's bytes. */
+static weir_status put_key(struct weir_instance *in, const struct weir_instance_port *port, const weir_row *key)
+{
+    weir_status s = WEIR_OK;
+    if (!key->batch) return weir_key_put(in->key.p, in->key.n, port->builder, port->first_key, port->n_keys);
+    for (uint32_t k = 0; s == WEIR_OK && k < port->n_keys; k++)
+        s = weir_builder_copy_cell(port->builder, port->first_key + k, &key->batch->columns[k], key->i);
+    return s;
+}
+
 /* A builder writes cells at out.length; key columns trail behind, so the length is set back for a moment. */
+static weir_status fill_port(struct weir_instance *in, struct weir_instance_port *port)
+{
+    struct weir_builder *b = port->builder;
+    int64_t length = b->out.length;
+    weir_row key = {0};
+    weir_status s = WEIR_OK;
+    if (in->key_at >= 0 || !in->key.p) {
+        key = weir__instance_key_row(in);
+        if (!key.batch) return in->op->error.status;
+    }
+    for (; s == WEIR_OK && port->keyed_rows < length; port->keyed_rows++) {
+        b->out.length = port->keyed_rows;
+        s = put_key(in, port, &key);
+    }
+    b->out.length = length;
+    return s == WEIR_OK ? s : no_memory(in);
+}
+
 weir_status weir__instance_fill_keys(struct weir_instance *in)
 {
-    for (uint32_t p = 0; p < in->n_ports; p++) {
+    weir_status s = WEIR_OK;
+    for (uint32_t p = 0; s == WEIR_OK && p < in->n_ports; p++) {
         struct weir_instance_port *port = &in->ports[p];
-        struct weir_builder *b = port->builder;
-        int64_t length = b->out.length;
-        if (port->n_keys == 0 || port->keyed_rows == length) continue;
-        weir_row key = weir__instance_key_row(in);
-        if (!key.batch) return in->op->error.status;
-        for (; port->keyed_rows < length; port->keyed_rows++) {
-            b->out.length = port->keyed_rows;
-            for (uint32_t k = 0; k < port->n_keys; k++) {
-                if (weir_builder_copy_cell(b, port->first_key + k, &key.batch->columns[k], key.i) != WEIR_OK) {
-                    b->out.length = length;
-                    return no_memory(in);
-                }
-            }
-        }
-        b->out.length = length;
+        if (port->n_keys > 0 && port->keyed_rows < port->builder->out.length) s = fill_port(in, port);
     }
-    return WEIR_OK;
+    return s;
 }
 
 /* ---- pass-through columns ---------------------------------------------------------------------------------------- */

@@ -35,9 +35,10 @@ static void vectors_of_strings(void)
         const char *text;
         int32_t hash;
         uint32_t group, at_2, at_4, at_8;
-    } v[] = {{"hello", 99162322, 35, 0, 1, 2},         {"world", 113318802, 66, 1, 2, 4}, {"flink", 97520992, 98, 1, 3, 6},
-             {"java", 3254818, 21, 0, 0, 1},           {"sensor_1", 1262115052, 73, 1, 2, 4}, {"Mary", 2390779, 42, 0, 1, 2},
-             {"传感器", 20258889, 119, 1, 3, 7}, {"", 0, 94, 1, 2, 5}};
+    } v[] = {{"hello", 99162322, 35, 0, 1, 2},      {"world", 113318802, 66, 1, 2, 4},
+             {"flink", 97520992, 98, 1, 3, 6},      {"java", 3254818, 21, 0, 0, 1},
+             {"sensor_1", 1262115052, 73, 1, 2, 4}, {"Mary", 2390779, 42, 0, 1, 2},
+             {"传感器", 20258889, 119, 1, 3, 7},    {"", 0, 94, 1, 2, 5}};
     for (size_t i = 0; i < WEIR_LEN(v); i++) {
         CU_ASSERT_EQUAL(weir_java_hash_string(v[i].text, strlen(v[i].text)), v[i].hash);
         CU_ASSERT_TRUE(lands(v[i].hash, v[i].group, v[i].at_2, v[i].at_4, v[i].at_8));
@@ -364,6 +365,51 @@ static void decodes_what_it_encodes(void)
     }
 }
 
+/* As the rows of a timer are written: the key's fields are some columns of many. */
+static void puts_a_key_behind_other_columns(void)
+{
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct weir_random r = {seed};
+        struct table t = random_table(&r, schema_of_all_types(), 100, 0);
+        struct weir_rows *rows = rows_of(NULL, &t), *back;
+        uint32_t fields[3], n = choose_fields(&r, fields);
+        struct weir_schema_builder sb = {0};
+        static const char *const names[] = {"a", "b", "c"};
+        weir_schema_builder_add(&sb, "before", WEIR_I64, false);
+        for (uint32_t i = 0; i < n; i++) weir_schema_builder_add(&sb, names[i], type_at(&t, fields[i]), seed % 2);
+        struct weir_schema *schema = weir_schema_build(&sb);
+        struct weir_builder b;
+        struct weir_key_bytes key = {0}, again = {0};
+        int32_t forgotten;
+        uint32_t columns[] = {1, 2, 3};
+        CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, NULL, schema, NULL, 0, 100, true, false, NULL), WEIR_OK);
+        for (int64_t row = 0; row < 100; row++) {
+            key.n = 0;
+            CU_ASSERT_EQUAL(weir_key_encode(&key, &rows->view, fields, n, row), WEIR_OK);
+            ((int64_t *)b.columns[0].data)[row] = row;
+            CU_ASSERT_EQUAL(weir_key_put(key.p, key.n, &b, 1, n), WEIR_OK);
+            CU_ASSERT_EQUAL(b.out.length, row);
+            b.out.time[b.out.length++] = row;
+        }
+        back = weir_builder_take(&b, 0, NULL, &forgotten);
+        CU_ASSERT_EQUAL(forgotten, -1);
+        for (int64_t row = 0; row < 100; row++) {
+            key.n = again.n = 0;
+            CU_ASSERT_EQUAL(weir_key_encode(&key, &rows->view, fields, n, row), WEIR_OK);
+            CU_ASSERT_EQUAL(weir_key_encode(&again, &back->view, columns, n, row), WEIR_OK);
+            CU_ASSERT_TRUE(key.n == again.n && memcmp(key.p, again.p, key.n) == 0);
+            CU_ASSERT_EQUAL(((const int64_t *)back->view.columns[0].data)[row], row);
+        }
+        weir_rows_release(back);
+        weir_builder_finish(&b);
+        weir_schema_release(schema);
+        weir_key_bytes_finish(&key);
+        weir_key_bytes_finish(&again);
+        weir_rows_release(rows);
+        finish_table(&t);
+    }
+}
+
 static void finds_the_first_null(void)
 {
     for (uint64_t seed = 0; seed < 300; seed++) {
@@ -424,6 +470,7 @@ WEIR_SUITE(key) = {
     {"hashes batches like rows; equal bytes are equal keys", hashes_batches_like_rows},
     {"hashes texts of every length", hashes_texts_of_every_length},
     {"decodes what it encodes", decodes_what_it_encodes},
+    {"puts a key behind other columns", puts_a_key_behind_other_columns},
     {"finds the first null that shows", finds_the_first_null},
     {"spreads sequential keys", spreads_sequential_keys},
     {NULL, NULL},
