@@ -325,8 +325,9 @@ static bool may_change_map(struct weir_instance *in, uint32_t state)
 static const void *host_map_get(weir_ctx *cx, uint32_t state, const void *key)
 {
     struct weir_instance *in = weir_instance_of(cx);
-    if (!may_use_map(in, state)) return NULL;
-    return expires(in, state) ? weir_ttl_map_get(TIMED, key) : SET_OF->ops->map_get(AT_OF, key);
+    if (is_broadcast(in, state)) return in->unkeyed->ops->map_get(in->unkeyed, state, &weir_no_key, 0, key);
+    if (!may_use(in, state, WEIR_MAP)) return NULL;
+    return expires(in, state) ? weir_ttl_map_get(TIMED, key) : SET->ops->map_get(AT, key);
 }
 static void *host_map_edit(weir_ctx *cx, uint32_t state, const void *key)
 {

@@ -257,7 +257,9 @@ static void init_state(struct heap_state *s, const struct weir_state_layout *l, 
     s->page_mask = (1u << s->page_shift) - 1;
     s->texts = texts_of(l->fields, l->n_fields);
     s->key_texts = texts_of(l->key_fields, l->n_key_fields);
-    if (weir_layout_shape(l) == WEIR_SHAPE_MAP) weir__heap_make_spares(s);
+    if (weir_layout_shape(l) != WEIR_SHAPE_MAP) return;
+    weir__heap_measure_pairs(s);
+    weir__heap_make_spares(s);
 }
 
 /* The values may have been settled: nothing is held back here. */

@@ -104,6 +104,9 @@ struct heap_state {
     uint32_t page_shift;       /* log2 of the entries of a full page */
     uint32_t page_mask;        /* 2^page_shift - 1 */
     struct heap_texts texts, key_texts;
+    uint32_t pair_size, pair_value; /* maps: bytes of a pair, and where in it the value is */
+    uint32_t number_at;             /* in the key, if that is one number of eight bytes */
+    bool key_is_number;
     size_t n_entries;
     struct heap_chunk *chunks; /* of full pages, used and spare (heap_pages.c) */
     uint32_t n_chunks, chunks_capacity, first_free;
@@ -173,6 +176,7 @@ static inline const uint8_t *weir__heap_key_bytes(const struct heap_key *k)
 static inline bool weir__heap_key_is(const struct heap_key *k, const uint8_t *p, uint32_t n)
 {
     if (k->n != n) return false;
+    if (n == 0) return true;
     if (n == 8) return memcmp(k->bytes, p, 8) == 0; /* one load each */
     if (n <= WEIR__HEAP_KEY_IN_PLACE) return memcmp(k->bytes, p, n) == 0;
     return memcmp(k->bytes, p, 4) == 0 && memcmp(weir__heap_key_bytes(k), p, n) == 0;
@@ -348,6 +352,7 @@ weir_status weir__heap_list_update(struct weir_state_set *, uint32_t state, cons
                                    const void *items, size_t n);
 
 void weir__heap_free_map(struct heap *, const struct heap_state *, struct heap_map *);
+void weir__heap_measure_pairs(struct heap_state *);
 void weir__heap_make_spares(struct heap_state *);
 void weir__heap_free_spares(struct heap_state *); /* none: nothing */
 /* The value of a new pair, zeroed; the key's texts are copied. NULL: no memory. */

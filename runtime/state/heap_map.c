@@ -27,17 +27,22 @@ struct pair_head {
     uint32_t live;
 };
 
-static size_t key_size(const struct heap_state *s)
+void weir__heap_measure_pairs(struct heap_state *s)
 {
-    return (s->layout->key_size + 7) / 8 * 8;
+    const struct weir_state_layout *l = s->layout;
+    const weir_field *key = l->key_fields;
+    s->pair_value = (uint32_t)sizeof(struct pair_head) + (l->key_size + 7) / 8 * 8;
+    s->pair_size = s->pair_value + (l->size + 7) / 8 * 8;
+    s->key_is_number = l->n_key_fields == 1 && (key->type == WEIR_I64 || key->type == WEIR_TIMESTAMP);
+    s->number_at = s->key_is_number ? key->offset : 0;
 }
 static size_t pair_size(const struct heap_state *s)
 {
-    return sizeof(struct pair_head) + key_size(s) + (s->layout->size + 7) / 8 * 8;
+    return s->pair_size;
 }
 static struct pair_head *pair_at(const struct heap_state *s, const struct heap_map *m, uint32_t i)
 {
-    return (struct pair_head *)(void *)(m->pairs + i * pair_size(s));
+    return (struct pair_head *)(void *)(m->pairs + (size_t)i * s->pair_size);
 }
 static void *key_of(struct pair_head *pair)
 {
@@ -45,7 +50,7 @@ static void *key_of(struct pair_head *pair)
 }
 static void *value_of(const struct heap_state *s, struct pair_head *pair)
 {
-    return (uint8_t *)(pair + 1) + key_size(s);
+    return (uint8_t *)pair + s->pair_value;
 }
 static const struct heap_state *state_of(struct weir_state_set *set, uint32_t state)
 {
@@ -139,15 +144,30 @@ void weir__heap_free_map(struct heap *h, const struct heap_state *s, struct heap
 /* ---- finding -------------------------------------------------------------------------------------------------------------
  */
 
-static uint32_t tag_of(const struct heap_state *s, const void *key)
+/* A key that is one number of eight bytes: rules and the like are looked up for every row. */
+static inline uint64_t number_of(const struct heap_state *s, const void *key)
 {
+    uint64_t number;
+    memcpy(&number, (const uint8_t *)key + s->number_at, sizeof number);
+    return number;
+}
+/* Knuth's multiplication; slots go by the low bits of a tag, and the high ones of the product are the good ones. */
+static inline uint32_t tag_of_number(uint64_t number)
+{
+    return __builtin_bswap32((uint32_t)(number * 0x9e3779b97f4a7c15u >> 32));
+}
+
+static inline uint32_t tag_of(const struct heap_state *s, const void *key)
+{
+    if (s->key_is_number) return tag_of_number(number_of(s, key));
     return (uint32_t)weir_layout_hash(s->layout->key_fields, s->layout->n_key_fields, key);
 }
 
-static bool is_key(const struct heap_state *s, struct pair_head *pair, uint32_t tag, const void *key)
+static inline bool is_key(const struct heap_state *s, struct pair_head *pair, uint32_t tag, const void *key)
 {
-    return pair->live && pair->tag == tag &&
-           weir_layout_equal(s->layout->key_fields, s->layout->n_key_fields, key_of(pair), key);
+    if (pair->tag != tag || !pair->live) return false;
+    if (s->key_is_number) return number_of(s, key_of(pair)) == number_of(s, key);
+    return weir_layout_equal(s->layout->key_fields, s->layout->n_key_fields, key_of(pair), key);
 }
 
 static struct pair_head *find(const struct heap_state *s, const struct heap_map *m, uint32_t tag, const void *key)

@@ -93,10 +93,19 @@ static struct heap_key *find_without_slots(const struct heap_state *s, const str
     return NULL;
 }
 
+/* In a table of one id, as that of the states that belong to no key. */
+static struct heap_key *the_only_one(const struct heap_table *t, const uint8_t *key, uint32_t n, uint32_t *place)
+{
+    struct heap_key *entry = (struct heap_key *)(void *)t->pages[0];
+    *place = 0;
+    return weir__heap_key_is(entry, key, n) ? entry : NULL;
+}
+
 struct heap_key *weir__heap_find_place(struct heap *h, const struct heap_state *s, struct heap_table *t, const uint8_t *key,
                                        uint32_t n, uint64_t hash, uint32_t *place)
 {
     if (t->n_slots == 0 && t->used == 0) return NULL;
+    if (t->used == 1) return the_only_one(t, key, n, place);
     if (t->n_slots == 0 && !make_slots(h, s, t)) return find_without_slots(s, t, key, n, place);
     uint32_t tag = (uint32_t)hash, mask = t->n_slots - 1;
     for (uint32_t i = tag & mask; t->slots[i].place; i = (i + 1) & mask) {

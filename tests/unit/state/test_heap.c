@@ -14,6 +14,7 @@
 #include "state/heap_internal.h"
 #include "state/snapshot.h"
 #include "state/stored_internal.h"
+#include "state/unkeyed.h"
 
 enum { VALUE, LIST, MAP, SET_OF, N_STATES };
 
@@ -641,6 +642,69 @@ static void maps_close_their_gaps(void)
     close_fixture();
 }
 
+/* Maps whose key is one number of eight bytes, which are hashed in their own way: against an array, with numbers that lie
+ * together or far apart. */
+static void maps_by_one_number(void)
+{
+    struct number {
+        int64_t before, number; /* only the second one is the key */
+    };
+    static const weir_field key = {.name = "n", .type = WEIR_I64, .offset = offsetof(struct number, number), .size = 8};
+    static const weir_field count = {.name = "count", .type = WEIR_I64, .offset = 0, .size = 8};
+    const weir_state state = {.name = "s",
+                              .kind = WEIR_MAP,
+                              .version = 1,
+                              .size = 8,
+                              .n_fields = 1,
+                              .fields = &count,
+                              .field_stride = sizeof count,
+                              .key_size = sizeof(struct number),
+                              .n_key_fields = 1,
+                              .key_fields = &key};
+    struct weir_state_layout layout;
+    CU_ASSERT_FATAL(weir_state_layout_init(&layout, &state, NULL) == WEIR_OK);
+    for (uint32_t shift = 0; shift < 64; shift += 7) {
+        enum { N = 128 };
+        int64_t counts[N] = {0}, number;
+        struct weir_random r = {shift};
+        struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
+        bool ok = true;
+        for (int step = 0; step < 3000; step++) {
+            uint64_t i = weir_random_below(&r, shift > 57 ? 1 << (64 - shift) : N);
+            number = (int64_t)(i << shift);
+            const struct number k = {(int64_t)weir_random_next(&r), number};
+            const int64_t *had = set->ops->map_get(set, 0, &weir_no_key, 0, &k);
+            ok = ok && (had ? *had : 0) == counts[i];
+            counts[i] = step % 3 ? step : 0;
+            if (counts[i])
+                *(int64_t *)set->ops->map_edit(set, 0, &weir_no_key, 0, &k) = step;
+            else
+                set->ops->map_remove(set, 0, &weir_no_key, 0, &k);
+        }
+        CU_ASSERT(ok);
+        set->ops->destroy(set);
+    }
+    weir_state_layout_finish(&layout);
+}
+
+/* A table of one key is not searched; what is asked for may be another. */
+static void the_only_key_is_told_from_others(void)
+{
+    open_fixture(HEAP, 6);
+    const struct weir_state_ops *ops = f.set->ops;
+    struct weir_key_ref keys[] = {{.p = (const uint8_t *)"", .n = 0, .group = FIRST_GROUP, .hash = 1},
+                                  {.p = (const uint8_t *)"a", .n = 1, .group = FIRST_GROUP, .hash = 1},
+                                  {.p = (const uint8_t *)"b", .n = 1, .group = FIRST_GROUP, .hash = 1}};
+    for (uint32_t only = 0; only < WEIR_LEN(keys); only++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(ops->value_edit(f.set, VALUE, &keys[only], 0));
+        for (uint32_t i = 0; i < WEIR_LEN(keys); i++)
+            CU_ASSERT_EQUAL(ops->value_get(f.set, VALUE, &keys[i], 0) != NULL, i == only);
+        ops->clear(f.set, VALUE, &keys[only], 0);
+        CU_ASSERT_PTR_NULL(ops->value_get(f.set, VALUE, &keys[only], 0));
+    }
+    close_fixture();
+}
+
 /* Hashes only find the way: keys that share one are told apart by their bytes. */
 static void keys_of_equal_hash_stay_apart(void)
 {
@@ -671,5 +735,7 @@ WEIR_SUITE(heap) = {
     {"removing while iterating a map", removing_while_iterating},
     {"maps close their gaps", maps_close_their_gaps},
     {"keys of equal hash stay apart", keys_of_equal_hash_stay_apart},
+    {"maps by one number", maps_by_one_number},
+    {"the only key of a table is told from others", the_only_key_is_told_from_others},
     {NULL, NULL},
 };
