@@ -286,6 +286,7 @@ static void destroy(struct weir_state_set *set)
         weir_free(s->texts.offsets);
         weir_free(s->key_texts.offsets);
     }
+    weir__heap_free_spare_blocks(h);
     weir_key_bytes_finish(&h->scratch);
     weir_free(h->states);
     weir_free(h);

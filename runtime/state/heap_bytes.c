@@ -2,8 +2,15 @@
  *
  * One thread. A weir_str member that the state owns points behind a struct text_head, which knows how many bytes there are
  * room for: freeing and growing do not depend on the member's length, which the component can write.
+ *
+ * Entries with short texts come and go with their keys, so the blocks of those that are gone are kept for the next ones, by
+ * size, up to a quarter of all; they count as nobody's memory. Under sanitizers they go at once, so that
+ * they see what is used too long.
  */
 #include "state/heap_internal.h"
+
+#define KEPT_BYTES ((size_t)1 << 18) /* of spare blocks, besides a quarter of what is used */
+#define STEP       16                /* bytes; blocks have a multiple of it */
 
 void *weir__heap_alloc(struct heap *h, size_t size)
 {
@@ -26,8 +33,73 @@ void weir__heap_free(struct heap *h, void *p, size_t size)
     weir_free(p);
 }
 
-/* ---- texts -------------------------------------------------------------------------------------------------------------
- */
+/* ---- blocks of texts --------------------------------------------------------------------------------------------- */
+
+struct heap_block { /* a spare one */
+    struct heap_block *next;
+};
+
+/* Not zeroed. */
+static void *take_block(struct heap *h, size_t size)
+{
+    size_t steps = (size - 1) / STEP, bytes = (steps + 1) * STEP;
+    bool is_small = steps < WEIR__HEAP_BLOCK_SIZES;
+    struct heap_block *block = is_small ? h->spare_blocks[steps] : NULL;
+    if (block) {
+        h->spare_blocks[steps] = block->next;
+        h->spare_block_bytes -= bytes;
+        __builtin_prefetch(block->next, 1); /* it was given back a while ago */
+    } else {
+        block = weir_try_realloc(NULL, is_small ? bytes : size);
+    }
+    if (block) h->bytes += size;
+    return block;
+}
+
+static bool has_too_many(const struct heap *h)
+{
+#ifdef WEIR_SANITIZED
+    return h->spare_block_bytes > 0;
+#else
+    return h->spare_block_bytes > KEPT_BYTES + h->bytes / 4;
+#endif
+}
+
+/* The reader of an image gives back what its tables held, on a thread of its own, with a heap that does nothing but count:
+ * it keeps no blocks; neither does a set that is to keep to a number of bytes. */
+static void give_block(struct heap *h, void *p, size_t size)
+{
+    size_t steps = (size - 1) / STEP, bytes = (steps + 1) * STEP;
+    h->bytes -= size;
+    if (!h->states || h->has_no_index || steps >= WEIR__HEAP_BLOCK_SIZES) {
+        weir_free(p);
+        return;
+    }
+    struct heap_block *block = p, **list = &h->spare_blocks[steps];
+    block->next = *list;
+    *list = block;
+    h->spare_block_bytes += bytes;
+    for (int i = 0; i < 2 && *list && has_too_many(h); i++) { /* two, so that there are fewer when the set shrinks */
+        block = *list;
+        *list = block->next;
+        h->spare_block_bytes -= bytes;
+        weir_free(block);
+    }
+}
+
+void weir__heap_free_spare_blocks(struct heap *h)
+{
+    for (uint32_t i = 0; i < WEIR__HEAP_BLOCK_SIZES; i++) {
+        for (struct heap_block *block = h->spare_blocks[i], *next; block; block = next) {
+            next = block->next;
+            weir_free(block);
+        }
+        h->spare_blocks[i] = NULL;
+    }
+    h->spare_block_bytes = 0;
+}
+
+/* ---- texts ------------------------------------------------------------------------------------------------------- */
 
 struct text_head {
     size_t capacity, reserved; /* reserved: the bytes are aligned as malloc's are */
@@ -40,15 +112,15 @@ static struct text_head *head_of(const weir_str *member)
 
 static char *make_text(struct heap *h, size_t capacity)
 {
-    struct text_head *head = capacity < SIZE_MAX - sizeof *head ? weir__heap_alloc(h, sizeof *head + capacity) : NULL;
+    struct text_head *head = capacity < SIZE_MAX - sizeof *head ? take_block(h, sizeof *head + capacity) : NULL;
     if (!head) return NULL;
-    head->capacity = capacity;
+    *head = (struct text_head){.capacity = capacity};
     return (char *)(head + 1);
 }
 
 static void free_text(struct heap *h, weir_str *member)
 {
-    if (member->p) weir__heap_free(h, head_of(member), sizeof(struct text_head) + head_of(member)->capacity);
+    if (member->p) give_block(h, head_of(member), sizeof(struct text_head) + head_of(member)->capacity);
     *member = (weir_str){0};
 }
 

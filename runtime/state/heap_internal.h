@@ -28,6 +28,7 @@
 #define WEIR__HEAP_COPY_BYTES   1024       /* of images: what is copied at a time */
 #define WEIR__HEAP_COPIES       16384      /* 16 MiB: what the pool of images may have at least */
 #define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */
+#define WEIR__HEAP_BLOCK_SIZES  16         /* of spare blocks of texts: multiples of 16 bytes */
 
 struct heap_key {
     uint32_t n;
@@ -135,6 +136,9 @@ struct heap {
     struct heap_page *given;       /* an image's ledger: of tables that it freed */
     bool poisons;                  /* tests: what weir__heap_remove_if removes is overwritten first */
     struct weir_key_bytes scratch; /* keys being encoded */
+    /* Of texts that are gone (heap_bytes.c). */
+    struct heap_block *spare_blocks[WEIR__HEAP_BLOCK_SIZES];
+    size_t spare_block_bytes;
 };
 
 struct heap_list { /* the value of a list's entry */
@@ -161,6 +165,7 @@ bool weir__heap_own_texts(struct heap *, const struct heap_texts *, void *value)
 void weir__heap_free_texts(struct heap *, const struct heap_texts *, void *value);
 weir_status weir__heap_assign(struct weir_state_set *, uint32_t state, weir_str *member, weir_str bytes);
 void *weir__heap_resize_bytes(struct weir_state_set *, uint32_t state, weir_str *member, size_t size);
+void weir__heap_free_spare_blocks(struct heap *);
 
 /* ---- tables (heap_table.c) ----------------------------------------------------------------------------------------------
  */

@@ -705,6 +705,35 @@ static void the_only_key_is_told_from_others(void)
     close_fixture();
 }
 
+/* The memory of short texts is kept for the next ones, but little of it when there are few left. */
+static void texts_that_are_gone_leave_their_memory(void)
+{
+    enum { FEW = 1000, MANY = 100000 };
+    open_fixture(HEAP, 7);
+    const struct weir_state_ops *ops = f.set->ops;
+    size_t blocks[2][2], baseline = weir_allocated_blocks();
+    for (int round = 0; round < 4; round++) {
+        uint64_t n = round < 2 ? FEW : MANY;
+        for (uint64_t k = 0; k < 2 * n; k++) { /* come, and go */
+            uint64_t number = k % n;
+            struct weir_key_ref key = {.p = (const uint8_t *)&number, .n = 8, .group = FIRST_GROUP};
+            key.hash = weir_key_hash64(key.p, 8);
+            struct value *v = k < n ? ops->value_edit(f.set, VALUE, &key, 0) : NULL;
+            if (v) CU_ASSERT_EQUAL(ops->assign(f.set, VALUE, &v->text, WEIR_STR("some thirty bytes of text")), WEIR_OK);
+            if (!v) ops->clear(f.set, VALUE, &key, 0);
+            if (k == n - 1 && round < 2) blocks[round][0] = weir_allocated_blocks() - baseline;
+        }
+        if (round < 2) blocks[round][1] = weir_allocated_blocks() - baseline;
+    }
+    CU_ASSERT_EQUAL(blocks[0][1], blocks[1][1]);
+#ifndef WEIR_SANITIZED
+    CU_ASSERT(blocks[0][1] >= FEW);
+#endif
+    CU_ASSERT(blocks[1][0] - FEW < 100);
+    CU_ASSERT(weir_allocated_blocks() - baseline < 6000); /* 256 KiB of 48 bytes, and tables */
+    close_fixture();
+}
+
 /* Hashes only find the way: keys that share one are told apart by their bytes. */
 static void keys_of_equal_hash_stay_apart(void)
 {
@@ -737,5 +766,6 @@ WEIR_SUITE(heap) = {
     {"keys of equal hash stay apart", keys_of_equal_hash_stay_apart},
     {"maps by one number", maps_by_one_number},
     {"the only key of a table is told from others", the_only_key_is_told_from_others},
+    {"texts that are gone leave their memory to others", texts_that_are_gone_leave_their_memory},
     {NULL, NULL},
 };
