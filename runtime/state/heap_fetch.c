@@ -4,7 +4,7 @@
  * of many rows are under way together: first the slots where the searches for some keys begin, and when they are there,
  * the entries that they name. Nothing is compared and nothing promised: a key that is not in its first slot costs what it
  * did. Rows are taken a few at a time, as a whole batch would not stay in the first cache, nor its pages in that of
- * addresses.
+ * addresses. Who asks for the values of many keys gets them together.
  */
 #include "state/heap_internal.h"
 
@@ -65,4 +65,23 @@ bool weir__heap_fetch_keys(struct weir_state_set *set, const uint32_t *states, c
     for (uint32_t i = 0; i < n; i++) fetch_slot(h, &h->states[states[i]], keys[i].group, keys[i].hash);
     for (uint32_t i = 0; i < n; i++) fetch_entry(h, &h->states[states[i]], keys[i].group, keys[i].hash);
     return true;
+}
+
+void weir__heap_get_keys(struct weir_state_set *set, const uint32_t *states, const struct weir_key_ref *keys, uint32_t n,
+                         const void **values)
+{
+    (void)weir__heap_fetch_keys(set, states, keys, n);
+    for (uint32_t i = 0; i < n; i++) values[i] = weir__heap_get(set, states[i], WEIR_SHAPE_VALUE, &keys[i], 0);
+}
+
+/* Entries do not move while others come. */
+weir_status weir__heap_edit_keys(struct weir_state_set *set, const uint32_t *states, const struct weir_key_ref *keys,
+                                 uint32_t n, void **values)
+{
+    (void)weir__heap_fetch_keys(set, states, keys, n);
+    for (uint32_t i = 0; i < n; i++) {
+        values[i] = weir__heap_edit(set, states[i], WEIR_SHAPE_VALUE, &keys[i], 0);
+        if (!values[i]) return WEIR_E_MEMORY;
+    }
+    return WEIR_OK;
 }

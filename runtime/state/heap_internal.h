@@ -308,6 +308,10 @@ weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const 
 /* heap_fetch.c: see struct weir_state_ops */
 bool weir__heap_fetch(struct weir_state_set *, const struct weir_rows *, int64_t row);
 bool weir__heap_fetch_keys(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
+void weir__heap_get_keys(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n,
+                         const void **values);
+weir_status weir__heap_edit_keys(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n,
+                                 void **values);
 
 /* Tells the keys of these rows (of the selected ones) with the values that they have in the namespace, NULL: none, in the
  * order of the rows, a key perhaps several times, until it gives false. Negative: no memory, or it gave that. */

@@ -205,6 +205,13 @@ struct weir_state_ops {
      * then those behind. False: it was not worth while. NULL: it never is. fetch_keys: of key i in state states[i]. */
     bool (*fetch)(struct weir_state_set *, const struct weir_rows *, int64_t row);
     bool (*fetch_keys)(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n);
+    /* value_get and value_edit for key i in namespace 0 of state states[i], one after the other, with what that needs
+     * fetched together. The pointers are all valid together until settle, while no entry of their states goes. NULL: they
+     * are to be asked for one by one. */
+    void (*get_keys)(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n,
+                     const void **values);
+    weir_status (*edit_keys)(struct weir_state_set *, const uint32_t *states, const struct weir_key_ref *, uint32_t n,
+                             void **values);
 
     /* What the set holds now, for another thread to read (image.h). NULL, or it gives NULL: it cannot be had. */
     struct weir_state_image *(*freeze)(struct weir_state_set *, const struct weir_schema *key);

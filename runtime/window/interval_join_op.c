@@ -26,7 +26,7 @@
 #include "window/window_op.h"
 
 #define FIRE_STEP 1024             /* timers per call, so that other subtasks of the slot get their turn */
-#define FIRED     WEIR_STATE_FETCH /* of them that are taken together */
+#define TOGETHER  WEIR_STATE_FETCH /* keys that are looked up together, of rows or of timers */
 
 struct join_side {
     struct weir_schema *schema; /* borrowed */
@@ -39,6 +39,16 @@ struct join_side {
     struct weir_builder partners; /* rows of this side, as partners of rows of the other */
 };
 
+/* Keys that are looked up together, so that the misses of what waits for them are under way together. */
+struct join_keys {
+    struct weir_key_ref refs[TOGETHER];
+    struct weir_key_bytes bytes; /* of all of them */
+    uint32_t inputs[TOGETHER], other_inputs[TOGETHER], n, at;
+    /* What waits for them, if the backend has it for many keys; of the other input for those of rows. */
+    void *own[TOGETHER];
+    const void *others[TOGETHER];
+};
+
 struct join_op {
     struct weir_op op;
     struct weir__pairs pairs;
@@ -49,10 +59,8 @@ struct join_op {
     struct weir_op_ahead ahead;
     struct weir_schema *key_schema; /* of snapshots */
     uint32_t first_group, last_group;
-    struct weir_key_bytes key_bytes, packed;
-    struct weir_key_ref key;
-    int64_t fetch_at;                 /* what the keys of the next rows have is fetched with this one */
-    struct weir_key_bytes fired_keys; /* of the timers that are taken together */
+    struct weir_key_bytes packed;
+    struct join_keys keys;
 
     /* The input batch; NULL between two. */
     struct weir_rows *rows;
@@ -114,58 +122,114 @@ static weir_status add_pair(struct join_op *j, const struct weir__join_buffer *o
     return partners->out.length < partners->out.capacity ? WEIR_OK : give(j);
 }
 
-/* ---- a row ------------------------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
-static weir_status use_key(struct join_op *j, int64_t row)
+static void begin_keys(struct join_op *j)
 {
-    const struct join_side *side = &j->sides[j->input];
-    j->key_bytes.n = 0;
-    weir_status s = weir_key_encode(&j->key_bytes, &j->rows->view, side->key_fields, side->n_key_fields, row);
-    if (s != WEIR_OK) return no_memory(j);
-    j->key = (struct weir_key_ref){.p = j->key_bytes.p,
-                                   .n = (uint32_t)j->key_bytes.n,
-                                   .group = j->rows->keys.key_group[row],
-                                   .hash = j->rows->keys.hash[row]};
-    return WEIR_OK;
+    j->keys.n = j->keys.at = 0;
+    j->keys.bytes.n = 0;
 }
 
-/* What waits for a key in the state of an input: its index, and its oldest rows. */
-static void fetch_waiting(struct join_op *j, uint32_t input, const struct weir_key_ref *key)
+/* Its bytes have been added. */
+static void add_key(struct join_keys *k, const struct weir_key_ref *key, uint32_t input)
 {
-    const struct weir__join_buffer *b = j->state->ops->value_get(j->state, input, key, 0);
-    if (!b) return;
+    k->refs[k->n] = *key;
+    k->inputs[k->n] = input;
+    k->other_inputs[k->n++] = 1 - input;
+}
+
+/* With what a backend may have in front of them. */
+static void fetch_waiting(const struct weir__join_buffer *b)
+{
+    if (!b || b->n == 0) return;
+    __builtin_prefetch(b->index.p - 1, 1);
     __builtin_prefetch(weir__join_buffer_row(b, b->first), 1);
+    __builtin_prefetch(b->rows.p - 1, 1);
     __builtin_prefetch(b->rows.p + b->dead, 1);
 }
 
-/* The misses of the next rows, one after the other, would take most of the time of joining them. */
-static weir_status fetch(struct join_op *j)
+/* The own ones are there afterwards. */
+static weir_status look_up(struct join_op *j, bool with_others)
 {
-    int64_t first = j->next - j->next % WEIR_STATE_FETCH, end = first + WEIR_STATE_FETCH;
-    j->fetch_at = end;
-    if (!j->state->ops->fetch || !j->state->ops->fetch(j->state, j->rows, first)) return WEIR_OK;
-    weir_status s = WEIR_OK;
-    for (int64_t row = j->next; s == WEIR_OK && row < end && row < j->rows->view.length; row++) {
-        s = use_key(j, row);
-        for (uint32_t input = 0; s == WEIR_OK && input < 2; input++) fetch_waiting(j, input, &j->key);
+    struct join_keys *k = &j->keys;
+    const struct weir_state_ops *ops = j->state->ops;
+    const uint8_t *p = k->bytes.p;
+    for (uint32_t i = 0; i < k->n; p += k->refs[i++].n) k->refs[i].p = p ? p : (const uint8_t *)"";
+    if (!ops->edit_keys) return WEIR_OK;
+    if (ops->edit_keys(j->state, k->inputs, k->refs, k->n, k->own) != WEIR_OK) return no_memory(j);
+    for (uint32_t i = 0; i < k->n; i++) fetch_waiting(k->own[i]);
+    if (with_others) ops->get_keys(j->state, k->other_inputs, k->refs, k->n, k->others);
+    for (uint32_t i = 0; with_others && i < k->n; i++) fetch_waiting(k->others[i]);
+    return WEIR_OK;
+}
+
+/* NULL: no memory. */
+static struct weir__join_buffer *own_of(struct join_op *j)
+{
+    struct join_keys *k = &j->keys;
+    if (j->state->ops->edit_keys) return k->own[k->at];
+    return j->state->ops->value_edit(j->state, k->inputs[k->at], &k->refs[k->at], 0);
+}
+
+/* NULL: there are none. */
+static const struct weir__join_buffer *others_of(struct join_op *j)
+{
+    struct join_keys *k = &j->keys;
+    if (j->state->ops->edit_keys) return k->others[k->at];
+    return j->state->ops->value_get(j->state, k->other_inputs[k->at], &k->refs[k->at], 0);
+}
+
+/* The one at hand is done with. */
+static void next_key(struct join_op *j)
+{
+    j->keys.at++;
+    if (!j->state->ops->edit_keys) j->state->ops->settle(j->state);
+}
+
+/* ---- a row ------------------------------------------------------------------------------------------------------- */
+
+/* TRAP: late is before the watermark, not at it. */
+static inline bool is_late(const struct join_op *j, int64_t time)
+{
+    return time < j->op.watermark;
+}
+
+/* Those of the next rows that are not late, which leave no entry. */
+static weir_status look_up_rows(struct join_op *j)
+{
+    const struct join_side *side = &j->sides[j->input];
+    const struct weir_row_keys *keys = &j->rows->keys;
+    j->state->ops->settle(j->state);
+    begin_keys(j);
+    for (int64_t row = j->next; row < j->rows->view.length && j->keys.n < TOGETHER; row++) {
+        size_t before = j->keys.bytes.n;
+        if (is_late(j, j->rows->view.time[row])) continue;
+        if (weir_key_encode(&j->keys.bytes, &j->rows->view, side->key_fields, side->n_key_fields, row) != WEIR_OK)
+            return no_memory(j);
+        add_key(&j->keys,
+                &(struct weir_key_ref){
+                    .n = (uint32_t)(j->keys.bytes.n - before), .group = keys->key_group[row], .hash = keys->hash[row]},
+                j->input);
     }
-    return s;
+    return look_up(j, true);
 }
 
 /* The timer of the first row of the buffer, in the place of the one that there may be. */
-static weir_status set_timer(struct join_op *j, uint32_t input, struct weir__join_buffer *buffer, bool set_before)
+static weir_status set_timer(struct join_op *j, struct weir__join_buffer *buffer, bool set_before)
 {
+    const struct weir_key_ref *key = &j->keys.refs[j->keys.at];
+    uint32_t input = j->keys.inputs[j->keys.at];
     int64_t due = weir__time_plus(weir__join_buffer_row(buffer, buffer->first)->time, j->sides[input].stays);
     if (set_before && buffer->timer == due) return WEIR_OK;
-    if (set_before && weir_timers_drop(j->timers, WEIR_EVENT_TIME, &j->key, input, buffer->timer) != WEIR_OK)
+    if (set_before && weir_timers_drop(j->timers, WEIR_EVENT_TIME, key, input, buffer->timer) != WEIR_OK)
         return no_memory(j);
     buffer->timer = due;
-    return weir_timers_set(j->timers, WEIR_EVENT_TIME, &j->key, input, due) == WEIR_OK ? WEIR_OK : no_memory(j);
+    return weir_timers_set(j->timers, WEIR_EVENT_TIME, key, input, due) == WEIR_OK ? WEIR_OK : no_memory(j);
 }
 
 static weir_status wait_for_others(struct join_op *j)
 {
-    struct weir__join_buffer *own = j->state->ops->value_edit(j->state, j->input, &j->key, 0);
+    struct weir__join_buffer *own = own_of(j);
     if (!own) return no_memory(j);
     bool waited = own->n > 0;
     j->packed.n = 0;
@@ -173,12 +237,7 @@ static weir_status wait_for_others(struct join_op *j)
     if (s == WEIR_OK)
         s = weir__join_buffer_add(own, j->state, j->input, j->rows->view.time[j->next],
                                   (weir_str){(const char *)j->packed.p, j->packed.n});
-    return s == WEIR_OK ? set_timer(j, j->input, own, waited) : no_memory(j);
-}
-
-static const struct weir__join_buffer *others_of(struct join_op *j)
-{
-    return j->state->ops->value_get(j->state, 1 - j->input, &j->key, 0);
+    return s == WEIR_OK ? set_timer(j, own, waited) : no_memory(j);
 }
 
 /* TRAP: the own row is put before the others are looked at. */
@@ -186,9 +245,7 @@ static weir_status begin_row(struct join_op *j)
 {
     const struct join_side *side = &j->sides[j->input];
     int64_t time = j->rows->view.time[j->next];
-    weir_status s = j->next >= j->fetch_at ? fetch(j) : WEIR_OK;
-    if (s == WEIR_OK) s = use_key(j, j->next);
-    if (s == WEIR_OK) s = wait_for_others(j);
+    weir_status s = wait_for_others(j);
     if (s != WEIR_OK) return s;
     const struct weir__join_buffer *others = others_of(j);
     int64_t last = weir__time_plus(time, side->to);
@@ -200,23 +257,18 @@ static weir_status begin_row(struct join_op *j)
 
 static weir_status join_row(struct join_op *j)
 {
-    weir_status s = j->added ? WEIR_OK : begin_row(j);
+    weir_status s = j->keys.at == j->keys.n ? look_up_rows(j) : WEIR_OK;
+    if (s == WEIR_OK && !j->added) s = begin_row(j);
     const struct weir__join_buffer *others = s == WEIR_OK && j->at < j->end ? others_of(j) : NULL;
     while (s == WEIR_OK && j->at < j->end) s = add_pair(j, others);
     if (s != WEIR_OK) return s;
-    j->state->ops->settle(j->state);
     j->added = false;
     j->next++;
+    next_key(j);
     return WEIR_OK;
 }
 
 /* ---- late rows --------------------------------------------------------------------------------------------------- */
-
-/* TRAP: late is before the watermark, not at it. */
-static inline bool is_late(const struct join_op *j, int64_t time)
-{
-    return time < j->op.watermark;
-}
 
 static weir_status emit_late(struct join_op *j, const struct weir_rows *rows, int64_t n_late)
 {
@@ -275,7 +327,7 @@ static weir_status begin_batch(struct join_op *j, uint32_t input, struct weir_ro
 {
     j->rows = weir_rows_retain(rows);
     j->input = input;
-    j->next = j->fetch_at = 0;
+    j->next = 0;
     weir_status s = rows->keys.hash ? WEIR_OK : hash_keys(j);
     if (s == WEIR_OK) s = set_late_aside(j);
     return s == WEIR_OK && j->pairs.function ? weir_instance_begin_input(j->pairs.function, input, j->rows) : s;
@@ -306,7 +358,9 @@ static weir_status join_rows(struct weir_op *op, uint32_t input, struct weir_row
 {
     struct join_op *j = join_of(op);
     weir_status s = j->rows ? WEIR_OK : begin_batch(j, input, rows);
+    begin_keys(j); /* what was at hand in an earlier call may not be any more */
     if (s == WEIR_OK) s = go_on(j);
+    j->state->ops->settle(j->state);
     if (s < 0) return s;
     if (s == WEIR_OK) {
         *row = rows->view.length;
@@ -325,10 +379,9 @@ static weir_status prepare_rows(struct weir_op *op, uint32_t input, const struct
 
 /* ---- rows that need not wait any longer -------------------------------------------------------------------------- */
 
-static weir_status drop_due(struct join_op *j, uint32_t input, int64_t watermark)
+static weir_status drop_due(struct join_op *j, struct weir__join_buffer *buffer, int64_t watermark)
 {
-    struct weir__join_buffer *buffer = j->state->ops->value_edit(j->state, input, &j->key, 0);
-    int64_t stays = j->sides[input].stays, end, until;
+    int64_t stays = j->sides[j->keys.inputs[j->keys.at]].stays, end, until;
     if (!buffer) return no_memory(j);
     end = buffer->first + buffer->n;
     for (until = buffer->first; until < end;) { /* those of one time are due together */
@@ -337,66 +390,45 @@ static weir_status drop_due(struct join_op *j, uint32_t input, int64_t watermark
         until = time == INT64_MAX ? end : weir__join_buffer_find(buffer, time + 1);
     }
     weir__join_buffer_drop(buffer, until);
-    if (buffer->n > 0) return set_timer(j, input, buffer, false);
-    j->state->ops->clear(j->state, input, &j->key, 0);
-    return WEIR_OK;
+    return buffer->n > 0 ? set_timer(j, buffer, false) : WEIR_OK;
 }
 
-/* Timers that were taken together, so that the misses of the rows that go are under way together. */
-struct fired {
-    struct weir_key_ref keys[FIRED];
-    uint32_t inputs[FIRED], n;
-};
-
-static weir_status copy_key(struct join_op *j, struct fired *f, const struct weir_key_ref *key)
-{
-    struct weir_key_bytes *b = &j->fired_keys;
-    if (b->capacity - b->n < key->n) {
-        size_t capacity = 2 * (b->n + key->n);
-        uint8_t *p = weir_try_realloc(b->p, capacity);
-        if (!p) return no_memory(j);
-        b->p = p;
-        b->capacity = capacity;
-    }
-    if (key->n > 0) memcpy(b->p + b->n, key->p, key->n);
-    b->n += key->n;
-    f->keys[f->n] = *key;
-    return WEIR_OK;
-}
-
-/* Up to FIRED timers that are due. */
-static weir_status take_timers(struct join_op *j, int64_t watermark, struct fired *f)
+/* Up to TOGETHER timers that are due. */
+static weir_status take_timers(struct join_op *j, int64_t watermark)
 {
     struct weir_due_timer due;
     weir_status s = WEIR_OK;
-    j->fired_keys.n = 0;
-    for (f->n = 0; f->n < FIRED; f->n++) {
+    begin_keys(j);
+    while (j->keys.n < TOGETHER) {
         s = weir_timers_pop(j->timers, WEIR_EVENT_TIME, watermark, &due);
         if (s < 0) return no_memory(j);
         weir_op_ahead_took(&j->ahead, s == WEIR_MORE);
         if (s == WEIR_OK) break;
-        f->inputs[f->n] = (uint32_t)due.ns;
-        s = copy_key(j, f, &due.key);
-        if (s != WEIR_OK) return s;
+        if (!weir_key_bytes_add(&j->keys.bytes, due.key.p, due.key.n)) return no_memory(j);
+        add_key(&j->keys, &due.key, (uint32_t)due.ns);
     }
-    const uint8_t *p = j->fired_keys.p;
-    for (uint32_t i = 0; i < f->n; p += f->keys[i++].n) f->keys[i].p = p ? p : (const uint8_t *)"";
-    weir_count(&j->op.counters.timers_fired, f->n);
+    weir_count(&j->op.counters.timers_fired, j->keys.n);
     return WEIR_OK;
 }
 
-static weir_status drop_all_due(struct join_op *j, const struct fired *f, int64_t watermark)
+/* Entries go when all have been looked into, as others may move then. */
+static weir_status drop_all_due(struct join_op *j, int64_t watermark)
 {
-    const struct weir_state_ops *ops = j->state->ops;
-    bool fetched = ops->fetch_keys && ops->fetch_keys(j->state, f->inputs, f->keys, f->n);
-    for (uint32_t i = 0; fetched && i < f->n; i++) fetch_waiting(j, f->inputs[i], &f->keys[i]);
-    for (uint32_t i = 0; i < f->n; i++) {
-        j->key = f->keys[i];
-        weir_status s = drop_due(j, f->inputs[i], watermark);
-        ops->settle(j->state);
-        if (s != WEIR_OK) return s;
+    struct join_keys *k = &j->keys;
+    uint32_t emptied = 0; /* a bit for each key */
+    weir_status s = look_up(j, false);
+    while (s == WEIR_OK && k->at < k->n) {
+        struct weir__join_buffer *buffer = own_of(j);
+        s = drop_due(j, buffer, watermark);
+        emptied |= (uint32_t)(s == WEIR_OK && buffer->n == 0) << k->at;
+        next_key(j);
     }
-    return WEIR_OK;
+    for (; emptied; emptied &= emptied - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(emptied);
+        j->state->ops->clear(j->state, k->inputs[i], &k->refs[i], 0);
+    }
+    j->state->ops->settle(j->state);
+    return s;
 }
 
 static void want_timer(struct weir_op_ahead *ahead, const struct weir_due_timer *due, int64_t i)
@@ -407,13 +439,12 @@ static void want_timer(struct weir_op_ahead *ahead, const struct weir_due_timer 
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)
 {
     struct join_op *j = join_of(op);
-    struct fired f;
-    for (uint32_t i = 0; i < FIRE_STEP; i += FIRED) {
+    for (uint32_t i = 0; i < FIRE_STEP; i += TOGETHER) {
         weir_status s = weir_op_ahead_timers(&j->ahead, op, j->state, j->timers, WEIR_EVENT_TIME, watermark, want_timer);
-        if (s == WEIR_OK) s = take_timers(j, watermark, &f);
-        if (s == WEIR_OK) s = drop_all_due(j, &f, watermark);
+        if (s == WEIR_OK) s = take_timers(j, watermark);
+        if (s == WEIR_OK) s = drop_all_due(j, watermark);
         if (s != WEIR_OK) return s;
-        if (f.n < FIRED) return WEIR_OK;
+        if (j->keys.n < TOGETHER) return WEIR_OK;
     }
     return WEIR_MORE;
 }
@@ -444,9 +475,8 @@ static void destroy_op(struct weir_op *op)
         weir_state_layout_finish(&j->layouts[i]);
         weir_builder_finish(&j->sides[i].partners);
     }
-    weir_key_bytes_finish(&j->key_bytes);
     weir_key_bytes_finish(&j->packed);
-    weir_key_bytes_finish(&j->fired_keys);
+    weir_key_bytes_finish(&j->keys.bytes);
     weir_op_ahead_finish(&j->ahead);
     weir_schema_release(j->key_schema);
     weir_free(j->owners);

@@ -1,4 +1,5 @@
-/* Fetching is a hint: whatever keys it is given, in a set that is larger than the cache or not, nothing changes. */
+/* Fetching is a hint: whatever keys it is given, in a set that is larger than the cache or not, nothing changes. And many
+ * keys that are looked up together are found where they are one by one. */
 #include "base/random.h"
 #include "data/key.h"
 #include "harness/suite.h"
@@ -76,4 +77,42 @@ static void what_is_fetched_stays_as_it_is(void)
     for (int i = 0; i < 2; i++) weir_state_layout_finish(&layouts[i]);
 }
 
-WEIR_SUITE(heap_fetch) = {{"what is fetched stays as it is", what_is_fetched_stays_as_it_is}, {NULL, NULL}};
+/* Of two states by turns; some keys are there, some come twice. */
+static void look_up_random(struct weir_state_set *set, struct weir_random *random)
+{
+    enum { MOST = 100 };
+    int64_t numbers[MOST];
+    struct weir_key_ref keys[MOST];
+    uint32_t states[MOST], n = 1 + (uint32_t)weir_random_below(random, MOST);
+    const void *found[MOST];
+    void *edited[MOST];
+    for (uint32_t i = 0; i < n; i++) {
+        numbers[i] = (int64_t)weir_random_below(random, N_KEYS);
+        keys[i] = key_of(&numbers[i]);
+        states[i] = i % 2;
+    }
+    set->ops->get_keys(set, states, keys, n, found);
+    for (uint32_t i = 0; i < n; i++) CU_ASSERT_PTR_EQUAL(found[i], set->ops->value_get(set, states[i], &keys[i], 0));
+    CU_ASSERT_EQUAL(set->ops->edit_keys(set, states, keys, n, edited), WEIR_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        CU_ASSERT(!found[i] || found[i] == edited[i]);
+        CU_ASSERT_PTR_EQUAL(edited[i], set->ops->value_edit(set, states[i], &keys[i], 0));
+    }
+    set->ops->settle(set);
+}
+
+static void together_is_as_one_by_one(void)
+{
+    struct weir_state_layout layouts[2];
+    struct weir_random random = {12};
+    struct weir_error error;
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL_FATAL(weir_state_layout_init(&layouts[i], &total, &error), WEIR_OK);
+    struct weir_state_set *set = weir_heap_state_create(layouts, 2, 3, 3 + N_GROUPS - 1);
+    for (int i = 0; i < 1000; i++) look_up_random(set, &random);
+    set->ops->destroy(set);
+    for (int i = 0; i < 2; i++) weir_state_layout_finish(&layouts[i]);
+}
+
+WEIR_SUITE(heap_fetch) = {{"what is fetched stays as it is", what_is_fetched_stays_as_it_is},
+                          {"keys looked up together are found as one by one", together_is_as_one_by_one},
+                          {NULL, NULL}};

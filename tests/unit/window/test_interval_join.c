@@ -54,6 +54,24 @@ static void late_is_before_the_watermark_not_at_it(void)
     stage_end(&g);
 }
 
+/* Late rows are among others whose keys are looked up with theirs. */
+static void late_rows_leave_nothing(void)
+{
+    struct stage g;
+    struct weir_snapshot cut = {0};
+    struct weir_text rows = {0};
+    join_init(&g, -5, 10, 1024);
+    stage_watermark(&g, 100);
+    for (int i = 0; i < 200; i++) weir_text_add(&rows, "%d | %d, 1, null\n", i % 4 ? 99 : 100, i);
+    stage_feed(&g, weir_text_get(&rows));
+    weir_text_finish(&rows);
+    CU_ASSERT_EQUAL(g.op->counters.late, 150);
+    CU_ASSERT_EQUAL_FATAL(g.op->class->snapshot(g.op, 1, &cut), WEIR_OK);
+    CU_ASSERT_EQUAL(cut.n_entries, 100); /* with their timers */
+    weir_snapshot_finish(&cut);
+    stage_end(&g);
+}
+
 static void rows_go_when_nothing_can_match_them(void)
 {
     struct stage g;
@@ -250,6 +268,7 @@ WEIR_SUITE(interval_join) = {
     {"bounds are part of the interval; pairs by time, then arrival, at the later time", bounds_are_part_of_the_interval},
     {"both bounds may lie on one side", both_bounds_may_lie_on_one_side},
     {"TRAP: late is before the watermark (strict), not at it", late_is_before_the_watermark_not_at_it},
+    {"late rows leave nothing", late_rows_leave_nothing},
     {"TRAP: left rows go at ts + max(upper, 0), right rows at ts + max(-lower, 0)", rows_go_when_nothing_can_match_them},
     {"TRAP: what is due at the current watermark goes at the next", what_is_due_already_waits_for_the_next_watermark},
     {"rows out of order, and rows that are gone make room", rows_out_of_order_and_gone_rows_make_room},
