@@ -1,13 +1,15 @@
 /* timer_order.c - records of timers in order of firing. Any thread.
  *
- * Few nodes are sorted by insertion, more by merging. Many are first sorted by the bytes of time and prefix in which they
+ * Few nodes are sorted by insertion, some tens or hundreds by the highest bits of time in which they differ and then by
+ * merging what agrees in those: they come from one bucket of the wheel, so that is nearly nothing. Many are first sorted by the bytes of time and prefix in which they
  * differ at all, one after the other from the last on (a radix sort: three passes for a million whole numbers as keys, due
  * together); what is left are groups that agree in both, of longer keys or of one key with several namespaces.
  */
 #include "time/timers_internal.h"
 
-#define FEW  24
-#define MANY 512
+#define FEW    24
+#define MANY   512
+#define DIGITS 64 /* as a level of the wheel has */
 
 int weir__timer_compare(const struct weir__timer_node *a, const struct weir__timer_node *b)
 {
@@ -55,6 +57,27 @@ static void merge_sort(struct weir__timer_node *nodes, size_t n, struct weir__ti
         to = other;
     }
     if (from != nodes) memcpy(nodes, from, n * sizeof *nodes);
+}
+
+/* ---- some --------------------------------------------------------------------------------------------------------- */
+
+static void spread_sort(struct weir__timer_node *nodes, size_t n, struct weir__timer_node *room)
+{
+    uint16_t ends[DIGITS] = {0}, end = 0;
+    uint64_t differ = 0;
+    for (size_t i = 1; i < n; i++) differ |= nodes[i].at ^ nodes[0].at;
+    uint32_t bits = differ ? 64 - (uint32_t)__builtin_clzll(differ) : 0, shift = bits > 6 ? bits - 6 : 0;
+    for (size_t i = 0; i < n; i++) ends[nodes[i].at >> shift & (DIGITS - 1)]++;
+    for (uint32_t d = 0; d < DIGITS; d++) {
+        uint16_t count = ends[d];
+        ends[d] = end;
+        end += count;
+    }
+    for (size_t i = 0; i < n; i++) room[ends[nodes[i].at >> shift & (DIGITS - 1)]++] = nodes[i];
+    for (uint32_t d = 0, begin = 0; d < DIGITS; begin = ends[d++]) {
+        if (ends[d] - begin > 1) merge_sort(room + begin, ends[d] - begin, nodes + begin);
+    }
+    memcpy(nodes, room, n * sizeof *nodes);
 }
 
 /* ---- many -------------------------------------------------------------------------------------------------------- */
@@ -109,6 +132,8 @@ void weir__timer_sort(struct weir__timer_node *nodes, size_t n, struct weir__tim
     if (n >= MANY) {
         radix_sort(nodes, n, room);
         sort_groups(nodes, n, room);
+    } else if (n > FEW) {
+        spread_sort(nodes, n, room);
     } else {
         merge_sort(nodes, n, room);
     }
