@@ -1,9 +1,10 @@
 /* timer_order.c - records of timers in order of firing. Any thread.
  *
  * Few nodes are sorted by insertion, some tens or hundreds by the highest bits of time in which they differ and then by
- * merging what agrees in those: they come from one bucket of the wheel, so that is nearly nothing. Many are first sorted by the bytes of time and prefix in which they
- * differ at all, one after the other from the last on (a radix sort: three passes for a million whole numbers as keys, due
- * together); what is left are groups that agree in both, of longer keys or of one key with several namespaces.
+ * merging what agrees in those: they come from one bucket of the wheel, so that is nearly nothing. Many are first sorted by
+ * the bytes of time and prefix in which they differ at all, one after the other from the last on (a radix sort: three
+ * passes for a million whole numbers as keys, due together); what is left are groups that agree in both, of longer keys or
+ * of one key with several namespaces.
  */
 #include "time/timers_internal.h"
 

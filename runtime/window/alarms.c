@@ -1,10 +1,10 @@
-/* alarms.c - a radix heap: an alarm is in the bucket numbered by the highest bit in which its time differs from the last one
- * that rang, so a bucket's times are all before those of the next. When the first buckets are empty, the next one is dealt
- * out among them. An alarm moves down at most 64 times, a handful as a rule, and memory is read and written from end to end.
- * Ahuja, Mehlhorn, Orlin and Tarjan 1990.
+/* alarms.c - a radix heap: an alarm is in the bucket of the highest six bits in which its time differs from the last one
+ * that rang, and of what these six bits are, so a bucket's times are all before those of the next. The first one is dealt
+ * out among those before it. An alarm moves down at most eleven times, two or three as a rule, and memory is read and
+ * written from end to end. Ahuja, Mehlhorn, Orlin and Tarjan 1990.
  *
- * Bucket 0 is in order, and filled for some tens of alarms at a time, so that whoever is rung can have their keys brought
- * to memory. Subtask's thread.
+ * What rings next is in order, and is brought for some tens of alarms at a time, so that whoever is rung can have their
+ * keys brought to memory. Subtask's thread.
  */
 #include "window/alarms.h"
 
@@ -12,13 +12,8 @@
 
 #include "base/alloc.h"
 
-#define KEPT_BYTES ((size_t)1 << 22) /* of an empty bucket */
-
-/* Of a time after the last. */
-static uint32_t bucket_of(const struct weir__alarms *a, int64_t at)
-{
-    return at <= a->last ? 0 : 64 - (uint32_t)__builtin_clzll((uint64_t)at ^ (uint64_t)a->last);
-}
+#define KEPT_BYTES ((size_t)1 << 18) /* of an empty bucket */
+#define BITS       6
 
 static const uint8_t *key_of(const struct weir__alarm_bucket *b, const struct weir__alarm *alarm)
 {
@@ -45,7 +40,11 @@ void weir__alarms_init(struct weir__alarms *a)
 
 void weir__alarms_finish(struct weir__alarms *a)
 {
-    for (uint32_t i = 0; i < WEIR__ALARM_BUCKETS; i++) forget(&a->buckets[i]);
+    for (uint32_t level = 0; level < WEIR__ALARM_LEVELS; level++) {
+        for (uint32_t i = 0; a->buckets[level] && i < WEIR__ALARM_DIGITS; i++) forget(&a->buckets[level][i]);
+        weir_free(a->buckets[level]);
+    }
+    forget(&a->next);
     weir_key_bytes_finish(&a->key);
     weir__alarms_init(a);
 }
@@ -85,6 +84,26 @@ static bool put(struct weir__alarm_bucket *b, const struct weir__alarm *alarm, c
     return true;
 }
 
+/* Times as numbers whose highest bits count first. */
+static uint64_t number_of(int64_t at)
+{
+    return (uint64_t)at ^ (uint64_t)1 << 63;
+}
+
+/* Into the bucket of a time after the last. */
+static bool put_behind(struct weir__alarms *a, const struct weir__alarm *alarm, const uint8_t *key)
+{
+    uint64_t time = number_of(alarm->at);
+    uint32_t level = (63 - (uint32_t)__builtin_clzll(time ^ number_of(a->last))) / BITS;
+    uint32_t digit = time >> BITS * level & (WEIR__ALARM_DIGITS - 1);
+    if (__builtin_expect(!a->buckets[level], 0))
+        a->buckets[level] = weir_try_alloc(WEIR__ALARM_DIGITS * sizeof *a->buckets[level]);
+    if (!a->buckets[level] || !put(&a->buckets[level][digit], alarm, key)) return false;
+    a->digits[level] |= (uint64_t)1 << digit;
+    a->levels |= 1u << level;
+    return true;
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
 static int compare(const struct weir__alarm_bucket *b, const struct weir__alarm *x, const struct weir__alarm *y)
@@ -117,10 +136,10 @@ static void sort(const struct weir__alarm_bucket *b, struct weir__alarm *alarms,
     }
 }
 
-/* The last one of bucket 0 goes to where it belongs. */
+/* The last one of the next goes to where it belongs. */
 static void put_in_order(struct weir__alarms *a)
 {
-    const struct weir__alarm_bucket *b = &a->buckets[0];
+    const struct weir__alarm_bucket *b = &a->next;
     size_t i = b->n - 1;
     struct weir__alarm alarm = b->alarms[i];
     for (; i > a->rung && compare(b, &alarm, &b->alarms[i - 1]) < 0; i--) b->alarms[i] = b->alarms[i - 1];
@@ -131,36 +150,44 @@ bool weir__alarms_set(struct weir__alarms *a, const struct weir_key_ref *key, in
 {
     struct weir__alarm alarm = {.at = at, .hash = key->hash, .n = key->n, .group = key->group};
     if (key->n <= WEIR__ALARM_KEY) memcpy(alarm.key.bytes, key->p, key->n);
-    uint32_t i = bucket_of(a, at);
-    if (!put(&a->buckets[i], &alarm, key->p)) return false;
-    if (i == 0) put_in_order(a);
+    if (at > a->last) return put_behind(a, &alarm, key->p);
+    if (!put(&a->next, &alarm, key->p)) return false;
+    put_in_order(a);
     return true;
 }
 
 /* ---- the next ones ----------------------------------------------------------------------------------------------- */
 
-/* The first bucket behind 0 that has any; 0: none has. */
-static uint32_t first_bucket(const struct weir__alarms *a)
+/* NULL: all are among the next, or there are none. */
+static struct weir__alarm_bucket *first_bucket(const struct weir__alarms *a, uint32_t *level, uint32_t *digit)
 {
-    for (uint32_t i = 1; i < WEIR__ALARM_BUCKETS; i++) {
-        if (a->buckets[i].n > 0) return i;
-    }
-    return 0;
+    if (a->levels == 0) return NULL;
+    *level = (uint32_t)__builtin_ctz(a->levels);
+    *digit = (uint32_t)__builtin_ctzll(a->digits[*level]);
+    return &a->buckets[*level][*digit];
 }
 
-/* The alarms of the bucket's least time go to the end of bucket 0, the others before the bucket. Without memory some are
- * in two buckets, and the job fails. */
-static bool deal_out(struct weir__alarms *a, uint32_t bucket)
+static void leave(struct weir__alarms *a, uint32_t level, uint32_t digit)
 {
-    struct weir__alarm_bucket *from = &a->buckets[bucket], *first = &a->buckets[0];
-    size_t before = first->n;
+    a->digits[level] &= ~((uint64_t)1 << digit);
+    if (a->digits[level] == 0) a->levels &= ~(1u << level);
+    empty(&a->buckets[level][digit]);
+}
+
+/* The alarms of the first bucket's least time go to the end of the next, the others before the bucket. Without memory some
+ * are in two buckets, and the job fails. */
+static bool deal_out(struct weir__alarms *a, uint32_t level, uint32_t digit)
+{
+    struct weir__alarm_bucket *from = &a->buckets[level][digit], *next = &a->next;
+    size_t before = next->n;
     a->last = from->least;
     for (size_t i = 0; i < from->n; i++) {
         const struct weir__alarm *alarm = &from->alarms[i];
-        if (!put(&a->buckets[bucket_of(a, alarm->at)], alarm, key_of(from, alarm))) return false;
+        const uint8_t *key = key_of(from, alarm);
+        if (!(alarm->at == a->last ? put(next, alarm, key) : put_behind(a, alarm, key))) return false;
     }
-    empty(from);
-    if (first->n - before > 1) sort(first, first->alarms + before, first->n - before);
+    leave(a, level, digit);
+    if (next->n - before > 1) sort(next, next->alarms + before, next->n - before);
     return true;
 }
 
@@ -171,7 +198,7 @@ static struct weir_key_ref ref_of(const struct weir__alarm_bucket *b, const stru
 
 static void tell(const struct weir__alarms *a)
 {
-    const struct weir__alarm_bucket *b = &a->buckets[0];
+    const struct weir__alarm_bucket *b = &a->next;
     struct weir_key_ref keys[WEIR__ALARMS_AHEAD];
     size_t n = b->n < WEIR__ALARMS_AHEAD ? b->n : WEIR__ALARMS_AHEAD;
     for (size_t i = 0; i < n; i++) keys[i] = ref_of(b, &b->alarms[i]);
@@ -180,12 +207,13 @@ static void tell(const struct weir__alarms *a)
 
 static bool fill(struct weir__alarms *a, int64_t until, size_t most)
 {
-    empty(&a->buckets[0]);
+    uint32_t level, digit;
+    empty(&a->next);
     a->rung = 0;
-    while (a->buckets[0].n < most) {
-        uint32_t i = first_bucket(a);
-        if (i == 0 || a->buckets[i].least > until) break;
-        if (!deal_out(a, i)) return false;
+    while (a->next.n < most) {
+        const struct weir__alarm_bucket *b = first_bucket(a, &level, &digit);
+        if (!b || b->least > until) break;
+        if (!deal_out(a, level, digit)) return false;
     }
     tell(a);
     return true;
@@ -193,7 +221,7 @@ static bool fill(struct weir__alarms *a, int64_t until, size_t most)
 
 bool weir__alarms_next(struct weir__alarms *a, int64_t until, struct weir_due_timer *due, bool *found)
 {
-    const struct weir__alarm_bucket *b = &a->buckets[0];
+    const struct weir__alarm_bucket *b = &a->next;
     if (b->n == a->rung && !fill(a, until, WEIR__ALARMS_AHEAD)) return false;
     *found = b->n > a->rung && b->alarms[a->rung].at <= until;
     if (!*found) return true;
@@ -209,7 +237,7 @@ bool weir__alarms_next(struct weir__alarms *a, int64_t until, struct weir_due_ti
 bool weir__alarms_look_ahead(struct weir__alarms *a, int64_t until, size_t most,
                              void (*fn)(void *arg, const struct weir_key_ref *), void *arg)
 {
-    const struct weir__alarm_bucket *b = &a->buckets[0];
+    const struct weir__alarm_bucket *b = &a->next;
     if (b->n == a->rung && !fill(a, until, most)) return false;
     for (size_t i = a->rung; i < b->n && most > 0 && b->alarms[i].at <= until; i++, most--) {
         const struct weir_key_ref key = ref_of(b, &b->alarms[i]);
@@ -220,7 +248,8 @@ bool weir__alarms_look_ahead(struct weir__alarms *a, int64_t until, size_t most,
 
 bool weir__alarms_waiting(const struct weir__alarms *a)
 {
-    uint32_t i = first_bucket(a);
-    if (a->buckets[0].n > a->rung) return a->buckets[0].alarms[a->rung].at < INT64_MAX;
-    return i > 0 && a->buckets[i].least < INT64_MAX;
+    uint32_t level, digit;
+    const struct weir__alarm_bucket *b = first_bucket(a, &level, &digit);
+    if (a->next.n > a->rung) return a->next.alarms[a->rung].at < INT64_MAX;
+    return b && b->least < INT64_MAX;
 }

@@ -9,9 +9,10 @@
 
 #include "time/timers.h"
 
-#define WEIR__ALARM_BUCKETS 65
-#define WEIR__ALARM_KEY     16 /* longer keys are in their bucket's bytes */
-#define WEIR__ALARMS_AHEAD  64 /* alarms whose keys are told before they ring */
+#define WEIR__ALARM_LEVELS 11 /* of six bits of the time each */
+#define WEIR__ALARM_DIGITS 64
+#define WEIR__ALARM_KEY    16 /* longer keys are in their bucket's bytes */
+#define WEIR__ALARMS_AHEAD 64 /* alarms whose keys are told before they ring */
 
 struct weir__alarm {
     int64_t at;
@@ -29,9 +30,12 @@ struct weir__alarm_bucket {
     size_t n, capacity, n_bytes, bytes_capacity;
 };
 struct weir__alarms {
-    struct weir__alarm_bucket buckets[WEIR__ALARM_BUCKETS];
-    int64_t last; /* alarms up to it are in bucket 0, in order */
-    size_t rung;  /* of bucket 0 */
+    struct weir__alarm_bucket next;                         /* those up to `last`, in order */
+    size_t rung;                                            /* of them */
+    struct weir__alarm_bucket *buckets[WEIR__ALARM_LEVELS]; /* NULL: none yet; by digit */
+    uint64_t digits[WEIR__ALARM_LEVELS];                    /* the buckets that have any */
+    uint32_t levels;                                        /* the levels that have */
+    int64_t last;
     struct weir_key_bytes key;
     /* Tells the keys that will ring next, at most WEIR__ALARMS_AHEAD. May be NULL. */
     void (*expect)(void *arg, const struct weir_key_ref *, size_t n);
