@@ -115,15 +115,13 @@ static inline uint32_t place_of(uint64_t hash, uint32_t n_slots)
     return (uint32_t)hash & (n_slots - 2);
 }
 
-/* The slot that has the key, or the free one where it would be. */
-static struct heap_index_slot *find(struct heap_index *x, uint64_t hash, uint64_t word, const weir_column *strings,
-                                    uint32_t row)
+/* The place of the slot that has the key, or of the free one where it would be; none before `i` has it. */
+static uint32_t find(struct heap_index *x, uint32_t i, uint64_t word, const weir_column *strings, uint32_t row)
 {
-    struct heap_index_slot *slot;
-    for (uint32_t i = place_of(hash, x->n_slots); (slot = slot_at(x, i))->value; i = (i + 1) & (x->n_slots - 1)) {
+    for (const struct heap_index_slot *slot; (slot = slot_at(x, i))->value; i = (i + 1) & (x->n_slots - 1)) {
         if (slot->word == word && (!strings || is_string(slot->value, strings, row))) break;
     }
-    return slot;
+    return i;
 }
 
 /* ---- growing ----------------------------------------------------------------------------------------------------- */
@@ -168,12 +166,12 @@ static bool grow(struct heap *h, struct heap_state *s)
 
 /* Beyond the cache it is the memory that costs, and the index is half full; in it, it is the keys that are not in their
  * pair. */
-bool weir__heap_make_room(struct heap *h, struct heap_state *s)
+bool weir__heap_make_room(struct heap *h, struct heap_state *s, uint32_t n)
 {
     struct heap_index *x = &s->index;
     uint64_t room = x->n_slots <= BEYOND_CACHE ? (uint64_t)x->n_slots * 2 / 5 : x->n_slots / 2;
-    if (x->used < room) return true;
-    return grow(h, s) || (uint64_t)x->used * 4 < (uint64_t)x->n_slots * 3;
+    if (x->used + n <= room) return true;
+    return grow(h, s) || ((uint64_t)x->used + n) * 4 < (uint64_t)x->n_slots * 3;
 }
 
 /* ---- which namespace it is of ------------------------------------------------------------------------------------ */
@@ -248,7 +246,7 @@ bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_ki
     empty(x);
     x->is_valid = false;
     x->kind = kind;
-    if (!x->slots && !weir__heap_make_room(h, s)) return false;
+    if (!x->slots && !weir__heap_make_room(h, s, 1)) return false;
     x->ns = ns;
     x->is_complete = is_new;
     return x->is_valid = true;
@@ -266,7 +264,7 @@ static inline uintptr_t likely_value(const struct heap_index_slot *pair, uint64_
 /* See the header; one copy of it for each kind of key. */
 static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
                               enum heap_key_kind kind, const uint32_t *picks, int64_t first, uint32_t n,
-                              void **restrict values)
+                              void **restrict values, uint32_t *restrict places)
 {
     struct heap_index *x = &s->index;
     const uint64_t *hash = rows->keys.hash;
@@ -292,7 +290,8 @@ static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows
         left |= (uint64_t)(values[i] && !is_string((uintptr_t)values[i], strings, ROW(i))) << i;
     for (; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(left), row = ROW(i);
-        uintptr_t value = find(x, hash[row], word_of(kind, hash, data, row), strings, row)->value;
+        places[i] = find(x, place_of(hash[row], n_slots), word_of(kind, hash, data, row), strings, row);
+        uintptr_t value = slots[places[i]].value;
         values[i] = (void *)(value & ~WEIR__KEPT);
         missed |= (uint64_t)(~value & WEIR__KEPT) << i;
     }
@@ -301,14 +300,14 @@ static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows
 }
 
 uint64_t weir__heap_recall(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
-                           const uint32_t *picks, int64_t first, uint32_t n, void **values)
+                           const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places)
 {
     switch (s->index.kind) {
-    case WEIR__FOUR_BYTES: return recall(s, rows, column, WEIR__FOUR_BYTES, picks, first, n, values);
+    case WEIR__FOUR_BYTES: return recall(s, rows, column, WEIR__FOUR_BYTES, picks, first, n, values, places);
     case WEIR__EIGHT_BYTES:
-        return picks ? recall(s, rows, column, WEIR__EIGHT_BYTES, picks, first, n, values)
-                     : recall(s, rows, column, WEIR__EIGHT_BYTES, NULL, first, n, values);
-    case WEIR__ONE_STRING: return recall(s, rows, column, WEIR__ONE_STRING, picks, first, n, values);
+        return picks ? recall(s, rows, column, WEIR__EIGHT_BYTES, picks, first, n, values, places)
+                     : recall(s, rows, column, WEIR__EIGHT_BYTES, NULL, first, n, values, places);
+    case WEIR__ONE_STRING: return recall(s, rows, column, WEIR__ONE_STRING, picks, first, n, values, places);
     case WEIR__OTHER_KEYS: break;
     }
     WEIR_ASSERT(false);
@@ -316,11 +315,12 @@ uint64_t weir__heap_recall(struct heap_state *s, const struct weir_rows *rows, c
 }
 
 struct heap_index_slot *weir__heap_index_slot(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
-                                              uint32_t row)
+                                              uint32_t row, uint32_t place)
 {
     struct heap_index *x = &s->index;
     uint64_t hash = rows->keys.hash[row], word = word_of(x->kind, rows->keys.hash, column->data, row);
-    struct heap_index_slot *slot = find(x, hash, word, x->kind == WEIR__ONE_STRING ? column : NULL, row);
+    if (place == WEIR__NO_PLACE) place = place_of(hash, x->n_slots);
+    struct heap_index_slot *slot = &x->slots[find(x, place, word, x->kind == WEIR__ONE_STRING ? column : NULL, row)];
     if (!slot->value) slot->word = word;
     return slot;
 }

@@ -342,14 +342,16 @@ static inline void weir__heap_miss_in_index(struct heap_state *s, int64_t ns)
 /* Whether s->index is the namespace's; n rows are about to be looked up. Not for other keys. */
 bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);
 /* Rows first .. first + n - 1 of a batch, or of the picks, at most 64, into values[first ...]. Gives those that the index
- * does not know, or has not marked as kept, a bit for each. */
+ * does not know, or has not marked as kept, a bit for each; places[i]: where the search for such a row ended. */
 uint64_t weir__heap_recall(struct heap_state *, const struct weir_rows *, const weir_column *, const uint32_t *picks,
-                           int64_t first, uint32_t n, void **values);
+                           int64_t first, uint32_t n, void **values, uint32_t *places);
+/* Whether n more keys may go in. The index may grow, and then places are void. */
+bool weir__heap_make_room(struct heap *, struct heap_state *, uint32_t n);
 /* The slot that has the key of a row, or a free one with its word: it has the key from the time when its value is set, and
- * used counts it. Only when there is room. */
-bool weir__heap_make_room(struct heap *, struct heap_state *);
+ * used counts it. place: where a search for it ended before others went in. */
+#define WEIR__NO_PLACE UINT32_MAX
 struct heap_index_slot *weir__heap_index_slot(struct heap_state *, const struct weir_rows *, const weir_column *,
-                                              uint32_t row);
+                                              uint32_t row, uint32_t place);
 
 void weir__heap_free_list(struct heap *, const struct heap_state *, struct heap_list *);
 WEIR_CHECKED bool weir__heap_list_append(struct heap *, const struct heap_state *, struct heap_list *, const void *item);

@@ -13,6 +13,7 @@
 #include "state/heap_internal.h"
 
 #define CHUNK 64 /* as many as there are bits in what weir__heap_recall gives */
+#define LINE  64
 
 struct lane { /* one row of a chunk */
     struct heap_table *table;
@@ -31,7 +32,8 @@ struct chunk {
     uint32_t n_fields;
     uint32_t n;
     uint32_t row[CHUNK];
-    int64_t at[CHUNK]; /* in values and created */
+    int64_t at[CHUNK];      /* in values and created */
+    uint32_t places[CHUNK]; /* in the index: where the search for a row ended */
     struct lane lanes[CHUNK];
 };
 
@@ -156,19 +158,18 @@ static void find_candidates(struct chunk *c)
     }
 }
 
-/* To be changed: kept first, where an image is read. is_new: there is no such entry. NULL: no memory. */
-static struct heap_key *edit_entry(struct chunk *c, uint32_t i, bool is_new, uint8_t *created)
+/* To be changed: kept first, where an image is read. NULL: no memory. */
+static struct heap_key *edit_entry(struct chunk *c, uint32_t i, uint8_t *created)
 {
     struct lane *lane = &c->lanes[i];
     struct heap_key *entry = lane->found;
-    if (!is_new && (!entry || !weir__heap_key_is(entry, lane->key, lane->n)))
+    if (!entry || !weir__heap_key_is(entry, lane->key, lane->n))
         entry = weir__heap_find_place(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash, &lane->place);
     if (entry) {
         weir__heap_keep(c->heap, lane->table, lane->place);
         return entry;
     }
     if (created) created[c->at[i] >> 3] |= (uint8_t)(1u << (c->at[i] & 7));
-    if (is_new) return weir__heap_append(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
     return weir__heap_insert(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
 }
 
@@ -179,7 +180,7 @@ static weir_status look_up(struct chunk *c, int64_t ns, void **values, uint8_t *
     if (s == WEIR_OK) s = find_tables(c, ns, true);
     if (s == WEIR_OK) find_candidates(c);
     for (uint32_t i = 0; s == WEIR_OK && i < c->n; i++) {
-        struct heap_key *entry = edit_entry(c, i, false, created);
+        struct heap_key *entry = edit_entry(c, i, created);
         if (!entry) return WEIR_E_MEMORY;
         values[c->at[i]] = weir__heap_value(entry);
     }
@@ -214,16 +215,45 @@ static void keep_known(struct chunk *c, uint32_t i, void *value)
     if (c->heap->image) weir__heap_keep(c->heap, t, weir__heap_place_of(c->state, t, (const struct heap_key *)value - 1));
 }
 
-/* Of a row that was missed. What the index does not know it learns; and of a key that a complete one does not know there is
- * no entry. NULL: no memory. */
-static void *edit_missed_row(struct chunk *c, uint32_t i, const weir_column *column, uint8_t *created)
+/* What weir__heap_append does for a key that is a number, in a table with a page for it that was never asked for a key.
+ * NULL: it is not so. */
+static inline struct heap_key *append_number(struct heap_state *s, const struct lane *lane)
+{
+    struct heap_table *t = lane->table;
+    uint32_t place = weir__heap_place(s, t->used);
+    if (t->n_slots > 0 || place >> s->page_shift >= t->n_pages) return NULL;
+    struct heap_key *entry = weir__heap_at(s, t, place);
+    __builtin_prefetch((const char *)entry + 2 * (size_t)s->entry_size, 1); /* of the entry behind it */
+    if (s->entry_size == LINE)
+        memset(entry, 0, LINE); /* stores and no call */
+    else
+        memset(entry, 0, s->entry_size);
+    entry->n = lane->n;
+    memcpy(entry->bytes, &lane->number, sizeof lane->number);
+    t->used++;
+    t->live++;
+    s->n_entries++;
+    return entry;
+}
+
+/* Of a key that a complete index does not know: there is no such entry. NULL: no memory. */
+static inline struct heap_key *append_entry(struct chunk *c, uint32_t i, uint8_t *created)
+{
+    struct lane *lane = &c->lanes[i];
+    struct heap_key *entry = c->state->index.kind != WEIR__ONE_STRING ? append_number(c->state, lane) : NULL;
+    if (created) created[c->at[i] >> 3] |= (uint8_t)(1u << (c->at[i] & 7));
+    return entry ? entry : weir__heap_append(c->heap, c->state, lane->table, lane->key, lane->n, lane->hash);
+}
+
+/* Of a row that was missed. What the index does not know it learns, where it has room. NULL: no memory. */
+static inline void *edit_missed_row(struct chunk *c, uint32_t i, const weir_column *column, bool has_room, uint8_t *created)
 {
     struct heap_index *x = &c->state->index;
-    bool is_complete = x->is_complete, has_room = weir__heap_make_room(c->heap, c->state);
-    struct heap_index_slot *slot = weir__heap_index_slot(c->state, c->rows, column, c->row[i]);
+    bool is_complete = x->is_complete;
+    struct heap_index_slot *slot = weir__heap_index_slot(c->state, c->rows, column, c->row[i], c->places[i]);
     void *value = (void *)(slot->value & ~WEIR__KEPT);
     if (!value) {
-        struct heap_key *entry = edit_entry(c, i, is_complete, created);
+        struct heap_key *entry = is_complete ? append_entry(c, i, created) : edit_entry(c, i, created);
         if (!entry) return NULL;
         value = weir__heap_value(entry);
         x->used += has_room;
@@ -238,10 +268,14 @@ static void *edit_missed_row(struct chunk *c, uint32_t i, const weir_column *col
 static weir_status edit_missed(struct chunk *c, int64_t ns, void **values, uint8_t *created)
 {
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
+    const struct heap_index_slot *before = c->state->index.slots;
+    bool has_room = weir__heap_make_room(c->heap, c->state, c->n);
+    bool has_grown = c->state->index.slots != before;
     weir_status s = make_keys(c);
     if (s == WEIR_OK) s = find_tables(c, ns, true);
     for (uint32_t i = 0; s == WEIR_OK && i < c->n; i++) {
-        values[c->at[i]] = edit_missed_row(c, i, column, created);
+        if (has_grown) c->places[i] = WEIR__NO_PLACE;
+        values[c->at[i]] = edit_missed_row(c, i, column, has_room, created);
         if (!values[c->at[i]]) return WEIR_E_MEMORY;
     }
     return s;
@@ -251,8 +285,12 @@ static weir_status edit_indexed(struct chunk *c, const uint32_t *picks, int64_t 
                                 uint8_t *created)
 {
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
-    uint64_t missed = weir__heap_recall(c->state, c->rows, column, picks, first, n, values);
-    for (c->n = 0; missed; missed &= missed - 1) take(c, picks, first + __builtin_ctzll(missed));
+    uint32_t places[CHUNK];
+    uint64_t missed = weir__heap_recall(c->state, c->rows, column, picks, first, n, values, places);
+    for (c->n = 0; missed; missed &= missed - 1) {
+        c->places[c->n] = places[__builtin_ctzll(missed)];
+        take(c, picks, first + __builtin_ctzll(missed));
+    }
     return c->n > 0 ? edit_missed(c, ns, values, created) : WEIR_OK;
 }
 

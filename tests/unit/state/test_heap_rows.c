@@ -352,11 +352,39 @@ static void windows_of_inputs_at_different_times_are_all_indexed(void)
     weir_state_layout_finish(&layout);
 }
 
+/* A table has no slots while no key of it is asked for. From then on each new key gets one. */
+static void keys_that_come_after_one_was_asked_for_are_found(void)
+{
+    enum { KEYS = 100 };
+    struct weir_state_layout layout;
+    const uint32_t field = 0;
+    int64_t keys[KEYS], bad_row;
+    uint32_t bad_field;
+    void *values[KEYS];
+    CU_ASSERT_FATAL(weir_state_layout_init(&layout, &sum_state, NULL) == WEIR_OK);
+    struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
+    for (int64_t first = 0; first < 5 * KEYS; first += KEYS) {
+        for (int64_t i = 0; i < KEYS; i++) keys[i] = first + i;
+        struct weir_rows *rows = numbers(keys, KEYS);
+        CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+        CU_ASSERT_EQUAL(set->ops->value_edit_rows(set, 0, rows, &field, 1, NULL, KEYS, 7, values, NULL), WEIR_OK);
+        for (int64_t i = 0; i < KEYS; i++) {
+            const struct weir_key_ref key = {
+                .p = (const uint8_t *)&keys[i], .n = sizeof keys[i], .hash = rows->keys.hash[i]};
+            CU_ASSERT_PTR_EQUAL(set->ops->value_get(set, 0, &key, 7), values[i]);
+        }
+        weir_rows_release(rows);
+    }
+    set->ops->destroy(set);
+    weir_state_layout_finish(&layout);
+}
+
 WEIR_SUITE(heap_rows) = {
     {"agrees with value_edit for every type of key", agrees_for_every_type_of_key},
     {"agrees with value_edit for keys of several fields", agrees_for_keys_of_several_fields},
     {"keys whose hashes are alike are told apart", keys_whose_hashes_are_alike_are_told_apart},
     {"windows of inputs at different times are all indexed", windows_of_inputs_at_different_times_are_all_indexed},
+    {"keys that come after one was asked for are found", keys_that_come_after_one_was_asked_for_are_found},
     {"pages of a window that went are used again", pages_of_a_window_that_went_are_used_again},
     {NULL, NULL},
 };
