@@ -8,6 +8,8 @@
 #include "data/key.h"
 #include "state/heap_internal.h"
 
+#define LINE 64 /* bytes */
+
 /* ---- namespaces --------------------------------------------------------------------------------------------------------
  */
 
@@ -245,12 +247,20 @@ static uint32_t value_size(const struct weir_state_layout *l)
     return (l->size + 7) / 8 * 8;
 }
 
+/* A value of an entry that is a little shorter than a line of the cache would lie in two of them now and then. */
+static uint32_t entry_size(const struct heap_state *s, const struct weir_state_layout *l, uint32_t extra)
+{
+    uint32_t size = (uint32_t)sizeof(struct heap_key) + s->value_size + extra;
+    bool is_nearly_line = size >= LINE * 3 / 4 && size < LINE;
+    return is_nearly_line && extra == 0 && weir_layout_shape(l) == WEIR_SHAPE_VALUE ? LINE : size;
+}
+
 static void init_state(struct heap_state *s, const struct weir_state_layout *l, uint32_t n_groups, uint32_t extra)
 {
     s->layout = l;
     s->groups = weir_alloc_array(n_groups, sizeof *s->groups);
     s->value_size = value_size(l);
-    s->entry_size = (uint32_t)sizeof(struct heap_key) + s->value_size + extra;
+    s->entry_size = entry_size(s, l, extra);
     WEIR_ASSERT(s->entry_size <= WEIR__HEAP_PAGE_BYTES);
     size_t page = extra > 0 ? WEIR__HEAP_SMALL_PAGE : WEIR__HEAP_PAGE_BYTES;
     while ((size_t)s->entry_size << (s->page_shift + 1) <= page) s->page_shift++;

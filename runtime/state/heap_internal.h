@@ -100,7 +100,7 @@ struct heap_texts { /* where the weir_str members of a struct are */
 struct heap_state {
     const struct weir_state_layout *layout;
     struct heap_group *groups; /* by key group - first_group */
-    uint32_t entry_size;       /* bytes of heap_key, value and extra, a multiple of 8 */
+    uint32_t entry_size;       /* bytes of heap_key, value and extra, or more, a multiple of 8 */
     uint32_t value_size;       /* of them, the value's: the extra bytes of an entry are behind it */
     uint32_t page_shift;       /* log2 of the entries of a full page */
     uint32_t page_mask;        /* 2^page_shift - 1 */

@@ -352,6 +352,31 @@ static void windows_of_inputs_at_different_times_are_all_indexed(void)
     weir_state_layout_finish(&layout);
 }
 
+/* A sum of the aggregates has 32 bytes: with its key it is shorter than a line of the cache. */
+static void a_value_lies_in_one_line_of_the_cache(void)
+{
+    enum { KEYS = MAX_ROWS, LINE = 64 };
+    weir_state wide = sum_state;
+    wide.size = 2 * sizeof(struct sum);
+    struct weir_state_layout layout;
+    const uint32_t field = 0;
+    int64_t keys[KEYS], bad_row;
+    uint32_t bad_field;
+    void *values[KEYS];
+    for (int64_t i = 0; i < KEYS; i++) keys[i] = i;
+    CU_ASSERT_FATAL(weir_state_layout_init(&layout, &wide, NULL) == WEIR_OK);
+    struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
+    struct weir_rows *rows = numbers(keys, KEYS);
+    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+    CU_ASSERT_EQUAL(set->ops->value_edit_rows(set, 0, rows, &field, 1, NULL, KEYS, 0, values, NULL), WEIR_OK);
+    size_t n_split = 0;
+    for (int64_t i = 0; i < KEYS; i++) n_split += (uintptr_t)values[i] % LINE + wide.size > LINE;
+    CU_ASSERT_EQUAL(n_split, 0);
+    weir_rows_release(rows);
+    set->ops->destroy(set);
+    weir_state_layout_finish(&layout);
+}
+
 /* A table has no slots while no key of it is asked for. From then on each new key gets one. */
 static void keys_that_come_after_one_was_asked_for_are_found(void)
 {
@@ -385,6 +410,7 @@ WEIR_SUITE(heap_rows) = {
     {"keys whose hashes are alike are told apart", keys_whose_hashes_are_alike_are_told_apart},
     {"windows of inputs at different times are all indexed", windows_of_inputs_at_different_times_are_all_indexed},
     {"keys that come after one was asked for are found", keys_that_come_after_one_was_asked_for_are_found},
+    {"a value lies in one line of the cache", a_value_lies_in_one_line_of_the_cache},
     {"pages of a window that went are used again", pages_of_a_window_that_went_are_used_again},
     {NULL, NULL},
 };
