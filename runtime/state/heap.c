@@ -177,21 +177,31 @@ static void *value_edit(struct weir_state_set *set, uint32_t state, const struct
 /* ---- enumeration ---------------------------------------------------------------------------------------------------------
  */
 
-static bool next_key(struct weir_state_set *set, uint32_t state, uint32_t group, int64_t ns, weir_cursor *cursor,
-                     struct weir_key_ref *key, void **value)
+static uint32_t next_entries(struct weir_state_set *set, uint32_t state, uint32_t group, int64_t ns, weir_cursor *cursor,
+                             struct weir_state_entry *entries, uint32_t most)
 {
     struct heap *h = weir__heap_of(set);
     struct heap_state *s = state_of(h, state);
     struct heap_table *t = weir__heap_find_table(group_of(h, s, group), ns);
-    while (t && cursor->at < t->used) {
+    bool has_values = weir_layout_shape(s->layout) == WEIR_SHAPE_VALUE;
+    uint32_t n = 0;
+    while (t && n < most && cursor->at < t->used) {
         struct heap_key *entry = weir__heap_entry(s, t, (uint32_t)cursor->at++);
         if (entry->n == WEIR__HEAP_DEAD) continue;
-        const uint8_t *p = weir__heap_key_bytes(entry);
-        *key = (struct weir_key_ref){.p = p, .n = entry->n, .group = group, .hash = weir_key_hash64(p, entry->n)};
-        *value = weir_layout_shape(s->layout) == WEIR_SHAPE_VALUE ? weir__heap_value(entry) : NULL;
-        return true;
+        entries[n++] = (struct weir_state_entry){
+            .key = weir__heap_key_bytes(entry), .n = entry->n, .value = has_values ? weir__heap_value(entry) : NULL};
     }
-    return false;
+    return n;
+}
+
+static bool next_key(struct weir_state_set *set, uint32_t state, uint32_t group, int64_t ns, weir_cursor *cursor,
+                     struct weir_key_ref *key, void **value)
+{
+    struct weir_state_entry entry;
+    if (next_entries(set, state, group, ns, cursor, &entry, 1) == 0) return false;
+    *key = (struct weir_key_ref){.p = entry.key, .n = entry.n, .group = group, .hash = weir_key_hash64(entry.key, entry.n)};
+    *value = entry.value;
+    return true;
 }
 
 static bool next_namespace(struct weir_state_set *set, uint32_t state, uint32_t group, bool first, int64_t after,
@@ -322,6 +332,7 @@ static const struct weir_state_ops heap_ops = {
     .assign = weir__heap_assign,
     .resize_bytes = weir__heap_resize_bytes,
     .next_key = next_key,
+    .next_entries = next_entries,
     .next_namespace = next_namespace,
     .drop_namespace = drop_namespace,
     .walks = true,

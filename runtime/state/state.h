@@ -149,6 +149,12 @@ struct weir_state_expected {
     void *arg;
 };
 
+struct weir_state_entry { /* one that is enumerated */
+    const uint8_t *key;
+    uint32_t n;  /* bytes of the key */
+    void *value; /* as next_key has it */
+};
+
 #define WEIR_STATE_FETCH 32 /* rows whose entries are brought into the cache together */
 
 struct weir_state_ops {
@@ -193,6 +199,10 @@ struct weir_state_ops {
      * forgets a namespace of all groups. */
     bool (*next_key)(struct weir_state_set *, uint32_t state, uint32_t group, int64_t ns, weir_cursor *,
                      struct weir_key_ref *, void **value);
+    /* next_key for at most `most` entries, which are valid together: how many there were, 0: none is left. NULL: see
+     * weir_state_next_entries. */
+    uint32_t (*next_entries)(struct weir_state_set *, uint32_t state, uint32_t group, int64_t ns, weir_cursor *,
+                             struct weir_state_entry *, uint32_t most);
     bool (*next_namespace)(struct weir_state_set *, uint32_t state, uint32_t group, bool first, int64_t after, int64_t *ns);
     void (*drop_namespace)(struct weir_state_set *, uint32_t state, int64_t ns);
     bool walks; /* an enumeration may stop and go on later, whatever came and went: that is then seen or not */
@@ -226,6 +236,18 @@ struct weir_state_ops {
     size_t (*memory)(const struct weir_state_set *); /* bytes held */
     size_t (*entries)(const struct weir_state_set *, uint32_t state);
 };
+
+/* As many as can be had at a time. */
+static inline uint32_t weir_state_next_entries(struct weir_state_set *set, uint32_t state, uint32_t group, int64_t ns,
+                                               weir_cursor *cursor, struct weir_state_entry *entries, uint32_t most)
+{
+    struct weir_key_ref key;
+    if (set->ops->next_entries) return set->ops->next_entries(set, state, group, ns, cursor, entries, most);
+    if (!set->ops->next_key(set, state, group, ns, cursor, &key, &entries->value)) return 0;
+    entries->key = key.p;
+    entries->n = key.n;
+    return 1;
+}
 
 /* state/heap.c: one open-addressing table per key group, state and namespace; values in pages of at most 64 KiB that do not
  * move, but for removals. The set keeps no copy of the layouts. */

@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "window/window_internal.h"
 
+#define AT_ONCE 64 /* keys that fire */
+
 struct whole {
     struct weir__window w;
     struct weir_open_windows open;
@@ -74,20 +76,34 @@ static void want(struct weir__window *w, const struct weir_window_run *windows, 
 
 /* ---- watermark --------------------------------------------------------------------------------------------------- */
 
+/* As many keys as there is room for in a batch of results. */
+static uint32_t next_keys(struct whole *f, int64_t start, struct weir_state_entry *entries)
+{
+    const weir_out *results = &f->w.aggregates.results.out;
+    int64_t room = results->capacity - results->length;
+    uint32_t most = room < AT_ONCE ? (uint32_t)room : AT_ONCE;
+    return weir_state_next_entries(f->w.aggregates.state, 0, f->group, start, &f->cursor, entries, most);
+}
+
+static weir_status fire_keys(struct weir__window *w, const struct weir_state_entry *entries, uint32_t n, int64_t start)
+{
+    weir_status s = WEIR_OK;
+    for (uint32_t i = 0; s == WEIR_OK && i < n; i++) {
+        if (weir_key_decode(entries[i].key, entries[i].n, &w->keys) != WEIR_OK) return weir__window_no_memory(w);
+        s = weir__window_add_result(w, entries[i].value, start);
+    }
+    return s;
+}
+
 /* Fires the keys of one window from where it stopped; MORE when a batch of results has left. */
 static weir_status fire_window(struct whole *f, int64_t start)
 {
     struct weir__window *w = &f->w;
-    struct weir_state_set *state = w->aggregates.state;
-    struct weir_key_ref key;
-    void *value;
-    weir_status s = WEIR_OK;
+    struct weir_state_entry entries[AT_ONCE];
     for (; f->group <= w->last_group; f->group++, f->cursor = (weir_cursor){0}) {
         if (weir__window_had_fired(w, start, f->group)) continue; /* for keys that got rows since: fired again */
-        while (state->ops->next_key(state, 0, f->group, start, &f->cursor, &key, &value)) {
-            s = weir_key_decode(key.p, key.n, &w->keys);
-            if (s != WEIR_OK) return weir__window_no_memory(w);
-            s = weir__window_add_result(w, value, start);
+        for (uint32_t n; (n = next_keys(f, start, entries)) > 0;) {
+            weir_status s = fire_keys(w, entries, n, start);
             if (s != WEIR_OK) return s;
             if (w->op.outbox.n > 0) return WEIR_MORE;
         }

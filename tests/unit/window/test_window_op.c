@@ -291,6 +291,7 @@ static void scratch_of_results_is_given_back(void)
     uint64_t most = 0, before = weir_allocated_blocks();
     for (weir_status s = WEIR_MORE; s == WEIR_MORE; drain(&g)) {
         s = g.op->class->watermark(g.op, 9);
+        CU_ASSERT(g.op->outbox.n <= 1);
         if (weir_allocated_blocks() > most) most = weir_allocated_blocks();
     }
     CU_ASSERT_EQUAL(g.op->counters.rows_out, 1000);
