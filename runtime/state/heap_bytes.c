@@ -10,6 +10,7 @@
 #include "state/heap_internal.h"
 
 #define KEPT_BYTES ((size_t)1 << 18) /* of spare blocks, besides a quarter of what is used */
+#define MOST_FREED 8                 /* blocks at a time: more than come, as a set may shrink by a large table at once */
 #define STEP       16                /* bytes; blocks have a multiple of it */
 
 void *weir__heap_alloc(struct heap *h, size_t size)
@@ -79,7 +80,7 @@ static void give_block(struct heap *h, void *p, size_t size)
     block->next = *list;
     *list = block;
     h->spare_block_bytes += bytes;
-    for (int i = 0; i < 2 && *list && has_too_many(h); i++) { /* two, so that there are fewer when the set shrinks */
+    for (int i = 0; i < MOST_FREED && *list && has_too_many(h); i++) {
         block = *list;
         *list = block->next;
         h->spare_block_bytes -= bytes;
