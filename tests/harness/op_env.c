@@ -99,3 +99,17 @@ void weir_op_stage_option(struct weir_part_spec *part, const char *option, const
     }
     WEIR_ASSERT(!"no such option");
 }
+
+struct weir_aggregate_config *weir_op_stage_aggregate(struct weir_op_stage *s, struct weir_stream_node *node,
+                                                      const char *name, const char *component, int input)
+{
+    struct weir_window_config *w = &node->window;
+    w->aggregates = weir_realloc_array(w->aggregates, w->n_aggregates, w->n_aggregates + 1, sizeof *w->aggregates);
+    struct weir_aggregate_config *a = &w->aggregates[w->n_aggregates++];
+    *a = (struct weir_aggregate_config){.name = weir_strdup(name)};
+    if (component) a->part = weir_op_stage_part(s, WEIR_AGGREGATE, component);
+    if (input < 0) return a;
+    a->args = weir_alloc_array(1, sizeof *a->args);
+    a->args[a->n_args++] = (uint32_t)input;
+    return a;
+}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "harness/cases.h"
 #include "unit/expr/random_tree.h"
 
 /* ---- the interpreter ------------------------------------------------------------------------------------------------- */
@@ -518,11 +519,11 @@ static void check_seed(uint64_t seed, size_t *rows, size_t *errors, size_t *null
 static void agrees_with_the_interpreter(void)
 {
     size_t blocks = weir_allocated_blocks(), rows = 0, errors = 0, nulls = 0;
-    const char *seed = getenv("WEIR_TEST_SEED"), *n = getenv("WEIR_TEST_CASES");
-    uint64_t first = seed ? strtoull(seed, NULL, 10) : 1, count = seed ? 1 : n ? strtoull(n, NULL, 10) : 3000;
-    for (uint64_t i = 0; i < count && CU_get_number_of_failures() < 10; i++) check_seed(first + i, &rows, &errors, &nulls);
+    struct weir_cases cases = weir_cases(3000);
+    for (uint64_t seed = cases.first; seed < cases.end && CU_get_number_of_failures() < 10; seed++)
+        check_seed(seed, &rows, &errors, &nulls);
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
-    if (seed) return;
+    if (cases.is_chosen) return;
     CU_ASSERT_TRUE(errors > rows / 100 && errors < rows / 2); /* both kinds of rows are really met */
     CU_ASSERT_TRUE(nulls > rows / 100 && nulls < rows / 2);
 }

@@ -22,15 +22,6 @@ struct stage {
     uint64_t calls;             /* of the operator */
 };
 
-static inline struct weir_aggregate_config *add_aggregate(struct weir_stream_node *n, const char *name)
-{
-    struct weir_window_config *w = &n->window;
-    w->aggregates = weir_realloc_array(w->aggregates, w->n_aggregates, w->n_aggregates + 1, sizeof *w->aggregates);
-    struct weir_aggregate_config *a = &w->aggregates[w->n_aggregates++];
-    *a = (struct weir_aggregate_config){.name = weir_strdup(name)};
-    return a;
-}
-
 /* part("session", "gap", "5ms"): up to two options. */
 static inline struct weir_part_spec *part_of(struct stage *g, weir_kind kind, const char *name, const char *option,
                                              const char *value)
@@ -67,12 +58,8 @@ static inline void prepare(struct stage *g, bool all)
     g->node = weir_op_stage_node(&g->s, WEIR_NODE_WINDOW, g->in);
     if (!all) weir_op_stage_key(g->node, "user");
     weir_op_stage_output(g->node, "", g->out);
-    add_aggregate(g->node, "c")->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "count");
-    struct weir_aggregate_config *sum = add_aggregate(g->node, "total");
-    sum->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "sum");
-    sum->args = weir_alloc_array(1, sizeof *sum->args);
-    sum->args[0] = 1;
-    sum->n_args = 1;
+    weir_op_stage_aggregate(&g->s, g->node, "c", "count", -1);
+    weir_op_stage_aggregate(&g->s, g->node, "total", "sum", 1);
 }
 
 static inline void use_function(struct stage *g, const char *name, const char *out, uint32_t field)

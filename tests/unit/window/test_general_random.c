@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "general_stage.h"
+#include "harness/cases.h"
 
 #define NONE INT64_MIN
 enum { TUMBLING, SLIDING, SESSION, SESSION_BY, N_ASSIGNERS };
@@ -365,14 +366,12 @@ static bool run_case(uint64_t seed, struct reference *r)
     return same;
 }
 
-/* WEIR_CASES=5000 for the long run, WEIR_SEED=n for one case. */
 static void random_streams_give_what_the_reference_gives(void)
 {
     struct reference *r = weir_alloc(sizeof *r);
-    const char *cases = getenv("WEIR_CASES"), *seed = getenv("WEIR_SEED");
-    uint64_t first = seed ? strtoull(seed, NULL, 10) : 1, n = seed ? 1 : cases ? strtoull(cases, NULL, 10) : 200;
-    for (uint64_t i = first; i < first + n; i++) {
-        bool same = run_case(i, r);
+    struct weir_cases cases = weir_cases(200);
+    for (uint64_t seed = cases.first; seed < cases.end; seed++) {
+        bool same = run_case(seed, r);
         CU_ASSERT_TRUE(same);
         if (!same) break;
     }

@@ -24,12 +24,8 @@ static struct weir_stream_node *make_node(struct stage *g, const struct shape *s
         node = weir_op_stage_node(&g->s, WEIR_NODE_WINDOW, g->in);
         weir_op_stage_key(node, "user");
         weir_op_stage_output(node, "", g->out);
-        add_aggregate(node, "c")->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "count");
-        struct weir_aggregate_config *sum = add_aggregate(node, "total");
-        sum->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "sum");
-        sum->args = weir_alloc_array(1, sizeof *sum->args);
-        sum->args[0] = 1;
-        sum->n_args = 1;
+        weir_op_stage_aggregate(&g->s, node, "c", "count", -1);
+        weir_op_stage_aggregate(&g->s, node, "total", "sum", 1);
     }
     node->window.lateness_ms = lateness_ms;
     node->window.periodic = shape->periodic;

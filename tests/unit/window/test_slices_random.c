@@ -1,7 +1,6 @@
 /* Sliced windows against whole ones: the same rows, out of order and late, cut into other batches, give the same results in
  * the same order. A case that differs prints its seed. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,26 +8,17 @@
 #include "harness/op_env.h"
 #include "harness/rows_text.h"
 #include "harness/suite.h"
+#include "random_rows.h"
 #include "window/window_internal.h"
 
 #define MOST_AGGREGATES 6
-
-/* The aggregates that may share slices, by input field of "user: string, n: i64?, x: f64?, s: string?". */
-static const struct choice {
-    const char *name;
-    int input; /* -1: none */
-    const char *type;
-} choices[] = {{"count", -1, "i64"},         {"count_of", 1, "i64"},      {"sum", 1, "i64?"},    {"avg", 1, "f64?"},
-               {"min", 1, "i64?"},           {"max", 2, "f64?"},          {"min", 3, "string?"}, {"max", 3, "string?"},
-               {"count_distinct", 1, "i64"}, {"count_distinct", 3, "i64"}};
 
 struct plan {
     int64_t size, slide, offset, lateness;
     bool late_output;
     int n, aggregates[MOST_AGGREGATES];
-    int keys, disorder, delay, step; /* of the stream: times go back by `disorder`, the watermark lags by `delay` */
-    int rounds, rows;                /* per round */
-    int groups;                      /* of keys: one that has them all, or few keys in each */
+    struct flow flow;
+    int groups; /* of keys: one that has them all, or few keys in each */
 };
 
 /* ---- an operator on its own ---------------------------------------------------------------------------------------- */
@@ -46,43 +36,18 @@ struct stage {
     struct weir_time_windows times;
 };
 
-static struct weir_aggregate_config *add_aggregate(struct stage *g, const char *name)
-{
-    struct weir_window_config *w = &g->node->window;
-    w->aggregates = weir_realloc_array(w->aggregates, w->n_aggregates, w->n_aggregates + 1, sizeof *w->aggregates);
-    struct weir_aggregate_config *a = &w->aggregates[w->n_aggregates++];
-    *a = (struct weir_aggregate_config){.name = weir_strdup(name)};
-    return a;
-}
-
-static void use_aggregate(struct stage *g, const char *name, const char *component, int input)
-{
-    struct weir_aggregate_config *a = add_aggregate(g, name);
-    a->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, component);
-    if (input < 0) return;
-    a->args = weir_alloc_array(1, sizeof *a->args);
-    a->args[0] = (uint32_t)input;
-    a->n_args = 1;
-}
-
 static void begin_stage(struct stage *g, const struct plan *p)
 {
     struct weir_text out = {0};
     weir_text_add(&out, "user: string");
-    g->in = weir_test_schema("user: string, n: i64?, x: f64?, s: string?");
+    g->in = weir_test_schema(RANDOM_ROWS);
     g->node = weir_op_stage_node(&g->s, WEIR_NODE_WINDOW, g->in);
     weir_op_stage_key(g->node, "user");
     g->node->window = (struct weir_window_config){.lateness_ms = p->lateness, .late_output = p->late_output};
     g->times = (struct weir_time_windows){
         .size_ms = p->size, .slide_ms = p->slide, .offset_ms = p->offset, .lateness_ms = p->lateness};
-    for (int i = 0; i < p->n; i++) {
-        const struct choice *c = &choices[p->aggregates[i]];
-        char name[16];
-        snprintf(name, sizeof name, "a%d", i);
-        weir_text_add(&out, ", %s: %s", name, c->type);
-        use_aggregate(g, name, c->name, c->input);
-    }
-    add_aggregate(g, "end")->result = WEIR_RESULT_WINDOW_END;
+    add_choices(&g->s, g->node, p->aggregates, p->n, &out);
+    weir_op_stage_aggregate(&g->s, g->node, "end", NULL, -1)->result = WEIR_RESULT_WINDOW_END;
     weir_text_add(&out, ", end: timestamp");
     g->out = weir_test_schema(weir_text_get(&out));
     weir_op_stage_output(g->node, "", g->out);
@@ -150,16 +115,6 @@ static void watermark(struct stage *g, struct side *side, int64_t at)
 
 /* ---- random streams ------------------------------------------------------------------------------------------------ */
 
-static int below(struct weir_random *r, int n)
-{
-    return (int)weir_random_below(r, (uint64_t)n);
-}
-static int one_of(struct weir_random *r, int a, int b, int c)
-{
-    int which = below(r, 3);
-    return which == 0 ? a : which == 1 ? b : c;
-}
-
 static struct plan random_plan(struct weir_random *r)
 {
     struct plan p = {.slide = 1 + below(r, one_of(r, 5, 20, 100)), .n = 1 + below(r, MOST_AGGREGATES)};
@@ -169,32 +124,22 @@ static struct plan random_plan(struct weir_random *r)
     p.offset = below(r, (int)(2 * p.slide - 1)) - p.slide + 1;
     p.lateness = one_of(r, 0, below(r, (int)p.slide + 1), below(r, (int)(2 * p.size)));
     p.late_output = below(r, 2);
-    for (int i = 0; i < p.n; i++) p.aggregates[i] = below(r, (int)(sizeof choices / sizeof *choices));
-    p.keys = one_of(r, 1, 5, 40);
-    p.disorder = one_of(r, 1, 1 + (int)p.slide, 1 + 2 * (int)p.size);
-    p.delay = one_of(r, 0, 1 + (int)p.slide, 1 + (int)p.size);
-    p.step = one_of(r, 1, 1 + (int)p.slide / 4, 2 * (int)p.size);
-    p.rounds = 5 + below(r, 40);
-    p.rows = 1 + below(r, 30);
+    for (int i = 0; i < p.n; i++) p.aggregates[i] = below(r, SLICED_CHOICES);
+    p.flow = (struct flow){.keys = one_of(r, 1, 5, 40),
+                           .disorder = one_of(r, 1, 1 + (int)p.slide, 1 + 2 * (int)p.size),
+                           .delay = one_of(r, 0, 1 + (int)p.slide, 1 + (int)p.size),
+                           .step = one_of(r, 1, 1 + (int)p.slide / 4, 2 * (int)p.size),
+                           .rounds = 5 + below(r, 40),
+                           .rows = 1 + below(r, 30)};
     p.groups = below(r, 2) ? 1 : 128;
     return p;
 }
 
-static void add_row(struct weir_text *t, struct weir_random *r, const struct plan *p, int64_t now)
+static void add_row(struct weir_text *t, struct weir_random *r, const struct flow *flow, int64_t now)
 {
-    weir_text_add(t, "%lld | k%d", (long long)(now - below(r, p->disorder)), below(r, p->keys));
-    if (below(r, 5) == 0)
-        weir_text_add(t, ", null");
-    else
-        weir_text_add(t, ", %d", below(r, 50) - 25);
-    if (below(r, 5) == 0)
-        weir_text_add(t, ", null");
-    else
-        weir_text_add(t, ", %d.5", below(r, 50) - 25);
-    if (below(r, 5) == 0)
-        weir_text_add(t, ", null\n");
-    else
-        weir_text_add(t, ", word%d\n", below(r, 30));
+    weir_text_add(t, "%lld | k%d", (long long)(now - below(r, flow->disorder)), below(r, flow->keys));
+    add_values(t, r);
+    weir_text_add(t, "\n");
 }
 
 /* The lines of `text` in random pieces. */
@@ -234,7 +179,6 @@ static void show(uint64_t seed, const struct plan *p, const struct side *whole, 
 /* Returns the bytes of results, so that a test can see that there were some. */
 static size_t run_case(struct stage *g, uint64_t seed)
 {
-    static const uint32_t batch_rows[] = {1, 7, 1024};
     struct weir_random r = {seed};
     struct plan p = random_plan(&r);
     struct side whole, sliced;
@@ -242,20 +186,20 @@ static size_t run_case(struct stage *g, uint64_t seed)
     begin_stage(g, &p);
     g->s.env.max_parallelism = (uint32_t)p.groups;
     begin_side(g, &whole, false, 1024);
-    begin_side(g, &sliced, true, batch_rows[below(&r, 3)]);
+    begin_side(g, &sliced, true, some_batch_rows(&r));
     int64_t now = below(&r, 2000) - 1000, mark = INT64_MIN;
     bool right = true;
-    for (int i = 0; right && i < p.rounds; i++) {
-        for (int n = 0; n < p.rows; n++) {
-            add_row(&rows, &r, &p, now);
-            if (below(&r, 3) == 0) now += below(&r, p.step + 1);
+    for (int i = 0; right && i < p.flow.rounds; i++) {
+        for (int n = 0; n < p.flow.rows; n++) {
+            add_row(&rows, &r, &p.flow, now);
+            if (below(&r, 3) == 0) now += below(&r, p.flow.step + 1);
         }
         if (below(&r, 30) == 0) now += 10 * p.size; /* a silence */
         feed(g, &whole, weir_text_get(&rows));
         feed_pieces(g, &sliced, weir_text_get(&rows), &r);
         weir_text_finish(&rows);
-        if (below(&r, 3) > 0 && now - p.delay > mark) mark = now - p.delay;
-        if (i == p.rounds - 1) mark = INT64_MAX;
+        if (below(&r, 3) > 0 && now - p.flow.delay > mark) mark = now - p.flow.delay;
+        if (i == p.flow.rounds - 1) mark = INT64_MAX;
         watermark(g, &whole, mark);
         watermark(g, &sliced, mark);
         right = same(&whole, &sliced);
@@ -271,17 +215,16 @@ static size_t run_case(struct stage *g, uint64_t seed)
 
 static void slices_change_nothing(void)
 {
-    const char *from = getenv("WEIR_SEED"), *cases = getenv("WEIR_CASES");
-    uint64_t first = from ? strtoull(from, NULL, 10) : 1, n = cases ? strtoull(cases, NULL, 10) : 200;
+    struct weir_cases cases = weir_cases(200);
     size_t bytes = 0;
     unsigned failures = CU_get_number_of_failures();
-    for (uint64_t i = 0; i < n && CU_get_number_of_failures() == failures; i += 50) {
+    for (uint64_t seed = cases.first; seed < cases.end && CU_get_number_of_failures() == failures;) {
         struct stage g = {0};
         weir_op_stage_init(&g.s);
-        for (uint64_t c = i; c < n && c < i + 50; c++) bytes += run_case(&g, first + c);
+        for (int i = 0; i < 50 && seed < cases.end; i++) bytes += run_case(&g, seed++);
         weir_op_stage_finish(&g.s);
     }
-    CU_ASSERT(from || bytes > n * 500);
+    CU_ASSERT(cases.is_chosen || bytes > (cases.end - cases.first) * 500);
 }
 
 /* ---- what may be sliced -------------------------------------------------------------------------------------------- */
@@ -292,7 +235,7 @@ static bool can_slice(int64_t size, int64_t slide, const char *component, int in
     const struct plan p = {.size = size, .slide = slide};
     weir_op_stage_init(&g.s);
     begin_stage(&g, &p);
-    use_aggregate(&g, "more", component, input);
+    weir_op_stage_aggregate(&g.s, g.node, "more", component, input);
     bool can = weir__window_can_slice(g.node, &g.times);
     end_stage(&g);
     weir_op_stage_finish(&g.s);

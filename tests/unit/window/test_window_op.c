@@ -17,15 +17,6 @@ struct stage {
     struct weir_text text;
 };
 
-static struct weir_aggregate_config *add_aggregate(struct weir_stream_node *n, const char *name)
-{
-    struct weir_window_config *w = &n->window;
-    w->aggregates = weir_realloc_array(w->aggregates, w->n_aggregates, w->n_aggregates + 1, sizeof *w->aggregates);
-    struct weir_aggregate_config *a = &w->aggregates[w->n_aggregates++];
-    *a = (struct weir_aggregate_config){.name = weir_strdup(name)};
-    return a;
-}
-
 static void use_assigner(struct stage *g, int64_t size, int64_t slide)
 {
     char text[32];
@@ -53,13 +44,9 @@ static void set_up(struct stage *g, int64_t size, int64_t slide, int64_t latenes
     if (late_output) weir_op_stage_output(g->node, "late", g->in);
     g->node->window = (struct weir_window_config){.periodic = true, .lateness_ms = lateness, .late_output = late_output};
     use_assigner(g, size, slide);
-    add_aggregate(g->node, "c")->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "count");
-    struct weir_aggregate_config *sum = add_aggregate(g->node, "total");
-    sum->part = weir_op_stage_part(&g->s, WEIR_AGGREGATE, "sum");
-    sum->args = weir_alloc_array(1, sizeof *sum->args);
-    sum->args[0] = 1;
-    sum->n_args = 1;
-    add_aggregate(g->node, "end")->result = WEIR_RESULT_WINDOW_END;
+    weir_op_stage_aggregate(&g->s, g->node, "c", "count", -1);
+    weir_op_stage_aggregate(&g->s, g->node, "total", "sum", 1);
+    weir_op_stage_aggregate(&g->s, g->node, "end", NULL, -1)->result = WEIR_RESULT_WINDOW_END;
     g->op = weir_window_op_create(g->node, &g->s.env, g->s.registry, "node 'w'", &error);
     if (!g->op) fprintf(stderr, "%s\n", error.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(g->op);
