@@ -2,6 +2,8 @@
 #include "harness/suite.h"
 
 #include <CUnit/Basic.h>
+#include <errno.h>
+#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,18 @@ void weir_assert_contains(const char *text, const char *part, const char *file, 
     bool found = text && strstr(text, part);
     if (!found) fprintf(stderr, "\n%s:%d: expected to find:\n  %s\nin:\n%s\n", file, line, part, text ? text : "(NULL)");
     CU_assertImplementation(found, (unsigned)line, part, file, "", CU_FALSE);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status, (void)kind, (void)where;
+    return remove(path);
+}
+
+void weir_test_remove(const char *path)
+{
+    bool removed = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT;
+    CU_ASSERT(removed);
 }
 
 static unsigned skipped;

@@ -13,7 +13,9 @@ struct weir_test {
     const char *name;
     void (*run)(void);
 };
-#define WEIR_SUITE(file) const struct weir_test weir_suite_##file[]; const struct weir_test weir_suite_##file[]
+#define WEIR_SUITE(file)                        \
+    const struct weir_test weir_suite_##file[]; \
+    const struct weir_test weir_suite_##file[]
 
 /* Asserts that text holds part, and shows the text when it does not. */
 #define WEIR_ASSERT_CONTAINS(text, part) weir_assert_contains((text), (part), __FILE__, __LINE__)
@@ -22,6 +24,9 @@ void weir_assert_contains(const char *text, const char *part, const char *file, 
 /* For a test that cannot be run here: says so, beside its name and at the end. When every test that was asked for is
  * skipped, the program ends with 77, which ctest knows as skipped. */
 void weir_skip(const char *why);
+
+/* Removes a file, or a folder with all that is in it; neither need be there. */
+void weir_test_remove(const char *path);
 
 struct weir_suite_entry {
     const char *name;

@@ -1,4 +1,4 @@
-/* test_platform_file.c - files and directories of the operating system, in a temporary folder. */
+/* test_platform_file.c - files and directories of the operating system, in the suite's own folder. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,19 +16,10 @@
 #define OS weir_platform_os()
 #define CALL(verb, ...) OS->verb(OS->self, __VA_ARGS__)
 
-static char folder[64];
-
 static void begin(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/weir-test-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-}
-
-static void end(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    CU_ASSERT_EQUAL(system(command), 0);
+    weir_test_remove(WEIR_TEST_FOLDER);
+    CU_ASSERT_EQUAL_FATAL(mkdir(WEIR_TEST_FOLDER, 0700), 0);
 }
 
 static const char *in_folder(const char *name)
@@ -36,7 +27,7 @@ static const char *in_folder(const char *name)
     static char path[4][256];
     static unsigned turn;
     char *p = path[turn++ % 4];
-    snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    snprintf(p, sizeof path[0], WEIR_TEST_FOLDER "/%s", name);
     return p;
 }
 
@@ -77,7 +68,6 @@ static void writes_reads_appends(void)
     CU_ASSERT_EQUAL(CALL(info, path, &info, &e), WEIR_OK);
     CU_ASSERT_TRUE(info.is_regular && !info.is_directory && info.size_bytes == 0 && info.owner == geteuid() && info.inode);
     CU_ASSERT_EQUAL(CALL(remove, path, &e), WEIR_OK);
-    end();
 }
 
 static void says_what_is_wrong(void)
@@ -94,7 +84,7 @@ static void says_what_is_wrong(void)
     CU_ASSERT_PTR_NULL(f);
     CU_ASSERT_EQUAL(CALL(info, missing, &info, &e), WEIR_E_IO);
     CU_ASSERT_STRING_EQUAL(e.text, expected);
-    CU_ASSERT_EQUAL(CALL(open, folder, WEIR_OPEN_READ, &f, &e), WEIR_E_IO);
+    CU_ASSERT_EQUAL(CALL(open, WEIR_TEST_FOLDER, WEIR_OPEN_READ, &f, &e), WEIR_E_IO);
     WEIR_ASSERT_CONTAINS(e.text, "Is a directory");
     CU_ASSERT_EQUAL(CALL(open, missing, WEIR_OPEN_CREATE, &f, &e), WEIR_E_IO);
     WEIR_ASSERT_CONTAINS(e.text, "cannot create '");
@@ -108,7 +98,6 @@ static void says_what_is_wrong(void)
     CU_ASSERT_EQUAL(CALL(write, f, "x", 1, &e), WEIR_E_IO);
     CU_ASSERT_STRING_EQUAL(e.text, "cannot write '/dev/full': No space left on device");
     CU_ASSERT_EQUAL(CALL(close, f, &e), WEIR_OK);
-    end();
 }
 
 static void makes_directories(void)
@@ -121,7 +110,6 @@ static void makes_directories(void)
     CU_ASSERT_TRUE(info.is_directory);
     CU_ASSERT_EQUAL(CALL(sync_directory, in_folder("a"), NULL), WEIR_OK);
     CU_ASSERT_EQUAL(CALL(remove, in_folder("a/b/c"), NULL), WEIR_OK);
-    end();
 }
 
 static weir_status note(void *to, const char *path, bool is_directory, int64_t size)
@@ -156,7 +144,7 @@ static void lists_in_byte_order(void)
     put_file("a[1]*", "xyz");
     CU_ASSERT_EQUAL(CALL(make_directory, in_folder("c.d"), NULL), WEIR_OK);
     CU_ASSERT_EQUAL(symlink("/no/such", in_folder("link")), 0);
-    check_list(folder, "B.csv:1 a.txt:0 a[1]*:3 b.csv:2 c.d/:0 link:0 ");
+    check_list(WEIR_TEST_FOLDER, "B.csv:1 a.txt:0 a[1]*:3 b.csv:2 c.d/:0 link:0 ");
     check_list(in_folder("*.csv"), "B.csv:1 b.csv:2 ");
     check_list(in_folder("[ab].*"), "a.txt:0 b.csv:2 ");
     check_list(in_folder("*.none"), "");
@@ -164,9 +152,8 @@ static void lists_in_byte_order(void)
     check_list(in_folder("a[1]*"), "a[1]*:3 "); /* the file of that very name, not the pattern */
     CU_ASSERT_EQUAL(CALL(list, in_folder("none"), note, NULL, &e), WEIR_E_IO);
     WEIR_ASSERT_CONTAINS(e.text, "none': No such file or directory");
-    CU_ASSERT_EQUAL(CALL(list, folder, stop, &calls, &e), WEIR_E_CANCELLED);
+    CU_ASSERT_EQUAL(CALL(list, WEIR_TEST_FOLDER, stop, &calls, &e), WEIR_E_CANCELLED);
     CU_ASSERT_EQUAL(calls, 2);
-    end();
 }
 
 static void reads_whole_files(void)
@@ -195,9 +182,8 @@ static void reads_whole_files(void)
         CU_ASSERT_PTR_NULL(bytes);
         weir_free(text);
     }
-    check_list(folder, "empty:0 f:100000 "); /* no temporary is left */
+    check_list(WEIR_TEST_FOLDER, "empty:0 f:100000 "); /* no temporary is left */
     CU_ASSERT_EQUAL(weir_write_file(OS, in_folder("none/f"), "x", 1, &e), WEIR_E_IO);
-    end();
 }
 
 static void *write_to_fifo(void *path)
@@ -234,7 +220,6 @@ static void reads_pipes_in_order(void)
     CU_ASSERT_EQUAL(CALL(size, f, &size, &e), WEIR_E_IO);
     WEIR_ASSERT_CONTAINS(e.text, "'/dev/null' has no size");
     CU_ASSERT_EQUAL(CALL(close, f, &e), WEIR_OK);
-    end();
 }
 
 WEIR_SUITE(platform_file) = {

@@ -66,15 +66,6 @@ static uint64_t below(struct stage *s, uint64_t n)
 
 /* ---- the stage --------------------------------------------------------------------------------------------------- */
 
-static weir_status remove_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct weir_error error;
-    (void)size;
-    if (is_directory) CU_ASSERT_EQUAL(weir_platform_os()->list(NULL, path, remove_entry, to, &error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_platform_os()->remove(NULL, path, &error), WEIR_OK);
-    return WEIR_OK;
-}
-
 /* The disk of the test is not what is tested, and it is slow. */
 static weir_status no_sync(void *self, struct weir_platform_file *f, struct weir_error *error)
 {
@@ -114,7 +105,7 @@ static void set_up(struct stage *s, uint64_t seed, uint64_t n_keys)
 {
     struct weir_schema_builder key = {0};
     struct weir_error ignored;
-    (void)weir_platform_os()->list(NULL, FOLDER, remove_entry, NULL, &ignored); /* it need not be there */
+    weir_test_remove(FOLDER);
     CU_ASSERT_EQUAL_FATAL(weir_platform_os()->make_directory(NULL, FOLDER, &ignored), WEIR_OK);
     *s = (struct stage){.random = {seed}, .platform = *weir_platform_os(), .n_keys = n_keys};
     s->platform.sync = no_sync;

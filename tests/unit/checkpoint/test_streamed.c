@@ -98,20 +98,11 @@ static void expect_same(const struct weir_snapshot *a, const struct weir_snapsho
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static weir_status remove_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct weir_error error;
-    (void)size;
-    if (is_directory) CU_ASSERT_EQUAL(weir_platform_os()->list(NULL, path, remove_entry, to, &error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_platform_os()->remove(NULL, path, &error), WEIR_OK);
-    return WEIR_OK;
-}
-
 static struct weir_storage *open_folders(void)
 {
     struct weir_storage *storage;
     struct weir_error error;
-    (void)weir_platform_os()->list(NULL, ABOVE, remove_entry, NULL, &error); /* it need not be there */
+    weir_test_remove(ABOVE);
     CU_ASSERT_EQUAL_FATAL(weir_platform_os()->make_directory(NULL, ABOVE, &error), WEIR_OK);
     CU_ASSERT_EQUAL_FATAL(folders_open(weir_platform_os(), ABOVE, &storage, &error), WEIR_OK);
     return storage;

@@ -21,7 +21,7 @@ static void counting(struct stage *g, const char *to, const char *counts)
 
 static void begin(struct stage *g)
 {
-    CU_ASSERT_EQUAL(system("rm -rf '" DIRECTORY "'"), 0);
+    weir_test_remove(DIRECTORY);
     stage_init(g, NULL);
 }
 

@@ -63,7 +63,7 @@ static inline void run_shell(const char *command)
 
 static inline void clean(void)
 {
-    run_shell("rm -rf '" DIRECTORY "'");
+    weir_test_remove(DIRECTORY);
 }
 
 /* Two sources, so that barriers meet; what the witness passes on, it tells of. */

@@ -54,21 +54,6 @@ static const struct weir_platform *os(void)
 
 /* ---- a checkpoint ------------------------------------------------------------------------------------------------ */
 
-static weir_status remove_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct weir_error error;
-    (void)size;
-    if (is_directory) CU_ASSERT_EQUAL(os()->list(NULL, path, remove_entry, to, &error), WEIR_OK);
-    CU_ASSERT_EQUAL(os()->remove(NULL, path, &error), WEIR_OK);
-    return WEIR_OK;
-}
-
-static void clean(void)
-{
-    struct weir_error ignored;
-    (void)!os()->list(NULL, FOLDER, remove_entry, NULL, &ignored); /* it need not be there */
-}
-
 static struct weir_stream_graph *compile(const char *backend, struct weir_registry *registry)
 {
     char *yaml = weir_format(manifest, backend);
@@ -94,7 +79,7 @@ static char *make_checkpoint(const char *backend)
     char *path = NULL;
     int64_t number;
     bool own;
-    clean();
+    weir_test_remove(FOLDER);
     registry = weir_test_registry(NULL);
     struct weir_stream_graph *graph = compile(backend, registry);
     weir_sim_init(&sim, 11);
@@ -138,7 +123,7 @@ static void init(struct memory_disk *disk, const char *backend)
     CU_ASSERT_EQUAL_FATAL(folders_read(&disk->platform, "/chk", &saved, &error), WEIR_OK);
     weir_saved_finish(&saved);
     weir_free(path);
-    clean();
+    weir_test_remove(FOLDER);
 }
 
 /* ---- damage ------------------------------------------------------------------------------------------------------ */

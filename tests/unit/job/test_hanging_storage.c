@@ -110,7 +110,7 @@ static void begin_hung_at(struct hung *h, const char *only, int at, const char *
 {
     *h = (struct hung){.call = call};
     clean();
-    run_shell("rm -rf '" BUCKET "'");
+    weir_test_remove(BUCKET);
     char *yaml = weir_format("checkpoint: {every: 100ms, timeout: 1s, tolerable: %d, directory: " DIRECTORY ", storage: "
                              "{bucket: {root: " BUCKET ", goes: hang, at: %d, only: %s}}}",
                              tolerable, at, only);

@@ -3,7 +3,6 @@
 #define PLUGIN_FIXTURE_H
 
 #include <CUnit/CUnit.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,16 +58,9 @@ __attribute__((unused)) static void folder_init(struct folder *f)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(f->path));
 }
 
-static int forget(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
 __attribute__((unused)) static void folder_finish(struct folder *f)
 {
-    nftw(f->path, forget, 8, FTW_DEPTH | FTW_PHYS);
+    weir_test_remove(f->path);
 }
 
 __attribute__((unused)) static const char *in_folder(struct folder *f, const char *name)
