@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "harness/lines.h"
 #include "harness/sim_job.h"
 
 #ifdef WEIR_SANITIZED
@@ -163,15 +164,10 @@ static void describe(const struct example *e, uint64_t seed)
 
 /* ---- a run ---------------------------------------------------------------------------------------------------- */
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The lines of what was printed, without "id:2> ", and of the output files; sorted. */
 static char *sorted_output(struct stage *g)
 {
-    struct weir_text all = {0}, sorted = {0};
+    struct weir_text all = {0};
     const char *printed = weir_text_get(&g->sim.printed);
     for (size_t n; *printed; printed += n) {
         n = strcspn(printed, "\n") + 1;
@@ -189,17 +185,9 @@ static char *sorted_output(struct stage *g)
         weir_free(bytes);
         unlink(path);
     }
-    char *text = weir_text_take(&all), *rest = text, **lines = NULL;
-    size_t n = 0, capacity = 0;
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        WEIR_GROW(lines, capacity, n + 1);
-        lines[n++] = line;
-    }
-    qsort(lines, n, sizeof *lines, by_bytes);
-    for (size_t i = 0; i < n; i++) weir_text_add(&sorted, "%s\n", lines[i]);
-    weir_free(lines);
-    weir_free(text);
-    return weir_text_take(&sorted);
+    char *sorted = weir_sorted_lines(weir_text_get(&all));
+    weir_text_finish(&all);
+    return sorted;
 }
 
 /* NULL: the run failed, and said why. The caller frees. */

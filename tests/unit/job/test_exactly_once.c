@@ -3,7 +3,6 @@
  * (semantics A9). */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -16,6 +15,7 @@
 #include "harness/suite.h"
 #include "job/checkpoints.h"
 #include "loader/part.h"
+#include "unit/job/committed.h"
 
 #define FOLDER WEIR_TEST_FOLDER
 #define OUT    FOLDER "/out/"
@@ -87,78 +87,6 @@ static void use_machine(struct stage *g)
     p->remove = crash_remove;
     p->make_directory = crash_make_directory;
     p->truncate = crash_truncate;
-}
-
-/* ---- files ------------------------------------------------------------------------------------------------------- */
-
-struct walk {
-    void (*file)(struct walk *, const char *path);
-    struct weir_text *text;
-    char **lines;
-    size_t n, capacity, hidden;
-};
-
-static weir_status walk_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct weir_error error;
-    (void)size;
-    if (is_directory) CU_ASSERT_EQUAL(weir_platform_os()->list(NULL, path, walk_entry, to, &error), WEIR_OK);
-    ((struct walk *)to)->file(to, path);
-    return WEIR_OK;
-}
-
-static void walk(struct walk *w, const char *folder)
-{
-    struct weir_error error;
-    (void)weir_platform_os()->list(NULL, folder, walk_entry, w, &error); /* it need not be there */
-}
-
-static void remove_it(struct walk *w, const char *path)
-{
-    struct weir_error error;
-    (void)w;
-    CU_ASSERT_EQUAL(weir_platform_os()->remove(NULL, path, &error), WEIR_OK);
-}
-
-static void read_lines(struct walk *w, const char *path)
-{
-    struct weir_error error;
-    char *bytes;
-    size_t n;
-    w->hidden += strstr(path, ".inprogress") != NULL;
-    if (!strstr(path, ".csv") || strstr(path, ".inprogress")) return;
-    CU_ASSERT_EQUAL_FATAL(weir_read_file(weir_platform_os(), path, 1 << 20, &bytes, &n, &error), WEIR_OK);
-    for (char *line = strtok(bytes, "\n"); line; line = strtok(NULL, "\n")) {
-        WEIR_GROW(w->lines, w->capacity, w->n + 1);
-        w->lines[w->n++] = weir_strdup(line);
-    }
-    weir_free(bytes);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* All committed lines, sorted. */
-static char *committed(size_t *hidden)
-{
-    struct walk w = {.file = read_lines};
-    struct weir_text t = {0};
-    walk(&w, FOLDER "/out");
-    if (w.n) qsort(w.lines, w.n, sizeof *w.lines, by_text);
-    for (size_t i = 0; i < w.n; i++) {
-        weir_text_add(&t, "%s\n", w.lines[i]);
-        weir_free(w.lines[i]);
-    }
-    weir_free(w.lines);
-    *hidden = w.hidden;
-    return weir_text_take(&t);
-}
-
-static void start_over(void)
-{
-    walk(&(struct walk){.file = remove_it}, FOLDER);
 }
 
 /* ---- lives ------------------------------------------------------------------------------------------------------- */
@@ -242,9 +170,9 @@ static const char one_file[] =
 static char *uninterrupted(struct stage *g, const char *yaml)
 {
     size_t hidden;
-    start_over();
+    weir_test_remove(FOLDER);
     live_to_the_end(g, yaml, 1);
-    char *all = committed(&hidden);
+    char *all = committed_in(FOLDER "/out", &hidden);
     CU_ASSERT_EQUAL(hidden, 0);
     CU_ASSERT(strlen(all) > 1000);
     return all;
@@ -253,7 +181,7 @@ static char *uninterrupted(struct stage *g, const char *yaml)
 static void expect(const struct stage *g, const char *expected)
 {
     size_t hidden;
-    char *found = committed(&hidden);
+    char *found = committed_in(FOLDER "/out", &hidden);
     if (strcmp(found, expected) != 0)
         fprintf(stderr, "\nseed %" PRIu64 ": %zu bytes of %zu\n", g->seed, strlen(found), strlen(expected));
     CU_ASSERT_STRING_EQUAL_FATAL(found, expected);
@@ -270,7 +198,7 @@ static void chains(const char *yaml, const uint32_t *parallelisms, size_t n)
     init(&g);
     char *expected = uninterrupted(&g, yaml);
     for (uint64_t round = 0; round < 12; round++) {
-        start_over();
+        weir_test_remove(FOLDER);
         weir_status s = WEIR_MORE;
         for (uint64_t life = 0; s != WEIR_OK && life < 6; life++)
             s = live(&g, yaml, parallelisms[(round + life) % n], (int64_t)(1 + (round + life) % 3), &error);
@@ -311,7 +239,7 @@ static void a_crash_at_every_call_that_changes_a_file(void)
         int64_t point = 0;
         for (; s != WEIR_OK; point += 1 + point / 40) { /* the first ones all, later ones at a distance */
             uint64_t seed = g.seed = (uint64_t)(1000 + point);
-            start_over();
+            weir_test_remove(FOLDER);
             g.changes = 0;
             g.crash_after = point;
             s = live(&g, jobs[j], 1 + (uint32_t)(seed % 2), 0, &error);

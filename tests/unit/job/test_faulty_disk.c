@@ -17,6 +17,7 @@
 #include "harness/suite.h"
 #include "job/checkpoints.h"
 #include "loader/part.h"
+#include "unit/job/committed.h"
 
 #define FOLDER      WEIR_TEST_FOLDER
 #define CHECKPOINTS FOLDER "/checkpoints"
@@ -41,77 +42,21 @@ struct stage {
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-struct lines {
-    char **all;
-    size_t n, capacity, hidden;
-};
-
-static void add_lines(struct lines *l, char *text)
-{
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        WEIR_GROW(l->all, l->capacity, l->n + 1);
-        l->all[l->n++] = weir_strdup(line);
-    }
-}
-
-static weir_status remove_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct weir_error error;
-    (void)size;
-    if (is_directory) CU_ASSERT_EQUAL(weir_platform_os()->list(NULL, path, remove_entry, to, &error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_platform_os()->remove(NULL, path, &error), WEIR_OK);
-    return WEIR_OK;
-}
-
 static void start_over(struct stage *g)
 {
-    struct weir_error ignored;
-    (void)weir_platform_os()->list(NULL, FOLDER, remove_entry, NULL, &ignored); /* it need not be there */
+    weir_test_remove(FOLDER);
     weir_faulty_disk_forget(&g->disk);
     weir_text_finish(&g->printed);
-}
-
-static weir_status read_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct lines *l = to;
-    struct weir_error error;
-    char *bytes;
-    size_t n;
-    (void)size;
-    if (is_directory) return weir_platform_os()->list(NULL, path, read_entry, to, &error);
-    l->hidden += strstr(path, ".inprogress") != NULL;
-    if (!weir_path_has_suffix(path, ".csv")) return WEIR_OK;
-    CU_ASSERT_EQUAL_FATAL(weir_read_file(weir_platform_os(), path, 1 << 20, &bytes, &n, &error), WEIR_OK);
-    add_lines(l, bytes);
-    weir_free(bytes);
-    return WEIR_OK;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* What the job has given, sorted: committed lines, or those that it printed, where each may be there more than once. */
 static char *given(struct stage *g, bool prints, size_t *hidden)
 {
-    struct lines l = {0};
-    struct weir_text t = {0};
-    struct weir_error ignored;
-    char *printed = weir_strdup(weir_text_get(&g->printed));
-    if (prints)
-        add_lines(&l, printed);
-    else
-        (void)weir_platform_os()->list(NULL, FOLDER "/out", read_entry, &l, &ignored);
-    if (l.n) qsort(l.all, l.n, sizeof *l.all, by_text);
-    for (size_t i = 0; i < l.n; i++) {
-        if (!prints || i == 0 || strcmp(l.all[i], l.all[i - 1]) != 0) weir_text_add(&t, "%s\n", l.all[i]);
-    }
-    for (size_t i = 0; i < l.n; i++) weir_free(l.all[i]);
-    weir_free(l.all);
-    weir_free(printed);
-    *hidden = l.hidden;
-    return weir_text_take(&t);
+    struct weir_lines printed = {0};
+    *hidden = 0;
+    if (!prints) return committed_in(FOLDER "/out", hidden);
+    weir_lines_add_text(&printed, weir_text_get(&g->printed));
+    return weir_lines_take(&printed, true);
 }
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */

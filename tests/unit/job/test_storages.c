@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "harness/job_text.h"
+#include "harness/lines.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "job/checkpoints.h"
@@ -35,40 +36,18 @@ struct stage {
 
 /* ---- files and output -------------------------------------------------------------------------------------------- */
 
-static weir_status remove_entry(void *to, const char *path, bool is_directory, int64_t size)
-{
-    struct weir_error error;
-    (void)size;
-    if (is_directory) CU_ASSERT_EQUAL(weir_platform_os()->list(NULL, path, remove_entry, to, &error), WEIR_OK);
-    CU_ASSERT_EQUAL(weir_platform_os()->remove(NULL, path, &error), WEIR_OK);
-    return WEIR_OK;
-}
-
 static void start_over(struct stage *g)
 {
-    struct weir_error ignored;
-    (void)weir_platform_os()->list(NULL, FOLDER, remove_entry, NULL, &ignored); /* it need not be there */
+    weir_test_remove(FOLDER);
     weir_text_finish(&g->printed);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The lines that were printed, sorted, each once. */
 static char *given(struct stage *g)
 {
-    struct weir_text t = {0};
-    char *text = weir_strdup(weir_text_get(&g->printed)), *lines[1024];
-    size_t n = 0;
-    for (char *line = strtok(text, "\n"); line && n < 1024; line = strtok(NULL, "\n")) lines[n++] = line;
-    if (n) qsort(lines, n, sizeof *lines, by_text);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || strcmp(lines[i], lines[i - 1]) != 0) weir_text_add(&t, "%s\n", lines[i]);
-    }
-    weir_free(text);
-    return weir_text_take(&t);
+    struct weir_lines lines = {0};
+    weir_lines_add_text(&lines, weir_text_get(&g->printed));
+    return weir_lines_take(&lines, true);
 }
 
 static weir_status print(void *self, int stream, const void *bytes, size_t n, struct weir_error *error)

@@ -2,7 +2,6 @@
  * lives together print what one uninterrupted life prints, each line once (semantics A7). */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -10,6 +9,7 @@
 #include "checkpoint/saved.h"
 #include "harness/folders.h"
 #include "harness/job_text.h"
+#include "harness/lines.h"
 #include "harness/sim.h"
 #include "harness/suite.h"
 #include "loader/part.h"
@@ -113,26 +113,17 @@ static void live(struct stage *g, const char *checkpoint, uint32_t parallelism, 
 
 /* ---- what was printed -------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The lines without their subtask, sorted. */
 static char *sorted(struct weir_text *printed)
 {
-    char *all = weir_strdup(weir_text_get(printed)), *lines[2000], *rest = NULL;
-    size_t n = 0;
-    for (char *line = strtok_r(all, "\n", &rest); line && n < 2000; line = strtok_r(NULL, "\n", &rest)) {
+    char *all = weir_text_take(printed), *rest = all;
+    struct weir_lines lines = {0};
+    for (char *line; all && (line = strsep(&rest, "\n"));) {
         char *prefix = strstr(line, "> ");
-        lines[n++] = prefix ? prefix + 2 : line;
+        if (*line) weir_lines_add(&lines, prefix ? prefix + 2 : line);
     }
-    qsort(lines, n, sizeof *lines, compare);
-    struct weir_text to = {0};
-    for (size_t i = 0; i < n; i++) weir_text_add(&to, "%s\n", lines[i]);
     weir_free(all);
-    weir_text_finish(printed);
-    return weir_text_take(&to);
+    return weir_lines_take(&lines, false);
 }
 
 static void init(struct stage *g)
@@ -149,7 +140,7 @@ static void end(struct stage *g)
 
 static void begin(struct stage *g, uint64_t seed)
 {
-    CU_ASSERT_EQUAL(system("rm -rf '" DIRECTORY "'"), 0);
+    weir_test_remove(DIRECTORY);
     g->seed = seed * 1000;
     g->dice = (struct weir_random){seed};
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "harness/lines.h"
 #include "harness/mock_host.h"
 #include "harness/suite.h"
 
@@ -41,11 +42,6 @@ static struct mock_host *sink(struct mock_machine *m, const struct options *o, u
     return h;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* "NAME: CONTENT" of every file, sorted; hidden ones only with `all`. */
 static char *files(const struct mock_machine *m, bool all)
 {
@@ -53,7 +49,7 @@ static char *files(const struct mock_machine *m, bool all)
     size_t n = mock_file_count(m);
     const char **paths = weir_alloc_array(n + 1, sizeof *paths);
     for (size_t i = 0; i < n; i++) paths[i] = mock_file_path(m, i);
-    qsort(paths, n, sizeof *paths, by_text);
+    qsort(paths, n, sizeof *paths, weir_lines_compare);
     for (size_t i = 0; i < n; i++) {
         if (all || strstr(paths[i], "/.") == NULL)
             weir_text_add(&t, "%s: %s", paths[i] + strlen("/out/"),
@@ -397,17 +393,14 @@ static weir_status one_life(struct world *w, uint32_t p)
 /* The rows of all finished parts, sorted. */
 static char *rows_of(struct mock_machine *m)
 {
-    char *lines[4 * LAST], *all = files(m, false);
-    size_t n = 0;
-    for (char *line = strtok(all, "\n"); line && n < 4 * LAST; line = strtok(NULL, "\n")) {
+    char *all = files(m, false), *rest = all;
+    struct weir_lines rows = {0};
+    for (char *line; (line = strsep(&rest, "\n"));) {
         char *content = strstr(line, ": "); /* a part's first row has its name before it */
-        lines[n++] = content ? content + 2 : line;
+        if (*line) weir_lines_add(&rows, content ? content + 2 : line);
     }
-    qsort(lines, n, sizeof *lines, by_text);
-    struct weir_text t = {0};
-    for (size_t i = 0; i < n; i++) weir_text_add(&t, "%s\n", lines[i]);
     weir_free(all);
-    return weir_text_take(&t);
+    return weir_lines_take(&rows, false);
 }
 
 static char *every_number_once(void)

@@ -1,5 +1,6 @@
 /* The generated streams: the same for a seed whatever the parallelism. */
 #define weir_plugin_v1 weir_test_source_datagen
+#include "harness/lines.h"
 #include "plugins/source_datagen/plugin.c"
 #undef weir_plugin_v1
 
@@ -20,29 +21,22 @@ static struct mock_host *datagen_host(const weir_component *kind, uint32_t subta
     return h;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The rows of all subtasks, sorted. */
 static char *sorted_rows(const weir_component *kind, uint32_t parallelism, const char *seed)
 {
-    struct weir_text all = {0}, sorted = {0};
-    char *lines[200];
-    size_t n = 0;
+    struct weir_text all = {0};
+    int64_t n = 0;
     for (uint32_t i = 0; i < parallelism; i++) {
         struct mock_host *h = datagen_host(kind, i, parallelism, seed);
         CU_ASSERT_EQUAL(mock_run_source(h, 5), WEIR_DONE);
         weir_text_add(&all, "%s", mock_rows(h));
+        n += h->n_rows;
         mock_host_destroy(h);
     }
-    for (char *p = strtok(all.p, "\n"); p; p = strtok(NULL, "\n")) lines[n++] = p;
     CU_ASSERT_EQUAL(n, 100);
-    qsort(lines, n, sizeof *lines, by_text);
-    for (size_t i = 0; i < n; i++) weir_text_add(&sorted, "%s\n", lines[i]);
+    char *sorted = weir_sorted_lines(weir_text_get(&all));
     weir_text_finish(&all);
-    return weir_text_take(&sorted);
+    return sorted;
 }
 
 static void depends_on_the_seed_and_not_on_the_parallelism(void)

@@ -3,11 +3,11 @@
  * The model of ordered: every record gives its rows, every mark itself, in the order of the input. Of unordered: the same,
  * but between two marks the rows are a bag. Work is run, the clock moves and the chain is stepped as the seed says. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "harness/lines.h"
 #include "harness/op_env.h"
 #include "harness/rows_text.h"
 #include "harness/suite.h"
@@ -195,25 +195,20 @@ static bool run(struct async_random *a, uint32_t elements)
     return false;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The lines between marks sorted, for unordered. */
 static char *in_bags(const char *text)
 {
-    char *copy = weir_strdup(text), *rest = copy, *lines[4096];
+    char *copy = weir_strdup(text), *rest = copy;
     struct weir_text sorted = {0};
-    size_t n = 0;
+    struct weir_lines bag = {0};
     for (char *line; (line = strsep(&rest, "\n"));) {
-        bool mark = line[0] == 'w' || line[0] == 'i' || line[0] == '\0';
-        if (!mark) lines[n++] = line;
-        if (!mark) continue;
-        qsort(lines, n, sizeof *lines, by_bytes);
-        for (size_t i = 0; i < n; i++) weir_text_add(&sorted, "%s\n", lines[i]);
-        weir_text_add(&sorted, "%s\n", line);
-        n = 0;
+        if (line[0] != 'w' && line[0] != 'i' && line[0] != '\0') {
+            weir_lines_add(&bag, line);
+            continue;
+        }
+        char *lines = weir_lines_take(&bag, false);
+        weir_text_add(&sorted, "%s%s\n", lines, line);
+        weir_free(lines);
     }
     weir_free(copy);
     return weir_text_take(&sorted);

@@ -2,11 +2,10 @@
  * out of order, random windows, triggers, evictors and lateness, cut into batches at random. The reference is written
  * from semantics A5, with one list of windows that is searched from end to end for everything. A case that differs prints
  * its seed. */
-#include <stdlib.h>
-
 #include "base/random.h"
 #include "general_stage.h"
 #include "harness/cases.h"
+#include "harness/lines.h"
 
 #define NONE INT64_MIN
 enum { TUMBLING, SLIDING, SESSION, SESSION_BY, N_ASSIGNERS };
@@ -287,24 +286,6 @@ static void apply(struct stage *g, const struct plan *plan)
     start(g, assigner, trigger);
 }
 
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Lines in order of text: keys fire in an order of their own. */
-static char *sorted(const char *text)
-{
-    char *copy = weir_strdup(text), *lines[4096];
-    size_t n = 0;
-    struct weir_text out = {0};
-    for (char *line = strtok(copy, "\n"); line && n < 4096; line = strtok(NULL, "\n")) lines[n++] = line;
-    qsort(lines, n, sizeof *lines, compare_lines);
-    for (size_t i = 0; i < n; i++) weir_text_add(&out, "%s\n", lines[i]);
-    weir_free(copy);
-    return weir_text_take(&out);
-}
-
 /* One batch of rows, or one watermark; what both gave is the same. */
 static bool step(struct stage *g, struct reference *r, struct weir_random *random, int64_t *time)
 {
@@ -324,7 +305,7 @@ static bool step(struct stage *g, struct reference *r, struct weir_random *rando
         reference_watermark(r, *time);
         watermark(g, *time);
     }
-    char *want = sorted(weir_text_get(&expected)), *got = sorted(weir_text_get(&g->text));
+    char *want = weir_sorted_lines(weir_text_get(&expected)), *got = weir_sorted_lines(weir_text_get(&g->text));
     bool same = strcmp(want, got) == 0;
     if (!same) fprintf(stderr, "\nrows:\n%sexpected:\n%sfound:\n%s", weir_text_get(&rows), want, got);
     weir_free(want);
@@ -352,7 +333,7 @@ static bool run_case(uint64_t seed, struct reference *r)
         r->out = &rest;
         reference_watermark(r, time);
         watermark(&g, time);
-        char *want = sorted(weir_text_get(&rest)), *got = sorted(weir_text_get(&g.text));
+        char *want = weir_sorted_lines(weir_text_get(&rest)), *got = weir_sorted_lines(weir_text_get(&g.text));
         same = strcmp(want, got) == 0;
         weir_free(want);
         weir_free(got);

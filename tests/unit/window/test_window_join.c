@@ -1,7 +1,6 @@
 /* Windows over two inputs: joins and groups (semantics A5.7). Random streams against nested loops over all rows. */
-#include <stdlib.h>
-
 #include "base/random.h"
+#include "harness/lines.h"
 #include "unit/window/join_stage.h"
 
 #define MOST 200
@@ -346,24 +345,11 @@ static void nested_loops(const struct row *rows, size_t n, int64_t size, int64_t
     }
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
 static char *sorted(struct weir_text *text)
 {
-    struct weir_text to = {0};
-    char *all = weir_text_take(text), *rest = all, **lines = NULL;
-    size_t n = 0, capacity = 0;
-    for (char *line; all && (line = strsep(&rest, "\n"));) {
-        WEIR_GROW(lines, capacity, n + 1);
-        lines[n++] = line;
-    }
-    if (n) qsort(lines, n, sizeof *lines, by_text);
-    for (size_t i = 0; i < n; i++) weir_text_add(&to, "%s\n", lines[i]);
-    weir_free(lines);
-    weir_free(all);
-    return weir_text_take(&to);
+    char *lines = weir_sorted_lines(weir_text_get(text));
+    weir_text_finish(text);
+    return lines;
 }
 
 /* Another operator goes on from what this one held, with other batches. */
