@@ -209,3 +209,12 @@ weir_status weir_sim_run(struct weir_sim *s, struct weir_run *run, struct weir_e
     weir_run_step_checkpoints(run);
     return status;
 }
+
+uint64_t weir_test_rows_read(struct weir_run *run)
+{
+    struct weir_run_status s;
+    weir_run_status_take(run, &s);
+    uint64_t n = s.rows_read;
+    weir_run_status_finish(&s);
+    return n;
+}

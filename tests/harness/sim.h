@@ -36,4 +36,7 @@ bool weir_sim_work_one(struct weir_sim *);
  * MORE: it was enough. */
 weir_status weir_sim_run(struct weir_sim *, struct weir_run *, struct weir_error *);
 
+/* By all sources so far; of a run on threads, too. */
+uint64_t weir_test_rows_read(struct weir_run *);
+
 #endif

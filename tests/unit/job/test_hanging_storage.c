@@ -20,15 +20,6 @@ static void hear(void *arg, const char *line)
     weir_text_add(&((struct hung *)arg)->told, "%s", line);
 }
 
-static uint64_t rows_read(struct bench *b)
-{
-    struct weir_run_status s;
-    weir_run_status_take(b->run, &s);
-    uint64_t n = s.rows_read;
-    weir_run_status_finish(&s);
-    return n;
-}
-
 static void expect_told(const struct hung *h, const char *what)
 {
     WEIR_ASSERT_CONTAINS(weir_text_get(&h->told), what);
@@ -77,9 +68,9 @@ static void go_on_meanwhile(struct hung *h)
 {
     struct bench *b = &h->bench;
     struct weir_saving *none = NULL;
-    uint64_t before = rows_read(b);
+    uint64_t before = weir_test_rows_read(b->run);
     step_all(b, 12);
-    CU_ASSERT(rows_read(b) > before);
+    CU_ASSERT(weir_test_rows_read(b->run) > before);
     CU_ASSERT_EQUAL(weir_run_checkpoint(b->run, &none, &b->error), WEIR_E_IO);
     CU_ASSERT_PTR_NULL(none);
     WEIR_ASSERT_CONTAINS(b->error.text, "there is no checkpoint: checkpoint storage '");
@@ -203,9 +194,9 @@ static void one_that_is_complete_stays_so_while_an_older_one_cannot_go(void)
 static void hang_while_suspending(struct bench *b)
 {
     struct hung *h = (struct hung *)(void *)b;
-    uint64_t before = rows_read(b);
+    uint64_t before = weir_test_rows_read(b->run);
     step_all(b, 12);
-    CU_ASSERT_EQUAL(rows_read(b), before); /* sources hold */
+    CU_ASSERT_EQUAL(weir_test_rows_read(b->run), before); /* sources hold */
     hang_until_told(h);
     expect_error(h, h->waiting, "there is no savepoint: it is late (checkpoint.timeout): checkpoint storage 'file': ");
     go_on_meanwhile(h);

@@ -112,17 +112,9 @@ static void expect_printed(struct stage *g, const char *text)
     CU_ASSERT_STRING_EQUAL(weir_text_get(&g->printed), text);
 }
 
-static uint64_t rows_read(struct stage *g)
-{
-    struct weir_run_status s;
-    weir_run_status_take(g->run, &s);
-    uint64_t n = s.rows_read;
-    weir_run_status_finish(&s);
-    return n;
-}
 static void wait_until_read(struct stage *g, uint64_t rows)
 {
-    while (rows_read(g) < rows && !weir_run_wait(g->run, 1)) continue;
+    while (weir_test_rows_read(g->run) < rows && !weir_run_wait(g->run, 1)) continue;
 }
 
 /* ---- the states ----------------------------------------------------------------------------------------------- */
