@@ -100,6 +100,18 @@ void weir_op_stage_option(struct weir_part_spec *part, const char *option, const
     WEIR_ASSERT(!"no such option");
 }
 
+struct weir_part_spec *weir_op_stage_around(struct weir_op_stage *s, weir_kind kind, const char *name,
+                                            struct weir_part_spec *inner)
+{
+    struct weir_part_spec *part = weir_op_stage_part(s, kind, name);
+    for (uint32_t i = 0; i < part->info->n_options; i++) {
+        if (part->info->options[i].type != WEIR_OPT_COMPONENT) continue;
+        part->values[i].set = true;
+        part->values[i].part = inner;
+    }
+    return part;
+}
+
 struct weir_aggregate_config *weir_op_stage_aggregate(struct weir_op_stage *s, struct weir_stream_node *node,
                                                       const char *name, const char *component, int input)
 {

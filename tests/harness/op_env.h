@@ -24,6 +24,9 @@ void weir_op_stage_key(struct weir_stream_node *, const char *field);
 /* The component at its defaults; asserts that it is there. Options: weir_op_stage_option(part, "size", "5s"). */
 struct weir_part_spec *weir_op_stage_part(struct weir_op_stage *, weir_kind kind, const char *name);
 void weir_op_stage_option(struct weir_part_spec *, const char *option, const char *value);
+/* One that has another in it, such as a trigger; takes it over. */
+struct weir_part_spec *weir_op_stage_around(struct weir_op_stage *, weir_kind kind, const char *name,
+                                            struct weir_part_spec *inner);
 /* An aggregate of a window: a component over one input field (-1: none), or, where it is NULL, for the caller to fill in. */
 struct weir_aggregate_config *weir_op_stage_aggregate(struct weir_op_stage *, struct weir_stream_node *, const char *name,
                                                       const char *component, int input);

@@ -40,13 +40,7 @@ static inline void set_field(struct weir_part_spec *part, const char *option, in
 }
 static inline struct weir_part_spec *around(struct stage *g, const char *name, struct weir_part_spec *inner)
 {
-    struct weir_part_spec *part = weir_op_stage_part(&g->s, WEIR_TRIGGER, name);
-    for (uint32_t i = 0; i < part->info->n_options; i++) {
-        if (part->info->options[i].type != WEIR_OPT_COMPONENT) continue;
-        part->values[i].set = true;
-        part->values[i].part = inner;
-    }
-    return part;
+    return weir_op_stage_around(&g->s, WEIR_TRIGGER, name, inner);
 }
 
 static inline void prepare(struct stage *g, bool all)

@@ -1,19 +1,9 @@
 /* What windows in a store are going to ask for is read before they do, beside the slot; against the same on the heap. */
-#include "base/random.h"
-#include "data/key.h"
-#include "general_stage.h"
-#include "harness/store_stage.h"
+#include "store_pair.h"
+#include "window/window_op.h"
 
-#define KEYS   5000
-#define ROWS   64
-#define GROUPS 128
-
-/* The same node twice: a in a store, b on the heap. */
-struct pair {
-    struct stage a, b;
-    struct store_stage store;
-    struct weir_random random;
-};
+#define KEYS 5000
+#define ROWS 64
 
 struct shape {
     bool periodic, purges; /* with a trigger of its own */
@@ -22,83 +12,53 @@ struct shape {
     const char *assigner, *option, *value, *second, *second_value;
 };
 
-static void begin_one(struct stage *g, const struct shape *shape)
+/* In a store, or, with NULL, on the heap. */
+static void begin(struct stage *g, const struct shape *shape, struct store_stage *store)
 {
-    struct weir_part_spec *assigner = ASSIGNER(g, shape->assigner, shape->option, shape->value);
-    g->node->window.periodic = shape->periodic;
-    if (shape->second) weir_op_stage_option(assigner, shape->second, shape->second_value);
-    struct weir_part_spec *trigger = TRIGGER(g, "event_time", NULL, NULL);
-    start(g, assigner, shape->purges ? around(g, "purging", trigger) : trigger);
+    stage_init(g, WEIR_NODE_WINDOW, "user: string, n: i64", "user: string, c: i64, total: i64?");
+    weir_op_stage_key(g->node, "user");
+    weir_op_stage_aggregate(&g->s, g->node, "c", "count", -1);
+    weir_op_stage_aggregate(&g->s, g->node, "total", "sum", 1);
+    struct weir_window_config *w = &g->node->window;
+    w->periodic = shape->periodic;
+    w->assigner = weir_op_stage_part(&g->s, WEIR_WINDOW_ASSIGNER, shape->assigner);
+    weir_op_stage_option(w->assigner, shape->option, shape->value);
+    if (shape->second) weir_op_stage_option(w->assigner, shape->second, shape->second_value);
+    w->trigger = weir_op_stage_part(&g->s, WEIR_TRIGGER, "event_time");
+    if (shape->purges) w->trigger = weir_op_stage_around(&g->s, WEIR_TRIGGER, "purging", w->trigger);
+    if (store) store_stage_begin(store, &g->s.env, shape->cache);
+    stage_use(g, weir_window_op_create(g->node, &g->s.env, g->s.registry, "node 'w'", &g->error));
 }
 
-static void begin(struct pair *p, const struct shape *shape)
+static void add_rows(struct store_pair *p, int64_t from)
 {
-    *p = (struct pair){.random = {7}};
-    prepare(&p->a, false);
-    prepare(&p->b, false);
-    store_stage_begin(&p->store, &p->a.s.env, shape->cache);
-    begin_one(&p->a, shape);
-    begin_one(&p->b, shape);
-}
-
-static void end(struct pair *p)
-{
-    tear_down(&p->a);
-    tear_down(&p->b);
-    store_stage_end(&p->store);
-}
-
-static void add_rows(struct pair *p, int64_t from, int64_t span)
-{
-    static const uint32_t key[] = {0};
     struct weir_text text = {0};
     for (int i = 0; i < ROWS; i++)
-        weir_text_add(&text, "%lld | u%llu, %d\n",
-                      (long long)(from + (int64_t)weir_random_below(&p->random, (uint64_t)span)),
+        weir_text_add(&text, "%lld | u%llu, %d\n", (long long)(from + (int64_t)weir_random_below(&p->random, 40)),
                       (unsigned long long)weir_random_below(&p->random, KEYS), i);
-    struct weir_rows *rows = weir_test_keyed_rows(p->a.s.env.pool, p->a.in, weir_text_get(&text), key, 1, GROUPS);
-    store_stage_prepare(&p->store, p->a.op, 0, rows);
-    for (int64_t row = 0; p->a.op->class->rows(p->a.op, 0, rows, &row) == WEIR_MORE;) drain(&p->a);
-    drain(&p->a);
-    weir_rows_release(rows);
-    feed(&p->b, weir_text_get(&text));
+    pair_rows(p, 0, weir_text_get(&text));
     weir_text_finish(&text);
-}
-
-static void advance(struct pair *p, int64_t to)
-{
-    weir_status s = WEIR_MORE;
-    p->a.op->watermark = to;
-    while (s == WEIR_MORE) {
-        s = p->a.op->class->watermark(p->a.op, to);
-        drain(&p->a);
-        store_stage_fired(&p->store, p->a.op, s);
-    }
-    CU_ASSERT_EQUAL(s, WEIR_OK);
-    watermark(&p->b, to);
-    expect(&p->a, weir_text_get(&p->b.text));
-    weir_text_finish(&p->b.text);
 }
 
 /* Some windows of more keys than the cache holds, rows out of order; gets on the slot that rows, and firing, cost, once the
  * cache has become full: the batch in which it does finds what it needs gone. */
 static void run(const struct shape *shape, int batches, size_t *of_rows, size_t *of_firing)
 {
-    struct pair p;
-    begin(&p, shape);
+    static struct store_pair p;
+    p = (struct store_pair){.random = {7}};
+    begin(&p.stored, shape, &p.store);
+    begin(&p.heap, shape, NULL);
     *of_rows = *of_firing = 0;
     for (int i = 0; i < batches; i++) {
         size_t before = store_stage_gets_on_the_slot(&p.store);
-        add_rows(&p, i * 10, 40);
+        add_rows(&p, i * 10);
         if (p.store.n_waits > 5) *of_rows += store_stage_gets_on_the_slot(&p.store) - before;
         if (i % 4 != 3) continue;
         before = store_stage_gets_on_the_slot(&p.store);
-        advance(&p, i * 10 - 50 - shape->lag);
+        pair_watermark(&p, i * 10 - 50 - shape->lag);
         if (p.store.n_waits > 5) *of_firing += store_stage_gets_on_the_slot(&p.store) - before;
     }
-    CU_ASSERT(p.store.n_waits > 20);
-    advance(&p, INT64_MAX);
-    end(&p);
+    pair_end(&p);
 }
 
 static const struct shape tumbling = {

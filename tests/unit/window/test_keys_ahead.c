@@ -1,82 +1,44 @@
 /* Joins, and components with timers, in a store: what rows and timers are going to ask for is read before they do, beside
  * the slot; against the same on the heap. */
-#include "base/random.h"
-#include "data/key.h"
-#include "harness/store_stage.h"
 #include "join_stage.h"
+#include "store_pair.h"
 
-#define KEYS   3000
-#define ROWS   64
-#define GROUPS 128
+#define KEYS 3000
+#define ROWS 64
 
-/* The same node twice: a in a store, b on the heap. */
-struct pair {
-    struct stage a, b;
-    struct store_stage store;
-    struct weir_random random;
-};
-
-static void add_rows(struct pair *p, uint32_t input, int64_t from)
+static void add_rows(struct store_pair *p, uint32_t input, int64_t from)
 {
-    static const uint32_t key[] = {0};
     struct weir_text text = {0};
-    const char *rest = !p->a.in2 ? "" : input == 0 ? ", 7, a note" : ", 8";
+    const char *rest = !p->heap.in2 ? "" : input == 0 ? ", 7, a note" : ", 8";
     for (int i = 0; i < ROWS; i++)
         weir_text_add(&text, "%lld | %llu%s\n", (long long)(from + (int64_t)weir_random_below(&p->random, 40)),
                       (unsigned long long)weir_random_below(&p->random, KEYS), rest);
-    struct weir_rows *rows[2];
-    for (int i = 0; i < 2; i++) {
-        struct stage *g = i == 0 ? &p->a : &p->b;
-        rows[i] = weir_test_keyed_rows(g->s.env.pool, input ? g->in2 : g->in, weir_text_get(&text), key, 1, GROUPS);
-        g->input = input;
-    }
-    store_stage_prepare(&p->store, p->a.op, input, rows[0]);
-    CU_ASSERT_EQUAL(stage_rows(&p->a, rows[0]), WEIR_OK);
-    CU_ASSERT_EQUAL(stage_rows(&p->b, rows[1]), WEIR_OK);
+    pair_rows(p, input, weir_text_get(&text));
     weir_text_finish(&text);
-}
-
-static void advance(struct pair *p, int64_t to)
-{
-    weir_status s = WEIR_MORE;
-    p->a.op->watermark = to;
-    while (s == WEIR_MORE) {
-        s = p->a.op->class->watermark(p->a.op, to);
-        stage_take(&p->a);
-        store_stage_fired(&p->store, p->a.op, s);
-    }
-    CU_ASSERT_EQUAL(s, WEIR_OK);
-    stage_watermark(&p->b, to);
-    stage_expect(&p->a, weir_text_get(&p->b.text));
-    weir_text_finish(&p->b.text);
 }
 
 /* More keys than the cache holds (the batch in which it becomes full finds what it needs gone); rows out of order, and
  * timers a few at each time. */
-static void run(struct pair *p, int batches)
+static void run(struct store_pair *p, int batches)
 {
     size_t before = 0;
     for (int i = 0; i < batches; i++) {
-        for (uint32_t input = 0; input < (p->a.in2 ? 2 : 1); input++) add_rows(p, input, i * 10);
-        if (i % 2 == 1) advance(p, i * 10 - 300);
+        for (uint32_t input = 0; input < (p->heap.in2 ? 2 : 1); input++) add_rows(p, input, i * 10);
+        if (i % 2 == 1) pair_watermark(p, i * 10 - 300);
         if (i == 20) before = store_stage_gets_on_the_slot(&p->store);
     }
     CU_ASSERT_EQUAL(store_stage_gets_on_the_slot(&p->store), before);
-    CU_ASSERT(p->store.n_waits > 20);
-    advance(p, INT64_MAX);
-    stage_end(&p->a);
-    stage_end(&p->b);
-    store_stage_end(&p->store);
+    pair_end(p);
 }
 
 static void interval_joins_ask_nothing_on_the_slot(void)
 {
-    static struct pair p;
-    p = (struct pair){.random = {3}};
-    join_prepare(&p.a, -150, 200, 1024);
-    store_stage_begin(&p.store, &p.a.s.env, 400000);
-    join_start(&p.a);
-    join_init(&p.b, -150, 200, 1024);
+    static struct store_pair p;
+    p = (struct store_pair){.random = {3}};
+    join_prepare(&p.stored, -150, 200, 1024);
+    store_stage_begin(&p.store, &p.stored.s.env, 400000);
+    join_start(&p.stored);
+    join_init(&p.heap, -150, 200, 1024);
     run(&p, 120);
 }
 
@@ -92,10 +54,10 @@ static void begin_buckets(struct stage *g, struct store_stage *store)
 
 static void timers_of_components_ask_nothing_on_the_slot(void)
 {
-    static struct pair p;
-    p = (struct pair){.random = {3}};
-    begin_buckets(&p.a, &p.store);
-    begin_buckets(&p.b, NULL);
+    static struct store_pair p;
+    p = (struct store_pair){.random = {3}};
+    begin_buckets(&p.stored, &p.store);
+    begin_buckets(&p.heap, NULL);
     run(&p, 200);
 }
 
