@@ -171,7 +171,7 @@ static struct weir_state_set *open_set(enum holder holder)
     o.self = &f.memory;
     if (holder == THREAD || holder == LEVELDB) o.platform = weir_platform_os();
     if (holder >= LEVELDB) {
-        leveldb_store_begin(&f.leveldb);
+        leveldb_store_begin(&f.leveldb, WEIR_TEST_FOLDER);
         o.backend = f.leveldb.backend;
         o.self = f.leveldb.self;
         o.directory = f.leveldb.directory;

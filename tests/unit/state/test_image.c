@@ -100,7 +100,7 @@ static void open_store(struct stage *g, enum holder holder, size_t cache_bytes, 
     g->memory = (struct memory_store){0};
     g->leveldb = (struct leveldb_store){0};
     if (holder == LEVELDB) {
-        leveldb_store_begin(&g->leveldb);
+        leveldb_store_begin(&g->leveldb, WEIR_TEST_FOLDER);
         o.backend = g->leveldb.backend;
         o.self = g->leveldb.self;
         o.directory = g->leveldb.directory;

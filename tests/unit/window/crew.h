@@ -46,7 +46,7 @@ static inline void crew_open_store(struct crew *c, uint32_t i)
     if (c->place == IN_MEMORY) {
         store_stage_begin(&c->stores[i], &c->envs[i], c->cache_bytes);
     } else if (c->place == IN_LEVELDB) {
-        leveldb_store_begin(l);
+        leveldb_store_begin(l, WEIR_TEST_FOLDER);
         store_stage_begin_in(&c->stores[i], &c->envs[i], c->cache_bytes, l->backend, l->self, l->directory);
     }
 }
