@@ -331,6 +331,16 @@ weir_status weir_aggregates_add_row(struct weir_aggregates *a, void *value, bool
     return s;
 }
 
+weir_status weir_aggregates_add_run(struct weir_aggregates *a, void *const *values, const uint8_t *created, int64_t from,
+                                    int64_t until, int64_t n)
+{
+    weir_status s = WEIR_OK;
+    if (until - from == n) return weir_aggregates_add(a, values, created);
+    for (int64_t i = from; s == WEIR_OK && i < until; i++)
+        s = weir_aggregates_add_row(a, values[i], weir_bit(created, i), i);
+    return s;
+}
+
 weir_status weir_aggregates_create(struct weir_aggregates *a, void *value)
 {
     weir_status s = WEIR_OK;

@@ -66,6 +66,9 @@ WEIR_CHECKED weir_status weir_aggregates_end(struct weir_aggregates *);
 /* Row i of the rows goes into values[i]; created (bit i): values[i] is new. */
 WEIR_CHECKED weir_status weir_aggregates_add(struct weir_aggregates *, void *const *values, const uint8_t *created);
 WEIR_CHECKED weir_status weir_aggregates_add_row(struct weir_aggregates *, void *value, bool created, int64_t row);
+/* Rows from .. until - 1 of n, as each of the two would: at once where they are all of them. */
+WEIR_CHECKED weir_status weir_aggregates_add_run(struct weir_aggregates *, void *const *values, const uint8_t *created,
+                                                 int64_t from, int64_t until, int64_t n);
 /* Of those that keep packed rows, as weir_instance_tell_rows. */
 WEIR_CHECKED weir_status weir_aggregates_tell_rows(const struct weir_aggregates *, struct weir_snapshot *to);
 WEIR_CHECKED weir_status weir_aggregates_check_rows(const struct weir_aggregates *, const struct weir_snapshot *from,

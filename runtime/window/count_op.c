@@ -120,16 +120,6 @@ static int64_t count_run(struct weir__general *g, int64_t from, int64_t n, size_
     return i;
 }
 
-static weir_status add_run(struct weir__general *g, int64_t from, int64_t until, int64_t n)
-{
-    struct weir__counts *counts = &g->counts;
-    weir_status s = WEIR_OK;
-    if (until - from == n) return weir_aggregates_add(&g->aggregates, counts->values, counts->created);
-    for (int64_t i = from; s == WEIR_OK && i < until; i++)
-        s = weir_aggregates_add_row(&g->aggregates, counts->values[i], weir_bit(counts->created, i), i);
-    return s;
-}
-
 static weir_status fire(struct weir__general *g, const struct weir_rows *rows, uint32_t row)
 {
     static const weir_window all = {INT64_MIN, INT64_MAX};
@@ -152,7 +142,7 @@ static weir_status handle_run(struct weir__general *g, const struct weir_rows *r
     int64_t n = rows->view.length, from = *row;
     size_t n_firing = 0;
     *row = count_run(g, from, n, &n_firing);
-    weir_status s = add_run(g, from, *row, n);
+    weir_status s = weir_aggregates_add_run(&g->aggregates, g->counts.values, g->counts.created, from, *row, n);
     for (size_t i = 0; s == WEIR_OK && i < n_firing; i++) s = fire(g, rows, g->counts.firing[i]);
     weir_count(&g->op.counters.accepted, (uint64_t)(*row - from));
     return s;

@@ -143,17 +143,6 @@ static weir_status place_rows(struct weir__general *g, const struct weir_rows *r
     return s;
 }
 
-/* The aggregates are told of a run: of all rows at once, if it is all of them. */
-static weir_status add_run(struct weir__general *g, int64_t from, int64_t until, int64_t n)
-{
-    struct weir__sessions *ss = &g->sessions;
-    weir_status s = WEIR_OK;
-    if (until - from == n) return weir_aggregates_add(&g->aggregates, ss->values, ss->created);
-    for (int64_t i = from; s == WEIR_OK && i < until; i++)
-        s = weir_aggregates_add_row(&g->aggregates, ss->values[i], weir_bit(ss->created, i), i);
-    return s;
-}
-
 static weir_status add_alone(struct weir__general *g, const struct weir_rows *rows, int64_t row, const weir_window *window,
                              bool late, bool *taken)
 {
@@ -179,15 +168,17 @@ static weir_status look_up(struct weir__general *g, const struct weir_rows *rows
 /* All rows of the segment; the aggregates have begun with it. */
 static weir_status add_segment(struct weir__general *g, struct weir_rows *rows)
 {
+    const struct weir__sessions *ss = &g->sessions;
+    int64_t n = rows->view.length;
     weir_status s = look_up(g, rows);
     bool taken;
-    for (int64_t at = 0; s == WEIR_OK && at < rows->view.length;) {
+    for (int64_t at = 0; s == WEIR_OK && at < n;) {
         enum cut cut;
         int64_t from = at;
         s = place_rows(g, rows, &at, &cut);
-        if (s == WEIR_OK) s = add_run(g, from, at, rows->view.length);
+        if (s == WEIR_OK) s = weir_aggregates_add_run(&g->aggregates, ss->values, ss->created, from, at, n);
         if (s != WEIR_OK || cut != ALONE) continue;
-        s = add_alone(g, rows, at, &g->sessions.windows[at], false, &taken);
+        s = add_alone(g, rows, at, &ss->windows[at], false, &taken);
         at++;
     }
     return s;
