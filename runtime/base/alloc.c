@@ -97,6 +97,27 @@ void *weir_try_alloc_aligned(size_t alignment, size_t size)
     return counted(p);
 }
 
+/* Pointers to objects all look the same; that they have other types is why they are copied. */
+bool weir__try_resize(void *array, size_t count, size_t size)
+{
+    void *p;
+    size_t bytes;
+    memcpy(&p, array, sizeof p);
+    if (__builtin_mul_overflow(count, size, &bytes) || !(p = weir_try_realloc(p, bytes))) return false;
+    memcpy(array, &p, sizeof p);
+    return true;
+}
+
+bool weir__try_grow(void *array, size_t *cap, size_t need, size_t size)
+{
+    size_t more = *cap ? *cap : 8;
+    if (need > SIZE_MAX / 2) return false;
+    while (more < need) more *= 2;
+    if (!weir__try_resize(array, more, size)) return false;
+    *cap = more;
+    return true;
+}
+
 /* Told before the pages are touched. Where the system has no huge pages it does nothing. */
 void *weir_try_alloc_table(size_t size)
 {

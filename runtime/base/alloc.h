@@ -7,6 +7,7 @@
 #ifndef WEIR_BASE_ALLOC_H
 #define WEIR_BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,14 @@ void weir_free(void *p); /* NULL is fine */
             (cap) = new_cap_;                                                                                         \
         }                                                                                                             \
     } while (0)
+
+/* Of what is sized by input. They say false where there is no memory: the array is as it was then. The new part is not
+ * zeroed. RESIZE is for arrays that share a capacity, which the caller changes when all of them have grown. */
+#define WEIR_TRY_RESIZE(array, count) weir__try_resize(&(array), (count), sizeof *(array))
+#define WEIR_TRY_GROW(array, cap, need)                                                                               \
+    ((size_t)(need) <= (cap) || weir__try_grow(&(array), &(cap), (need), sizeof *(array)))
+bool weir__try_resize(void *array, size_t count, size_t size); /* array: where the pointer is */
+bool weir__try_grow(void *array, size_t *cap, size_t need, size_t size);
 
 size_t weir_allocated_blocks(void); /* live blocks from this file; exact: for the leak tests */
 

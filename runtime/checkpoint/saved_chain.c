@@ -180,13 +180,7 @@ static bool grow_slots(struct weir__chain *m)
 
 static bool add_entry(struct weir__chain *m, const struct entry *e)
 {
-    if (m->n_entries == m->capacity) {
-        size_t capacity = m->capacity ? m->capacity * 2 : 256;
-        struct entry *entries = weir_try_realloc(m->entries, capacity * sizeof *entries);
-        if (!entries) return false;
-        m->entries = entries;
-        m->capacity = capacity;
-    }
+    if (!WEIR_TRY_GROW(m->entries, m->capacity, m->n_entries + 1)) return false;
     m->entries[m->n_entries] = *e;
     m->entries[m->n_entries].order = m->n_entries;
     m->n_entries++;

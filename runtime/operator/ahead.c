@@ -16,20 +16,9 @@ void weir_op_ahead_end(struct weir_op_ahead *a, struct weir_state_set *set)
     a->is_out = a->again = false;
 }
 
-static bool has_room(void **items, size_t *capacity, size_t n, size_t size)
-{
-    if (n < *capacity) return true;
-    size_t more = *capacity ? *capacity * 2 : 16;
-    void *grown = weir_try_realloc(*items, more * size);
-    if (!grown) return false;
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
 void weir_op_ahead_want(struct weir_op_ahead *a, uint32_t state, int64_t ns, int64_t from, int64_t until)
 {
-    if (!has_room((void **)&a->wanted, &a->wanted_capacity, a->n_wanted, sizeof *a->wanted)) return;
+    if (!WEIR_TRY_GROW(a->wanted, a->wanted_capacity, a->n_wanted + 1)) return;
     a->wanted[a->n_wanted++] = (struct weir_state_wanted){state, ns, from, until};
 }
 
@@ -79,7 +68,7 @@ bool weir_op_ahead_begin(struct weir_op_ahead *a)
 
 int64_t weir_op_ahead_key(struct weir_op_ahead *a, const struct weir_key_ref *key)
 {
-    if (!has_room((void **)&a->keys, &a->keys_capacity, a->n_keys, sizeof *a->keys)) return -1;
+    if (!WEIR_TRY_GROW(a->keys, a->keys_capacity, a->n_keys + 1)) return -1;
     a->keys[a->n_keys] = *key;
     return (int64_t)a->n_keys++;
 }

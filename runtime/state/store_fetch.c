@@ -86,21 +86,11 @@ void weir_store_fetch_destroy(struct weir_store_fetch *f)
     weir_free(f);
 }
 
-static bool has_room(struct weir_store_fetch *f, size_t n)
-{
-    if (n <= f->capacity) return true;
-    struct answer *answers = weir_try_realloc(f->answers, n * sizeof *answers);
-    if (!answers) return false;
-    f->answers = answers;
-    f->capacity = n;
-    return true;
-}
-
 /* What finds no thread is read here. */
 bool weir_store_fetch_begin(struct weir_store_fetch *f, const weir_str *keys, size_t n, void (*done)(void *arg), void *arg)
 {
     struct weir_error why;
-    if (!has_room(f, n)) return false;
+    if (!WEIR_TRY_GROW(f->answers, f->capacity, n)) return false;
     size_t n_parts = n / LEAST_KEYS;
     n_parts = n_parts < 1 ? 1 : n_parts > WEIR_STORE_FETCH_PARTS ? WEIR_STORE_FETCH_PARTS : n_parts;
     for (size_t i = 0; i < n; i++) f->answers[i] = (struct answer){0};

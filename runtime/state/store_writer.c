@@ -307,11 +307,7 @@ static weir_status found_in_backend(void *arg, size_t i, weir_str value)
 static bool has_scratch(struct weir_store_writer_self *w, size_t n)
 {
     if (n <= w->capacity) return true;
-    weir_str *asked = weir_try_realloc(w->asked, n * sizeof *asked);
-    if (asked) w->asked = asked;
-    size_t *which = weir_try_realloc(w->which, n * sizeof *which);
-    if (which) w->which = which;
-    if (!asked || !which) return false;
+    if (!WEIR_TRY_RESIZE(w->asked, n) || !WEIR_TRY_RESIZE(w->which, n)) return false;
     w->capacity = n;
     return true;
 }

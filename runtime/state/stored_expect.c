@@ -38,13 +38,7 @@ static bool collect(void *arg, uint32_t group, const uint8_t *key, uint32_t n, v
         weir__stored_meet(c->d, c->state, weir__stored_meta(&c->d->cache->states[c->state], value));
         return true;
     }
-    if (e->n == e->capacity) {
-        size_t capacity = e->capacity ? e->capacity * 2 : 256;
-        weir_str *keys = weir_try_realloc(e->keys, capacity * sizeof *keys);
-        if (!keys) return false;
-        e->keys = keys;
-        e->capacity = capacity;
-    }
+    if (!WEIR_TRY_GROW(e->keys, e->capacity, e->n + 1)) return false;
     size_t before = e->bytes.n;
     bool ok = weir__stored_prefix(c->d, &e->bytes, c->state, group, c->ns) && weir_key_bytes_add(&e->bytes, key, n);
     e->keys[e->n++].n = e->bytes.n - before;

@@ -25,13 +25,7 @@ static struct heap_group *group_of(const struct stored *d, uint32_t state, uint3
 
 bool weir__stored_run_add(struct stored_run *run, uint64_t order, const void *key, size_t n_key, weir_str record)
 {
-    if (run->n == run->capacity) {
-        size_t capacity = run->capacity ? run->capacity * 2 : 64;
-        struct stored_item *items = weir_try_realloc(run->items, capacity * sizeof *items);
-        if (!items) return false;
-        run->items = items;
-        run->capacity = capacity;
-    }
+    if (!WEIR_TRY_GROW(run->items, run->capacity, run->n + 1)) return false;
     struct stored_item item = {.order = order, .key = run->bytes.n, .n_key = n_key};
     if (!weir_key_bytes_add(&run->bytes, key, n_key)) return false;
     item.value = run->bytes.n;

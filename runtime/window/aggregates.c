@@ -301,9 +301,7 @@ static weir_status add_slot(struct weir_aggregates *a, struct weir_aggregate_slo
 static weir_status reserve_accs(struct weir_aggregates *a, size_t n)
 {
     if (n <= a->accs_capacity) return WEIR_OK;
-    void **accs = weir_try_realloc(a->accs, n * sizeof *accs);
-    if (!accs) return weir_op_fail(a->op, WEIR_E_MEMORY, "no memory for the accumulators of a batch");
-    a->accs = accs;
+    if (!WEIR_TRY_RESIZE(a->accs, n)) return weir_op_fail(a->op, WEIR_E_MEMORY, "no memory for the accumulators of a batch");
     a->accs_capacity = n;
     return WEIR_OK;
 }

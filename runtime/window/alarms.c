@@ -53,20 +53,8 @@ void weir__alarms_finish(struct weir__alarms *a)
 
 static bool reserve(struct weir__alarm_bucket *b, size_t n_bytes)
 {
-    if (b->n == b->capacity) {
-        size_t capacity = b->capacity ? b->capacity * 2 : 16;
-        struct weir__alarm *alarms = weir_try_realloc(b->alarms, capacity * sizeof *alarms);
-        if (!alarms) return false;
-        b->alarms = alarms;
-        b->capacity = capacity;
-    }
-    if (b->bytes_capacity - b->n_bytes >= n_bytes) return true;
-    size_t capacity = (b->n_bytes + n_bytes) * 2;
-    uint8_t *bytes = weir_try_realloc(b->bytes, capacity);
-    if (!bytes) return false;
-    b->bytes = bytes;
-    b->bytes_capacity = capacity;
-    return true;
+    return WEIR_TRY_GROW(b->alarms, b->capacity, b->n + 1) &&
+           WEIR_TRY_GROW(b->bytes, b->bytes_capacity, b->n_bytes + n_bytes);
 }
 
 /* The alarm is not in the bucket; key: its bytes. */

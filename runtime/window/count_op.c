@@ -83,13 +83,9 @@ static weir_status reserve(struct weir__general *g, size_t n)
 {
     struct weir__counts *counts = &g->counts;
     if (n <= counts->capacity) return WEIR_OK;
-    void **values = weir_try_realloc(counts->values, n * sizeof *values);
-    if (values) counts->values = values;
-    uint8_t *created = weir_try_realloc(counts->created, (n + 7) / 8);
-    if (created) counts->created = created;
-    uint32_t *firing = weir_try_realloc(counts->firing, n * sizeof *firing);
-    if (firing) counts->firing = firing;
-    if (!values || !created || !firing) return weir__no_window_memory(g);
+    if (!WEIR_TRY_RESIZE(counts->values, n) || !WEIR_TRY_RESIZE(counts->created, (n + 7) / 8) ||
+        !WEIR_TRY_RESIZE(counts->firing, n))
+        return weir__no_window_memory(g);
     counts->capacity = n;
     return WEIR_OK;
 }

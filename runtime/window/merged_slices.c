@@ -313,11 +313,7 @@ weir_status weir__merged_edit(struct weir__merged *m, struct weir_rows *rows, in
 static weir_status reserve_due(struct weir__merged *m, size_t n)
 {
     if (n <= m->due_capacity) return WEIR_OK;
-    struct weir__due_key *due = weir_try_realloc(m->due, n * sizeof *due);
-    if (due) m->due = due;
-    struct weir__due_key *sorted = weir_try_realloc(m->sorted, n * sizeof *sorted);
-    if (sorted) m->sorted = sorted;
-    if (!due || !sorted) return weir__window_no_memory(m->window);
+    if (!WEIR_TRY_RESIZE(m->due, n) || !WEIR_TRY_RESIZE(m->sorted, n)) return weir__window_no_memory(m->window);
     m->due_capacity = n;
     return WEIR_OK;
 }

@@ -53,13 +53,8 @@ static weir_status reserve(struct weir__general *g, size_t n)
 {
     struct weir__sessions *ss = &g->sessions;
     if (n <= ss->capacity) return WEIR_OK;
-    weir_window *windows = weir_try_realloc(ss->windows, n * sizeof *windows);
-    if (windows) ss->windows = windows;
-    void **values = weir_try_realloc(ss->values, n * sizeof *values);
-    if (values) ss->values = values;
-    uint8_t *created = weir_try_realloc(ss->created, (n + 7) / 8);
-    if (created) ss->created = created;
-    if (!windows || !values || !created) return weir__no_window_memory(g);
+    if (!WEIR_TRY_RESIZE(ss->windows, n) || !WEIR_TRY_RESIZE(ss->values, n) || !WEIR_TRY_RESIZE(ss->created, (n + 7) / 8))
+        return weir__no_window_memory(g);
     ss->capacity = n;
     return WEIR_OK;
 }

@@ -65,11 +65,7 @@ weir_status weir__window_add_result(struct weir__window *w, const void *value, i
 static weir_status reserve_scratch(struct weir__window *w, size_t rows)
 {
     if (rows <= w->scratch_rows) return WEIR_OK;
-    void **values = weir_try_realloc(w->values, rows * sizeof *values);
-    if (values) w->values = values;
-    uint8_t *created = weir_try_realloc(w->created, (rows + 7) / 8);
-    if (created) w->created = created;
-    if (!values || !created) return weir__window_no_memory(w);
+    if (!WEIR_TRY_RESIZE(w->values, rows) || !WEIR_TRY_RESIZE(w->created, (rows + 7) / 8)) return weir__window_no_memory(w);
     w->scratch_rows = rows;
     return WEIR_OK;
 }

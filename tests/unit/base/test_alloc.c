@@ -49,6 +49,27 @@ static void grows_arrays_by_doubling(void)
     weir_free(items);
 }
 
+static void grows_what_input_sizes_if_there_is_memory(void)
+{
+    int *items = NULL, *others = NULL;
+    size_t capacity = 0;
+    for (size_t n = 0; n < 100; n++) {
+        CU_ASSERT_FATAL(WEIR_TRY_GROW(items, capacity, n + 1));
+        items[n] = (int)n;
+    }
+    CU_ASSERT_EQUAL(capacity, 128);
+    CU_ASSERT_FALSE(WEIR_TRY_GROW(items, capacity, SIZE_MAX));
+    CU_ASSERT_FALSE(WEIR_TRY_RESIZE(items, SIZE_MAX / 2)); /* so many bytes are no size_t */
+    CU_ASSERT_EQUAL(capacity, 128);
+    for (size_t n = 0; n < 100; n++) CU_ASSERT_EQUAL(items[n], (int)n);
+    CU_ASSERT_FATAL(WEIR_TRY_RESIZE(others, 3));
+    others[2] = 7;
+    CU_ASSERT_FATAL(WEIR_TRY_RESIZE(others, 1000));
+    CU_ASSERT_EQUAL(others[2], 7);
+    weir_free(items);
+    weir_free(others);
+}
+
 static void copies_and_formats_text(void)
 {
     char *a = weir_strndup("abcdef", 3), *b = weir_format("%s-%05d", a, 42);
@@ -86,6 +107,7 @@ WEIR_SUITE(alloc) = {
     {"counts live blocks exactly", counts_live_blocks},
     {"zeroes new memory, the new part of a larger array too", zeroes_new_memory},
     {"grows arrays by doubling", grows_arrays_by_doubling},
+    {"grows what input sizes, if there is memory", grows_what_input_sizes_if_there_is_memory},
     {"copies and formats text", copies_and_formats_text},
     {"returns NULL for sizes nobody has", says_no_to_the_impossible},
     {"aligns as asked", aligns},
