@@ -755,9 +755,10 @@ weir_status weir_checkpoints_create(struct weir_run *run, const struct weir_chec
                                     struct weir_error *error)
 {
     struct weir_checkpoints *c = weir_alloc(sizeof *c);
-    c->run = run;
-    c->config = config;
-    c->storages = (struct weir_storages){run->platform, run->registry, run->graph, run->attempt, .calls = &c->watch.calls};
+    *c = (struct weir_checkpoints){.run = run, .config = config};
+    c->storages = (struct weir_storages){.platform = run->platform, .registry = run->registry, .graph = run->graph};
+    c->storages.attempt = run->attempt;
+    c->storages.calls = &c->watch.calls;
     weir__storage_watch_init(&c->watch, run, config->timeout_ms, refuse_requests, let_go, c);
     c->triggered_ns = now_of(c);
     c->ended_ns = c->triggered_ns - config->min_pause_ms * NS_PER_MS;
