@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
-static const char *const subsystems[] = {"base",     "data",   "graph", "loader", "channel", "time", "state",
+static const char *const subsystems[] = {"base",     "data",   "graph", "loader", "channel", "time", "state", "checkpoint",
                                          "operator", "window", "task",  "job",    "embed",   "cli",  "plugin"};
 
 static struct {

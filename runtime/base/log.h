@@ -1,8 +1,8 @@
 /* base/log.h - log lines on standard error: time, level, subsystem, message.
  *
  * WEIR_LOG chooses what is seen: "info" (default), or a list such as "warn,task:debug,loader:info". Subsystems are folder
- * names: base, data, graph, loader, channel, time, state, operator, window, task, job, embed, cli, plugin. Any thread;
- * one write per line.
+ * names: base, data, graph, loader, channel, time, state, checkpoint, operator, window, task, job, embed, cli, plugin. Any
+ * thread; one write per line.
  */
 #ifndef WEIR_BASE_LOG_H
 #define WEIR_BASE_LOG_H

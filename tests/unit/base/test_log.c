@@ -41,7 +41,8 @@ static void writes_lines(void)
 
 static void filters_by_subsystem(void)
 {
-    begin("warn,task:debug,loader:error");
+    begin("warn,checkpoint:debug,task:debug,loader:error");
+    CU_ASSERT_TRUE(weir_log_enabled(WEIR_DEBUG, "checkpoint"));
     CU_ASSERT_TRUE(weir_log_enabled(WEIR_DEBUG, "task"));
     CU_ASSERT_TRUE(weir_log_enabled(WEIR_WARN, "job"));
     CU_ASSERT_FALSE(weir_log_enabled(WEIR_INFO, "job"));
