@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -173,11 +172,15 @@ def put(target, name, data):
 def run(weir, manifest, folder, words, suspend):
     """One life of a job: to its fourth checkpoint, and then to a savepoint; or killed there."""
     environment = {**os.environ, "WEIR_CONFIG": os.devnull, "WEIR_HOME": str(folder / "home")}
-    process = subprocess.Popen([weir, "run", manifest, "--quiet", *words], cwd=folder, env=environment)
-    while process.poll() is None and not any((folder / "checkpoints").glob("chk-[4-9]*")):
-        time.sleep(0.01)
+    process = subprocess.Popen([weir, "run", manifest, "--quiet", "--log", "checkpoint:debug", *words], cwd=folder,
+                               env=environment, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "checkpoint 4 is complete" in line:
+            break
+        if "is complete" not in line:
+            print(line, end="", file=sys.stderr)
     process.send_signal(signal.SIGTERM if suspend else signal.SIGKILL)
-    process.wait()
+    process.communicate()
 
 
 def savepoints(build):

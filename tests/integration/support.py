@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import pathlib
+import re
+import select
 import shutil
 import signal
 import socket
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -22,6 +25,7 @@ TROUBLESOME = BUILD / "tests" / "integration" / "plugins" / "troublesome.so"
 PANES = BUILD / "tests" / "integration" / "plugins" / "panes.so"
 DATA = pathlib.Path(os.environ.get("WEIR_TEST_DATA", SOURCE.parent / "shared" / "data"))  # not part of the project
 TIMEOUT_S = 120
+TELLS_CHECKPOINTS = ["--log", "checkpoint:debug"]  # options of a job whose checkpoints a test waits for
 
 Result = collections.namedtuple("Result", "code out err")
 
@@ -84,10 +88,10 @@ class WeirTest(unittest.TestCase):
             self.fail(f"{self.command(*arguments)}: expected exit code {code}, found {result}")
         return result
 
-    def start(self, *arguments):
+    def start(self, *arguments, **options):
         """Starts weir with pipes; killed when the test ends."""
         process = subprocess.Popen(self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
-                                   env=self.environment, text=True, encoding="utf-8", stdin=subprocess.DEVNULL)
+                                   env=self.environment, text=True, encoding="utf-8", stdin=subprocess.DEVNULL, **options)
         self.addCleanup(self.end, process)
         return process
 
@@ -100,6 +104,52 @@ class WeirTest(unittest.TestCase):
             return process.stdout.readline()
         finally:
             watch.cancel()
+
+    @staticmethod
+    @contextlib.contextmanager
+    def checkpoints_of(process):
+        """The numbers of checkpoints as they become complete, until the end of a job that has TELLS_CHECKPOINTS."""
+        watch = threading.Timer(TIMEOUT_S, process.kill)
+        watch.start()
+        found = (re.search(r"checkpoint (\d+) is complete", line) for line in process.stderr)
+        try:
+            yield (int(told[1]) for told in found if told)
+        finally:
+            watch.cancel()
+
+    def wait_for_checkpoint(self, process, least=0):
+        """The first one with this number or a greater one; None: the job has ended, and well."""
+        with self.checkpoints_of(process) as numbers:
+            found = next((number for number in numbers if number >= least), None)
+        if found is None:
+            self.assertEqual(process.wait(), 0)
+        return found
+
+    def checkpoints(self):
+        """The numbers of those that are there and complete."""
+        folder = self.folder / "checkpoints"
+        names = os.listdir(folder) if folder.exists() else []
+        return {int(name[4:]) for name in names if name.startswith("chk-") and not name.endswith(".tmp")}
+
+    @staticmethod
+    def looks(process):
+        """Comes now and then while a process runs: for what nobody tells of, and is not waited for."""
+        while process.poll() is None:
+            yield
+            time.sleep(0.01)
+
+    def wait_for_death(self, pid):
+        """Of a process that need not be our child."""
+        with contextlib.suppress(ProcessLookupError):
+            life = os.pidfd_open(pid)
+            self.addCleanup(os.close, life)
+            self.assertTrue(select.select([life], [], [], TIMEOUT_S)[0], f"process {pid} lives on")
+
+    @staticmethod
+    def kill_all(process):
+        """The supervisor and its child, where they have a session of their own."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=TIMEOUT_S)
 
     @staticmethod
     def end(process):

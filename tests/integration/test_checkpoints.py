@@ -4,11 +4,9 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import time
 import unittest
 
-from support import TIMEOUT_S, WeirTest
+from support import TELLS_CHECKPOINTS, TIMEOUT_S, WeirTest
 
 JOB = """
 job: counting
@@ -45,44 +43,22 @@ class Checkpoints(WeirTest):
                 counts[row["user"]] = int(row["n"])
         return counts
 
-    def wait_for_checkpoint(self, after, process):
-        """The number of a complete checkpoint that is newer; None when the job has ended."""
-        end = time.monotonic() + TIMEOUT_S
-        while time.monotonic() < end:
-            names = os.listdir(self.folder / "checkpoints") if (self.folder / "checkpoints").exists() else []
-            numbers = [int(name[4:]) for name in names if name.startswith("chk-") and not name.endswith(".tmp")]
-            if numbers and max(numbers) > after:
-                return max(numbers)
-            if process.poll() is not None:
-                return None
-            time.sleep(0.002)  # between two looks, not to be ready
-        return self.fail("no checkpoint in time")
-
-    def kill_all(self, process):
-        """The supervisor and its child."""
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=TIMEOUT_S)
-
     def test_a_job_that_is_killed_goes_on(self):
         dice = random.Random(int(os.environ.get("WEIR_TEST_SEED", "1")))
         kills = int(os.environ.get("WEIR_TEST_KILLS", "6"))
         job = self.job(JOB)
         self.weir("run", job, "--set", "output=plain.csv", "--set", "directory=elsewhere", "--quiet")
         newest, killed, arguments = 0, 0, []
-        for _ in range(kills):
-            process = subprocess.Popen(
-                self.command("run", job, "--set", "rate=60000", "-p", dice.choice("124"), "--quiet", *arguments),
-                cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True)
-            self.addCleanup(process.kill)
-            found = self.wait_for_checkpoint(newest + dice.randrange(3), process)
-            if found is None:
-                self.assertEqual(process.communicate()[1], b"")
-                break
-            self.kill_all(process)
-            newest, killed, arguments = found, killed + 1, ["--resume"]
+        while killed < kills and newest is not None:
+            process = self.start("run", job, "--set", "rate=60000", "-p", dice.choice("124"), "--quiet", *TELLS_CHECKPOINTS,
+                                 *arguments, start_new_session=True)
+            newest = self.wait_for_checkpoint(process, newest + 1 + dice.randrange(3))
+            if newest is not None:
+                self.kill_all(process)
+                killed, arguments = killed + 1, ["--resume"]
+                newest = newest if self.checkpoints() else None  # it was about to leave none: it had come to its end
         self.assertGreater(killed, 1)
-        if found is not None:
+        if newest is not None:
             self.weir("run", job, "-p", "2", "--resume", "--quiet")
         plain, last = self.counts(self.folder / "plain.csv"), self.counts(self.folder / "out.csv")
         self.assertGreater(len(last), 400)
@@ -106,14 +82,11 @@ class Checkpoints(WeirTest):
 
     def test_an_older_checkpoint_is_used_when_it_is_named_and_never_else(self):
         job = self.job(JOB)
-        process = subprocess.Popen(self.command("run", job, "--set", "rate=10000", "--quiet"), cwd=self.folder,
-                                   env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   start_new_session=True)
-        self.assertIsNotNone(self.wait_for_checkpoint(0, process))
+        process = self.start("run", job, "--set", "rate=10000", "--quiet", *TELLS_CHECKPOINTS, start_new_session=True)
+        self.assertIsNotNone(self.wait_for_checkpoint(process))
         self.kill_all(process)
         checkpoints = self.folder / "checkpoints"
-        older = max((path for path in checkpoints.glob("chk-*") if not path.name.endswith(".tmp")),
-                    key=lambda path: int(path.name[4:]))
+        older = checkpoints / f"chk-{max(self.checkpoints())}"
         damaged = checkpoints / "chk-1000000"
         shutil.copytree(older, damaged)
         metadata = bytearray((damaged / "_metadata").read_bytes())
@@ -133,8 +106,8 @@ class Checkpoints(WeirTest):
         plain = self.weir("run", job, "--set", "directory=elsewhere", "--quiet")
         lines, arguments, newest = [], [], 0
         for parallelism in "142":
-            process = self.start("run", job, "--set", "rate=2000", "-p", parallelism, *arguments)
-            self.wait_for_checkpoint(newest, process)
+            process = self.start("run", job, "--set", "rate=2000", "-p", parallelism, *TELLS_CHECKPOINTS, *arguments)
+            self.wait_for_checkpoint(process, newest + 1)
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=TIMEOUT_S)
             self.assertEqual(process.returncode, 130, err)
@@ -153,8 +126,8 @@ class Checkpoints(WeirTest):
 
     def test_a_claimed_savepoint_is_the_jobs(self):
         job = self.job(SUSPENDED)
-        process = self.start("run", job, "--set", "rate=2000")
-        self.wait_for_checkpoint(0, process)
+        process = self.start("run", job, "--set", "rate=2000", *TELLS_CHECKPOINTS)
+        self.wait_for_checkpoint(process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=TIMEOUT_S)
         savepoint = self.folder / "savepoints" / os.listdir(self.folder / "savepoints")[0]

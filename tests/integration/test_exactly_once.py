@@ -3,11 +3,9 @@ import os
 import random
 import signal
 import stat
-import subprocess
-import time
 import unittest
 
-from support import BUILD, TIMEOUT_S, WeirTest
+from support import BUILD, TELLS_CHECKPOINTS, TIMEOUT_S, WeirTest
 
 ENDS = BUILD / "tests" / "plugins" / "toys" / "toy_ends.so"
 
@@ -45,64 +43,32 @@ class ExactlyOnce(WeirTest):
             rows += (self.folder / folder / name).read_text(encoding="utf-8").splitlines()
         return sorted(rows)
 
-    def wait_for_parts(self, more_than, process):
-        """How many finished parts there are once there are more than that; None when the job has ended."""
-        end = time.monotonic() + TIMEOUT_S
-        while time.monotonic() < end:
-            there = os.listdir(self.folder / "out") if (self.folder / "out").exists() else []
-            parts = sum(not name.startswith(".") for name in there)
-            if parts > more_than:
-                return parts
-            if process.poll() is not None:
-                return None
-            time.sleep(0.002)  # between two looks, not to be ready
-        return self.fail("no part in time")
-
     def test_a_job_that_is_killed_writes_everything_once(self):
         dice = random.Random(int(os.environ.get("WEIR_TEST_SEED", "1")))
         kills = int(os.environ.get("WEIR_TEST_KILLS", "8"))
         job = self.job(JOB)
         self.weir("run", job, "--set", "output=plain/", "--quiet", "-D", "checkpoint.directory=elsewhere")
-        parts, killed, arguments = 0, 0, []
-        for _ in range(kills):
-            process = subprocess.Popen(
-                self.command("run", job, "--set", "rate=60000", "-p", dice.choice("124"), "--quiet", *arguments),
-                cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True)
-            self.addCleanup(process.kill)
-            parts = self.wait_for_parts(parts + dice.randrange(2), process)
-            if parts is None:
-                self.assertEqual(process.communicate()[1], b"")
-                break
-            os.killpg(process.pid, signal.SIGKILL)  # the supervisor and its child
-            process.communicate(timeout=TIMEOUT_S)
-            killed, arguments = killed + 1, ["--resume"]
-            if all(name.endswith(".tmp") for name in os.listdir(self.folder / "checkpoints")):
-                parts = None  # the job had come to its end, and was about to leave no checkpoint
-                break
+        newest, killed, arguments = 0, 0, []
+        while killed < kills and newest is not None:
+            process = self.start("run", job, "--set", "rate=60000", "-p", dice.choice("124"), "--quiet", *TELLS_CHECKPOINTS,
+                                 *arguments, start_new_session=True)
+            newest = self.wait_for_checkpoint(process, newest + 1 + dice.randrange(2))
+            if newest is not None:
+                self.kill_all(process)
+                killed, arguments = killed + 1, ["--resume"]
+                newest = newest if self.checkpoints() else None  # it was about to leave none: it had come to its end
         self.assertGreater(killed, 2)
-        if parts is not None:
+        if newest is not None:
             self.weir("run", job, "-p", "2", "--resume", "--quiet")
         self.assertEqual(self.rows("out"), self.rows("plain"))
-
-    def checkpoints(self):
-        folder = self.folder / "checkpoints"
-        return {name for name in os.listdir(folder) if name.startswith("chk-")} if folder.exists() else set()
 
     def test_a_stopped_job_goes_on_with_its_file(self):
         job = self.job(JOB)
         self.weir("run", job, "--set", "output=plain/", "--quiet", "-D", "checkpoint.directory=elsewhere")
         arguments = ["--set", "output=all.csv", "-D", "nodes.out.parallelism=1", "--quiet"]
         for signal_number in (signal.SIGINT, signal.SIGTERM):
-            before = self.checkpoints()
-            process = subprocess.Popen(self.command("run", job, "--set", "rate=4000", *arguments), cwd=self.folder,
-                                       env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            self.addCleanup(process.kill)
-            end = time.monotonic() + TIMEOUT_S
-            while self.checkpoints() <= before:
-                self.assertLess(time.monotonic(), end)
-                self.assertIsNone(process.poll(), "it ended")
-                time.sleep(0.002)  # between two looks, not to be ready
+            process = self.start("run", job, "--set", "rate=4000", *TELLS_CHECKPOINTS, *arguments)
+            self.assertIsNotNone(self.wait_for_checkpoint(process), "it ended")
             process.send_signal(signal_number)
             process.communicate(timeout=TIMEOUT_S)
             self.assertEqual(process.returncode, 130)

@@ -7,12 +7,11 @@ import random
 import re
 import shutil
 import signal
-import time
 import unittest
 
 import savepoint_reader
 import test_rescale
-from support import TIMEOUT_S, WeirTest
+from support import TELLS_CHECKPOINTS, TIMEOUT_S, WeirTest
 
 STORE = "{leveldb: {sync: false, write_buffer: 64KiB}}"
 
@@ -107,23 +106,18 @@ class Incremental(WeirTest):
 class Killed(WeirTest):
     """The job of test_rescale, in LevelDB: killed, it goes on at any parallelism, and writes everything once."""
 
-    def checkpoints(self):
-        folder = self.folder / "checkpoints"
-        names = os.listdir(folder) if folder.exists() else []
-        return [name for name in names if name.startswith("chk-") and not name.endswith(".tmp")]
-
-    def newest(self):
-        return max([int(name[4:]) for name in self.checkpoints()], default=0)
-
-    def has_changes(self, after):
-        """There is a newer checkpoint that is built on another one; where the machine is slow, much changes and none is."""
-        for name in self.checkpoints():
-            if int(name[4:]) <= after:
-                continue
-            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
-                if any(re.search(r"-\d+\.\d+\.state$", file) for file in os.listdir(self.folder / "checkpoints" / name)):
-                    return True
+    def has_changes(self, checkpoint):
+        """It is built on another one."""
+        with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+            files = os.listdir(self.folder / "checkpoints" / f"chk-{checkpoint}")
+            return any(re.search(r"-\d+\.\d+\.state$", file) for file in files)
         return False
+
+    def wait_for_changes(self, process):
+        """None: its end came first, where looking takes long. Where the machine is slow, much changes and none is built on
+        another one: then any two."""
+        with self.checkpoints_of(process) as numbers:
+            return next((n for n, number in enumerate(numbers) if n == 1 or self.has_changes(number)), None)
 
     def test_a_job_that_is_killed_goes_on_from_what_changed(self):
         dice = random.Random(int(os.environ.get("WEIR_TEST_SEED", "1")))
@@ -134,12 +128,9 @@ class Killed(WeirTest):
         self.weir("run", job, "--set", "output=plain", "-D", "checkpoint.directory=elsewhere", "--quiet")
         for life in range(3):
             process = self.start("run", job, "--set", "rate=100", "-p", dice.choice("1234"), "--quiet", *store,
-                                 *["--resume"] * (life > 0))
-            before = self.newest()
-            while process.poll() is None and not self.has_changes(before) and self.newest() < before + 2:
-                time.sleep(0.005)  # between two looks, not to be ready
-            if process.poll() is not None:  # its end came first, where looking takes long
-                self.assertEqual(process.returncode, 0, process.communicate())
+                                 *["--resume"] * (life > 0), *TELLS_CHECKPOINTS)
+            if self.wait_for_changes(process) is None:
+                self.assertEqual(process.wait(), 0)
                 break
             process.send_signal(signal.SIGKILL)
             process.communicate(timeout=TIMEOUT_S)

@@ -1,13 +1,12 @@
 """The queries of examples/nexmark give what their oracle gives, which knows nothing of them but what their README says."""
 import collections
 import csv
+import itertools
 import os
 import signal
-import subprocess
-import time
 import unittest
 
-from support import EXAMPLES, TIMEOUT_S, WeirTest
+from support import EXAMPLES, TELLS_CHECKPOINTS, TIMEOUT_S, WeirTest
 
 NEXMARK = EXAMPLES / "nexmark"
 SPREADS = [["-p", "1"], ["-p", "2"], ["-p", "4"]]
@@ -123,21 +122,10 @@ class Nexmark(WeirTest):
 
     # ---- a source that goes on ----
 
-    def newest(self, process):
-        """Waits for a complete checkpoint that is this life's sixth, so that there is something before and after it."""
-        folder, seen = self.folder / "checkpoints", set()
-        before = self.numbers(folder)
-        while process.poll() is None:
-            seen = self.numbers(folder) - before
-            if seen and max(seen) >= max(before, default=0) + 6:
-                return
-            time.sleep(0.002)  # between two looks, not to be ready
-        self.fail(f"it has ended: {process.communicate()}")
-
-    @staticmethod
-    def numbers(folder):
-        names = os.listdir(folder) if folder.exists() else []
-        return {int(name[4:]) for name in names if name.startswith("chk-") and not name.endswith(".tmp")}
+    def wait_for_six(self, process):
+        """Checkpoints of this life, so that there is something before and after them."""
+        with self.checkpoints_of(process) as numbers:
+            self.assertEqual(len(list(itertools.islice(numbers, 6))), 6, "it has ended")
 
     def rows(self):
         """All that was committed, and nothing is hidden any more."""
@@ -153,11 +141,9 @@ class Nexmark(WeirTest):
         expected = self.expected("q0", 20_000)
         for life, how in enumerate((signal.SIGKILL, signal.SIGTERM)):
             resumed = ["--resume"] * life
-            process = subprocess.Popen(
-                self.command("run", job, "-p", ("2", "4")[life], "--set", "pause=3000", *sizes, *resumed), cwd=self.folder,
-                env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-            self.addCleanup(self.end, process)
-            self.newest(process)
+            process = self.start("run", job, "-p", ("2", "4")[life], "--set", "pause=3000", *sizes, *resumed,
+                                 *TELLS_CHECKPOINTS, start_new_session=True)
+            self.wait_for_six(process)
             if how == signal.SIGKILL:
                 os.killpg(process.pid, how)  # the supervisor and its child
             else:

@@ -2,10 +2,9 @@
 that are sliced, kept whole, and merged; timers; joins over intervals and windows; sources with several splits."""
 import os
 import signal
-import time
 import unittest
 
-from support import TIMEOUT_S, WeirTest
+from support import TELLS_CHECKPOINTS, TIMEOUT_S, WeirTest
 
 # An order is paid five minutes later; one in seven is not, and some payments have no order. Nothing comes late, so results
 # do not depend on how watermarks travel. 120 s at the rate of 200: a life ends long before its input does.
@@ -78,15 +77,6 @@ class Rescale(WeirTest):
             rows += (folder / part).read_text(encoding="utf-8").splitlines()
         return sorted(rows)
 
-    def wait_for_checkpoint(self, number, process):
-        """So many, counted from the first of all."""
-        while process.poll() is None:
-            names = os.listdir(self.folder / "checkpoints") if (self.folder / "checkpoints").exists() else []
-            if any(name.startswith("chk-") and not name.endswith(".tmp") and int(name[4:]) >= number for name in names):
-                return
-            time.sleep(0.01)  # between two looks, not to be ready
-        self.fail("it has ended: %s" % (process.communicate(),))
-
     def savepoints(self):
         names = os.listdir(self.folder / "savepoints") if (self.folder / "savepoints").exists() else []
         return sorted(int(name.rsplit("-", 1)[1]) for name in names)
@@ -100,8 +90,8 @@ class Rescale(WeirTest):
             if life == len(LIVES) - 1:
                 self.weir(*words, "--quiet")
                 break
-            process = self.start(*words, "--set", "rate=200", "--quiet")
-            self.wait_for_checkpoint((self.savepoints() or [0])[-1] + 6, process)
+            process = self.start(*words, "--set", "rate=200", "--quiet", *TELLS_CHECKPOINTS)
+            self.wait_for_checkpoint(process, (self.savepoints() or [0])[-1] + 6)  # counted from the first life on
             process.send_signal(signal.SIGTERM)
             err = process.communicate(timeout=TIMEOUT_S)[1]
             self.assertEqual(process.returncode, 130, err)

@@ -4,8 +4,6 @@ import json
 import os
 import pathlib
 import re
-import subprocess
-import time
 import unittest
 
 from support import BUILD, EXAMPLES, WeirTest
@@ -65,12 +63,9 @@ nodes:
 
     def test_a_store_that_is_in_use_is_left_alone(self):
         job = self.job(KEYS)
-        first = subprocess.Popen(self.command("run", job, *SMALL, "--set", "keys=1000000000", "--quiet"), cwd=self.folder,
-                                 env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(first.kill)
+        first = self.start("run", job, *SMALL, "--set", "keys=1000000000", "--quiet")
         log = self.folder / ".weir" / "state" / "keys" / "counts-0" / "CURRENT"
-        while not log.exists():
-            self.assertIsNone(first.poll())
+        self.assertTrue(any(log.exists() for _ in self.looks(first)), "it ended")
         second = self.weir("run", job, *SMALL, "--quiet", code=1, WEIR_HOME=str(self.folder / "second"))
         self.assertIn("no store for keyed state could be opened in", second.err)
         self.assertIn("counts-0", second.err)
@@ -87,12 +82,10 @@ nodes:
 
     def test_a_damaged_file_fails_the_job_and_names_it(self):
         job = self.job(KEYS)
-        process = subprocess.Popen(self.command("run", job, *SMALL, "--set", "keys=1000000000", "--quiet"), cwd=self.folder,
-                                   env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(process.kill)
+        process = self.start("run", job, *SMALL, "--set", "keys=1000000000", "--quiet")
         place = self.folder / ".weir" / "state" / "keys" / "counts-0"
         damaged = 0
-        while process.poll() is None:
+        for _ in self.looks(process):
             names = []
             with contextlib.suppress(FileNotFoundError):  # not yet, or not any more
                 names = os.listdir(place)
@@ -113,17 +106,14 @@ nodes:
 
     def most_memory(self, *arguments):
         """Of the child, in MiB, as it was seen while it ran; without pages of files, which are the kernel's to drop."""
-        process = subprocess.Popen(self.command("run", *arguments), cwd=self.folder, env=self.environment,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.kill)
+        process = self.start("run", *arguments)
         most = 0
-        while process.poll() is None:
-            time.sleep(0.01)  # between two looks
+        for _ in self.looks(process):
             with contextlib.suppress(OSError, IndexError):
                 children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
                 status = pathlib.Path(f"/proc/{children[0]}/status").read_text()
                 most = max([most, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon"))])
-        self.assertEqual((process.returncode, process.communicate()[1]), (0, b""))
+        self.assertEqual((process.returncode, process.communicate()[1]), (0, ""))
         return most // 1024
 
     def test_memory_stays_within_the_cache(self):

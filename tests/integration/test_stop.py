@@ -70,11 +70,7 @@ nodes:
         self.assertEqual(len(children), 1)
         process.kill()
         process.wait()
-        for _ in range(TIMEOUT_S * 100):
-            if not any(os.path.exists(f"/proc/{child}") and self.state(child) != "Z" for child in children):
-                return
-            time.sleep(0.01)
-        self.fail("the job's process outlived its supervisor")
+        self.wait_for_death(children[0])
 
     def test_a_killed_job_is_reported(self):
         process = self.begin()
@@ -102,12 +98,6 @@ nodes:
     def stat(pid):
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()
-
-    def state(self, pid):
-        try:
-            return self.stat(pid)[0]
-        except OSError:
-            return "Z"
 
     def cpu_seconds(self, pids):
         ticks = sum(int(self.stat(pid)[field]) for pid in pids for field in (11, 12))  # utime, stime

@@ -5,7 +5,7 @@ import pathlib
 import signal
 import unittest
 
-from support import BUILD, TIMEOUT_S, WeirTest
+from support import BUILD, TELLS_CHECKPOINTS, TIMEOUT_S, WeirTest
 
 STORES = BUILD / "tests" / "plugins" / "stores"
 
@@ -48,10 +48,6 @@ class Storage(WeirTest):
         listed = json.loads(self.weir("savepoint", "ls", "--output", "json", job, code=None).out or "[]")
         return max((entry["number"] for entry in listed if entry["newest"]), default=0)
 
-    def wait_for_checkpoint(self, process, after):
-        while self.newest("kept") <= after:
-            self.assertIsNone(process.poll(), "it ended")
-
     def lines(self, directory):
         parts = [path for path in pathlib.Path(self.folder, directory).rglob("*") if path.is_file()]
         self.assertEqual([path for path in parts if ".inprogress" in path.name], [])
@@ -60,15 +56,15 @@ class Storage(WeirTest):
     def test_a_job_is_killed_suspended_and_goes_on(self):
         job = self.job(JOB)
         self.weir("run", job, "--quiet", "--set", "directory=plain", "-D", "checkpoint.storage.bucket.root=other")
-        process = self.start("run", job, "--set", "rate=2000", "--quiet")
-        self.wait_for_checkpoint(process, 2)
+        process = self.start("run", job, "--set", "rate=2000", "--quiet", *TELLS_CHECKPOINTS)
+        self.assertIsNotNone(self.wait_for_checkpoint(process, 3), "it ended")
         process.kill()
         process.communicate(timeout=TIMEOUT_S)
         before = self.newest("kept")
         refused = self.weir("run", job, code=2)
         self.assertIn(f"bucket:/ holds checkpoint {before} of an earlier run", refused.err)
-        process = self.start("run", job, "--set", "rate=2000", "--quiet", "--resume")
-        self.wait_for_checkpoint(process, before)
+        process = self.start("run", job, "--set", "rate=2000", "--quiet", "--resume", *TELLS_CHECKPOINTS)
+        self.assertIsNotNone(self.wait_for_checkpoint(process, before + 1), "it ended")
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=TIMEOUT_S)
         self.assertEqual(process.returncode, 130, err)
