@@ -71,6 +71,10 @@ struct weir_platform {
     /* Another name of the same file, which lives as long as one of them. WEIR_MORE: this file system has no such thing. */
     weir_status (*link)(void *self, const char *from, const char *to, struct weir_error *);
     weir_status (*sync_directory)(void *self, const char *path, struct weir_error *); /* makes the names in it durable */
+    /* Opens a file for writing, which is made, and keeps everybody else from holding it, in this process too, until it is
+     * closed or the process ends. WEIR_MORE: another holds it. Where a file system has no locks it is opened, and nobody is
+     * kept away. NULL: there is nobody else. */
+    weir_status (*hold)(void *self, const char *path, struct weir_platform_file **, struct weir_error *);
     weir_status (*remove)(void *self, const char *path, struct weir_error *);         /* a file or an empty directory */
     weir_status (*make_directory)(void *self, const char *path, struct weir_error *); /* with parents */
     weir_status (*info)(void *self, const char *path, struct weir_file_info *, struct weir_error *);

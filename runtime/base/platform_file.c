@@ -27,6 +27,13 @@ static int open_retrying(const char *path, int flags)
     return fd;
 }
 
+static struct weir_platform_file *make_file(int fd, const char *path)
+{
+    struct weir_platform_file *file = weir_alloc(sizeof *file);
+    *file = (struct weir_platform_file){.fd = fd, .path = weir_strdup(path)};
+    return file;
+}
+
 weir_status weir__os_open(void *self, const char *path, enum weir_file_mode mode, struct weir_platform_file **file,
                           struct weir_error *error)
 {
@@ -41,9 +48,30 @@ weir_status weir__os_open(void *self, const char *path, enum weir_file_mode mode
         close(fd);
         return weir__os_failed(error, EISDIR, what, path);
     }
-    *file = weir_alloc(sizeof **file);
-    (*file)->fd = fd;
-    (*file)->path = weir_strdup(path);
+    *file = make_file(fd, path);
+    return WEIR_OK;
+}
+
+/* Who held it may have removed it since it was opened. */
+static bool is_still_at(int fd, const char *path)
+{
+    struct stat own, there;
+    return fstat(fd, &own) == 0 && stat(path, &there) == 0 && own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
+/* The lock is the open file's: it goes with the descriptor, and another descriptor of this process does not have it. */
+weir_status weir__os_hold(void *self, const char *path, struct weir_platform_file **file, struct weir_error *error)
+{
+    (void)self;
+    *file = NULL;
+    int fd = open_retrying(path, O_WRONLY | O_CREAT);
+    if (fd < 0) return weir__os_failed(error, errno, "create", path);
+    bool is_held = fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK}) != 0 && (errno == EAGAIN || errno == EACCES);
+    if (is_held || !is_still_at(fd, path)) {
+        close(fd);
+        return WEIR_MORE;
+    }
+    *file = make_file(fd, path);
     return WEIR_OK;
 }
 

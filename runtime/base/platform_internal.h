@@ -17,6 +17,7 @@ weir_status weir__os_sync(void *, struct weir_platform_file *, struct weir_error
 weir_status weir__os_close(void *, struct weir_platform_file *, struct weir_error *);
 weir_status weir__os_rename(void *, const char *, const char *, struct weir_error *);
 weir_status weir__os_link(void *, const char *, const char *, struct weir_error *);
+weir_status weir__os_hold(void *, const char *, struct weir_platform_file **, struct weir_error *);
 weir_status weir__os_sync_directory(void *, const char *, struct weir_error *);
 weir_status weir__os_remove(void *, const char *, struct weir_error *);
 weir_status weir__os_exists(void *, const char *, int64_t *, struct weir_error *);

@@ -61,6 +61,7 @@ const struct weir_platform *weir_platform_os(void)
         .close = weir__os_close,
         .rename = weir__os_rename,
         .link = weir__os_link,
+        .hold = weir__os_hold,
         .sync_directory = weir__os_sync_directory,
         .remove = weir__os_remove,
         .make_directory = weir__os_make_directory,

@@ -18,6 +18,8 @@
 #define SAVEPOINT      "-savepoint-"
 #define SUSPENDED      "_suspended"
 #define MOST_SUSPENDED 65536
+#define HELD           "_held" /* by the job whose name is in it, while it runs */
+#define MOST_HELD      4096
 #define CHECKSUM_LINE  17 /* 16 digits and a newline */
 
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
@@ -125,6 +127,88 @@ weir_status weir__kept_find(struct weir_storage *storage, struct weir_kept_list 
     struct search s = {storage, list};
     return weir_storage_list(storage, look, &s, error);
 }
+
+weir_status weir__kept_check(struct weir_storage *storage, const struct weir_kept_list *list, const char *job,
+                             struct weir_error *error)
+{
+    struct weir_saved_index index = {0};
+    struct weir_error unread;
+    if (list->n == 0) return WEIR_OK;
+    const struct weir_kept *newest = &list->all[list->n - 1];
+    char *name = weir__checkpoint_name(newest->number);
+    weir_status s = weir_saved_index_read(storage, name, &index, &unread);
+    if (s != WEIR_OK) { /* one that is damaged is no reason to begin without it */
+        weir_log(WEIR_WARN, "checkpoint", "whose checkpoints %s holds is not known: %s", weir_storage_place(storage),
+                 unread.text);
+        s = WEIR_OK;
+    } else if (index.job && strcmp(index.job, job) != 0) {
+        s = weir_error_set(error, WEIR_E_CONFIG,
+                           "%s holds checkpoints of job '%s', and this one is '%s'; each job needs a directory of its own"
+                           "\n  to go on from the newest, with another directory: weir run MANIFEST --from %s",
+                           weir_storage_place(storage), index.job, job, newest->path);
+    }
+    weir_saved_index_finish(&index);
+    weir_free(name);
+    return s;
+}
+
+weir_status weir__refuse_left(const struct weir_storage *storage, int64_t newest, int64_t suspended, const char *savepoint,
+                              const char *manifest, struct weir_error *error)
+{
+    static const char what_to_do[] = "\n  to go on from it: weir run %s --resume\n  to begin again: weir run %s --fresh";
+    if (!manifest) manifest = "MANIFEST";
+    if (newest == 0 && suspended == 0) return WEIR_OK;
+    char *help = weir_format(what_to_do, manifest, manifest);
+    weir_status s =
+        suspended > newest
+            ? weir_error_set(error, WEIR_E_CONFIG, "the job was suspended with the savepoint %s%s", savepoint, help)
+            : weir_error_set(error, WEIR_E_CONFIG, "%s holds checkpoint %" PRId64 " of an earlier run%s",
+                             weir_storage_place(storage), newest, help);
+    weir_free(help);
+    return s;
+}
+
+/* ---- holding ----------------------------------------------------------------------------------------------------- */
+
+static weir_status held_by_another(const struct weir_platform *p, const char *directory, const char *path,
+                                   struct weir_error *error)
+{
+    struct weir_error ignored;
+    char *job = NULL;
+    size_t n = 0;
+    weir_status s = weir_read_file(p, path, MOST_HELD, &job, &n, &ignored);
+    (void)weir_error_set(error, WEIR_E_CONFIG,
+                         "%s is in use: job '%s' is running with it; each job needs a directory of its own", directory,
+                         s == WEIR_OK && n > 0 ? job : "(unknown)");
+    weir_free(job);
+    return WEIR_E_CONFIG;
+}
+
+weir_status weir__directory_hold(const struct weir_platform *p, const char *directory, const char *job,
+                                 struct weir_platform_file **held, struct weir_error *error)
+{
+    struct weir_error unsaid;
+    if (!p->hold) return WEIR_OK;
+    char *path = weir_path_join(directory, HELD);
+    weir_status s = p->hold(p->self, path, held, error);
+    if (s == WEIR_MORE) s = held_by_another(p, directory, path, error);
+    if (s == WEIR_OK && p->truncate(p->self, path, 0, &unsaid) == WEIR_OK)
+        (void)!p->write(p->self, *held, job, strlen(job), &unsaid); /* a disk that is full holds all the same */
+    weir_free(path);
+    return s;
+}
+
+void weir__directory_let_go(const struct weir_platform *p, const char *directory, struct weir_platform_file *held)
+{
+    struct weir_error error;
+    if (!held) return;
+    char *path = weir_path_join(directory, HELD);
+    weir_status s = p->remove(p->self, path, &error), closed = p->close(p->self, held, &error);
+    if (s != WEIR_OK || closed != WEIR_OK) weir_log(WEIR_WARN, "checkpoint", "%s", error.text);
+    weir_free(path);
+}
+
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
 
 static weir_status look_at_folder(void *to, const char *path, bool is_directory, int64_t size)
 {

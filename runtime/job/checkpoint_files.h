@@ -6,6 +6,7 @@
  * In folders of this machine there are
  *   JOB-savepoint-N         savepoint N; whoever asked for it owns it
  * And in `checkpoint.directory`, always on this machine,
+ *   _held                   the name of the job that runs with it, locked as long as it does
  *   _suspended              "N\nPATH\n", and a checksum: the job was suspended with savepoint N in PATH, and its sinks have
  *                           committed what came before it: this, and no older checkpoint, is what to go on from
  */
@@ -37,6 +38,20 @@ char *weir__checkpoint_name(int64_t number); /* the caller frees */
 char *weir__savepoint_name(struct weir_storage *, const char *job, int64_t number);
 /* Removes what a crash left of checkpoints, and of savepoints of this job. What cannot be removed is told. */
 void weir__checkpoints_sweep(struct weir_storage *, const char *job);
+
+/* Keeps other jobs, and other runs of this one, away from the directory until it is let go. *held NULL: the platform has no
+ * others. */
+WEIR_CHECKED weir_status weir__directory_hold(const struct weir_platform *, const char *directory, const char *job,
+                                              struct weir_platform_file **held, struct weir_error *);
+void weir__directory_let_go(const struct weir_platform *, const char *directory, struct weir_platform_file *held);
+/* Refuses what another job left there. */
+WEIR_CHECKED weir_status weir__kept_check(struct weir_storage *, const struct weir_kept_list *, const char *job,
+                                          struct weir_error *);
+
+/* Refuses to begin beside what the job itself left, and says how to go on: its newest checkpoint (0: none), or the savepoint
+ * that it was suspended with, if that is newer. manifest: NULL: it has no name. */
+WEIR_CHECKED weir_status weir__refuse_left(const struct weir_storage *, int64_t newest, int64_t suspended,
+                                           const char *savepoint, const char *manifest, struct weir_error *);
 
 /* *path NULL with WEIR_OK: it was not suspended. The caller frees. */
 WEIR_CHECKED weir_status weir__suspended_read(const struct weir_platform *, const char *directory, int64_t *number,

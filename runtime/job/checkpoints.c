@@ -36,7 +36,8 @@ struct weir_checkpoints {
     bool given_up;
     struct weir_storages storages;
     struct weir_storage_watch watch;
-    struct weir_storage *own; /* where checkpoints go; NULL: none are taken */
+    struct weir_platform_file *held; /* so that the directory is ours */
+    struct weir_storage *own;        /* where checkpoints go; NULL: none are taken */
     struct weir_kept_list kept;
 };
 
@@ -701,21 +702,6 @@ static void adopt(struct weir_checkpoints *c, const struct weir_deploy_options *
     weir__kept_add(&c->kept, at, o->restore->checkpoint, weir_strdup(o->restored_from));
 }
 
-static weir_status check_left(const struct weir_checkpoints *c, int64_t newest, int64_t suspended, const char *path,
-                              struct weir_error *error)
-{
-    static const char what_to_do[] = "\n  to go on from it: weir run %s --resume\n  to begin again: weir run %s --fresh";
-    const char *manifest = c->run->graph->manifest ? c->run->graph->manifest : "MANIFEST";
-    if (newest == 0 && suspended == 0) return WEIR_OK;
-    char *help = weir_format(what_to_do, manifest, manifest);
-    weir_status s = suspended > newest
-                        ? weir_error_set(error, WEIR_E_CONFIG, "the job was suspended with the savepoint %s%s", path, help)
-                        : weir_error_set(error, WEIR_E_CONFIG, "%s holds checkpoint %" PRId64 " of an earlier run%s",
-                                         weir_storage_place(c->own), newest, help);
-    weir_free(help);
-    return s;
-}
-
 static weir_status sweep_savepoints(struct weir_checkpoints *c, struct weir_error *error)
 {
     struct weir_storage *folders;
@@ -732,8 +718,10 @@ static weir_status look_around(struct weir_checkpoints *c, const struct weir_dep
     int64_t suspended = 0;
     char *path = NULL;
     weir_status s = p->make_directory(p->self, directory, error);
+    if (s == WEIR_OK) s = weir__directory_hold(p, directory, c->run->graph->job, &c->held, error);
     if (s == WEIR_OK) s = weir_storages_own(&c->storages, &c->own, error);
     if (s == WEIR_OK) s = weir__kept_find(c->own, &c->kept, error);
+    if (s == WEIR_OK) s = weir__kept_check(c->own, &c->kept, c->run->graph->job, error);
     if (s == WEIR_OK) s = weir__suspended_read(p, directory, &suspended, &path, error);
     if (s == WEIR_E_DATA && (o->restore || o->fresh)) s = WEIR_OK; /* where to begin was said: what it says is not asked */
     if (s != WEIR_OK) return weir_error_prefix(error, "checkpoint.directory: ");
@@ -741,7 +729,8 @@ static weir_status look_around(struct weir_checkpoints *c, const struct weir_dep
     if (first < newest) first = newest;
     atomic_store(&c->orders.newest, first > suspended ? first : suspended);
     c->suspended = suspended > 0;
-    s = o->restore || o->fresh ? WEIR_OK : check_left(c, newest, suspended, path, error);
+    s = o->restore || o->fresh ? WEIR_OK
+                               : weir__refuse_left(c->own, newest, suspended, path, c->run->graph->manifest, error);
     weir_free(path);
     if (s != WEIR_OK) return s;
     weir__checkpoints_sweep(c->own, c->run->graph->job);
@@ -796,5 +785,6 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     weir__kept_finish(&c->kept);
     weir_storages_finish(&c->storages);
     weir__storage_watch_stop(&c->watch);
+    weir__directory_let_go(c->run->platform, c->config->directory, c->held);
     weir_free(c);
 }

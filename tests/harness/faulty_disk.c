@@ -281,6 +281,7 @@ void weir_faulty_disk_init(struct weir_faulty_disk *d, uint64_t seed)
     p->close = close_file;
     p->rename = rename_file;
     p->link = link_file;
+    p->hold = NULL; /* there is nobody else */
     p->sync_directory = sync_directory;
     p->remove = remove_file;
     p->make_directory = make_directory;

@@ -228,6 +228,7 @@ void memory_disk_init(struct memory_disk *d)
     p->sync = disk_sync;
     p->close = disk_close;
     p->rename = disk_rename;
+    p->hold = NULL;
     p->sync_directory = disk_sync_directory;
     p->remove = disk_remove;
     p->make_directory = disk_make_directory;

@@ -80,6 +80,23 @@ class Checkpoints(WeirTest):
         self.assertIn("no checkpoint or savepoint can be read from", broken.err)
         self.weir("run", job, "--fresh", "--quiet")
 
+    def test_a_directory_is_one_jobs_alone(self):
+        job, other = self.job(JOB), self.job(JOB.replace("job: counting", "job: adding"), "adding.yaml")
+        running = self.start("run", job, "--set", "rate=2000", "--quiet", *TELLS_CHECKPOINTS, start_new_session=True)
+        self.assertIsNotNone(self.wait_for_checkpoint(running))
+        for how in [], ["--resume"], ["--fresh"]:
+            refused = self.weir("run", other, *how, code=2)
+            self.assertIn("checkpoints is in use: job 'counting' is running with it; each job needs a directory of its own",
+                          refused.err)
+        self.kill_all(running)
+        for how in [], ["--resume"], ["--fresh"]:
+            refused = self.weir("run", other, *how, code=2)
+            self.assertIn("holds checkpoints of job 'counting', and this one is 'adding'", refused.err)
+        self.weir("run", other, "--set", "directory=elsewhere", "--from",
+                  self.folder / "checkpoints" / f"chk-{max(self.checkpoints())}", "--quiet")
+        self.weir("run", job, "--resume", "--quiet")
+        self.assertEqual(os.listdir(self.folder / "checkpoints"), [])
+
     def test_an_older_checkpoint_is_used_when_it_is_named_and_never_else(self):
         job = self.job(JOB)
         process = self.start("run", job, "--set", "rate=10000", "--quiet", *TELLS_CHECKPOINTS, start_new_session=True)

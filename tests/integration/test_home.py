@@ -119,7 +119,7 @@ class Home(WeirTest):
         said = self.weir("run", self.job(ENDLESS, "other.yaml"), code=2).err
         self.assertIn("job 'ticks' is running already: process ", said)
         other = self.job(ENDLESS.replace("1000000000000", "3"), "other.yaml")
-        self.weir("run", other, WEIR_HOME=str(self.folder / "second"))
+        self.weir("run", other, "-D", "checkpoint.directory=others", WEIR_HOME=str(self.folder / "second"))
         self.weir("cancel", "ticks")
         process.wait()
         self.assertEqual(self.state("ticks"), "cancelled")
