@@ -13,12 +13,11 @@ static const char *const subsystems[] = {"base",     "data",   "graph", "loader"
                                          "operator", "window", "task",  "job",    "embed",   "cli",  "plugin"};
 
 static struct {
-    weir_log_level common, by_subsystem[WEIR_LEN(subsystems)];
+    weir_log_level common;
+    uint8_t by_subsystem[WEIR_LEN(subsystems)]; /* one more than its level; 0: the common one */
     void (*to)(void *arg, const char *line);
     void *arg;
-} settings = {.common = WEIR_INFO,
-              .by_subsystem = {WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO,
-                               WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO, WEIR_INFO}};
+} settings = {.common = WEIR_INFO};
 
 static int index_of(const char *const *names, size_t n, const char *name, size_t length)
 {
@@ -53,7 +52,7 @@ static weir_status configure_part(const char *part, size_t n, struct weir_error 
         if (subsystem < 0) {
             return unknown("subsystem", part, (size_t)(colon - part), subsystems, WEIR_LEN(subsystems), error);
         }
-        settings.by_subsystem[subsystem] = (weir_log_level)level;
+        settings.by_subsystem[subsystem] = (uint8_t)(level + 1);
     } else {
         settings.common = (weir_log_level)level;
     }
@@ -77,15 +76,16 @@ static weir_status configure_parts(const char *spec, bool of_subsystems, struct 
 weir_status weir_log_configure(const char *spec, struct weir_error *error)
 {
     settings.common = WEIR_INFO;
+    memset(settings.by_subsystem, 0, sizeof settings.by_subsystem);
     weir_status s = configure_parts(spec ? spec : "", false, error);
-    for (size_t i = 0; i < WEIR_LEN(subsystems); i++) settings.by_subsystem[i] = settings.common;
     return s != WEIR_OK ? s : configure_parts(spec ? spec : "", true, error);
 }
 
 bool weir_log_enabled(weir_log_level level, const char *subsystem)
 {
     int i = index_of(subsystems, WEIR_LEN(subsystems), subsystem, strlen(subsystem));
-    return level <= (i < 0 ? settings.common : settings.by_subsystem[i]);
+    bool has_own = i >= 0 && settings.by_subsystem[i] > 0;
+    return has_own ? level < settings.by_subsystem[i] : level <= settings.common;
 }
 
 void weir_log(weir_log_level level, const char *subsystem, const char *format, ...)
@@ -100,8 +100,10 @@ void weir_log(weir_log_level level, const char *subsystem, const char *format, .
     va_end(args);
     at[weir_text_from_time(at, os->wall_ms(os->self))] = 0;
     int n = snprintf(line, sizeof line, "%s %-5s %s: %s\n", at, level_names[level], subsystem, message.text);
-    if (settings.to) settings.to(settings.arg, line);
-    else (void)os->print(os->self, 2, line, (size_t)n, NULL);
+    if (settings.to)
+        settings.to(settings.arg, line);
+    else
+        (void)os->print(os->self, 2, line, (size_t)n, NULL);
 }
 
 void weir_log_redirect(void (*to)(void *arg, const char *line), void *arg)
