@@ -1,3 +1,3 @@
-foreach(file bucket leftovers part phases strings)
+foreach(file bucket columns leftovers part phases strings)
   list(APPEND sources "${CMAKE_CURRENT_LIST_DIR}/${file}.c")
 endforeach()

@@ -147,12 +147,13 @@ void part_leave(struct part *p, const weir_io *io, weir_ctx *cx)
     if (!p->saved) io->remove(cx, p->hidden, &ignored);
 }
 
-weir_status part_save(const struct part *p, weir_ctx *cx, weir_str *text)
+weir_status part_save(const struct part *p, weir_ctx *cx, const char *columns, weir_str *text)
 {
-    size_t room = strlen(p->name) + 40;
+    size_t room = strlen(p->name) + strlen(columns) + 41;
     char *to = weir_scratch(cx, room);
     if (!to) return weir_fail(cx, WEIR_E_MEMORY, "no memory to save a part");
-    int n = snprintf(to, room, "%s %lld %s", p->file ? "open" : "pending", (long long)p->length, p->name);
+    const char *state = p->file ? "open" : "pending";
+    int n = snprintf(to, room, "%s %lld %s\n%s", state, (long long)p->length, p->name, columns);
     *text = (weir_str){to, (size_t)n};
     return WEIR_OK;
 }

@@ -38,8 +38,9 @@ enum part_found { PART_COMMITTED, PART_GONE };
 weir_status part_commit(const struct part *, const weir_io *, weir_ctx *, enum part_found *);
 void part_leave(struct part *, const weir_io *, weir_ctx *); /* closes it; the hidden file goes if nobody saved it */
 
-/* What a checkpoint saves of it: "open BYTES NAME" or "pending BYTES NAME". text: scratch. */
-weir_status part_save(const struct part *, weir_ctx *, weir_str *text);
+/* What a checkpoint saves of it: "open BYTES NAME" or "pending BYTES NAME", and in a line of its own what its records look
+ * like (columns.c). text: scratch. */
+weir_status part_save(const struct part *, weir_ctx *, const char *columns, weir_str *text);
 
 weir_status io_failed(weir_ctx *, const weir_io_error *);
 

@@ -78,10 +78,10 @@ static weir_status roll_due(file_sink *me, weir_ctx *cx)
     return s;
 }
 
-static weir_status save_part(struct part *p, weir_ctx *cx, weir_add_transaction *add, void *to)
+static weir_status save_part(const file_sink *me, struct part *p, weir_ctx *cx, weir_add_transaction *add, void *to)
 {
     weir_str text;
-    weir_status s = part_save(p, cx, &text);
+    weir_status s = part_save(p, cx, me->columns, &text);
     p->saved = true;
     return s == WEIR_OK ? add(to, text.p, text.n) : s;
 }
@@ -91,10 +91,10 @@ static weir_status save_parts(file_sink *me, weir_ctx *cx, int64_t checkpoint, w
     weir_status s = WEIR_OK;
     for (size_t i = 0; s == WEIR_OK && i < me->n_pending; i++) {
         if (me->pending[i]->checkpoint == 0) me->pending[i]->checkpoint = checkpoint;
-        s = save_part(me->pending[i], cx, add, to);
+        s = save_part(me, me->pending[i], cx, add, to);
     }
-    for (size_t i = 0; s == WEIR_OK && i < me->n_open; i++) s = save_part(me->open[i], cx, add, to);
-    return s == WEIR_OK && me->whole ? save_part(me->whole, cx, add, to) : s;
+    for (size_t i = 0; s == WEIR_OK && i < me->n_open; i++) s = save_part(me, me->open[i], cx, add, to);
+    return s == WEIR_OK && me->whole ? save_part(me, me->whole, cx, add, to) : s;
 }
 
 static weir_status save_rest(file_sink *me, weir_ctx *cx, int64_t checkpoint, weir_add_transaction *add, void *to)
@@ -147,9 +147,18 @@ weir_status file_committed(void *self, weir_ctx *cx, int64_t checkpoint)
 
 struct saved { /* one of the three; NUL-terminated scratch */
     enum { SAVED_OPEN, SAVED_PENDING, SAVED_NEXT } kind;
-    int64_t number;   /* bytes, or the next part's */
-    const char *rest; /* name, or the folders, each behind a '\n' */
+    int64_t number;      /* bytes, or the next part's */
+    const char *rest;    /* name, or the folders, each behind a '\n' */
+    const char *columns; /* of a part; NULL: not known */
 };
+
+static void split_columns(struct saved *to, char *rest)
+{
+    char *end = strchr(rest, '\n');
+    to->rest = rest;
+    to->columns = end ? end + 1 : NULL;
+    if (end) *end = 0;
+}
 
 static weir_status read_saved(weir_ctx *cx, const void *bytes, size_t n, struct saved *to)
 {
@@ -163,8 +172,11 @@ static weir_status read_saved(weir_ctx *cx, const void *bytes, size_t n, struct 
         if (strncmp(text, words[kind], length) != 0 || text[length] < '0' || text[length] > '9') continue;
         to->kind = kind;
         to->number = strtoll(text + length, &end, 10);
-        to->rest = kind == SAVED_NEXT ? end : end + 1;
-        if (kind == SAVED_NEXT ? *end == 0 || *end == '\n' : *end == ' ' && end[1]) return WEIR_OK;
+        to->rest = end;
+        to->columns = NULL;
+        if (kind == SAVED_NEXT ? *end != 0 && *end != '\n' : *end != ' ' || end[1] == 0 || end[1] == '\n') continue;
+        if (kind != SAVED_NEXT) split_columns(to, end + 1);
+        return WEIR_OK;
     }
     return weir_fail(cx, WEIR_E_DATA, "saved state of a file sink begins with open, pending or next, not with '%.40s'",
                      text);
@@ -179,14 +191,20 @@ static bool has_open(const file_sink *me, const struct part *p)
     return me->n_open == MOST_OPEN;
 }
 
-/* Takes the part. */
-static weir_status go_on(file_sink *me, weir_ctx *cx, struct part *p)
+static bool is_alike(const file_sink *me, const struct saved *saved)
 {
-    if (!has_open(me, p)) {
+    return !saved->columns || strcmp(saved->columns, me->columns) == 0;
+}
+
+/* Takes the part. Not gone on with are another subtask's, of a folder that this one writes to already, and those whose
+ * records looked otherwise. */
+static weir_status go_on(file_sink *me, weir_ctx *cx, struct part *p, const struct saved *saved)
+{
+    if (is_alike(me, saved) && !has_open(me, p)) {
         me->open[me->n_open++] = p;
         return WEIR_OK;
     }
-    weir_status s = part_end(p, me->io, cx); /* another subtask's, of a folder that this one writes to already */
+    weir_status s = part_end(p, me->io, cx);
     return s == WEIR_OK ? sink_add_pending(me, cx, p) : s;
 }
 
@@ -212,14 +230,15 @@ static weir_status resume_finished(file_sink *me, weir_ctx *cx, struct part *p, 
 }
 
 /* Takes the part, unless it fails. */
-static weir_status resume(file_sink *me, weir_ctx *cx, struct part *p, int64_t bytes)
+static weir_status resume(file_sink *me, weir_ctx *cx, struct part *p, const struct saved *saved)
 {
+    int64_t bytes = saved->number;
     weir_io_error e = {0};
     int64_t there;
     if (me->io->exists(cx, p->hidden, &there, &e) != WEIR_OK) return io_failed(cx, &e);
     if (there < 0) return resume_finished(me, cx, p, bytes);
     weir_status s = part_resume(p, me->io, cx, bytes);
-    return s == WEIR_OK ? go_on(me, cx, p) : s;
+    return s == WEIR_OK ? go_on(me, cx, p, saved) : s;
 }
 
 static weir_status restore_pending(file_sink *me, weir_ctx *cx, struct part *p, int64_t bytes)
@@ -246,11 +265,17 @@ weir_status file_restore(void *self, weir_ctx *cx, const weir_transaction *t)
     }
     s = strings_add(&me->known, cx, saved.rest, strlen(saved.rest));
     if (s != WEIR_OK || !t->own) return s;
+    if (!me->numbered && !is_alike(me, &saved))
+        return weir_fail(
+            cx, WEIR_E_CONFIG,
+            "'%s%s' has records of the format and columns '%s', and those that would follow are '%s'; give them another "
+            "path, or a directory, where a new part begins",
+            me->base, saved.rest, saved.columns, me->columns);
     struct part *p = part_create(cx, me->base, saved.rest, strlen(saved.rest));
     if (!p) return sink_no_memory(cx);
     p->saved = true;
     if (saved.kind == SAVED_PENDING) return restore_pending(me, cx, p, saved.number);
-    s = resume(me, cx, p, saved.number);
+    s = resume(me, cx, p, &saved);
     if (s != WEIR_OK) part_destroy(p, cx);
     return s;
 }

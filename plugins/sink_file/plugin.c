@@ -8,9 +8,11 @@
  *   a directory, and buckets       the same                          rolled, and committed at the end
  *
  * Saved at a barrier, as text: "open BYTES NAME" for each part in progress, whose bytes are in the file by then; "pending
- * BYTES NAME" for each that waits to be committed; "next N" with the number of the subtask's next part and, a line each, the
- * folders in which something was renamed or made since. Bytes and folders are synced on the coordinator's thread (persist).
- * A restored run cuts parts in progress to their saved length and goes on with them, commits those that are pending, and
+ * BYTES NAME" for each that waits to be committed, both with what their records look like in a second line (columns.c);
+ * "next N" with the number of the subtask's next part and, a line each, the folders in which something was renamed or made
+ * since. Bytes and folders are synced on the coordinator's thread (persist).
+ * A restored run cuts parts in progress to their saved length and goes on with them, unless its records look otherwise:
+ * then they end there, and one file that has no parts is refused. It commits those that are pending, and
  * removes every other hidden part of its subtasks' numbers (modulo the parallelism): those that a crash left.
  *
  * Invariants: (1) a part whose name a checkpoint may hold is never removed; (2) after a write that failed nothing more is
@@ -192,6 +194,7 @@ static weir_status file_open(void *self, weir_ctx *cx)
     if (s == WEIR_OK) s = sink_make_base(me, cx);
     if (s == WEIR_OK) s = make_base_folder(me, cx);
     me->numbered = is_directory(me) && (takes_checkpoints(cx) || bucketer_is_on(&me->bucketer));
+    if (s == WEIR_OK) s = sink_describe_columns(me, cx);
     me->opened = s == WEIR_OK; /* its close is called also when its open fails */
     if (s == WEIR_OK && encoder->open) s = encoder->open(me->format.self, cx);
     return s == WEIR_OK && !(weir_about(cx)->flags & WEIR_JOB_RESTORED) ? sink_start(me, cx) : s;
@@ -344,7 +347,8 @@ static void file_close(void *self, weir_ctx *cx)
     me->whole = NULL;
     cx->host->release(cx, me->pending);
     cx->host->release(cx, me->base);
-    me->base = NULL;
+    cx->host->release(cx, me->columns);
+    me->base = me->columns = NULL;
     me->pending = NULL;
     me->n_open = me->n_pending = me->pending_capacity = 0;
     me->opened = me->started = false;

@@ -27,7 +27,8 @@ typedef struct file_sink {
     int32_t missing;
 
     const weir_io *io;
-    char *base; /* folder of the parts: empty, or with a final '/' */
+    char *base;    /* folder of the parts: empty, or with a final '/' */
+    char *columns; /* what the records look like (columns.c) */
     struct bucketer bucketer;
     struct part *open[MOST_OPEN];
     size_t n_open;
@@ -65,6 +66,9 @@ weir_status sink_grow(weir_ctx *, void **items, size_t *capacity, size_t n); /* 
 bool strings_have(const struct strings *, const char *, size_t n);
 weir_status strings_add(struct strings *, weir_ctx *, const char *, size_t n); /* once */
 void strings_clear(struct strings *, weir_ctx *);
+
+/* ---- columns.c ---- */
+weir_status sink_describe_columns(file_sink *, weir_ctx *);
 
 /* ---- leftovers.c ---- */
 /* Removes the hidden parts that no checkpoint knows, and refuses finished ones of another run. */

@@ -14,9 +14,12 @@ const weir_plugin *weir_test_encoder_json_lines(void);
 
 struct options { /* of one sink; NULL: its default */
     const char *path, *bucket, *bucket_time, *bucket_field, *roll_size, *roll_on_checkpoint, *missing;
+    const char *input;
     uint32_t parallelism;
     bool no_checkpoints;
 };
+#define COLUMNS "a:i64, b:string?, at:timestamp?"
+#define SAVED   "\ncsv: a i64, b string, at timestamp"
 
 static struct mock_host *sink(struct mock_machine *m, const struct options *o, uint32_t subtask)
 {
@@ -27,7 +30,7 @@ static struct mock_host *sink(struct mock_machine *m, const struct options *o, u
         mock_host_create(&(struct mock_host_config){.component = mock_component(weir_test_sink_file(), "file"),
                                                     .known = known,
                                                     .machine = m,
-                                                    .input = "a:i64, b:string?, at:timestamp?",
+                                                    .input = o->input ? o->input : COLUMNS,
                                                     .subtask = subtask,
                                                     .parallelism = o->parallelism,
                                                     .checkpoints = !o->no_checkpoints});
@@ -78,8 +81,8 @@ static void a_part_appears_with_the_checkpoint_after_it_was_rolled(void)
     expect_files(m, true, ".part-0-0.csv.inprogress: 1,x,\n2,x,\n.part-0-1.csv.inprogress: ");
     CU_ASSERT_EQUAL(mock_snapshot(h, 1, &one), WEIR_OK);
     CU_ASSERT_EQUAL_FATAL(one.n, 3);
-    CU_ASSERT_STRING_EQUAL(one.items[0], "pending 10 part-0-0.csv");
-    CU_ASSERT_STRING_EQUAL(one.items[1], "open 5 part-0-1.csv");
+    CU_ASSERT_STRING_EQUAL(one.items[0], "pending 10 part-0-0.csv" SAVED);
+    CU_ASSERT_STRING_EQUAL(one.items[1], "open 5 part-0-1.csv" SAVED);
     CU_ASSERT_STRING_EQUAL(one.items[2], "next 2\n../");
     CU_ASSERT_EQUAL(mock_write(h, "4|x|~\n"), WEIR_OK);
     expect_files(m, false, "");
@@ -87,7 +90,7 @@ static void a_part_appears_with_the_checkpoint_after_it_was_rolled(void)
     expect_files(m, false, "part-0-0.csv: 1,x,\n2,x,\n"); /* part 1 was rolled behind the barrier */
     CU_ASSERT_EQUAL(mock_committed(h, 1), WEIR_OK);
     CU_ASSERT_EQUAL(mock_snapshot(h, 2, &two), WEIR_OK);
-    CU_ASSERT_STRING_EQUAL(two.items[0], "pending 10 part-0-1.csv");
+    CU_ASSERT_STRING_EQUAL(two.items[0], "pending 10 part-0-1.csv" SAVED);
     CU_ASSERT_STRING_EQUAL(two.items[1], "next 2\n"); /* the folder itself: something was renamed in it */
     CU_ASSERT_EQUAL(mock_write(h, "5|x|~\n"), WEIR_OK);
     CU_ASSERT_EQUAL(mock_finish(h), WEIR_OK);
@@ -124,6 +127,36 @@ static void what_came_after_the_checkpoint_is_undone(void)
     expect_files(m, true, "part-0-0.csv: 1,x,\n6,x,\n");
     mock_host_destroy(h);
     mock_machine_destroy(m);
+}
+
+/* A file has one header: records of other columns begin a new part, and one file that has no parts refuses them. */
+static void records_of_other_columns_begin_a_part(void)
+{
+    for (int one = 0; one < 2; one++) {
+        struct mock_machine *m = mock_machine_create();
+        struct options o = {.path = one ? "/out/one.csv" : NULL}, wider = {.path = o.path, .input = COLUMNS ", c:i64"};
+        struct mock_host *h = sink(m, &o, 0);
+        struct mock_saved saved = {0}, last = {0};
+        CU_ASSERT_EQUAL(mock_write(h, "1|x|~\n"), WEIR_OK);
+        CU_ASSERT_EQUAL(mock_snapshot(h, 1, &saved), WEIR_OK);
+        mock_host_destroy(h);
+        h = sink(m, &wider, 0);
+        CU_ASSERT_EQUAL(mock_restore(h, 1, &saved, NULL), one ? WEIR_E_CONFIG : WEIR_OK);
+        if (one) {
+            WEIR_ASSERT_CONTAINS(weir_text_get(&h->failure),
+                                 "'/out/one.csv' has records of the format and columns 'csv: a i64, "
+                                 "b string, at timestamp', and those that would follow are 'csv: "
+                                 "a i64, b string, at timestamp, c i64'");
+        } else {
+            CU_ASSERT_EQUAL(mock_write(h, "6|x|~|7\n"), WEIR_OK);
+            CU_ASSERT_EQUAL(mock_finish(h), WEIR_OK);
+            CU_ASSERT_EQUAL(mock_snapshot(h, 2, &last), WEIR_OK);
+            CU_ASSERT_EQUAL(mock_committed(h, 2), WEIR_OK);
+            expect_files(m, true, "part-0-0.csv: 1,x,\npart-0-1.csv: 6,x,,7\n");
+        }
+        mock_host_destroy(h);
+        mock_machine_destroy(m);
+    }
 }
 
 /* TRAP: where neither the pending file nor the finished one is there, records are lost: fail, never silently do nothing. */
@@ -473,6 +506,7 @@ static void nor_does_a_crash_followed_by_another_parallelism(void)
 WEIR_SUITE(sink_file_phases) = {
     {"a part appears with the checkpoint after it was rolled", a_part_appears_with_the_checkpoint_after_it_was_rolled},
     {"what came after the checkpoint is undone", what_came_after_the_checkpoint_is_undone},
+    {"records of other columns begin a part", records_of_other_columns_begin_a_part},
     {"TRAP: a commit that finds neither the pending nor the finished file fails", a_commit_that_finds_neither_file_fails},
     {"another run's parts are not mixed with", another_runs_parts_are_not_mixed_with},
     {"one file is gone on with", one_file_is_gone_on_with},
