@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "data/msgpack_get.h"
 #include "state/evolve.h"
@@ -99,6 +100,17 @@ static bool match_state(struct weir__saved_state *s, const msgpack_object *saved
     return true;
 }
 
+/* A key may be given another name; whether it is another key only the author knows. */
+static void compare_name(const msgpack_object *saved, const char *now)
+{
+    char *was = get_text(saved, "name");
+    if (was && strcmp(was, now) != 0)
+        weir_log(WEIR_WARN, "state",
+                 "the key was '%s' when the state was saved, and is '%s': state is found by the key's value alone", was,
+                 now);
+    weir_free(was);
+}
+
 static weir_status match_key(struct weir_restore *r, const msgpack_object *saved, const struct weir_schema *key,
                              struct weir_error *error)
 {
@@ -116,6 +128,7 @@ static weir_status match_key(struct weir_restore *r, const msgpack_object *saved
             return weir_error_set(error, WEIR_E_CONFIG,
                                   "field %u of the saved key is %s, but '%s' is %s; a key keeps its types", i + 1,
                                   weir_type_name(r->key[i]), f->name, weir_type_name((weir_type)f->type));
+        compare_name(&saved->via.array.ptr[i], f->name);
     }
     return WEIR_OK;
 }

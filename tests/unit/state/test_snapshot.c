@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "harness/memory_store.h"
 #include "harness/suite.h"
@@ -317,6 +318,38 @@ static void a_key_keeps_its_types(void)
     finish(&g);
 }
 
+static void keep_line(void *arg, const char *line)
+{
+    snprintf(arg, 200, "%s", strstr(line, "the key was"));
+}
+
+static void a_key_of_another_name_is_told(void)
+{
+    static const char *const names[] = {"user", "m", "at", "big"};
+    static const weir_type types[] = {WEIR_STRING, WEIR_I32, WEIR_TIMESTAMP, WEIR_BOOL};
+    struct stage g;
+    struct weir_snapshot all = {0};
+    struct weir_restore *restore;
+    struct weir_error error;
+    struct weir_schema_builder other = {0};
+    char told[200] = "";
+    init(&g, 1);
+    cut(&g, NULL, NULL, 0, 0, &all);
+    for (size_t i = 0; i < WEIR_LEN(names); i++) weir_schema_builder_add(&other, names[i], types[i], false);
+    struct weir_schema *key = weir_schema_build(&other);
+    weir_log_redirect(keep_line, told);
+    CU_ASSERT_EQUAL(weir_restore_create(all.header.p, all.header.n, g.layouts, N_STATES, g.key, &restore, &error), WEIR_OK);
+    weir_restore_destroy(restore);
+    CU_ASSERT_STRING_EQUAL(told, "");
+    CU_ASSERT_EQUAL(weir_restore_create(all.header.p, all.header.n, g.layouts, N_STATES, key, &restore, &error), WEIR_OK);
+    weir_restore_destroy(restore);
+    WEIR_ASSERT_CONTAINS(told, "the key was 'n' when the state was saved, and is 'm'");
+    weir_log_redirect(NULL, NULL);
+    weir_schema_release(key);
+    weir_snapshot_finish(&all);
+    finish(&g);
+}
+
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 struct dealt {
@@ -370,4 +403,5 @@ WEIR_SUITE(snapshot) = {{"lists are dealt in contiguous runs", lists_are_dealt_i
                         {"what is restored is what was cut", what_is_restored_is_what_was_cut},
                         {"damage is told or harmless", damage_is_told_or_harmless},
                         {"a key keeps its types", a_key_keeps_its_types},
+                        {"a key of another name is told", a_key_of_another_name_is_told},
                         {NULL, NULL}};
