@@ -108,6 +108,7 @@ static void read_plugin(struct weir__job *job, const struct weir_value *value)
         size_t before = job->problems->n;
         weir__say(job, value, NULL, "%s", error.text);
         job->plugin_problems += job->problems->n - before;
+        job->lacks_plugins = true;
     }
     weir_free(path);
 }

@@ -33,6 +33,7 @@ struct weir__job {
     struct weir_problems *problems;
     struct weir_stream_graph *graph;
     size_t plugin_problems;                                /* of them, how many are about plugin files */
+    bool lacks_plugins;                                    /* one that the manifest names cannot be used */
     uint32_t default_parallelism, default_max_parallelism; /* of the manifest; 0: not given */
     int64_t auto_watermark_ms;
     struct weir__job_node *nodes; /* in the author's order */

@@ -109,6 +109,12 @@ static void say_unknown(struct weir__job *job, const struct weir__use *use, weir
                   wanted);
         weir_free(is);
         weir_free(wanted);
+    } else if (job->lacks_plugins) { /* which is the mistake: this one may well come of it */
+        size_t before = job->problems->n;
+        weir__say(job, use->at,
+                  weir__near(use->name, c.names, c.n, "perhaps it is in the plugin file that cannot be used, see above"),
+                  "there is no %s '%s'", word, use->name);
+        job->plugin_problems += job->problems->n - before;
     } else {
         const char *const *refused;
         size_t n_refused = weir_registry_refused(job->registry, &refused);

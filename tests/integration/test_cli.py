@@ -60,7 +60,7 @@ class Run(WeirTest):
             self.weir("run", self.job(f"plugins: ['{plugins}']\n{text}"))
             self.weir("run", self.job(text), "--plugins", plugins)
         (self.folder / "empty").mkdir()
-        said = self.weir("run", self.job(f"plugins: [./empty]\n{text}"), code=2).err
+        said = self.weir("run", self.job(f"plugins: [./empty]\n{text}"), code=3).err
         self.assertIn("expected plugin files (X.so) in the directory, found none", said)
 
     def test_metrics_of_components(self):
