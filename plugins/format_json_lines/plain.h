@@ -91,7 +91,8 @@ static inline __attribute__((always_inline)) const char *plain_skip(const char *
 {
     int before;
     while (p < end) {
-        unsigned bits = ends(plain_sixteen(p, end, &before)) >> before;
+        __m128i v = plain_sixteen(p, end, &before); /* a statement of its own: it sets what is shifted by */
+        unsigned bits = ends(v) >> before;
         if (bits) return p + __builtin_ctz(bits);
         p += 16 - before;
     }
