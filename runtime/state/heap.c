@@ -257,12 +257,12 @@ static uint32_t value_size(const struct weir_state_layout *l)
     return (l->size + 7) / 8 * 8;
 }
 
-/* A value of an entry that is a little shorter than a line of the cache would lie in two of them now and then. */
+/* Of entries of three quarters of a line of the cache, one value in four would lie in two of them. Longer ones stay as they
+ * are: slices have such, and a sliding window got slower by room between them. */
 static uint32_t entry_size(const struct heap_state *s, const struct weir_state_layout *l, uint32_t extra)
 {
     uint32_t size = (uint32_t)sizeof(struct heap_key) + s->value_size + extra;
-    bool is_nearly_line = size >= LINE * 3 / 4 && size < LINE;
-    return is_nearly_line && extra == 0 && weir_layout_shape(l) == WEIR_SHAPE_VALUE ? LINE : size;
+    return size == LINE * 3 / 4 && extra == 0 && weir_layout_shape(l) == WEIR_SHAPE_VALUE ? LINE : size;
 }
 
 static void init_state(struct heap_state *s, const struct weir_state_layout *l, uint32_t n_groups, uint32_t extra)
