@@ -56,17 +56,6 @@ static void number_keys(struct chunk *c, const weir_column *column)
     }
 }
 
-static weir_status reserve(struct weir_key_bytes *b, size_t need)
-{
-    if (need <= b->capacity) return WEIR_OK;
-    size_t capacity = need > b->capacity * 2 ? need : b->capacity * 2;
-    uint8_t *p = weir_try_realloc(b->p, capacity);
-    if (!p) return WEIR_E_MEMORY;
-    b->p = p;
-    b->capacity = capacity;
-    return WEIR_OK;
-}
-
 static weir_status string_keys(struct chunk *c, const weir_column *column)
 {
     struct weir_key_bytes *b = &c->heap->scratch;
@@ -75,8 +64,9 @@ static weir_status string_keys(struct chunk *c, const weir_column *column)
         c->lanes[i].n = 4 + (uint32_t)(column->offsets[c->row[i] + 1] - column->offsets[c->row[i]]);
         total += c->lanes[i].n;
     }
-    if (reserve(b, total) != WEIR_OK) return WEIR_E_MEMORY;
-    uint8_t *p = b->p;
+    b->n = 0;
+    uint8_t *p = weir_key_bytes_room(b, total);
+    if (!p) return WEIR_E_MEMORY;
     for (uint32_t i = 0; i < c->n; i++) {
         uint32_t bytes = c->lanes[i].n - 4;
         memcpy(p, &bytes, 4);

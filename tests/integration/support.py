@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -133,10 +132,11 @@ class WeirTest(unittest.TestCase):
 
     @staticmethod
     def looks(process):
-        """Comes now and then while a process runs: for what nobody tells of, and is not waited for."""
+        """Comes now and then while a process runs, and no more when it has ended: for what nobody tells of."""
         while process.poll() is None:
             yield
-            time.sleep(0.01)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
 
     def wait_for_death(self, pid):
         """Of a process that need not be our child."""

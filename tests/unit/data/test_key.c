@@ -325,6 +325,21 @@ static void hashes_texts_of_every_length(void)
     weir_schema_release(schema);
 }
 
+/* The keys of the rows, and those that were made of them. */
+static void expect_same_keys(const struct weir_rows *rows, const uint32_t *fields, const struct weir_rows *back,
+                             const uint32_t *columns, uint32_t n)
+{
+    struct weir_key_bytes key = {0}, again = {0};
+    for (int64_t row = 0; row < rows->view.length; row++) {
+        key.n = again.n = 0;
+        CU_ASSERT_EQUAL(weir_key_encode(&key, &rows->view, fields, n, row), WEIR_OK);
+        CU_ASSERT_EQUAL(weir_key_encode(&again, &back->view, columns, n, row), WEIR_OK);
+        CU_ASSERT_TRUE(key.n == again.n && memcmp(key.p, again.p, key.n) == 0);
+    }
+    weir_key_bytes_finish(&key);
+    weir_key_bytes_finish(&again);
+}
+
 static void decodes_what_it_encodes(void)
 {
     for (uint64_t seed = 0; seed < 100; seed++) {
@@ -337,7 +352,7 @@ static void decodes_what_it_encodes(void)
         for (uint32_t i = 0; i < n; i++) weir_schema_builder_add(&sb, names[i], type_at(&t, fields[i]), false);
         struct weir_schema *schema = weir_schema_build(&sb);
         struct weir_builder b;
-        struct weir_key_bytes key = {0}, again = {0};
+        struct weir_key_bytes key = {0};
         int32_t forgotten;
         uint32_t all[] = {0, 1, 2};
         CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, NULL, schema, NULL, 0, 100, true, false, NULL), WEIR_OK);
@@ -349,17 +364,11 @@ static void decodes_what_it_encodes(void)
         }
         back = weir_builder_take(&b, 0, NULL, &forgotten);
         CU_ASSERT_EQUAL(back->view.time[99], WEIR_NO_TIME);
-        for (int64_t row = 0; row < 100; row++) {
-            key.n = again.n = 0;
-            CU_ASSERT_EQUAL(weir_key_encode(&key, &rows->view, fields, n, row), WEIR_OK);
-            CU_ASSERT_EQUAL(weir_key_encode(&again, &back->view, all, n, row), WEIR_OK);
-            CU_ASSERT_TRUE(key.n == again.n && memcmp(key.p, again.p, key.n) == 0);
-        }
+        expect_same_keys(rows, fields, back, all, n);
         weir_rows_release(back);
         weir_builder_finish(&b);
         weir_schema_release(schema);
         weir_key_bytes_finish(&key);
-        weir_key_bytes_finish(&again);
         weir_rows_release(rows);
         finish_table(&t);
     }
@@ -379,7 +388,7 @@ static void puts_a_key_behind_other_columns(void)
         for (uint32_t i = 0; i < n; i++) weir_schema_builder_add(&sb, names[i], type_at(&t, fields[i]), seed % 2);
         struct weir_schema *schema = weir_schema_build(&sb);
         struct weir_builder b;
-        struct weir_key_bytes key = {0}, again = {0};
+        struct weir_key_bytes key = {0};
         int32_t forgotten;
         uint32_t columns[] = {1, 2, 3};
         CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, NULL, schema, NULL, 0, 100, true, false, NULL), WEIR_OK);
@@ -393,18 +402,12 @@ static void puts_a_key_behind_other_columns(void)
         }
         back = weir_builder_take(&b, 0, NULL, &forgotten);
         CU_ASSERT_EQUAL(forgotten, -1);
-        for (int64_t row = 0; row < 100; row++) {
-            key.n = again.n = 0;
-            CU_ASSERT_EQUAL(weir_key_encode(&key, &rows->view, fields, n, row), WEIR_OK);
-            CU_ASSERT_EQUAL(weir_key_encode(&again, &back->view, columns, n, row), WEIR_OK);
-            CU_ASSERT_TRUE(key.n == again.n && memcmp(key.p, again.p, key.n) == 0);
-            CU_ASSERT_EQUAL(((const int64_t *)back->view.columns[0].data)[row], row);
-        }
+        expect_same_keys(rows, fields, back, columns, n);
+        for (int64_t row = 0; row < 100; row++) CU_ASSERT_EQUAL(((const int64_t *)back->view.columns[0].data)[row], row);
         weir_rows_release(back);
         weir_builder_finish(&b);
         weir_schema_release(schema);
         weir_key_bytes_finish(&key);
-        weir_key_bytes_finish(&again);
         weir_rows_release(rows);
         finish_table(&t);
     }

@@ -320,6 +320,17 @@ static void pages_of_a_window_that_went_are_used_again(void)
     weir_state_layout_finish(&layout);
 }
 
+/* Rows of the keys 0 .. n - 1, in one key group. */
+static struct weir_rows *keyed_numbers(int64_t n)
+{
+    int64_t keys[MAX_ROWS], bad_row;
+    uint32_t field = 0, bad_field;
+    for (int64_t i = 0; i < n; i++) keys[i] = i;
+    struct weir_rows *rows = numbers(keys, n);
+    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+    return rows;
+}
+
 /* Two inputs are at different times, so that windows of either come in turn. Of each of them the index knows every key, and
  * no table is ever searched. */
 static void windows_of_inputs_at_different_times_are_all_indexed(void)
@@ -327,14 +338,10 @@ static void windows_of_inputs_at_different_times_are_all_indexed(void)
     enum { KEYS = 200, BATCHES = 30, WINDOWS = 6 };
     struct weir_state_layout layout;
     const uint32_t field = 0;
-    int64_t keys[KEYS], bad_row;
-    uint32_t bad_field;
     void *values[KEYS];
-    for (int64_t i = 0; i < KEYS; i++) keys[i] = i;
     CU_ASSERT_FATAL(weir_state_layout_init(&layout, &sum_state, NULL) == WEIR_OK);
     struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
-    struct weir_rows *rows = numbers(keys, KEYS);
-    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+    struct weir_rows *rows = keyed_numbers(KEYS);
     for (int64_t window = 0; window < WINDOWS; window++) {
         for (int64_t i = 0; i < BATCHES; i++) {
             int64_t ns = window + (i % 2 ? 100 : 0);
@@ -360,14 +367,10 @@ static void a_value_lies_in_one_line_of_the_cache(void)
     wide.size = 2 * sizeof(struct sum);
     struct weir_state_layout layout;
     const uint32_t field = 0;
-    int64_t keys[KEYS], bad_row;
-    uint32_t bad_field;
     void *values[KEYS];
-    for (int64_t i = 0; i < KEYS; i++) keys[i] = i;
     CU_ASSERT_FATAL(weir_state_layout_init(&layout, &wide, NULL) == WEIR_OK);
     struct weir_state_set *set = weir_heap_state_create(&layout, 1, 0, 0);
-    struct weir_rows *rows = numbers(keys, KEYS);
-    CU_ASSERT_EQUAL(weir_key_rows(NULL, rows, &field, 1, 1, &bad_row, &bad_field), WEIR_OK);
+    struct weir_rows *rows = keyed_numbers(KEYS);
     CU_ASSERT_EQUAL(set->ops->value_edit_rows(set, 0, rows, &field, 1, NULL, KEYS, 0, values, NULL), WEIR_OK);
     size_t n_split = 0;
     for (int64_t i = 0; i < KEYS; i++) n_split += (uintptr_t)values[i] % LINE + wide.size > LINE;
