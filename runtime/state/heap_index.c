@@ -261,8 +261,8 @@ static inline uintptr_t likely_value(const struct heap_index_slot *pair, uint64_
     return slot->value & (0 - (uintptr_t)(slot->word == word));
 }
 
-/* See the header; one copy of it for each kind of key. */
-static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
+/* See the header; one copy of it for each kind of key. `known`: a value that has none of these bits is missed. */
+static inline uint64_t recall(struct heap_state *s, uintptr_t known, const struct weir_rows *rows, const weir_column *column,
                               enum heap_key_kind kind, const uint32_t *picks, int64_t first, uint32_t n,
                               void **restrict values, uint32_t *restrict places)
 {
@@ -283,7 +283,7 @@ static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows
         uint32_t row = ROW(i);
         uintptr_t value = likely_value(&slots[place_of(hash[row], n_slots)], word_of(kind, hash, data, row));
         values[i] = (void *)(value & ~WEIR__KEPT);
-        left |= (uint64_t)(~value & WEIR__KEPT) << i;
+        left |= (uint64_t)((value & known) == 0) << i;
     }
     for (uint32_t i = 0; (strings || !cached) && i < n; i++) __builtin_prefetch(values[i], 1);
     for (uint32_t i = 0; strings && i < n; i++)
@@ -293,21 +293,22 @@ static inline uint64_t recall(struct heap_state *s, const struct weir_rows *rows
         places[i] = find(x, place_of(hash[row], n_slots), word_of(kind, hash, data, row), strings, row);
         uintptr_t value = slots[places[i]].value;
         values[i] = (void *)(value & ~WEIR__KEPT);
-        missed |= (uint64_t)(~value & WEIR__KEPT) << i;
+        missed |= (uint64_t)((value & known) == 0) << i;
     }
 #undef ROW
     return missed;
 }
 
-uint64_t weir__heap_recall(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
+uint64_t weir__heap_recall(struct heap_state *s, bool has_image, const struct weir_rows *rows, const weir_column *column,
                            const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places)
 {
+    const uintptr_t known = has_image ? WEIR__KEPT : UINTPTR_MAX;
     switch (s->index.kind) {
-    case WEIR__FOUR_BYTES: return recall(s, rows, column, WEIR__FOUR_BYTES, picks, first, n, values, places);
+    case WEIR__FOUR_BYTES: return recall(s, known, rows, column, WEIR__FOUR_BYTES, picks, first, n, values, places);
     case WEIR__EIGHT_BYTES:
-        return picks ? recall(s, rows, column, WEIR__EIGHT_BYTES, picks, first, n, values, places)
-                     : recall(s, rows, column, WEIR__EIGHT_BYTES, NULL, first, n, values, places);
-    case WEIR__ONE_STRING: return recall(s, rows, column, WEIR__ONE_STRING, picks, first, n, values, places);
+        return picks ? recall(s, known, rows, column, WEIR__EIGHT_BYTES, picks, first, n, values, places)
+                     : recall(s, known, rows, column, WEIR__EIGHT_BYTES, NULL, first, n, values, places);
+    case WEIR__ONE_STRING: return recall(s, known, rows, column, WEIR__ONE_STRING, picks, first, n, values, places);
     case WEIR__OTHER_KEYS: break;
     }
     WEIR_ASSERT(false);

@@ -67,7 +67,8 @@ struct heap_group {
 /* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are
  * several, as rows of two windows come in turn while one follows the other, and inputs may be at different times. A copy of
  * what the tables say, which may lack entries; it is void when one of them goes or may have moved. A value may be changed at
- * once when it is marked as kept; those that were there when an image was made are kept first, and marked then.
+ * once when it is marked as kept, or no image is read; those that were there when an image was made are kept first, and
+ * marked then.
  *
  * To empty it, or to take its marks away, costs nothing: slots are changed by block, when a block of an older age is first
  * looked at. */
@@ -342,9 +343,10 @@ static inline void weir__heap_miss_in_index(struct heap_state *s, int64_t ns)
 /* Whether s->index is the namespace's; n rows are about to be looked up. Not for other keys. */
 bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);
 /* Rows first .. first + n - 1 of a batch, or of the picks, at most 64, into values[first ...]. Gives those that the index
- * does not know, or has not marked as kept, a bit for each; places[i]: where the search for such a row ended. */
-uint64_t weir__heap_recall(struct heap_state *, const struct weir_rows *, const weir_column *, const uint32_t *picks,
-                           int64_t first, uint32_t n, void **values, uint32_t *places);
+ * does not know, or, while an image is read, has not marked as kept, a bit for each; places[i]: where the search for such a
+ * row ended. */
+uint64_t weir__heap_recall(struct heap_state *, bool has_image, const struct weir_rows *, const weir_column *,
+                           const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places);
 /* Whether n more keys may go in. The index may grow, and then places are void. */
 bool weir__heap_make_room(struct heap *, struct heap_state *, uint32_t n);
 /* The slot that has the key of a row, or a free one with its word: it has the key from the time when its value is set, and

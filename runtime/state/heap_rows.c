@@ -276,7 +276,7 @@ static weir_status edit_indexed(struct chunk *c, const uint32_t *picks, int64_t 
 {
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
     uint32_t places[CHUNK];
-    uint64_t missed = weir__heap_recall(c->state, c->rows, column, picks, first, n, values, places);
+    uint64_t missed = weir__heap_recall(c->state, c->heap->image != NULL, c->rows, column, picks, first, n, values, places);
     for (c->n = 0; missed; missed &= missed - 1) {
         c->places[c->n] = places[__builtin_ctzll(missed)];
         take(c, picks, first + __builtin_ctzll(missed));

@@ -416,6 +416,31 @@ static void a_table_that_grows_too_much_is_compacted_all_the_same(void)
     finish(&g);
 }
 
+/* Rows that the index knows are looked at twice while an image is read, and found at once when it has been. */
+static void rows_are_kept_while_an_image_is_read_and_no_longer(void)
+{
+    struct stage g;
+    struct weir_snapshot later;
+    void *values[MAX_ROWS];
+    uint32_t places[MAX_ROWS], field = 0;
+    init(&g, 1);
+    struct heap *h = weir__heap_of(g.set);
+    struct weir_rows *rows = make_rows(&g, 50);
+    CU_ASSERT_EQUAL(g.set->ops->value_edit_rows(g.set, PLAIN, rows, &field, 1, NULL, 50, 0, values, NULL), WEIR_OK);
+    cut(&g, &later, true);
+    for (int i = 0; i < 2; i++) {
+        uint64_t missed = weir__heap_recall(&h->states[PLAIN], h->image != NULL, rows, &rows->view.columns[0], NULL, 0, 50,
+                                            values, places);
+        CU_ASSERT_EQUAL(missed, h->image ? ((uint64_t)1 << 50) - 1 : 0);
+        CU_ASSERT_EQUAL(h->image != NULL, i == 0);
+        while (later.pending) read_group(&later);
+        g.set->ops->settle(g.set);
+    }
+    weir_snapshot_finish(&later);
+    weir_rows_release(rows);
+    finish(&g);
+}
+
 static void places_and_ids_go_both_ways(void)
 {
     for (uint32_t shift = 0; shift <= 11; shift++) {
@@ -625,6 +650,7 @@ WEIR_SUITE(image) = {
     {"a cut that is read later is one made at once", a_cut_that_is_read_later_is_one_made_at_once},
     {"what has expired at the cut is left out later", what_has_expired_at_the_cut_is_left_out_later},
     {"a table that grows too much is compacted all the same", a_table_that_grows_too_much_is_compacted_all_the_same},
+    {"rows are kept while an image is read, and no longer", rows_are_kept_while_an_image_is_read_and_no_longer},
     {"places and ids go both ways", places_and_ids_go_both_ways},
     {"a thread may read while the set is used", a_thread_may_read_while_the_set_is_used},
     {"a store may be read while the set is used", a_store_may_be_read_while_the_set_is_used},
