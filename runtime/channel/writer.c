@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "channel/writer_internal.h"
+#include "data/gather.h"
 #include "data/unread.h"
 
 static weir_status no_memory(const struct weir_writer *w, struct weir_error *error)
@@ -115,20 +116,6 @@ static bool begin_keys(struct weir_writer *w, struct weir__writer_channel *c)
     return true;
 }
 
-/* Four key groups are stored at once. */
-static void append_keys(const struct weir_row_keys *from, const uint32_t *restrict picks, int64_t n, uint64_t *restrict hash,
-                        uint16_t *restrict group)
-{
-    const uint16_t *g = from->key_group;
-    int64_t i = 0;
-    for (int64_t k = 0; k < n; k++) hash[k] = from->hash[picks[k]];
-    for (; i + 4 <= n; i += 4) {
-        uint16_t four[4] = {g[picks[i]], g[picks[i + 1]], g[picks[i + 2]], g[picks[i + 3]]};
-        memcpy(group + i, four, sizeof four);
-    }
-    for (; i < n; i++) group[i] = g[picks[i]];
-}
-
 /* Appends what fits; returns how many rows, < 0: no memory. */
 static int64_t append_some(struct weir_writer *w, struct weir__writer_channel *c, const struct weir_rows *rows,
                            const uint32_t *picks, int64_t n)
@@ -136,7 +123,10 @@ static int64_t append_some(struct weir_writer *w, struct weir__writer_channel *c
     int64_t at = c->growing.out.length;
     if (w->o.partition == WEIR_PARTITION_KEY && !c->keys && !begin_keys(w, c)) return -1;
     int64_t taken = weir_builder_append(&c->growing, &rows->view, picks, n);
-    if (c->keys && taken > 0) append_keys(&rows->keys, picks, taken, c->hash + at, c->key_group + at);
+    if (c->keys && taken > 0) {
+        weir_gather_8(c->hash + at, rows->keys.hash, picks, taken);
+        weir_gather_2(c->key_group + at, rows->keys.key_group, picks, taken);
+    }
     if (at == 0 && taken > 0) w->n_partial++;
     return taken;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/bits_internal.h"
+#include "data/gather.h"
 
 weir_status weir_builder_copy_cell(struct weir_builder *b, uint32_t i, const weir_column *from, int64_t row)
 {
@@ -28,16 +29,21 @@ weir_status weir_builder_copy_cell(struct weir_builder *b, uint32_t i, const wei
     return WEIR_OK;
 }
 
-#define APPEND(name, type)                                                                                            \
-    static void name(void *restrict to, const void *restrict from, const uint32_t *restrict picks, int64_t n)         \
-    {                                                                                                                 \
-        const type *f = from;                                                                                         \
-        type *t = to;                                                                                                 \
-        if (!picks) memcpy(t, f, (size_t)n * sizeof *t);                                                              \
-        else for (int64_t k = 0; k < n; k++) t[k] = f[picks[k]];                                                      \
-    }
-APPEND(append_4, uint32_t)
-APPEND(append_8, uint64_t)
+static void append_4(uint32_t *restrict to, const uint32_t *restrict from, const uint32_t *restrict picks, int64_t n)
+{
+    if (picks)
+        weir_gather_4(to, from, picks, n);
+    else
+        memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+static void append_8(uint64_t *restrict to, const uint64_t *restrict from, const uint32_t *restrict picks, int64_t n)
+{
+    if (picks)
+        weir_gather_8(to, from, picks, n);
+    else
+        memcpy(to, from, (size_t)n * sizeof *to);
+}
 
 static int64_t picked(const uint32_t *picks, int64_t k)
 {
@@ -88,10 +94,14 @@ static void append_column(struct weir_builder *b, uint32_t i, const weir_column 
     uint32_t size = weir_type_size((weir_type)to->type);
     WEIR_ASSERT(to->type == from->type && (to->validity || !from->validity));
     if (from->validity) append_bits(to->validity, at, from->validity, from->bit_offset, picks, n);
-    if (to->offsets) append_variable(b, i, from, picks, n);
-    else if (size == 8) append_8((uint64_t *)to->data + at, from->data, picks, n);
-    else if (size == 4) append_4((uint32_t *)to->data + at, from->data, picks, n);
-    else append_bits(to->data, at, from->data, from->bit_offset, picks, n);
+    if (to->offsets)
+        append_variable(b, i, from, picks, n);
+    else if (size == 8)
+        append_8((uint64_t *)to->data + at, from->data, picks, n);
+    else if (size == 4)
+        append_4((uint32_t *)to->data + at, from->data, picks, n);
+    else
+        append_bits(to->data, at, from->data, from->bit_offset, picks, n);
 }
 
 int64_t weir_builder_append(struct weir_builder *b, const weir_batch *batch, const uint32_t *picks, int64_t n)
@@ -104,7 +114,7 @@ int64_t weir_builder_append(struct weir_builder *b, const weir_batch *batch, con
         if (from->offsets && weir_builder_reserve_bytes(b, i, (size_t)value_bytes(from, picks, n)) != WEIR_OK) return -1;
     }
     for (uint32_t i = 0; i < b->n_written; i++) append_column(b, i, &batch->columns[b->written[i]], picks, n);
-    if (b->out.time) append_8(b->out.time + at, batch->time, picks, n);
+    if (b->out.time) append_8((uint64_t *)b->out.time + at, (const uint64_t *)batch->time, picks, n);
     for (int64_t k = 0; b->out.origin && k < n; k++) b->out.origin[at + k] = (uint32_t)picked(picks, k);
     b->out.length += n;
     return n;

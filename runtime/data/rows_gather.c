@@ -1,22 +1,11 @@
-/* rows_gather.c - new rows of chosen old ones, copied: column by column, one plain loop per width, so that compilers
- * vectorise them. Rows that follow each other are found in the choice, and their variable-length values copied together. */
+/* rows_gather.c - new rows of chosen old ones, copied: column by column. Rows that follow each other are found in the choice, and their variable-length values copied together. */
 #include "data/rows.h"
 
 #include <string.h>
 
 #include "data/bits_internal.h"
+#include "data/gather.h"
 #include "data/rows_internal.h"
-
-#define GATHER(name, type)                                                                                            \
-    static void name(void *restrict to, const void *restrict from, const uint32_t *restrict origin, int64_t n)        \
-    {                                                                                                                 \
-        const type *f = from;                                                                                         \
-        type *t = to;                                                                                                 \
-        for (int64_t i = 0; i < n; i++) t[i] = f[origin[i]];                                                          \
-    }
-GATHER(gather_2, uint16_t)
-GATHER(gather_4, uint32_t)
-GATHER(gather_8, uint64_t)
 
 static void gather_bits(uint8_t *to, const uint8_t *from, int64_t bit_offset, const uint32_t *origin, int64_t n)
 {
@@ -101,9 +90,12 @@ static weir_status gather_fixed(struct weir_pool *pool, struct weir_rows *into, 
     uint32_t size = weir_type_size((weir_type)source->type);
     uint8_t *data = own_bytes(pool, into, size ? (size_t)n * size : (size_t)(n + 7) / 8);
     if (!data) return WEIR_E_MEMORY;
-    if (size == 8) gather_8(data, source->data, origin, n);
-    else if (size == 4) gather_4(data, source->data, origin, n);
-    else gather_bits(data, source->data, source->bit_offset, origin, n);
+    if (size == 8)
+        weir_gather_8((uint64_t *)(void *)data, source->data, origin, n);
+    else if (size == 4)
+        weir_gather_4((uint32_t *)(void *)data, source->data, origin, n);
+    else
+        gather_bits(data, source->data, source->bit_offset, origin, n);
     column->data = data;
     return WEIR_OK;
 }
@@ -124,7 +116,7 @@ static weir_status gather_time(struct weir_pool *pool, struct weir_rows *into, c
     if (!from->view.time) return WEIR_OK;
     uint8_t *time = own_bytes(pool, into, (size_t)n * sizeof(int64_t));
     if (!time) return WEIR_E_MEMORY;
-    gather_8(time, from->view.time, origin, n);
+    weir_gather_8((uint64_t *)time, (const uint64_t *)from->view.time, origin, n);
     into->view.time = (const int64_t *)(const void *)time;
     return WEIR_OK;
 }
@@ -136,8 +128,8 @@ static weir_status gather_keys(struct weir_pool *pool, struct weir_rows *into, c
     size_t hashes = (size_t)n * sizeof(uint64_t);
     struct weir_buffer *b = weir__buffer_take(pool, hashes + (size_t)n * sizeof(uint16_t));
     if (!b) return WEIR_E_MEMORY;
-    gather_8(b->bytes, from->keys.hash, origin, n);
-    gather_2(b->bytes + hashes, from->keys.key_group, origin, n);
+    weir_gather_8((uint64_t *)(void *)b->bytes, from->keys.hash, origin, n);
+    weir_gather_2((uint16_t *)(void *)(b->bytes + hashes), from->keys.key_group, origin, n);
     into->keys = (struct weir_row_keys){.hash = (const uint64_t *)(const void *)b->bytes,
                                         .key_group = (const uint16_t *)(const void *)(b->bytes + hashes),
                                         .buffer = b};

@@ -1,8 +1,7 @@
 /* heap_index.c - the index that batches of rows look into: from a key straight to its value.
  *
  * One thread. Open addressing with linear probing from even slots on, sparse, so that nearly every key is in the pair of
- * slots it is looked for first. Those share a cache line and are compared without a branch, for where a search ends is a
- * coin toss that no predictor learns; what is not there is gone after when the chunk of rows is through. The word of a
+ * slots it is looked for first (heap_look.c). What is not there is gone after when the chunk of rows is through. The word of a
  * number is the number, so that its entry need not be looked at; that of a string is its hash, and the entry tells.
  *
  * A value is marked as kept when it goes in; a cut takes the marks of all values away. Blocks of slots tell by their ages
@@ -104,17 +103,6 @@ static inline bool is_string(uintptr_t value, const weir_column *column, uint32_
     return n == 0 || is_same(weir__heap_key_bytes(entry) + 4, (const uint8_t *)column->data + from, (size_t)n);
 }
 
-static inline uint64_t word_of(enum heap_key_kind kind, const uint64_t *hash, const void *data, uint32_t row)
-{
-    if (kind == WEIR__EIGHT_BYTES) return ((const uint64_t *)data)[row];
-    return kind == WEIR__FOUR_BYTES ? ((const uint32_t *)data)[row] : hash[row];
-}
-
-static inline uint32_t place_of(uint64_t hash, uint32_t n_slots)
-{
-    return (uint32_t)hash & (n_slots - 2);
-}
-
 /* The place of the slot that has the key, or of the free one where it would be; none before `i` has it. */
 static uint32_t find(struct heap_index *x, uint32_t i, uint64_t word, const weir_column *strings, uint32_t row)
 {
@@ -135,7 +123,7 @@ static uint64_t hash_of(enum heap_key_kind kind, uint64_t word)
 
 static void put(struct heap_index *x, uint64_t hash, struct heap_index_slot entry)
 {
-    uint32_t i = place_of(hash, x->n_slots);
+    uint32_t i = weir__heap_first_slot(hash, x->n_slots);
     while (slot_at(x, i)->value) i = (i + 1) & (x->n_slots - 1);
     x->slots[i] = entry;
     x->used++;
@@ -254,73 +242,51 @@ bool weir__heap_use_index(struct heap *h, struct heap_state *s, enum heap_key_ki
 
 /* ---- a chunk of rows --------------------------------------------------------------------------------------------- */
 
-/* 0: in neither of the pair. Computed, so that compilers find nothing to jump upon. */
-static inline uintptr_t likely_value(const struct heap_index_slot *pair, uint64_t word)
+/* Of those that were found, the rows whose texts are others; their entries are on their way. */
+static uint64_t other_texts(const weir_column *column, const uint32_t *picks, int64_t first, uint32_t n, void *const *values)
 {
-    const struct heap_index_slot *slot = pair + (pair->word != word);
-    return slot->value & (0 - (uintptr_t)(slot->word == word));
-}
-
-/* See the header; one copy of it for each kind of key. `known`: a value that has none of these bits is missed. */
-static inline uint64_t recall(struct heap_state *s, uintptr_t known, const struct weir_rows *rows, const weir_column *column,
-                              enum heap_key_kind kind, const uint32_t *picks, int64_t first, uint32_t n,
-                              void **restrict values, uint32_t *restrict places)
-{
-    struct heap_index *x = &s->index;
-    const uint64_t *hash = rows->keys.hash;
-    const struct heap_index_slot *slots = x->slots;
-    const void *data = column->data;
-    const weir_column *strings = kind == WEIR__ONE_STRING ? column : NULL;
-    uint32_t n_slots = x->n_slots;
-    uint64_t left = 0, missed = 0;
-    bool cached = n_slots <= BEYOND_CACHE;
-#define ROW(i) (picks ? picks[i] : (uint32_t)first + (i))
-    picks = picks ? picks + first : NULL;
-    values += first;
-    for (uint32_t i = 0; x->n_stale > 0 && i < n; i++) (void)slot_at(x, place_of(hash[ROW(i)], n_slots));
-    for (uint32_t i = 0; !cached && i < n; i++) __builtin_prefetch(&slots[place_of(hash[ROW(i)], n_slots)]);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t row = ROW(i);
-        uintptr_t value = likely_value(&slots[place_of(hash[row], n_slots)], word_of(kind, hash, data, row));
-        values[i] = (void *)(value & ~WEIR__KEPT);
-        left |= (uint64_t)((value & known) == 0) << i;
-    }
-    for (uint32_t i = 0; (strings || !cached) && i < n; i++) __builtin_prefetch(values[i], 1);
-    for (uint32_t i = 0; strings && i < n; i++)
-        left |= (uint64_t)(values[i] && !is_string((uintptr_t)values[i], strings, ROW(i))) << i;
-    for (; left; left &= left - 1) {
-        uint32_t i = (uint32_t)__builtin_ctzll(left), row = ROW(i);
-        places[i] = find(x, place_of(hash[row], n_slots), word_of(kind, hash, data, row), strings, row);
-        uintptr_t value = slots[places[i]].value;
-        values[i] = (void *)(value & ~WEIR__KEPT);
-        missed |= (uint64_t)((value & known) == 0) << i;
-    }
-#undef ROW
-    return missed;
+    uint64_t others = 0;
+    for (uint32_t i = 0; i < n; i++)
+        others |= (uint64_t)(values[i] && !is_string((uintptr_t)values[i], column, weir__heap_row(picks, first, i))) << i;
+    return others;
 }
 
 uint64_t weir__heap_recall(struct heap_state *s, bool has_image, const struct weir_rows *rows, const weir_column *column,
                            const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places)
 {
+    struct heap_index *x = &s->index;
+    WEIR_ASSERT(x->kind != WEIR__OTHER_KEYS);
+    const uint64_t *hash = rows->keys.hash;
+    const weir_column *strings = x->kind == WEIR__ONE_STRING ? column : NULL;
     const uintptr_t known = has_image ? WEIR__KEPT : UINTPTR_MAX;
-    switch (s->index.kind) {
-    case WEIR__FOUR_BYTES: return recall(s, known, rows, column, WEIR__FOUR_BYTES, picks, first, n, values, places);
-    case WEIR__EIGHT_BYTES:
-        return picks ? recall(s, known, rows, column, WEIR__EIGHT_BYTES, picks, first, n, values, places)
-                     : recall(s, known, rows, column, WEIR__EIGHT_BYTES, NULL, first, n, values, places);
-    case WEIR__ONE_STRING: return recall(s, known, rows, column, WEIR__ONE_STRING, picks, first, n, values, places);
-    case WEIR__OTHER_KEYS: break;
+    const uint32_t n_slots = x->n_slots;
+    uint64_t missed = 0;
+    bool cached = n_slots <= BEYOND_CACHE;
+    values += first;
+    for (uint32_t i = 0; x->n_stale > 0 && i < n; i++)
+        (void)slot_at(x, weir__heap_first_slot(hash[weir__heap_row(picks, first, i)], n_slots));
+    for (uint32_t i = 0; !cached && i < n; i++)
+        __builtin_prefetch(&x->slots[weir__heap_first_slot(hash[weir__heap_row(picks, first, i)], n_slots)]);
+    uint64_t left = weir__heap_look(x, known, rows, column->data, picks, first, n, values);
+    for (uint32_t i = 0; (strings || !cached) && i < n; i++) __builtin_prefetch(values[i], 1);
+    if (strings) left |= other_texts(strings, picks, first, n, values);
+    for (; left; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(left), row = weir__heap_row(picks, first, i);
+        places[i] = find(x, weir__heap_first_slot(hash[row], n_slots), weir__heap_word(x->kind, hash, column->data, row),
+                         strings, row);
+        uintptr_t value = x->slots[places[i]].value;
+        values[i] = (void *)(value & ~WEIR__KEPT);
+        missed |= (uint64_t)((value & known) == 0) << i;
     }
-    WEIR_ASSERT(false);
-    return 0;
+    return missed;
 }
 
 struct heap_index_slot *weir__heap_index_slot(struct heap_state *s, const struct weir_rows *rows, const weir_column *column,
                                               uint32_t row, uint32_t place)
 {
     struct heap_index *x = &s->index;
-    uint64_t hash = rows->keys.hash[row], word = word_of(x->kind, rows->keys.hash, column->data, row);
-    if (place == WEIR__NO_PLACE) place = place_of(hash, x->n_slots);
+    uint64_t hash = rows->keys.hash[row], word = weir__heap_word(x->kind, rows->keys.hash, column->data, row);
+    if (place == WEIR__NO_PLACE) place = weir__heap_first_slot(hash, x->n_slots);
     struct heap_index_slot *slot = &x->slots[find(x, place, word, x->kind == WEIR__ONE_STRING ? column : NULL, row)];
     if (!slot->value) slot->word = word;
     return slot;

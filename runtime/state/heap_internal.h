@@ -347,6 +347,27 @@ bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind
  * row ended. */
 uint64_t weir__heap_recall(struct heap_state *, bool has_image, const struct weir_rows *, const weir_column *,
                            const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places);
+/* The first look (heap_look.c), for rows `first` .. first + n - 1, at most 64: what the pair of slots of each has, without
+ * the mark, NULL: neither has the word. Gives the rows whose slot's value has none of the bits `known`. `data`: of the key's
+ * column. */
+uint64_t weir__heap_look(const struct heap_index *, uintptr_t known, const struct weir_rows *, const void *data,
+                         const uint32_t *picks, int64_t first, uint32_t n, void **values);
+/* The number of a row among all of a batch, or among those that are picked of it. */
+static inline uint32_t weir__heap_row(const uint32_t *picks, int64_t first, uint32_t i)
+{
+    return picks ? picks[first + i] : (uint32_t)first + i;
+}
+/* What the slot of a row's key has as its word. */
+static inline uint64_t weir__heap_word(enum heap_key_kind kind, const uint64_t *hash, const void *data, uint32_t row)
+{
+    if (kind == WEIR__EIGHT_BYTES) return ((const uint64_t *)data)[row];
+    return kind == WEIR__FOUR_BYTES ? ((const uint32_t *)data)[row] : hash[row];
+}
+/* The first of the pair of slots that a key is looked for in. */
+static inline uint32_t weir__heap_first_slot(uint64_t hash, uint32_t n_slots)
+{
+    return (uint32_t)hash & (n_slots - 2);
+}
 /* Whether n more keys may go in. The index may grow, and then places are void. */
 bool weir__heap_make_room(struct heap *, struct heap_state *, uint32_t n);
 /* The slot that has the key of a row, or a free one with its word: it has the key from the time when its value is set, and
