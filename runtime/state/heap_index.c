@@ -1,8 +1,8 @@
 /* heap_index.c - the index that batches of rows look into: from a key straight to its value.
  *
  * One thread. Open addressing with linear probing from even slots on, sparse, so that nearly every key is in the pair of
- * slots it is looked for first (heap_look.c). What is not there is gone after when the chunk of rows is through. The word of a
- * number is the number, so that its entry need not be looked at; that of a string is its hash, and the entry tells.
+ * slots it is looked for first (heap_look.c). What is not there is gone after when the chunk of rows is through. The word of
+ * a number is the number, so that its entry need not be looked at; that of a string is its hash, and the entry tells.
  *
  * A value is marked as kept when it goes in; a cut takes the marks of all values away. Blocks of slots tell by their ages
  * whether that, or emptying, is still to be done.
