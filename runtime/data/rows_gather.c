@@ -1,5 +1,5 @@
-/* rows_gather.c - new rows of chosen old ones, copied: column by column. Rows that follow each other are found in the choice,
- * and their variable-length values copied together. */
+/* rows_gather.c - new rows of chosen old ones, copied: column by column. Rows that follow each other are found in the
+ * choice, and their variable-length values copied together. */
 #include "data/rows.h"
 
 #include <string.h>
