@@ -257,12 +257,11 @@ static uint32_t value_size(const struct weir_state_layout *l)
     return (l->size + 7) / 8 * 8;
 }
 
-/* Of entries of three quarters of a line of the cache, one value in four would lie in two of them. Longer ones stay as they
- * are: slices have such, and a sliding window got slower by room between them. */
+/* Of entries of seven eighths of a line of the cache, as sums have them, three values in eight would lie in two of them. */
 static uint32_t entry_size(const struct heap_state *s, const struct weir_state_layout *l, uint32_t extra)
 {
     uint32_t size = (uint32_t)sizeof(struct heap_key) + s->value_size + extra;
-    return size == LINE * 3 / 4 && extra == 0 && weir_layout_shape(l) == WEIR_SHAPE_VALUE ? LINE : size;
+    return size == LINE * 7 / 8 && extra == 0 && weir_layout_shape(l) == WEIR_SHAPE_VALUE ? LINE : size;
 }
 
 static void init_state(struct heap_state *s, const struct weir_state_layout *l, uint32_t n_groups, uint32_t extra)

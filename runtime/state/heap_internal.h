@@ -23,8 +23,8 @@
 #include "state/state.h"
 
 #define WEIR__HEAP_PAGE_BYTES   65536
-#define WEIR__HEAP_SMALL_PAGE   4096 /* of a set that is to keep to a number of bytes */
-#define WEIR__HEAP_KEY_IN_PLACE 12
+#define WEIR__HEAP_SMALL_PAGE   4096       /* of a set that is to keep to a number of bytes */
+#define WEIR__HEAP_KEY_IN_PLACE 20         /* bytes: a text of up to 16 lies beside its value */
 #define WEIR__HEAP_COPY_BYTES   1024       /* of images: what is copied at a time */
 #define WEIR__HEAP_COPIES       16384      /* 16 MiB: what the pool of images may have at least */
 #define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */

@@ -324,7 +324,7 @@ static int64_t value_of(const struct weir_rows *rows, int64_t row)
 /* What has come stays until the batch has been processed, though the cache gets full meanwhile. */
 static void what_was_read_ahead_is_at_hand(void)
 {
-    fill(150000);
+    fill(170000);
     struct weir_rows *rows = keys_from(100, MAX_ROWS), *others = keys_from(2047, MAX_ROWS);
     CU_ASSERT_FALSE(prepare(others)); /* in the cache */
     CU_ASSERT(prepare(rows));
