@@ -340,8 +340,7 @@ void weir__build_computed_key(struct weir__job *job, struct weir__flow *flow, co
     end(&x, "key", NULL);
 }
 
-/* ---- arguments of aggregates ------------------------------------------------------------------------------------------
- */
+/* ---- arguments of aggregates ------------------------------------------------------------------------------------- */
 
 void weir__build_arguments(struct weir__job *job, struct weir__flow *flow, const struct weir_value *const *values,
                            char *const *texts, size_t n)

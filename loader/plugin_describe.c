@@ -49,8 +49,8 @@ struct callback {
 static const struct vtable_rule {
     weir_kind kind;
     const char *name;
-    size_t size;              /* as of ABI 1.0 */
-    struct callback needs[13];/* the last one NULL */
+    size_t size;               /* as of ABI 1.0 */
+    struct callback needs[13]; /* the last one NULL */
 } vtables[] = {
     {WEIR_SOURCE,
      "weir_source",
@@ -317,8 +317,7 @@ static weir_status describe_states(const weir_component *c, struct weir_componen
     return WEIR_OK;
 }
 
-/* ---- component and plugin
- * -------------------------------------------------------------------------------------------------- */
+/* ---- component and plugin ---------------------------------------------------------------------------------------- */
 
 /* Whether the component is told of barriers: it has a snapshot. */
 static bool is_told_of_barriers(const weir_component *c)

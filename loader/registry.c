@@ -294,8 +294,7 @@ weir_status weir_registry_add(struct weir_registry *r, const char *path_or_name,
     return WEIR_E_PLUGIN;
 }
 
-/* ---- finding components
- * --------------------------------------------------------------------------------------------------- */
+/* ---- finding components ------------------------------------------------------------------------------------------ */
 
 struct search {
     const char *plugin; /* "acme.rank" of "acme.rank/top_n"; n_plugin bytes; 0: any */
@@ -396,8 +395,7 @@ size_t weir_registry_refused(const struct weir_registry *r, const char *const **
     return r->n_refused;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 /* The first line in which two manifests differ, without its indentation. */
 static void first_difference(const char *a, const char *b, char line_a[80], char line_b[80])

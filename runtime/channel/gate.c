@@ -55,8 +55,7 @@ void weir_gate_expect_nothing(struct weir_gate *g, uint32_t channel)
     publish(g, channel);
 }
 
-/* ---- marks --------------------------------------------------------------------------------------------------------------
- */
+/* ---- marks ------------------------------------------------------------------------------------------------------- */
 
 static void add_mark(struct weir_gate *g, uint32_t channel, enum weir_element_kind kind, int64_t value)
 {
@@ -106,8 +105,7 @@ static bool take(struct weir_gate *g, uint32_t channel, const struct weir_elemen
     return false;
 }
 
-/* ---- polling -------------------------------------------------------------------------------------------------------------
- */
+/* ---- polling ----------------------------------------------------------------------------------------------------- */
 
 #define MOST_JOINED 32 /* batches */
 

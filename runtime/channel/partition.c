@@ -37,8 +37,7 @@ void weir__partition_finish(struct weir_writer *w)
     weir_free(w->bits);
 }
 
-/* ---- keys ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 static weir_status explain_keys(struct weir_writer *w, weir_status status, int64_t row, uint32_t field,
                                 struct weir_error *error)
@@ -68,8 +67,7 @@ weir_status weir__partition_keyed(struct weir_writer *w, struct weir_rows *rows,
     return explain_keys(w, s, bad_row, bad_field, error);
 }
 
-/* ---- targets -------------------------------------------------------------------------------------------------------------
- */
+/* ---- targets ----------------------------------------------------------------------------------------------------- */
 
 static weir_status custom_targets(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
 {
@@ -122,8 +120,7 @@ static void sort_by_target(const uint32_t *restrict targets, int64_t n, uint32_t
     for (int64_t i = 0; i < n; i++) picks[ends[targets[i]]++] = (uint32_t)i; /* and begins ends */
 }
 
-/* ---- dealing -------------------------------------------------------------------------------------------------------------
- */
+/* ---- dealing ----------------------------------------------------------------------------------------------------- */
 
 /* Each channel takes every n-th row. */
 static void deal_in_turn(struct weir_writer *w, int64_t rows)

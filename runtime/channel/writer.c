@@ -18,8 +18,7 @@ static weir_status no_memory(const struct weir_writer *w, struct weir_error *err
     return weir_error_set(error, WEIR_E_MEMORY, "%s: no memory for an output batch", w->o.where);
 }
 
-/* ---- elements
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- elements ---------------------------------------------------------------------------------------------------- */
 
 static bool push(struct weir_writer *w, uint32_t channel, struct weir_element e)
 {
@@ -81,8 +80,7 @@ bool weir_writer_drain(struct weir_writer *w)
     return w->n_parked == 0;
 }
 
-/* ---- growing batches
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- growing batches --------------------------------------------------------------------------------------------- */
 
 static void leave_out(const struct weir_writer *w, struct weir_rows *rows)
 {
@@ -166,8 +164,7 @@ bool weir_writer_has_partial(const struct weir_writer *w)
     return w->n_partial > 0;
 }
 
-/* ---- putting
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- putting ----------------------------------------------------------------------------------------------------- */
 
 static weir_status put_dealt(struct weir_writer *w, struct weir_rows *rows, struct weir_error *error)
 {
@@ -211,8 +208,7 @@ weir_status weir_writer_put_mark(struct weir_writer *w, enum weir_element_kind k
     return s;
 }
 
-/* ---- lifecycle
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- lifecycle --------------------------------------------------------------------------------------------------- */
 
 static bool deals(const struct weir_writer_options *o)
 {

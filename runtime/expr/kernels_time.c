@@ -129,8 +129,7 @@ bool weir__prepare_parse(struct weir__compiler *c, const struct weir__node *call
     return plan(c, call, 0, aux, destroy);
 }
 
-/* ---- the calendar -----------------------------------------------------------------------------------------------------
- */
+/* ---- the calendar ------------------------------------------------------------------------------------------------ */
 
 static int64_t floor_to(int64_t v, int64_t unit)
 {

@@ -218,8 +218,7 @@ weir_status weir__zone_load(const struct weir_platform *platform, const char *na
     return s;
 }
 
-/* ---- what the clock shows ---------------------------------------------------------------------------------------------
- */
+/* ---- what the clock shows ---------------------------------------------------------------------------------------- */
 
 /* Seconds since the epoch, as the local clock counts them, of the rule's moment in a year. */
 static int64_t rule_moment(const struct rule *r, int64_t year)

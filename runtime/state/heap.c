@@ -10,8 +10,7 @@
 
 #define LINE 64 /* bytes */
 
-/* ---- namespaces --------------------------------------------------------------------------------------------------------
- */
+/* ---- namespaces -------------------------------------------------------------------------------------------------- */
 
 /* Index of the namespace, or of the place where it belongs. */
 static uint32_t place_of(const struct heap_group *g, int64_t ns)
@@ -79,8 +78,7 @@ void weir__heap_drop_table(struct heap *h, struct heap_state *s, struct heap_gro
     g->capacity = 0;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------------------------
- */
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 static struct heap_group *group_of(const struct heap *h, struct heap_state *s, uint32_t group)
 {
@@ -174,8 +172,7 @@ static void *value_edit(struct weir_state_set *set, uint32_t state, const struct
     return weir__heap_edit(set, state, WEIR_SHAPE_VALUE, key, ns);
 }
 
-/* ---- enumeration ---------------------------------------------------------------------------------------------------------
- */
+/* ---- enumeration ------------------------------------------------------------------------------------------------- */
 
 static uint32_t next_entries(struct weir_state_set *set, uint32_t state, uint32_t group, int64_t ns, weir_cursor *cursor,
                              struct weir_state_entry *entries, uint32_t most)
@@ -235,8 +232,7 @@ static size_t entries(const struct weir_state_set *set, uint32_t state)
     return state_of((const struct heap *)(const void *)set, state)->n_entries;
 }
 
-/* ---- the set
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the set ----------------------------------------------------------------------------------------------------- */
 
 static struct heap_texts texts_of(const weir_field *fields, uint32_t n)
 {

@@ -4,8 +4,8 @@
  * room for: freeing and growing do not depend on the member's length, which the component can write.
  *
  * Entries with short texts come and go with their keys, so the blocks of those that are gone are kept for the next ones, by
- * size, up to a quarter of all; they count as nobody's memory. Under sanitizers they go at once, so that
- * they see what is used too long.
+ * size, up to a quarter of all; they count as nobody's memory. Under sanitizers they go at once, so that they see what is
+ * used too long.
  */
 #include "state/heap_internal.h"
 

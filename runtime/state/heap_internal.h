@@ -153,8 +153,7 @@ struct heap_map { /* the value of a map's entry */
     struct heap_slot *slots;
 };
 
-/* ---- memory (heap_bytes.c): counted in heap->bytes; zeroed; NULL: no memory ---------------------------------------------
- */
+/* ---- memory (heap_bytes.c): counted in heap->bytes; zeroed; NULL: no memory -------------------------------------- */
 
 void *weir__heap_alloc(struct heap *, size_t size);
 void *weir__heap_resize(struct heap *, void *p, size_t old_size, size_t size); /* new part not zeroed */
@@ -168,8 +167,7 @@ weir_status weir__heap_assign(struct weir_state_set *, uint32_t state, weir_str 
 void *weir__heap_resize_bytes(struct weir_state_set *, uint32_t state, weir_str *member, size_t size);
 void weir__heap_free_spare_blocks(struct heap *);
 
-/* ---- tables (heap_table.c) ----------------------------------------------------------------------------------------------
- */
+/* ---- tables (heap_table.c) --------------------------------------------------------------------------------------- */
 
 static inline const uint8_t *weir__heap_key_bytes(const struct heap_key *k)
 {
@@ -256,8 +254,7 @@ void weir__heap_take_back(struct heap *, struct heap_page *given); /* by an imag
 void weir__heap_free_spare_chunks(struct heap *, struct heap_state *);
 void weir__heap_free_chunks(struct heap *, struct heap_state *);
 
-/* ---- the set (heap.c) ----------------------------------------------------------------------------------------------------
- */
+/* ---- the set (heap.c) -------------------------------------------------------------------------------------------- */
 
 static inline struct heap *weir__heap_of(struct weir_state_set *set)
 {
@@ -299,8 +296,7 @@ void weir__heap_retire_keys(struct heap *, struct heap_key_block *);
 void weir__heap_thaw(struct heap *); /* lets go of an image that has been read */
 void weir__heap_finish_images(struct heap *);
 
-/* ---- rows, lists, maps (heap_rows.c, heap_list.c, heap_map.c): see struct weir_state_ops
- * -------------------------------------- */
+/* ---- rows, lists, maps (heap_rows.c, heap_list.c, heap_map.c): see struct weir_state_ops ------------------------- */
 
 weir_status weir__heap_edit_rows(struct weir_state_set *, uint32_t state, const struct weir_rows *, const uint32_t *fields,
                                  uint32_t n_fields, const uint32_t *rows, int64_t n, int64_t ns, void **values,

@@ -141,8 +141,7 @@ void weir__heap_free_map(struct heap *h, const struct heap_state *s, struct heap
     *m = (struct heap_map){0};
 }
 
-/* ---- finding -------------------------------------------------------------------------------------------------------------
- */
+/* ---- finding ----------------------------------------------------------------------------------------------------- */
 
 /* A key that is one number of eight bytes: rules and the like are looked up for every row. */
 static inline uint64_t number_of(const struct heap_state *s, const void *key)
@@ -182,8 +181,7 @@ static struct pair_head *find(const struct heap_state *s, const struct heap_map 
     return NULL;
 }
 
-/* ---- room for one more
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- room for one more ------------------------------------------------------------------------------------------- */
 
 static void index_pairs(const struct heap_state *s, struct heap_map *m)
 {
@@ -270,8 +268,7 @@ bool weir__heap_map_step(const struct heap_state *s, const struct heap_map *m, w
     return false;
 }
 
-/* ---- operations
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------------------------------- */
 
 const void *weir__heap_map_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *k, int64_t ns,
                                const void *key)

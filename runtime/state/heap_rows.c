@@ -37,8 +37,7 @@ struct chunk {
     struct lane lanes[CHUNK];
 };
 
-/* ---- keys
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 /* The same bytes as weir_key_encode makes, the machine being little-endian. */
 static void number_keys(struct chunk *c, const weir_column *column)
@@ -105,8 +104,7 @@ static weir_status make_keys(struct chunk *c)
     }
 }
 
-/* ---- the three passes
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the three passes -------------------------------------------------------------------------------------------- */
 
 /* makes: where there is none yet; else it is NULL. */
 static weir_status find_tables(struct chunk *c, int64_t ns, bool makes)

@@ -16,8 +16,7 @@
 #define COMPACT_FROM     16
 #define MAX_IDS          (UINT32_MAX / 2) /* places count on from there by less than 16 pages */
 
-/* ---- slots --------------------------------------------------------------------------------------------------------------
- */
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
 
 void weir__heap_put_slot(struct heap_slot *slots, uint32_t n_slots, uint32_t tag, uint32_t place)
 {
@@ -124,8 +123,7 @@ struct heap_key *weir__heap_find(struct heap *h, const struct heap_state *s, str
     return weir__heap_find_place(h, s, t, key, n, hash, &place);
 }
 
-/* ---- pages
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
 
 static size_t page_bytes(const struct heap_state *s, uint32_t page)
 {
@@ -183,8 +181,7 @@ static void free_pages_from(struct heap *h, struct heap_state *s, struct heap_ta
     }
 }
 
-/* ---- long keys
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- long keys --------------------------------------------------------------------------------------------------- */
 
 static struct heap_key_block *make_block(struct heap *h, size_t capacity)
 {
@@ -233,8 +230,7 @@ static bool reserve_long(struct heap *h, struct heap_table *t, uint32_t n)
     return true;
 }
 
-/* ---- insertion
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- insertion --------------------------------------------------------------------------------------------------- */
 
 struct heap_key *weir__heap_append(struct heap *h, struct heap_state *s, struct heap_table *t, const uint8_t *key,
                                    uint32_t n, uint64_t hash)
@@ -270,8 +266,7 @@ struct heap_key *weir__heap_insert(struct heap *h, struct heap_state *s, struct 
     return weir__heap_append(h, s, t, key, n, hash);
 }
 
-/* ---- removal
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- removal ----------------------------------------------------------------------------------------------------- */
 
 /* Moves the live entries together, in order. */
 static void close_gaps(const struct heap_state *s, struct heap_table *t)

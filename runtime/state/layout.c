@@ -58,8 +58,7 @@ static uint32_t size_of_type(uint32_t type)
     return 0;
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 struct check {
     const char *state, *what; /* "value" or "map key" */
@@ -182,8 +181,7 @@ static weir_status check_head(const weir_state *s, struct weir_error *error)
     return WEIR_OK;
 }
 
-/* ---- copies -------------------------------------------------------------------------------------------------------------
- */
+/* ---- copies ------------------------------------------------------------------------------------------------------ */
 
 static weir_field *copy_fields(const weir_field *fields, uint32_t n, uint32_t stride)
 {
@@ -312,8 +310,7 @@ void weir_state_layout_finish(struct weir_state_layout *l)
     memset(l, 0, sizeof *l);
 }
 
-/* ---- equality and hash
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- equality and hash ------------------------------------------------------------------------------------------- */
 
 static uint64_t number_of(const weir_field *f, const void *value)
 {

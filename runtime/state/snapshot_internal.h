@@ -25,8 +25,7 @@ struct weir_restore {
     uint32_t n_key;
 };
 weir_status weir__not_ours(struct weir_error *, const char *expected); /* WEIR_E_DATA */
-/* The value at *at, which moves behind it; a damaged length is found before anything is allocated
- * for it. */
+/* The value at *at, which moves behind it; a damaged length is found before anything is allocated for it. */
 bool weir__next_value(msgpack_unpacked *, const uint8_t *bytes, size_t n, size_t *at);
 /* As if these layouts had been saved. */
 struct weir_restore *weir__restore_as_it_is(const struct weir_state_layout *, uint32_t n);

@@ -183,8 +183,7 @@ static void gate_agrees_with_the_valve(void)
     CU_ASSERT(ok);
 }
 
-/* ---- one by one ---------------------------------------------------------------------------------------------------------
- */
+/* ---- one by one -------------------------------------------------------------------------------------------------- */
 
 static bool next_is(struct bench *b, enum weir_element_kind kind, int64_t value)
 {

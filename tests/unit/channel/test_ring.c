@@ -97,8 +97,7 @@ static void finish_releases_what_is_left(void)
     weir_ring_finish(&zeroed);
 }
 
-/* ---- two threads --------------------------------------------------------------------------------------------------------
- */
+/* ---- two threads ------------------------------------------------------------------------------------------------- */
 
 #define N_ELEMENTS 100000
 #define N_PAYLOADS 128 /* more than can be in flight */

@@ -12,8 +12,7 @@
 #define MAX_RINGS 8
 #define MAX_SENT  2000
 
-/* ---- a writer with its rings; what arrives is taken apart into row ids
- * ------------------------------------------------------- */
+/* ---- a writer with its rings; what arrives is taken apart into row ids ------------------------------------------- */
 
 struct bench {
     struct weir_pool *pool;
@@ -129,8 +128,7 @@ static bool received_is(uint32_t channel, int64_t first, int64_t step, uint32_t 
     return ok;
 }
 
-/* ---- the partitioners
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the partitioners -------------------------------------------------------------------------------------------- */
 
 static void to_channel_0_by_reference(enum weir_partition_kind partition, uint32_t n)
 {
@@ -277,8 +275,7 @@ static void custom_out_of_range_is_an_error(void)
     }
 }
 
-/* ---- keyBy
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- keyBy ------------------------------------------------------------------------------------------------------- */
 
 struct vector { /* semantics A2: key group at 128, subtask for parallelism 2, 4, 8 */
     int64_t number;
@@ -400,8 +397,7 @@ static void null_keys_are_an_error(void)
     }
 }
 
-/* ---- marks, parking, flushing
- * --------------------------------------------------------------------------------------------------- */
+/* ---- marks, parking, flushing ------------------------------------------------------------------------------------ */
 
 static bool pop_is(uint32_t channel, enum weir_element_kind kind, int64_t value)
 {

@@ -57,8 +57,7 @@ static const weir_state states[N_STATES] = {
 #define MAX_ITEMS   90
 #define MAX_TEXT    40
 
-/* ---- keys, namespaces, texts -------------------------------------------------------------------------------------------
- */
+/* ---- keys, namespaces, texts ------------------------------------------------------------------------------------- */
 
 static uint8_t key_bytes[N_KEYS][40];
 static struct weir_key_ref key_refs[N_KEYS];
@@ -94,8 +93,7 @@ static weir_str view(const struct text *t)
     return (weir_str){t->p, t->n};
 }
 
-/* ---- the model: entries in order of insertion
- * ------------------------------------------------------------------------------ */
+/* ---- the model: entries in order of insertion -------------------------------------------------------------------- */
 
 struct model_item {
     int32_t number;  /* list: the item's; map: the key's, which with `key` tells pairs apart */
@@ -207,8 +205,7 @@ static void close_fixture(void)
     for (uint32_t i = 0; i < N_STATES; i++) weir_state_layout_finish(&f.layouts[i]);
 }
 
-/* ---- comparing
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 static bool same_value(const struct value *v, const struct model_item *m)
 {
@@ -305,8 +302,7 @@ static bool same_everything(void)
     return ok;
 }
 
-/* ---- random changes
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- random changes ---------------------------------------------------------------------------------------------- */
 
 static bool change_value(uint32_t key, int64_t ns)
 {

@@ -28,8 +28,7 @@ static const weir_state sum_state = {.name = "sum",
                                      .fields = sum_members,
                                      .field_stride = sizeof(weir_field)};
 
-/* ---- batches: one column of every type that can be a key
- * -------------------------------------------------------------------- */
+/* ---- batches: one column of every type that can be a key --------------------------------------------------------- */
 
 static const weir_type types[] = {WEIR_BOOL, WEIR_I32, WEIR_I64, WEIR_F32, WEIR_F64, WEIR_TIMESTAMP, WEIR_STRING};
 #define N_TYPES WEIR_LEN(types)
@@ -82,8 +81,7 @@ static struct weir_rows *random_rows(struct weir_random *random, uint64_t n_keys
     return rows;
 }
 
-/* ---- the same changes one row at a time and as a batch
- * ------------------------------------------------------------------------ */
+/* ---- the same changes one row at a time and as a batch ----------------------------------------------------------- */
 
 struct pair {
     struct weir_state_set *rows, *single;

@@ -151,8 +151,7 @@ static void a_map_of_nothing_is_a_set(void)
     weir_state_layout_finish(&l);
 }
 
-/* ---- equality ------------------------------------------------------------------------------------------------------------
- */
+/* ---- equality ---------------------------------------------------------------------------------------------------- */
 
 static bool equal(const struct sample *a, const struct sample *b)
 {

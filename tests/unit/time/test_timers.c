@@ -220,8 +220,7 @@ static void agrees_with_a_sorted_array(void)
     CU_ASSERT_EQUAL(weir_allocated_blocks(), blocks);
 }
 
-/* ---- the rules one by one -----------------------------------------------------------------------------------------------
- */
+/* ---- the rules one by one ---------------------------------------------------------------------------------------- */
 
 static void set(struct weir_timers *t, weir_clock clock, uint32_t key, uint64_t ns, int64_t at)
 {

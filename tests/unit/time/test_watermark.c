@@ -257,8 +257,7 @@ static void max_beside_an_idle_channel_is_not_emitted(void)
     weir_valve_finish(&v);
 }
 
-/* ---- the minimum over parts --------------------------------------------------------------------------------------------
- */
+/* ---- the minimum over parts -------------------------------------------------------------------------------------- */
 
 static void minimum_over_parts(void)
 {
@@ -314,8 +313,7 @@ static void a_split_not_read_yet_holds_the_minimum(void)
     weir_minimum_finish(&m);
 }
 
-/* ---- idleness
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- idleness ---------------------------------------------------------------------------------------------------- */
 
 static void idle_only_after_a_second_probe(void)
 {
