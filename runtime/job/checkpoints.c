@@ -388,6 +388,16 @@ static bool is_hopeless(const struct weir_checkpoints *c, const struct weir_atte
     return c->cuts.n_lost > 0 && !weir__attempt_is_cut(&c->cuts, a);
 }
 
+static void fail_late(const struct weir_checkpoints *c, struct weir_error *error)
+{
+    const struct weir_run *run = c->run;
+    uint32_t n = run->graph->n_nodes, node = 0;
+    while (node < n && !atomic_load_explicit(&run->told[node].timers, memory_order_relaxed)) node++;
+    weir_error_set(error, WEIR_E_IO, "not every subtask had cut its state within %" PRId64 " ms (checkpoint.timeout)%s%s%s",
+                   c->config->timeout_ms, node < n ? "; " : "", node < n ? run->where[node] : "",
+                   node < n ? " sets timers that are due at once, again and again" : "");
+}
+
 /* True: one was abandoned. */
 static bool abandon_one(struct weir_checkpoints *c, int64_t now)
 {
@@ -400,9 +410,7 @@ static bool abandon_one(struct weir_checkpoints *c, int64_t now)
         } else if (is_hopeless(c, a)) {
             weir_error_set(&error, WEIR_E_CONFIG, "%s", lost);
         } else if (now >= deadline_of(c, a) && !weir__attempt_is_cut(&c->cuts, a)) {
-            weir_error_set(&error, WEIR_E_IO,
-                           "not every subtask had cut its state within %" PRId64 " ms (checkpoint.timeout)",
-                           c->config->timeout_ms);
+            fail_late(c, &error);
         } else {
             continue;
         }

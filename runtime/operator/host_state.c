@@ -491,6 +491,7 @@ static weir_status host_set_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int
     weir_status s = check_timer(in, clock);
     if (s != WEIR_OK) return s;
     if (in->timers_in_ns) ns = (uint64_t)in->ns;
+    if (at <= in->again_at && clock == (uint32_t)in->again_clock) in->set_again++;
     return weir_timers_set(in->timers, (weir_clock)clock, &in->key, ns, at) == WEIR_OK ? WEIR_OK : no_memory(in);
 }
 static weir_status host_drop_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int64_t at)

@@ -228,6 +228,7 @@ weir_status weir_instance_create(const struct weir_instance_options *o, struct w
     in->source = o->source;
     in->source_arg = o->source_arg;
     in->key_at = -1;
+    in->again_at = INT64_MIN;
     in->input = &in->inputs[0];
     weir_status s = WEIR_OK;
     if (o->nested) {

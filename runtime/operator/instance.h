@@ -61,6 +61,9 @@ struct weir_instance {
     struct weir_state_set *state; /* may be shared with other instances of the op; NULL: stateless */
     uint32_t state_base;          /* the component's state 0 is the set's state_base */
     struct weir_timers *timers;
+    weir_clock again_clock;         /* while one fires: of those set on this clock, */
+    int64_t again_at;               /* at this time or before, there must not always be one more; */
+    uint64_t set_again;             /* how many there have been in this loop */
     bool fetches;                   /* keys come row by row, in namespace 0: what they ask for is fetched before */
     int64_t fetch_at;               /* with the key of this row */
     struct weir_ttl *ttl;           /* of states that expire (state/ttl.h); NULL: none does */

@@ -76,6 +76,7 @@ static inline void weir_count(_Atomic uint64_t *counter, uint64_t n)
 /* What is said once of a node, by whichever of its subtasks comes first. */
 struct weir_op_told {
     _Atomic uint32_t late, stalled;
+    _Atomic uint32_t timers; /* that are due as soon as they are set, again and again */
 };
 
 struct weir_metric_set;

@@ -4,10 +4,16 @@
  * callbacks set at or before W fire in the same loop; then the chain sends W on. The loop stops after FIRE_STEP timers, or
  * when an output is full, or when a callback says MORE, and goes on at the next call. Processing-time timers fire when the
  * clock has passed ts, that is from ts + 1 on.
+ *
+ * A callback that sets a timer at or before the time of its own makes a loop without an end. On the clock such a loop is
+ * left with some still due, so that rows and barriers come in between; in event time the order forbids that, and it is told.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "operator/ahead.h"
 #include "operator/backend.h"
 #include "operator/instance_internal.h"
@@ -15,7 +21,8 @@
 #include "state/ttl.h"
 #include "state/unkeyed.h"
 
-#define FIRE_STEP 1024 /* timers per call, so that other subtasks of the slot get their turn */
+#define FIRE_STEP  1024   /* timers per call, so that other subtasks of the slot get their turn */
+#define TELL_AGAIN 100000 /* timers that fire as soon as they are set, until that is told */
 
 struct plugin_op {
     struct weir_op op;
@@ -147,7 +154,15 @@ static weir_status end_firing(struct plugin_op *p)
     return s;
 }
 
-static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
+/* Of the timers that the next callback sets, which would never let the loop end if there were always one more: at the end
+ * of event time, all of them. */
+static void watch_timers(struct plugin_op *p, int64_t until)
+{
+    p->instance->again_clock = (weir_clock)p->firing.clock;
+    p->instance->again_at = until == INT64_MAX ? INT64_MAX : p->firing.at;
+}
+
+static weir_status fire_some(struct plugin_op *p, weir_clock clock, int64_t until)
 {
     struct weir_instance *in = p->instance;
     weir_status s = WEIR_OK;
@@ -157,6 +172,7 @@ static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
         if (s == WEIR_MORE) break;
         if (s == WEIR_OK && !p->is_firing) s = next_timer(p, clock, until);
         if (!p->is_firing) return s == WEIR_OK ? end_firing(p) : s;
+        watch_timers(p, until);
         s = p->vtable->on_timer(in->part.self, &in->cx, &p->firing);
         if (s < 0) return weir_instance_failed(in, s, "on_timer");
         if (s == WEIR_MORE) break;
@@ -165,6 +181,38 @@ static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
     }
     s = weir_instance_end(in, false);
     return s < 0 ? s : WEIR_MORE;
+}
+
+static void tell_again(const struct plugin_op *p, weir_clock clock, int64_t until)
+{
+    struct weir_text t = {0};
+    weir_text_add(
+        &t, "%s: on_timer() sets timers that are due at once, again and again: %" PRIu64 " so far, the last by one for ",
+        p->op.where, p->instance->set_again);
+    weir_text_add_time(&t, p->firing.at);
+    if (clock == WEIR_PROCESSING_TIME)
+        weir_text_add(&t, "; records go on in between, but it takes all the processor time that there is");
+    else
+        weir_text_add(&t,
+                      "%s; until it sets none, nothing is read, the watermark does not go on, and no checkpoint or "
+                      "savepoint gets through (`weir cancel`, or a second SIGTERM, ends the job without)",
+                      until == INT64_MAX ? ": at the end of input every event timer is due, whatever its time" : "");
+    weir_log(WEIR_WARN, "operator", "%s", weir_text_get(&t));
+    weir_text_finish(&t);
+}
+
+/* Fires what is due; OK: nothing is, or on the clock, that is enough for now. */
+static weir_status fire(struct plugin_op *p, weir_clock clock, int64_t until)
+{
+    struct weir_instance *in = p->instance;
+    struct weir_op_told *told = p->op.env->told;
+    weir_status s = fire_some(p, clock, until);
+    in->again_at = INT64_MIN;
+    if (s == WEIR_OK) in->set_again = 0;
+    if (in->set_again >= TELL_AGAIN && told && !atomic_exchange_explicit(&told->timers, 1, memory_order_relaxed))
+        tell_again(p, clock, until);
+    bool gives_way = clock == WEIR_PROCESSING_TIME && in->set_again >= FIRE_STEP && !p->is_firing && !p->op.is_reading;
+    return s == WEIR_MORE && gives_way ? end_firing(p) : s;
 }
 
 static weir_status on_watermark(struct weir_op *op, int64_t watermark)

@@ -314,11 +314,12 @@ static bool rests(const struct weir_chain *c, const struct weir_chain_member *m)
 
 static bool is_due(const struct weir_chain *c, const struct weir_chain_member *m, int64_t now_ms)
 {
-    if (rests(c, m)) return false;
+    if (rests(c, m) || m->gave_way) return false;
     return m->op->next_due_ms <= now_ms || atomic_load_explicit(&m->op->due_now, memory_order_relaxed);
 }
 
-/* MORE: the same call again once the outbox is empty, whatever the clock says by then; it takes nothing meanwhile. */
+/* MORE: the same call again once the outbox is empty, whatever the clock says by then; it takes nothing meanwhile. OK with
+ * something still due: it gives way until a pass has found nothing else to do, and input was asked for. */
 static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m, int64_t now_ms)
 {
     if (m->firing) {
@@ -333,6 +334,7 @@ static weir_progress fire_due(struct weir_chain *c, struct weir_chain_member *m,
     weir_running_end();
     m->firing = s == WEIR_MORE;
     m->preparing = m->firing && m->op->is_reading;
+    m->gave_way = s == WEIR_OK && m->op->next_due_ms <= m->firing_ms;
     if (s < 0) return fail(c, m, s);
     return m->preparing ? WEIR_NONE : WEIR_MADE;
 }
@@ -381,6 +383,9 @@ weir_progress weir_chain_pass(struct weir_chain *c, int64_t now_ms)
         if (deepest == i || returns == 0) continue;
         returns--;
         i = deepest + 1;
+    }
+    if (progress == WEIR_NONE) {
+        for (uint32_t i = 0; i < c->n_members; i++) c->members[i].gave_way = false;
     }
     return progress;
 }

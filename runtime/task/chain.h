@@ -39,6 +39,7 @@ struct weir_chain_member {
     bool preparing, prepared;    /* current's rows, or what fires, wait for what they need (class->prepare); rows have it */
     bool firing;                 /* what was due said MORE: it goes on as of firing_ms before anything else comes */
     int64_t firing_ms;
+    bool gave_way;    /* it has fired, and more is due already: after what else there is to do */
     bool moving;      /* at a barrier, its keyed state goes to another backend (operator/move.h) */
     int64_t cut;      /* the newest checkpoint it was cut for */
     bool waits;       /* its windows waited for event time when they were last looked at (subtask.h) */

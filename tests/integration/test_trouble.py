@@ -1,8 +1,9 @@
 """A component that goes wrong at run time ends the job with a message that names it, and never the program that
 watches over it."""
 import os
+import signal
 
-from support import TROUBLESOME, WeirTest
+from support import TELLS_CHECKPOINTS, TIMEOUT_S, TROUBLESOME, WeirTest
 
 JOB = """
 job: trouble
@@ -17,6 +18,20 @@ nodes:
   - id: out
     from: troubled
     sink: discard
+"""
+
+SNOOZES = """
+job: snoozing
+plugins: ["${plugin}"]
+vars: {plugin: "", by_clock: false}
+checkpoint: {every: 50ms, timeout: 300ms, directory: checkpoints, savepoints: savepoints}
+nodes:
+  - {id: clicks, source: {datagen_clicks: {count: 0, rate: 1000}}, time: {field: at, monotonous: true}}
+  - id: troubled
+    from: clicks
+    key_by: user
+    process: {snoozes: {by_clock: "${by_clock}"}}
+  - {id: out, from: troubled, sink: discard}
 """
 
 
@@ -67,6 +82,41 @@ class Trouble(WeirTest):
 
     def test_is_done_without_taking_the_rows(self):
         self.fails("does_nothing")
+
+    def snoozes(self, by_clock):
+        return self.start("run", self.job(SNOOZES), "--set", f"plugin={TROUBLESOME}", "--set", f"by_clock={by_clock}",
+                          *TELLS_CHECKPOINTS)
+
+    def wait_for(self, process, text):
+        """What the job says up to there."""
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if text in line:
+                return "".join(said)
+        self.fail(f"it ended without a word of {text}: {said}")
+
+    def test_timers_of_the_clock_that_are_always_due_let_checkpoints_through(self):
+        process = self.snoozes("true")
+        told = self.wait_for(process, "on_timer() sets timers that are due at once")
+        self.assertIn("node 'troubled'", told.splitlines()[-1])
+        self.wait_for(process, "is complete")
+        process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=TIMEOUT_S)[1]
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("weir: suspended; its state is in ", err)
+
+    def test_event_timers_that_are_always_due_are_told_and_what_they_hold_up(self):
+        process = self.snoozes("false")
+        told = self.wait_for(process, "on_timer() sets timers that are due at once")
+        self.assertIn("node 'troubled'", told.splitlines()[-1])
+        process.send_signal(signal.SIGTERM)
+        self.assertIn("sets timers that are due at once", self.wait_for(process, "not suspended, the job goes on"))
+        process.send_signal(signal.SIGTERM)
+        self.wait_for(process, "suspending: ")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 130)
 
     def test_other_plugins_go_on_being_usable(self):
         """A job that only names the same file and not its bad components runs."""

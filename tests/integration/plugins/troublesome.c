@@ -115,6 +115,26 @@ typedef trouble does_nothing;
 WEIR_COMPONENT(does_nothing, WEIR_OPERATOR, does_nothing_vtable, .id = "does_nothing",
                .doc = "takes no row and says all is well", .in = "value:i64", .out = "value:i64", WEIR_OPTIONS(options));
 
+/* Timers that are due as soon as they are set, for ever. */
+typedef struct snoozes {
+    bool by_clock;
+} snoozes;
+static weir_status snoozes_row(snoozes *me, weir_ctx *cx, weir_row in)
+{
+    (void)in;
+    return weir_set_timer(cx, me->by_clock ? WEIR_PROCESSING_TIME : WEIR_EVENT_TIME, 0, 0);
+}
+static weir_status snoozes_timer(snoozes *me, weir_ctx *cx, const weir_timer *t)
+{
+    (void)me;
+    return weir_set_timer(cx, (weir_clock)t->clock, 0, t->at);
+}
+static const weir_option snoozes_options[] = {
+    WEIR_OPTION(snoozes, by_clock, .def = "false", .doc = "by the clock, not in event time")};
+WEIR_KEYED(snoozes, .id = "snoozes", .doc = "a timer that sets itself again", .in = "*", .out = "*",
+           WEIR_OPTIONS(snoozes_options));
+
 WEIR_PLUGIN("test.troublesome", "1.0.0", &row_fails_component, &row_says_nothing_component, &row_crashes_component,
             &row_recurses_component, &row_aborts_component, &row_exits_component, &row_floods_component,
-            &open_fails_component, &open_crashes_component, &runs_away_component, &does_nothing_component);
+            &open_fails_component, &open_crashes_component, &runs_away_component, &does_nothing_component,
+            &snoozes_component);

@@ -239,14 +239,15 @@ WEIR_KEYED(ticking, .id = "ticking", .doc = "always has a timer that is due soon
 typedef struct alarm {
     bool twice; /* every timer needs two calls */
     bool half;
+    bool forth; /* the next one is later, not earlier */
 } alarm;
 static weir_status alarm_row(alarm *me, weir_ctx *cx, weir_row in)
 {
     weir_str what = weir_text(in, 0);
     uint64_t ns = (uint64_t)weir_i64(in, 1);
     int64_t at = weir_i64(in, 2);
-    (void)me;
     switch (what.n ? what.p[0] : 0) {
+    case 's': me->forth = true; return weir_set_timer(cx, WEIR_EVENT_TIME, ns, at);
     case 'e': return weir_set_timer(cx, WEIR_EVENT_TIME, ns, at);
     case 'p': return weir_set_timer(cx, WEIR_PROCESSING_TIME, ns, at);
     case 'E': return weir_drop_timer(cx, WEIR_EVENT_TIME, ns, at);
@@ -265,7 +266,7 @@ static weir_status alarm_timer(alarm *me, weir_ctx *cx, const weir_timer *t)
     if (s != WEIR_OK) return s;
     me->half = me->twice && !me->half;
     if (me->half) return WEIR_MORE;
-    return t->ns ? weir_set_timer(cx, (weir_clock)t->clock, t->ns - 1, t->at - 1) : WEIR_OK;
+    return t->ns ? weir_set_timer(cx, (weir_clock)t->clock, t->ns - 1, me->forth ? t->at + 1 : t->at - 1) : WEIR_OK;
 }
 static const weir_option alarm_options[] = {WEIR_OPTION(alarm, twice, .def = "false", .doc = "say MORE once per timer")};
 WEIR_KEYED(alarm, .id = "alarm", .doc = "sets and drops timers as it is told", .in = "what:string, ns:i64, at:i64",

@@ -1,4 +1,5 @@
 /* Timers of a keyed component: semantics A5.1. */
+#include "base/log.h"
 #include "unit/operator/stage.h"
 
 static void set_up(struct stage *g, const char *twice, uint32_t batch_rows)
@@ -164,6 +165,73 @@ static void firing_stops_when_the_output_is_full(void)
     stage_end(&g);
 }
 
+/* Of a timer that sets the next one in the past, as many times as its number says. */
+static void timers_of_the_clock_that_are_due_at_once_let_others_in_between(void)
+{
+    struct stage g;
+    set_up(&g, "false", 1 << 20);
+    stage_feed(&g, "1 | ann, p, 8000, 9000");
+    weir_status s = WEIR_MORE;
+    while (s == WEIR_MORE) s = g.op->class->processing_time(g.op, 10000);
+    CU_ASSERT_EQUAL(s, WEIR_OK);
+    CU_ASSERT(g.op->counters.timers_fired < 8001);
+    CU_ASSERT(g.op->next_due_ms <= 10000); /* it wants to go on */
+    stage_feed(&g, "1 | bob, e, 0, 5");
+    while (g.op->next_due_ms <= 10000 && g.calls < 1000) stage_now(&g, 10000);
+    CU_ASSERT_EQUAL(g.op->counters.timers_fired, 8001);
+    weir_text_finish(&g.text);
+    stage_end(&g);
+}
+
+static void keep(void *arg, const char *line)
+{
+    weir_text_add(arg, "%s", line);
+}
+
+static void event_timers_that_are_due_at_once_all_fire_and_that_is_told_once(void)
+{
+    struct stage g;
+    struct weir_text log = {0};
+    struct weir_op_told told = {0};
+    set_up(&g, "false", 1 << 20);
+    g.s.env.told = &told;
+    weir_log_redirect(keep, &log);
+    stage_feed(&g, "1 | ann, e, 90000, 9");
+    stage_watermark(&g, 10);
+    CU_ASSERT_STRING_EQUAL(weir_text_get(&log), "");
+    stage_feed(&g, "1 | ann, e, 120000, 11\n1 | bob, e, 120000, 12");
+    stage_watermark(&g, 12);
+    CU_ASSERT_EQUAL(g.op->counters.timers_fired, 90001 + 2 * 120001);
+    WEIR_ASSERT_CONTAINS(weir_text_get(&log), "warn  operator: node 'x': on_timer() sets timers that are due at once");
+    CU_ASSERT_EQUAL(strchr(weir_text_get(&log), '\n'), strrchr(weir_text_get(&log), '\n'));
+    weir_log_redirect(NULL, NULL);
+    weir_text_finish(&log);
+    weir_text_finish(&g.text);
+    stage_end(&g);
+}
+
+/* Each before the watermark, but later than the one that set it. */
+static void many_timers_that_come_to_an_end_are_not_told(void)
+{
+    struct stage g;
+    struct weir_text log = {0};
+    struct weir_op_told told = {0};
+    set_up(&g, "false", 1 << 20);
+    g.s.env.told = &told;
+    weir_log_redirect(keep, &log);
+    stage_feed(&g, "1 | ann, s, 120000, 1");
+    stage_watermark(&g, 1000000);
+    CU_ASSERT_EQUAL(g.op->counters.timers_fired, 120001);
+    CU_ASSERT_EQUAL(told.timers, 0);
+    stage_feed(&g, "1 | ann, s, 120000, 1000001");
+    stage_watermark(&g, INT64_MAX); /* where they do not */
+    WEIR_ASSERT_CONTAINS(weir_text_get(&log), "at the end of input every event timer is due");
+    weir_log_redirect(NULL, NULL);
+    weir_text_finish(&log);
+    weir_text_finish(&g.text);
+    stage_end(&g);
+}
+
 static void a_timer_that_fails_names_its_component(void)
 {
     struct stage g;
@@ -188,5 +256,10 @@ WEIR_SUITE(timer_op) = {
     {"a timer that says MORE is called again", a_timer_that_says_MORE_is_called_again},
     {"many timers fire in steps", many_timers_fire_in_steps},
     {"firing stops when the output is full", firing_stops_when_the_output_is_full},
+    {"timers of the clock that are due at once let others in between",
+     timers_of_the_clock_that_are_due_at_once_let_others_in_between},
+    {"event timers that are due at once all fire, and that is told once",
+     event_timers_that_are_due_at_once_all_fire_and_that_is_told_once},
+    {"many timers that come to an end are not told", many_timers_that_come_to_an_end_are_not_told},
     {"a record that fails is named", a_timer_that_fails_names_its_component},
     {NULL, NULL}};

@@ -16,6 +16,7 @@ struct toy {
     const char *name;
     int copies, done; /* copies of the rows at hand that were emitted */
     int refuse;       /* say MORE that many times before taking rows: a sink without room */
+    int stays_due;    /* that many times it is due again as soon as it has fired */
     int due_calls;    /* what is due takes that many calls; each emits a row */
     bool speaks;      /* emits a row at every watermark */
     int unfinished;   /* finish says MORE that many times */
@@ -87,6 +88,7 @@ static weir_status toy_due(struct weir_op *op, int64_t now_ms)
     struct toy *t = toy_of(op);
     if (toy_reads(t)) return WEIR_MORE;
     weir_text_add(t->log, "%s: due at %lld\n", t->name, (long long)now_ms);
+    if (t->stays_due-- > 0) return WEIR_OK;
     op->next_due_ms = INT64_MAX;
     if (t->due_calls <= 0) return WEIR_OK;
     struct weir_rows *row = weir_test_rows(op->env->pool, t->schema, "- | 99");
@@ -309,6 +311,28 @@ static void what_is_due_and_says_MORE_goes_on_with_nothing_in_between(void)
     tear_down(&g);
 }
 
+static void what_is_still_due_after_it_fired_lets_input_come_first(void)
+{
+    struct stage g;
+    set_up(&g);
+    g.toys[1].op.next_due_ms = 100;
+    g.toys[1].stays_due = 2;
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_MADE);
+    expect(&g, "b: due at 100\n");
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_NONE); /* input may be asked for */
+    CU_ASSERT_EQUAL(weir_chain_next_due_ms(&g.chain), 100);     /* and nobody sleeps */
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_MADE);
+    expect(&g, "b: due at 100\n");
+    take_rows(&g, "1 | 10");
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_MADE);
+    expect(&g, "a: 1 | 10\nb: 1 | 10\nc: 1 | 10\n");
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_NONE);
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_MADE);
+    expect(&g, "b: due at 100\n");
+    CU_ASSERT_EQUAL(weir_chain_pass(&g.chain, 100), WEIR_NONE);
+    tear_down(&g);
+}
+
 static void what_is_due_behind_a_full_output_does_not_keep_the_slot_awake(void)
 {
     struct stage g;
@@ -465,6 +489,7 @@ WEIR_SUITE(chain) = {
     {"a stop finishes sinks only", a_stop_finishes_sinks_only},
     {"what is due fires between elements", what_is_due_fires_between_elements},
     {"what is due and says MORE goes on with nothing in between", what_is_due_and_says_MORE_goes_on_with_nothing_in_between},
+    {"what is still due after it fired lets input come first", what_is_still_due_after_it_fired_lets_input_come_first},
     {"what is due behind a full output does not keep the slot awake",
      what_is_due_behind_a_full_output_does_not_keep_the_slot_awake},
     {"a finish in several calls ends the chain", a_finish_in_several_calls_ends_the_chain},
