@@ -453,6 +453,30 @@ weir_status weir_instance_end_holding(struct weir_instance *in, bool done)
     return end_call(in, done, true);
 }
 
+static void add_key(struct weir_text *t, const struct weir_instance *in, const weir_batch *keys, int64_t row)
+{
+    weir_text_add(t, "\n  key: ");
+    weir_text_add_record(t, keys, in->key_builder.schema, row);
+}
+
+/* The record, with its key and event time; or the key of a timer. */
+static void add_record(struct weir_text *t, struct weir_instance *in)
+{
+    if (in->rows && in->cx.row < in->rows->view.length) {
+        int64_t time = in->rows->view.time[in->cx.row];
+        if (in->input->n_key_fields > 0) add_key(t, in, &in->key_view, in->cx.row);
+        if (time != WEIR_NO_TIME) {
+            weir_text_add(t, "\n  event time: ");
+            weir_text_add_time(t, time);
+        }
+        weir_text_add(t, "\n  record: ");
+        weir_text_add_record(t, &in->view, in->input->schema, in->cx.row);
+    } else if (!in->rows && in->key.p && in->inputs[0].n_key_fields > 0) {
+        weir_row key = weir__instance_key_row(in);
+        if (key.batch) add_key(t, in, key.batch, key.i);
+    }
+}
+
 weir_status weir_instance_failed(struct weir_instance *in, weir_status status, const char *callback)
 {
     const struct weir_component_info *info = in->part.spec->info;
@@ -463,10 +487,7 @@ weir_status weir_instance_failed(struct weir_instance *in, weir_status status, c
     }
     if (strstr(error->text, COMPONENT_LINE)) return status; /* named already, where it failed first */
     struct weir_text record = {0};
-    if (in->rows && in->cx.row < in->rows->view.length) {
-        weir_text_add(&record, "\n  record: ");
-        weir_text_add_record(&record, &in->view, in->input->schema, in->cx.row);
-    }
+    add_record(&record, in);
     size_t used = strlen(error->text);
     snprintf(error->text + used, sizeof error->text - used, COMPONENT_LINE "%s/%s of %s%s", info->plugin->id, info->id,
              info->plugin->path, weir_text_get(&record));

@@ -175,9 +175,8 @@ struct weir_unkeyed_states {
 void weir_unkeyed_states_init(struct weir_unkeyed_states *, const struct weir_component_info *); /* outlives them */
 void weir_unkeyed_states_own(struct weir_unkeyed_states *, struct weir_instance *); /* before anything is cut or restored */
 void weir_unkeyed_states_finish(struct weir_unkeyed_states *);
-/* Adds "component 'acme.billing/vat' of /x/vat.so, record {..}" to op->error after a callback failed with `status`, and
- * returns status; a callback that
- * failed without fail() is named as such. */
+/* Adds "component 'acme.billing/vat' of /x/vat.so, key {..}, event time, record {..}" to op->error, what is known of them,
+ * after a callback failed with `status`, and returns status; a callback that failed without fail() is named as such. */
 weir_status weir_instance_failed(struct weir_instance *, weir_status status, const char *callback);
 /* What process and write promise about their row: done means all rows, MORE means that some are left, and it never goes
  * back. */

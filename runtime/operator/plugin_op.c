@@ -9,6 +9,7 @@
  * left with some still due, so that rows and barriers come in between; in event time the order forbids that, and it is told.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -154,6 +155,19 @@ static weir_status end_firing(struct plugin_op *p)
     return s;
 }
 
+static weir_status timer_failed(struct plugin_op *p, weir_status s)
+{
+    struct weir_error *error = &p->op.error;
+    struct weir_text t = {0};
+    s = weir_instance_failed(p->instance, s, "on_timer");
+    weir_text_add(&t, "\n  timer: %s ", p->firing.clock == WEIR_EVENT_TIME ? "event time" : "processing time");
+    weir_text_add_time(&t, p->firing.at);
+    size_t used = strlen(error->text);
+    snprintf(error->text + used, sizeof error->text - used, "%s", weir_text_get(&t));
+    weir_text_finish(&t);
+    return s;
+}
+
 /* Of the timers that the next callback sets, which would never let the loop end if there were always one more: at the end
  * of event time, all of them. */
 static void watch_timers(struct plugin_op *p, int64_t until)
@@ -174,7 +188,7 @@ static weir_status fire_some(struct plugin_op *p, weir_clock clock, int64_t unti
         if (!p->is_firing) return s == WEIR_OK ? end_firing(p) : s;
         watch_timers(p, until);
         s = p->vtable->on_timer(in->part.self, &in->cx, &p->firing);
-        if (s < 0) return weir_instance_failed(in, s, "on_timer");
+        if (s < 0) return timer_failed(p, s);
         if (s == WEIR_MORE) break;
         p->is_firing = false;
         if (in->state) in->state->ops->settle(in->state);

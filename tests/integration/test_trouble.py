@@ -23,8 +23,8 @@ nodes:
 SNOOZES = """
 job: snoozing
 plugins: ["${plugin}"]
-vars: {plugin: "", by_clock: false}
-checkpoint: {every: 50ms, timeout: 300ms, directory: checkpoints, savepoints: savepoints}
+vars: {plugin: "", by_clock: false, every: 50ms}
+checkpoint: {every: "${every}", timeout: 300ms, directory: checkpoints, savepoints: savepoints}
 nodes:
   - {id: clicks, source: {datagen_clicks: {count: 0, rate: 1000}}, time: {field: at, monotonous: true}}
   - id: troubled
@@ -83,9 +83,9 @@ class Trouble(WeirTest):
     def test_is_done_without_taking_the_rows(self):
         self.fails("does_nothing")
 
-    def snoozes(self, by_clock):
+    def snoozes(self, by_clock, *options):
         return self.start("run", self.job(SNOOZES), "--set", f"plugin={TROUBLESOME}", "--set", f"by_clock={by_clock}",
-                          *TELLS_CHECKPOINTS)
+                          *TELLS_CHECKPOINTS, *options)
 
     def wait_for(self, process, text):
         """What the job says up to there."""
@@ -107,7 +107,7 @@ class Trouble(WeirTest):
         self.assertIn("weir: suspended; its state is in ", err)
 
     def test_event_timers_that_are_always_due_are_told_and_what_they_hold_up(self):
-        process = self.snoozes("false")
+        process = self.snoozes("false", "--set", "every=1h")
         told = self.wait_for(process, "on_timer() sets timers that are due at once")
         self.assertIn("node 'troubled'", told.splitlines()[-1])
         process.send_signal(signal.SIGTERM)

@@ -239,6 +239,7 @@ WEIR_KEYED(ticking, .id = "ticking", .doc = "always has a timer that is due soon
 typedef struct alarm {
     bool twice; /* every timer needs two calls */
     bool half;
+    bool fails; /* when the timer fires */
     bool forth; /* the next one is later, not earlier */
 } alarm;
 static weir_status alarm_row(alarm *me, weir_ctx *cx, weir_row in)
@@ -247,6 +248,7 @@ static weir_status alarm_row(alarm *me, weir_ctx *cx, weir_row in)
     uint64_t ns = (uint64_t)weir_i64(in, 1);
     int64_t at = weir_i64(in, 2);
     switch (what.n ? what.p[0] : 0) {
+    case 'f': me->fails = true; return weir_set_timer(cx, WEIR_EVENT_TIME, ns, at);
     case 's': me->forth = true; return weir_set_timer(cx, WEIR_EVENT_TIME, ns, at);
     case 'e': return weir_set_timer(cx, WEIR_EVENT_TIME, ns, at);
     case 'p': return weir_set_timer(cx, WEIR_PROCESSING_TIME, ns, at);
@@ -257,6 +259,7 @@ static weir_status alarm_row(alarm *me, weir_ctx *cx, weir_row in)
 }
 static weir_status alarm_timer(alarm *me, weir_ctx *cx, const weir_timer *t)
 {
+    if (me->fails) return weir_fail(cx, WEIR_E_DATA, "the bell is broken");
     weir_status s =
         weir_put_text(cx, 0, 0, t->clock == WEIR_EVENT_TIME ? (weir_str){"event", 5} : (weir_str){"processing", 10});
     weir_put_i64(cx, 0, 1, (int64_t)t->ns);

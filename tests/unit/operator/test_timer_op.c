@@ -232,13 +232,25 @@ static void many_timers_that_come_to_an_end_are_not_told(void)
     stage_end(&g);
 }
 
-static void a_timer_that_fails_names_its_component(void)
+static void a_timer_that_fails_names_its_key_and_time(void)
+{
+    struct stage g;
+    set_up(&g, "false", 1024);
+    stage_feed(&g, "1 | an\"n, f, 0, 5");
+    CU_ASSERT_EQUAL(g.op->class->watermark(g.op, 10), WEIR_E_DATA);
+    WEIR_ASSERT_CONTAINS(g.op->error.text, "the bell is broken\n  component: test.toys/alarm of ");
+    WEIR_ASSERT_CONTAINS(g.op->error.text, "\n  key: {user: \"an\\\"n\"}\n  timer: event time 1970-01-01T00:00:00.005Z");
+    stage_end(&g);
+}
+
+static void a_record_that_fails_is_named_with_its_key_and_time(void)
 {
     struct stage g;
     set_up(&g, "false", 1024);
     CU_ASSERT_EQUAL(stage_try(&g, "1 | ann, e, 0, 5\n2 | bob, q, 0, 5"), WEIR_E_DATA);
     WEIR_ASSERT_CONTAINS(g.op->error.text, "expected e, p, E or P, found q");
-    WEIR_ASSERT_CONTAINS(g.op->error.text, "record: {what: \"q\", ns: 0, at: 5}");
+    WEIR_ASSERT_CONTAINS(g.op->error.text, "\n  key: {user: \"bob\"}\n  event time: 1970-01-01T00:00:00.002Z\n  record: "
+                                           "{what: \"q\", ns: 0, at: 5}");
     stage_end(&g);
 }
 
@@ -261,5 +273,6 @@ WEIR_SUITE(timer_op) = {
     {"event timers that are due at once all fire, and that is told once",
      event_timers_that_are_due_at_once_all_fire_and_that_is_told_once},
     {"many timers that come to an end are not told", many_timers_that_come_to_an_end_are_not_told},
-    {"a record that fails is named", a_timer_that_fails_names_its_component},
+    {"a timer that fails is named with its key and time", a_timer_that_fails_names_its_key_and_time},
+    {"a record that fails is named with its key and time", a_record_that_fails_is_named_with_its_key_and_time},
     {NULL, NULL}};
