@@ -125,7 +125,8 @@ typedef struct weir_host {
     weir_status (*unpack_row)(weir_ctx *, uint32_t port, weir_str packed);
 
     const weir_info *(*info)(weir_ctx *);                                /* [any] */
-    const weir_schema_view *(*input_schema)(weir_ctx *, uint32_t port);  /* [any] the columns of input batches */
+    /* [any] The columns of input batches. A field that `in` names has that name, whatever the stream calls it. */
+    const weir_schema_view *(*input_schema)(weir_ctx *, uint32_t port);
     const weir_schema_view *(*output_schema)(weir_ctx *, uint32_t port); /* [any] the columns the component writes */
 
     /* A batch as an Arrow struct array of its columns. The result owns its memory; release it as Arrow says. [task] */
