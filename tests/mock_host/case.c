@@ -34,21 +34,39 @@ static void read_option(struct plugin_case *c, char *rest, const char *path)
     c->values[c->n_options++] = value;
 }
 
+static void read_result(struct plugin_case *c, char *rest, const char *path)
+{
+    char *is = strstr(rest, " = ");
+    if (!is || c->n_results == CASE_MOST) wrong(path, rest, "a field, =, and an aggregate");
+    char *aggregate = is + 3, *arg = strchr(aggregate, '(');
+    *is = '\0';
+    if (arg) *arg++ = '\0';
+    if (arg) arg[strcspn(arg, ")")] = '\0';
+    c->results[c->n_results++] = (struct case_result){rest, aggregate, arg};
+}
+
+static void read_window(struct plugin_case *c, char *rest)
+{
+    char *slide;
+    c->window_ms = c->slide_ms = strtoll(rest, &slide, 10);
+    if (*slide) c->slide_ms = strtoll(slide, NULL, 10);
+}
+
 static void read_head_line(struct plugin_case *c, char *line, const char *path)
 {
     char *rest = strchr(line, ' ');
     if (line[0] == '#' || line[0] == '\0') return;
     if (!rest) wrong(path, line, "a word and what it says");
     *rest++ = '\0';
-    static const char *const kinds[] = {[CASE_OPERATOR] = "component", "reducer", "aggregate"};
-    for (int k = CASE_OPERATOR; k <= CASE_AGGREGATE; k++) {
+    static const char *const kinds[] = {[CASE_OPERATOR] = "component", "reducer", "aggregate", "window_function"};
+    for (int k = CASE_OPERATOR; k <= CASE_FUNCTION; k++) {
         if (strcmp(line, kinds[k]) != 0) continue;
         c->kind = k;
         c->component = rest;
         return;
     }
-    if (strcmp(line, "plugin") == 0)
-        c->plugin = rest;
+    if (strcmp(line, "plugin") == 0 && c->n_plugins < CASE_MOST)
+        c->plugins[c->n_plugins++] = rest;
     else if (strcmp(line, "option") == 0)
         read_option(c, rest, path);
     else if (strcmp(line, "in") == 0 || strcmp(line, "second") == 0)
@@ -58,11 +76,43 @@ static void read_head_line(struct plugin_case *c, char *line, const char *path)
     else if (strcmp(line, "out") == 0 && c->n_outs < CASE_MOST)
         c->outs[c->n_outs++] = rest;
     else if (strcmp(line, "window") == 0)
-        c->window_ms = strtoll(rest, NULL, 10);
+        read_window(c, rest);
+    else if (strcmp(line, "lateness") == 0)
+        c->lateness_ms = strtoll(rest, NULL, 10);
+    else if (strcmp(line, "result") == 0)
+        read_result(c, rest, path);
     else if (strcmp(line, "order") == 0)
         c->any_order = strcmp(rest, "any") == 0;
     else
         wrong(path, line, "a word that a case has");
+}
+
+/* Field `name` of a schema, as it stands there. */
+static void add_field(struct lines *to, const char *schema, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = schema; at; at = strchr(at, ',')) {
+        at += strspn(at, ", ");
+        if (strncmp(at, name, n) != 0 || at[n] != ':') continue;
+        lines_add(to, "%s%.*s", to->n > 0 ? ", " : "", (int)strcspn(at, ","), at);
+        return;
+    }
+}
+
+static void list_key_and_results(struct plugin_case *c)
+{
+    char *copy = strdup(c->key[0] ? c->key[0] : ""), *rest = copy;
+    for (char *name; (name = strsep(&rest, ", "));) {
+        if (*name) add_field(&c->key_and_results, c->in[0], name);
+    }
+    free(copy);
+    for (size_t i = 0; i < c->n_results; i++)
+        lines_add(&c->key_and_results, "%s%s", c->key_and_results.n > 0 ? ", " : "", c->results[i].field);
+}
+
+const char *case_seen(const struct plugin_case *c)
+{
+    return c->n_results > 0 ? lines_text(&c->key_and_results) : c->in[0];
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
@@ -119,9 +169,10 @@ struct plugin_case *case_read(const char *path)
         else
             read_step(c, line, path);
     }
-    if (part < 2 || !c->plugin || !c->component || !c->in[0] || c->n_outs == 0)
+    if (part < 2 || c->n_plugins == 0 || !c->component || !c->in[0] || c->n_outs == 0)
         wrong(path, "", "a head with plugin, component, in and out, steps, and what comes out, with --- between");
     c->expected = rest;
+    if (c->n_results > 0) list_key_and_results(c);
     return c;
 }
 
@@ -129,6 +180,7 @@ void case_free(struct plugin_case *c)
 {
     for (size_t i = 0; i < c->n_steps; i++) free(c->steps[i].rows);
     free(c->steps);
+    lines_free(&c->key_and_results);
     free(c->text);
     free(c);
 }

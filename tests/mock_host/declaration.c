@@ -15,8 +15,8 @@ static char *part_of(const char *text, uint32_t i)
     return open ? strndup(open + 1, strcspn(open + 1, ")")) : NULL;
 }
 
-/* Fields of the stream that an input binds, by name; "*": all. */
-static void bind_input(struct input *in, const char *text)
+/* Fields of the stream that an input binds, by name, but for the first where `first` says which; "*": all. */
+static void bind_input(struct input *in, const char *text, const char *first)
 {
     in->seen = (struct schema){.view = {.struct_size = sizeof in->seen.view, .field_stride = sizeof(weir_schema_field)}};
     in->args = calloc(in->stream.n + CASE_MOST, sizeof *in->args);
@@ -26,12 +26,14 @@ static void bind_input(struct input *in, const char *text)
         while (*item == ' ') item++;
         char *type = strchr(item, ':');
         if (type) *type++ = '\0';
+        bool all = strcmp(item, "*") == 0;
+        const char *field = first && in->seen.n == 0 ? first : item;
         for (uint32_t f = 0; f < in->stream.n; f++) {
-            bool all = strcmp(item, "*") == 0;
-            if (!all && strcmp(item, in->stream.fields[f].name) != 0) continue;
+            const weir_schema_field *of = &in->stream.fields[f];
+            if (!all && strcmp(field, of->name) != 0) continue;
             in->args[in->seen.n] = f;
             in->must[in->seen.n] = !all && type && type[strlen(type) - 1] != '?';
-            schema_add(&in->seen, in->stream.fields[f].name, in->stream.fields[f].type, in->stream.fields[f].nullable);
+            schema_add(&in->seen, all ? of->name : item, of->type, of->nullable);
         }
     }
     free(copy);
@@ -48,6 +50,22 @@ static void find_key(struct input *in, const char *names)
         in->key[in->n_key++] = (uint32_t)at;
     }
     free(copy);
+}
+
+void input_init(struct input *in, const char *stream, const char *binds, const char *first, const char *key)
+{
+    schema_init(&in->stream, stream);
+    bind_input(in, binds, first);
+    find_key(in, key);
+}
+
+void input_finish(struct input *in)
+{
+    schema_finish(&in->stream);
+    schema_finish(&in->seen);
+    free(in->args);
+    free(in->must);
+    free(in->key);
 }
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
@@ -108,9 +126,7 @@ void host_set_up(struct host *h, const struct plugin_case *c, const weir_compone
     h->n_in = c->in[1] ? 2 : 1;
     for (uint32_t i = 0; i < h->n_in; i++) {
         char *text = part_of(component->in, i);
-        schema_init(&h->in[i].stream, c->in[i]);
-        bind_input(&h->in[i], text);
-        find_key(&h->in[i], c->key[i]);
+        input_init(&h->in[i], i == 0 ? case_seen(c) : c->in[i], text, c->arg, c->key[i]);
         free(text);
     }
     h->key = (struct schema){.view = {.struct_size = sizeof(weir_schema_view), .field_stride = sizeof(weir_schema_field)}};
@@ -134,13 +150,7 @@ void host_tear_down(struct host *h)
 {
     host_use_key(h, NULL, NULL);
     keep_destroy(h->keep);
-    for (uint32_t i = 0; i < h->n_in; i++) {
-        schema_finish(&h->in[i].stream);
-        schema_finish(&h->in[i].seen);
-        free(h->in[i].args);
-        free(h->in[i].must);
-        free(h->in[i].key);
-    }
+    for (uint32_t i = 0; i < h->n_in; i++) input_finish(&h->in[i]);
     for (uint32_t i = 0; i < h->n_outs; i++) {
         port_finish(&h->outs[i].port);
         schema_finish(&h->outs[i].rows);

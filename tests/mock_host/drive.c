@@ -53,7 +53,7 @@ struct batch *drive_batch(struct host *h, uint32_t port, const struct rows *rows
     return b;
 }
 
-static bool end_batch(struct host *h, struct batch *b, weir_status s)
+bool drive_end(struct host *h, struct batch *b, weir_status s)
 {
     if (s >= 0 && h->status >= 0) host_end_call(h);
     host_use_key(h, NULL, NULL);
@@ -87,13 +87,13 @@ bool operator_rows(struct host *h, uint32_t port, const struct rows *rows, size_
     struct batch *b = drive_batch(h, port, rows, from, n);
     weir_status s = WEIR_MORE;
     int64_t row = 0;
-    if (vtable_of(h)->filter) return end_batch(h, b, filter(h, b));
+    if (vtable_of(h)->filter) return drive_end(h, b, filter(h, b));
     while (s == WEIR_MORE && h->status >= 0) {
         s = vtable_of(h)->process(h->self, &h->cx, port, &b->view, &row);
         if (s == WEIR_MORE) host_end_call(h);
     }
     if (s == WEIR_OK && row != b->view.length) give_up("process said OK before its rows were done", h->c->component);
-    return end_batch(h, b, s);
+    return drive_end(h, b, s);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */

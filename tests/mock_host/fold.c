@@ -93,10 +93,15 @@ bool reducer_rows(struct host *h, struct folds *all, const struct rows *rows, si
 
 /* ---- aggregates -------------------------------------------------------------------------------------------------- */
 
+int64_t window_start(int64_t time, int64_t every)
+{
+    int64_t start = time / every * every;
+    return start > time ? start - every : start;
+}
+
 static int64_t window_of(const struct host *h, int64_t time)
 {
-    int64_t size = h->c->window_ms, start = time / size * size;
-    return start > time ? start - size : start;
+    return window_start(time, h->c->window_ms);
 }
 
 /* All are made before any is lent: they move as more come. */
@@ -146,6 +151,28 @@ bool aggregate_rows(struct host *h, struct folds *all, const struct rows *rows, 
     if (s >= 0) host_end_call(h);
     batch_free(b);
     return !call_failed(h, s);
+}
+
+bool aggregate_once(struct host *h, const struct rows *rows, struct cell *result)
+{
+    const weir_aggregate *v = h->component->vtable;
+    struct port *p = &h->outs[0].port;
+    struct batch *b = drive_batch(h, 0, rows, 0, rows->n);
+    void *kept = NULL, *acc = keep_lend(h->keep, &kept), **accs = calloc(rows->n, sizeof *accs);
+    for (size_t i = 0; i < rows->n; i++) accs[i] = acc;
+    weir_status s = v->create ? v->create(h->self, &h->cx, acc) : WEIR_OK;
+    if (s >= 0) s = add(h, b, accs);
+    free(accs);
+    bool well = drive_end(h, b, s);
+    if (well) {
+        s = v->result(h->self, &h->cx, keep_lend(h->keep, &kept), 0);
+        well = !call_failed(h, s);
+        if (well) *result = port_cell(p, 0, 0);
+        port_reset(p, h->capacity);
+    }
+    host_end_call(h);
+    keep_drop(h->keep, kept);
+    return well;
 }
 
 static weir_status emit_result(struct host *h, struct folded *f)

@@ -1,7 +1,7 @@
 /* mock_host/host.h - a host of the plugin ABI that is not the runtime: one component, stepped by a case.
  *
  * It implements struct weir_host from the headers alone, with state that is copied in and out (keep.h) and buffers of their
- * own for every batch (cells.h). What a stream's operator has and this one has not: sources, sinks.
+ * own for every batch (cells.h). It has no sources and no sinks.
  */
 #ifndef MOCK_HOST_HOST_H
 #define MOCK_HOST_HOST_H
@@ -50,6 +50,7 @@ struct host {
     struct cell *key_cells; /* current; NULL: none */
     char *key_identity;
     struct batch *key_row;
+    weir_window *window; /* at hand, of window functions; else NULL */
     struct timer *timers;
     size_t n_timers;
     int64_t watermark, now;
@@ -67,6 +68,9 @@ struct host {
 };
 
 /* declaration.c: what the component's declaration and the case come to. */
+/* binds: names, or "*" for all fields; first: what the first of them is in the stream, where it has another name. */
+void input_init(struct input *, const char *stream, const char *binds, const char *first, const char *key);
+void input_finish(struct input *);
 void host_set_up(struct host *, const struct plugin_case *, const weir_component *, int64_t capacity);
 void host_tear_down(struct host *);
 void *host_instance(const struct host *); /* zeroed, with its options */
@@ -75,6 +79,7 @@ void host_free_instance(const struct host *, void *self);
 /* services.c */
 void host_fill_table(struct host *);
 void host_use_key(struct host *, const char *identity, const struct cell *cells); /* copies; NULL: no key */
+void host_use_window(struct host *, weir_window); /* of the current key, until another is used */
 weir_status host_take(struct host *, uint32_t port);
 void host_end_call(struct host *); /* rows leave, copies and scratch end */
 

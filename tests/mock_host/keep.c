@@ -34,8 +34,8 @@ struct loan {
 struct keep {
     struct table *tables;
     uint32_t n;
-    const char *identity; /* current key's; NULL: none */
-    char *owned;
+    const char *identity;    /* current key's; NULL: none */
+    char *owned, *in_window; /* in_window: the identity of states of the window; NULL: none is current */
     const struct cell *cells;
     uint32_t n_cells;
     struct loan *loans;
@@ -176,7 +176,7 @@ static struct entry *entry_of(struct keep *k, uint32_t state, bool make)
 {
     struct table *t = &k->tables[state];
     bool unkeyed = keep_is_unkeyed(&t->state);
-    const char *identity = unkeyed ? "" : k->identity;
+    const char *identity = unkeyed ? "" : t->state.flags & WEIR_PER_WINDOW ? k->in_window : k->identity;
     for (size_t i = 0; i < t->n; i++) {
         if (strcmp(t->all[i]->identity, identity) == 0) return t->all[i];
     }
@@ -235,9 +235,26 @@ void keep_use_key(struct keep *k, const char *identity, const struct cell *cells
 {
     keep_end_loans(k);
     free(k->owned);
+    free(k->in_window);
+    k->in_window = NULL;
     k->identity = k->owned = identity ? strdup(identity) : NULL;
     k->cells = cells;
     k->n_cells = n_cells;
+}
+
+void keep_use_window(struct keep *k, int64_t start)
+{
+    struct lines identity = {0};
+    lines_add(&identity, "%lld %s", (long long)start, k->identity);
+    free(k->in_window);
+    k->in_window = identity.text;
+}
+
+void keep_clear_window(struct keep *k)
+{
+    for (uint32_t i = 0; i < k->n; i++) {
+        if (k->tables[i].state.flags & WEIR_PER_WINDOW) keep_clear(k, i);
+    }
 }
 
 void keep_set_clock(struct keep *k, int64_t now)
@@ -255,6 +272,7 @@ void keep_destroy(struct keep *k)
     free(k->tables);
     free(k->loans);
     free(k->owned);
+    free(k->in_window);
     free(k);
 }
 

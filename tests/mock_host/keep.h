@@ -21,6 +21,8 @@ void keep_set_clock(struct keep *, int64_t now); /* of processing time, by which
 bool keep_is_unkeyed(const weir_state *);        /* it belongs to no key */
 /* The key that the next calls are about; identity is copied; NULL: none. Copies that were lent end. */
 void keep_use_key(struct keep *, const char *identity, const struct cell *cells, uint32_t n_cells);
+void keep_use_window(struct keep *, int64_t start); /* of the key, until another is used: states of the window are its own */
+void keep_clear_window(struct keep *);              /* all that the current one has */
 void keep_end_loans(struct keep *);
 /* Of the map or list of a broadcast state, whatever the key is. */
 const void *keep_value_get(struct keep *, uint32_t state);

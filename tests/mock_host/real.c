@@ -61,14 +61,16 @@ static uint32_t *fields_of(struct weir_schema *in, const char *names, uint32_t *
     return fields;
 }
 
-static void bind(const struct weir_schema_text *text, struct weir_schema *in, uint32_t **args, uint32_t *n)
+static void bind(const struct weir_schema_text *text, struct weir_schema *in, const char *first, uint32_t **args,
+                 uint32_t *n)
 {
     bool all = text->n == 1 && text->items[0].kind == WEIR_ITEM_ALL;
     *n = all ? weir_schema_count(in) : (uint32_t)text->n;
     *args = weir_alloc_array(*n + 1, sizeof **args);
     for (uint32_t i = 0; i < *n; i++) {
-        int32_t at = all ? (int32_t)i : weir_schema_find(in, text->items[i].name);
-        if (at < 0) give_up(text->items[i].name);
+        const char *name = i == 0 && first ? first : text->items[i].name;
+        int32_t at = all ? (int32_t)i : weir_schema_find(in, name);
+        if (at < 0) give_up(name);
         (*args)[i] = (uint32_t)at;
     }
 }
@@ -88,39 +90,72 @@ static void set_options(struct real *r, struct weir_part_spec *part)
     }
 }
 
-static void bind_inputs(struct real *r, struct weir_part_spec *part, uint32_t **args, uint32_t *n_args)
+/* first: what the component's first field is; NULL: all are bound by name. */
+static void bind_inputs(struct real *r, struct weir_part_spec *part, struct weir_schema *in, const char *first,
+                        uint32_t **args, uint32_t *n_args)
 {
     struct weir_named_schema *texts;
     struct weir_error error;
     size_t n;
     if (!part->info->in) return;
     if (weir_inputs_parse(part->info->in, &texts, &n, &error) != WEIR_OK) give_up(error.text);
-    bind(&texts[0].schema, r->in[0], args, n_args);
-    if (n == 2) bind(&texts[1].schema, r->in[1], &r->node->second->args, &r->node->second->n_args);
+    bind(&texts[0].schema, in, first, args, n_args);
+    if (n == 2) bind(&texts[1].schema, r->in[1], NULL, &r->node->second->args, &r->node->second->n_args);
     weir_named_schemas_finish(texts, n);
+}
+
+static void set_duration(struct weir_part_spec *part, const char *option, int64_t ms)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lldms", (long long)ms);
+    weir_op_stage_option(part, option, text);
+}
+
+/* The field may have a type behind its name. */
+static struct weir_part_spec *add_aggregate(struct real *r, const struct case_result *result)
+{
+    struct weir_window_config *w = &r->node->window;
+    w->aggregates = weir_realloc_array(w->aggregates, w->n_aggregates, w->n_aggregates + 1, sizeof *w->aggregates);
+    struct weir_aggregate_config *a = &w->aggregates[w->n_aggregates++];
+    *a = (struct weir_aggregate_config){.name = weir_format("%.*s", (int)strcspn(result->field, ":"), result->field),
+                                        .part = weir_op_stage_part(&r->s, WEIR_AGGREGATE, result->aggregate)};
+    bind_inputs(r, a->part, r->in[0], result->arg, &a->args, &a->n_args);
+    return a->part;
+}
+
+static void add_function(struct real *r)
+{
+    struct weir_window_config *w = &r->node->window;
+    for (size_t i = 0; i < r->c->n_results; i++) add_aggregate(r, &r->c->results[i]);
+    if (r->c->n_results > 0) w->aggregated = schema_of(case_seen(r->c));
+    w->function = weir_op_stage_part(&r->s, WEIR_WINDOW_FUNCTION, r->c->component);
+    set_options(r, w->function);
+    bind_inputs(r, w->function, w->aggregated ? w->aggregated : r->in[0], NULL, &w->function_args, &w->n_function_args);
 }
 
 static void make_window(struct real *r)
 {
+    const struct plugin_case *c = r->c;
     struct weir_window_config *w = &r->node->window;
-    char size[32];
-    snprintf(size, sizeof size, "%lldms", (long long)r->c->window_ms);
-    w->periodic = true;
-    w->assigner = weir_op_stage_part(&r->s, WEIR_WINDOW_ASSIGNER, "tumbling");
-    weir_op_stage_option(w->assigner, "size", size);
+    bool slides = c->slide_ms != c->window_ms;
+    w->assigner = weir_op_stage_part(&r->s, WEIR_WINDOW_ASSIGNER, slides ? "sliding" : "tumbling");
+    set_duration(w->assigner, "size", c->window_ms);
+    if (slides) set_duration(w->assigner, "slide", c->slide_ms);
     w->trigger = weir_op_stage_part(&r->s, WEIR_TRIGGER, "event_time");
-    w->aggregates = weir_alloc_array(1, sizeof *w->aggregates);
-    w->n_aggregates = 1;
-    w->aggregates[0].name = weir_strdup("result");
-    w->aggregates[0].part = weir_op_stage_part(&r->s, WEIR_AGGREGATE, r->c->component);
-    set_options(r, w->aggregates[0].part);
-    bind_inputs(r, w->aggregates[0].part, &w->aggregates[0].args, &w->aggregates[0].n_args);
+    w->lateness_ms = c->lateness_ms;
+    w->periodic = c->kind == CASE_AGGREGATE;
+    if (c->kind == CASE_FUNCTION)
+        add_function(r);
+    else
+        set_options(r, add_aggregate(r, &(struct case_result){"result", c->component, NULL}));
 }
 
 static void make_node(struct real *r)
 {
-    static const enum weir_node_kind kinds[] = {
-        [CASE_OPERATOR] = WEIR_NODE_OPERATOR, [CASE_REDUCER] = WEIR_NODE_REDUCE, [CASE_AGGREGATE] = WEIR_NODE_WINDOW};
+    static const enum weir_node_kind kinds[] = {[CASE_OPERATOR] = WEIR_NODE_OPERATOR,
+                                                [CASE_REDUCER] = WEIR_NODE_REDUCE,
+                                                [CASE_AGGREGATE] = WEIR_NODE_WINDOW,
+                                                [CASE_FUNCTION] = WEIR_NODE_WINDOW};
     const struct plugin_case *c = r->c;
     for (int i = 0; i < 2; i++) r->in[i] = c->in[i] ? schema_of(c->in[i]) : NULL;
     r->node = weir_op_stage_node(&r->s, kinds[c->kind], r->in[0]);
@@ -134,13 +169,13 @@ static void make_node(struct real *r)
         second->in = weir_schema_retain(r->in[1]);
         if (c->key[1]) second->key_fields = fields_of(r->in[1], c->key[1], &second->n_key_fields);
     }
-    if (c->kind == CASE_AGGREGATE) {
+    if (c->kind == CASE_AGGREGATE || c->kind == CASE_FUNCTION) {
         make_window(r);
         return;
     }
     r->node->part = weir_op_stage_part(&r->s, c->kind == CASE_REDUCER ? WEIR_REDUCER : WEIR_OPERATOR, c->component);
     set_options(r, r->node->part);
-    bind_inputs(r, r->node->part, &r->node->args, &r->node->n_args);
+    bind_inputs(r, r->node->part, r->in[0], NULL, &r->node->args, &r->node->n_args);
 }
 
 /* ---- the operator ------------------------------------------------------------------------------------------------ */

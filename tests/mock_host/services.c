@@ -183,8 +183,18 @@ void host_use_key(struct host *h, const char *identity, const struct cell *cells
     h->key_row = NULL;
     cells_free(h->key_cells, h->key.n);
     free(h->key_identity);
+    poison_free(h->window, sizeof *h->window);
     h->key_cells = mine;
     h->key_identity = copy;
+    h->window = NULL;
+}
+
+void host_use_window(struct host *h, weir_window w)
+{
+    poison_free(h->window, sizeof w);
+    h->window = malloc(sizeof w);
+    *h->window = w;
+    keep_use_window(h->keep, w.start);
 }
 
 static weir_status do_use_key(weir_ctx *cx, int64_t row)
@@ -192,6 +202,7 @@ static weir_status do_use_key(weir_ctx *cx, int64_t row)
     struct host *h = host_of(cx);
     const struct input *in = &h->in[h->port];
     if (row < 0 || (size_t)row >= h->n_rows || in->n_key == 0) return refuse(h, "use_key of a row that has no key");
+    if (h->window) return refuse(h, "use_key in a window, which has a key");
     struct cell *cells = calloc(in->n_key, sizeof *cells);
     for (uint32_t i = 0; i < in->n_key; i++) cells[i] = h->rows->all[h->from + (size_t)row].cells[in->key[i]];
     char *identity = cells_identity(cells, &h->key);
@@ -398,6 +409,7 @@ static struct timer *find_timer(struct host *h, uint32_t clock, uint64_t ns, int
 static weir_status do_set_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int64_t at)
 {
     struct host *h = host_of(cx);
+    if (h->window) return refuse(h, "a window function set a timer");
     if (!h->key_cells || clock > WEIR_PROCESSING_TIME) return refuse(h, "a timer was set where no key is current");
     if (find_timer(h, clock, ns, at)) return WEIR_OK;
     h->timers = realloc(h->timers, (h->n_timers + 1) * sizeof *h->timers);
@@ -408,7 +420,7 @@ static weir_status do_drop_timer(weir_ctx *cx, uint32_t clock, uint64_t ns, int6
 {
     struct host *h = host_of(cx);
     struct timer *t = h->key_cells ? find_timer(h, clock, ns, at) : NULL;
-    if (!h->key_cells) return refuse(h, "a timer was dropped where no key is current");
+    if (!h->key_cells || h->window) return refuse(h, "a timer was dropped where no key is current, or in a window");
     if (!t) return WEIR_OK;
     free(t->identity);
     cells_free(t->cells, h->key.n);
