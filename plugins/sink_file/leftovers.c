@@ -6,6 +6,7 @@
 #include "sink.h"
 
 #define HIDDEN ".inprogress"
+#define HELD   ".held"
 
 /* SUBTASK of "part-SUBTASK...", and what follows it; NULL: another name. */
 static const char *subtask_of(const char *name, unsigned long *subtask)
@@ -46,7 +47,7 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* A hidden part that nobody restored, of a number that this subtask looks after, was begun after the checkpoint that this
- * run goes on from. */
+ * run goes on from. What a killed run of more subtasks held is nobody's: a living one had kept this one away (held.c). */
 static weir_status sweep(struct search *s, const char *path, const char *hidden)
 {
     file_sink *me = s->me;
@@ -55,8 +56,11 @@ static weir_status sweep(struct search *s, const char *path, const char *hidden)
     weir_io_error e = {0};
     char name[BUCKET_MAX + 300];
     const char *rest = subtask_of(hidden + 1, &subtask);
-    if (!rest || *rest != '-' || !ends_with(hidden, HIDDEN)) return WEIR_OK;
-    if (subtask % weir_about(s->cx)->parallelism != weir_about(s->cx)->subtask) return WEIR_OK;
+    const weir_info *info = weir_about(s->cx);
+    if (!rest || subtask % info->parallelism != info->subtask) return WEIR_OK;
+    if (strcmp(rest, HELD) == 0 && subtask != info->subtask)
+        return me->io->remove(s->cx, path, &e) == WEIR_OK ? WEIR_OK : io_failed(s->cx, &e);
+    if (*rest != '-' || !ends_with(hidden, HIDDEN)) return WEIR_OK;
     int n = snprintf(name, sizeof name, "%.*s%.*s", (int)(hidden - below), below, (int)(strlen(hidden + 1) - strlen(HIDDEN)),
                      hidden + 1);
     if (strings_have(&me->known, name, (size_t)n)) return WEIR_OK;

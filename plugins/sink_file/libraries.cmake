@@ -1,3 +1,3 @@
-foreach(file bucket columns leftovers part phases strings)
+foreach(file bucket columns held leftovers part phases strings)
   list(APPEND sources "${CMAKE_CURRENT_LIST_DIR}/${file}.c")
 endforeach()

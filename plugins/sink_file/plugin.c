@@ -193,6 +193,7 @@ static weir_status file_open(void *self, weir_ctx *cx)
     if (s == WEIR_OK && !is_directory(me)) s = check_target(me, cx);
     if (s == WEIR_OK) s = sink_make_base(me, cx);
     if (s == WEIR_OK) s = make_base_folder(me, cx);
+    if (s == WEIR_OK) s = sink_hold(me, cx);
     me->numbered = is_directory(me) && (takes_checkpoints(cx) || bucketer_is_on(&me->bucketer));
     if (s == WEIR_OK) s = sink_describe_columns(me, cx);
     me->opened = s == WEIR_OK; /* its close is called also when its open fails */
@@ -340,6 +341,7 @@ static void file_close(void *self, weir_ctx *cx)
         part_destroy(p, cx);
     }
     if (me->opened && encoder_of(me)->close) encoder_of(me)->close(me->format.self, cx);
+    sink_let_go(me, cx);
     strings_clear(&me->known, cx);
     strings_clear(&me->changed, cx);
     strings_clear(&me->told, cx);

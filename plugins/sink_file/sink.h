@@ -27,6 +27,8 @@ typedef struct file_sink {
     int32_t missing;
 
     const weir_io *io;
+    weir_file *held; /* held.c */
+    char *held_name;
     char *base;    /* folder of the parts: empty, or with a final '/' */
     char *columns; /* what the records look like (columns.c) */
     struct bucketer bucketer;
@@ -69,6 +71,10 @@ void strings_clear(struct strings *, weir_ctx *);
 
 /* ---- columns.c ---- */
 weir_status sink_describe_columns(file_sink *, weir_ctx *);
+
+/* ---- held.c ---- */
+weir_status sink_hold(file_sink *, weir_ctx *); /* fails where another job holds it */
+void sink_let_go(file_sink *, weir_ctx *);      /* also of nothing */
 
 /* ---- leftovers.c ---- */
 /* Removes the hidden parts that no checkpoint knows, and refuses finished ones of another run. */

@@ -47,6 +47,10 @@ static weir_status io_open(weir_ctx *cx, const char *path, int mode, weir_file *
 {
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
+    *file = NULL;
+    if (mode == WEIR_FILE_HOLD && !p->hold) return report(WEIR_OK, &e, error); /* there is nobody else */
+    if (mode == WEIR_FILE_HOLD)
+        return report(p->hold(p->self, path, (struct weir_platform_file **)(void *)file, &e), &e, error);
     return report(p->open(p->self, path, (enum weir_file_mode)mode, (struct weir_platform_file **)(void *)file, &e), &e,
                   error);
 }

@@ -19,6 +19,7 @@ struct weir_file {
     struct mock_machine *machine;
     char *path; /* a handle survives rename and replacement as little as the tests need: it looks its file up by path */
     int mode;
+    weir_file *next_held;
 };
 struct weir_socket {
     struct mock_machine *machine;
@@ -148,8 +149,8 @@ static weir_status io_fail(weir_io_error *e, weir_status status, const char *cal
 
 static bool changes(const char *call)
 {
-    static const char *const calls[] = {"open", "write", "sync", "close", "rename", "remove", "make_directory",
-                                        "sync_directory", "truncate", NULL};
+    static const char *const calls[] = {"open",   "write",          "sync",           "close",    "rename",
+                                        "remove", "make_directory", "sync_directory", "truncate", NULL};
     for (int i = 0; calls[i]; i++) {
         if (strcmp(calls[i], call) == 0) return true;
     }
@@ -161,17 +162,37 @@ static bool fails(struct mock_machine *m, const char *call)
     if (changes(call) && m->changes++ >= m->crash_after && m->crash_after >= 0) return true;
     return m->fail_call && strcmp(m->fail_call, call) == 0 && m->fail_after-- <= 0;
 }
-#define FAIL_IF_ASKED(m, call, path, e)                                                                               \
-    do {                                                                                                              \
-        if (fails((m), (call))) return io_fail((e), WEIR_E_IO, (call), (path), "injected fault");                     \
+#define FAIL_IF_ASKED(m, call, path, e)                                                           \
+    do {                                                                                          \
+        if (fails((m), (call))) return io_fail((e), WEIR_E_IO, (call), (path), "injected fault"); \
     } while (0)
 
 /* ---- files -------------------------------------------------------------------------------------------------- */
+
+/* What is held is no file to be seen, and no handle that is counted. */
+static weir_status hold(struct mock_machine *m, const char *path, weir_file **file)
+{
+    for (weir_file *held = m->held; held; held = held->next_held) {
+        if (strcmp(held->path, path) == 0) return WEIR_MORE;
+    }
+    *file = calloc(1, sizeof **file);
+    **file = (weir_file){.machine = m, .path = strdup(path), .mode = WEIR_FILE_HOLD, .next_held = m->held};
+    m->held = *file;
+    return WEIR_OK;
+}
+
+static void let_go(struct mock_machine *m, weir_file *file)
+{
+    weir_file **at = &m->held;
+    while (*at != file) at = &(*at)->next_held;
+    *at = file->next_held;
+}
 
 static weir_status io_open(weir_ctx *cx, const char *path, int mode, weir_file **file, weir_io_error *e)
 {
     struct mock_machine *m = mock_machine_of(cx);
     FAIL_IF_ASKED(m, "open", path, e);
+    if (mode == WEIR_FILE_HOLD) return hold(m, path, file);
     struct mock_file *f = find(m, path);
     if (f && f->is_directory) return io_fail(e, WEIR_E_IO, "open", path, "Is a directory");
     if (!f && mode == WEIR_FILE_READ) return io_fail(e, WEIR_E_IO, "open", path, "No such file or directory");
@@ -231,7 +252,10 @@ static weir_status io_close(weir_ctx *cx, weir_file *file, weir_io_error *e)
 {
     struct mock_machine *m = mock_machine_of(cx);
     if (!file) return WEIR_OK;
-    m->open_handles--;
+    if (file->mode == WEIR_FILE_HOLD)
+        let_go(m, file);
+    else
+        m->open_handles--;
     bool failed = fails(m, "close");
     if (failed) io_fail(e, WEIR_E_IO, "close", file->path, "injected fault");
     free(file->path);
@@ -440,9 +464,24 @@ static uint64_t io_random(weir_ctx *cx)
 
 const weir_io mock_io = {
     .struct_size = sizeof(weir_io),
-    .open = io_open, .size = io_size, .read = io_read, .write = io_write, .sync = io_sync, .close = io_close,
-    .rename = io_rename, .remove = io_remove, .make_directory = io_make_directory, .list = io_list, .print = io_print,
-    .connect = io_connect, .receive = io_receive, .close_socket = io_close_socket,
-    .wall_ms = io_wall_ms, .monotonic_ns = io_monotonic_ns, .random = io_random,
-    .sync_directory = io_sync_directory, .exists = io_exists, .truncate = io_truncate,
+    .open = io_open,
+    .size = io_size,
+    .read = io_read,
+    .write = io_write,
+    .sync = io_sync,
+    .close = io_close,
+    .rename = io_rename,
+    .remove = io_remove,
+    .make_directory = io_make_directory,
+    .list = io_list,
+    .print = io_print,
+    .connect = io_connect,
+    .receive = io_receive,
+    .close_socket = io_close_socket,
+    .wall_ms = io_wall_ms,
+    .monotonic_ns = io_monotonic_ns,
+    .random = io_random,
+    .sync_directory = io_sync_directory,
+    .exists = io_exists,
+    .truncate = io_truncate,
 };

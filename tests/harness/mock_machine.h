@@ -30,6 +30,7 @@ struct mock_machine {
     struct weir_text printed[3]; /* by WEIR_STDOUT, WEIR_STDERR */
     uint32_t prints;             /* calls */
     int32_t open_handles;        /* files and sockets */
+    weir_file *held;             /* handles of WEIR_FILE_HOLD */
     int64_t wall_ms, monotonic_ns;
     uint64_t random;
     /* Makes the call of that name ("read", "rename", ...) fail once `fail_after` of them have worked. NULL: none fails. */

@@ -78,6 +78,22 @@ class ExactlyOnce(WeirTest):
         rows = sorted((self.folder / "all.csv").read_text(encoding="utf-8").splitlines())
         self.assertEqual(rows, self.rows("plain"))
 
+    def test_a_second_job_is_kept_away_from_the_files_of_the_first(self):
+        job, other = self.job(JOB), self.job(JOB.replace("job: exactly", "job: other"), "other.yaml")
+        self.weir("run", job, "--set", "output=plain/", "--quiet", "-D", "checkpoint.directory=elsewhere")
+        for output, options in ("out/", []), ("all.csv", ["-D", "nodes.out.parallelism=1"]):
+            arguments = ["--set", f"output={output}", *options, "--quiet", "--fresh"]
+            first = self.start("run", job, "--set", "rate=20000", *TELLS_CHECKPOINTS, *arguments)
+            self.assertIsNotNone(self.wait_for_checkpoint(first), "it ended")
+            told = self.weir("run", other, "-p", "3", "-D", "checkpoint.directory=others", *arguments, code=1).err
+            self.assertIn(f"path '{output}': another job, or another sink of this one, is writing there", told)
+            first.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(first.returncode, 0)
+        self.assertEqual(self.rows("out"), self.rows("plain"))
+        rows = sorted((self.folder / "all.csv").read_text(encoding="utf-8").splitlines())
+        self.assertEqual(rows, self.rows("plain"))
+        self.assertEqual([], list(self.folder.glob(".*held")))
+
 
 class Guarantees(WeirTest):
     def validate(self, checkpoint, sinks, code=0):

@@ -20,7 +20,10 @@ typedef struct weir_io_error {
 typedef struct weir_file weir_file;
 typedef struct weir_socket weir_socket;
 
-enum { WEIR_FILE_READ = 1, WEIR_FILE_CREATE = 2, WEIR_FILE_APPEND = 3 };
+/* HOLD: the file is made if it is not there, and nobody else holds it, in this process or another, until it is closed;
+ * nothing is read or written. WEIR_MORE: another holds it. A file system without locks keeps nobody away. It may be removed
+ * while it is held. */
+enum { WEIR_FILE_READ = 1, WEIR_FILE_CREATE = 2, WEIR_FILE_APPEND = 3, WEIR_FILE_HOLD = 4 };
 enum { WEIR_STDOUT = 1, WEIR_STDERR = 2 };
 
 typedef weir_status weir_list_file(void *to, const char *path, bool is_directory, int64_t size);
