@@ -62,12 +62,14 @@ static weir_status reject(csv *me, weir_ctx *cx, const record *r, uint32_t c, co
     const weir_schema_field *column = weir_schema_at(me->schema, c);
     weir_str raw = {me->scan.data + r->start, r->end - r->start}, text = {f->p, f->n};
     int64_t offset = me->offset + (int64_t)r->start;
+    const char *hint =
+        offset < me->names_end ? "; the line is the names of the columns: `header: true` reads it as such" : "";
     weir_unput(cx, 0);
     if (column->type == WEIR_STRING) {
-        return cx->host->reject(cx, raw, me->name, offset, "column '%s' (string): %s", column->name, why);
+        return cx->host->reject(cx, raw, me->name, offset, "column '%s' (string): %s%s", column->name, why, hint);
     }
-    return cx->host->reject(cx, raw, me->name, offset, "column '%s' (%s): \"%.*s\" is %s", column->name,
-                            weir_type_word(column->type), weir_cell_shown(text), text.p, why);
+    return cx->host->reject(cx, raw, me->name, offset, "column '%s' (%s): \"%.*s\" is %s%s", column->name,
+                            weir_type_word(column->type), weir_cell_shown(text), text.p, why, hint);
 }
 
 static weir_status put_row(csv *me, weir_ctx *cx, const record *r, const field *fields)

@@ -51,6 +51,8 @@ typedef struct csv {
     const char *name; /* of the stream */
     int64_t offset;   /* in the stream, of the first byte at hand */
     bool fresh, needs_header;
+    bool looks;        /* whether the first record is the names of the columns, though no header is expected */
+    int64_t names_end; /* in the stream, where it ends if it is; else 0 */
     int32_t *targets;  /* by field of the file: column, or -1 */
     field *fields;     /* of rows, one after the other */
     uint32_t n_fields; /* of the file */

@@ -152,6 +152,8 @@ static weir_status csv_begin(void *self, weir_ctx *cx, const weir_stream *stream
     me->offset = stream->offset;
     me->fresh = stream->offset == 0;
     me->needs_header = me->header;
+    me->looks = me->fresh && !me->header;
+    me->names_end = 0;
     if (me->header) return me->fresh ? WEIR_OK : header_from_head(me, cx, stream->head);
     me->n_fields = me->schema->n_fields;
     for (uint32_t i = 0; i < me->n_fields; i++) me->targets[i] = (int32_t)i;
@@ -170,6 +172,33 @@ static weir_status decode_header(csv *me, weir_ctx *cx, size_t *at, bool last)
         *at = r.next;
     }
     return status;
+}
+
+static bool are_names(const csv *me, const record *r)
+{
+    bool all = !r->fault && r->n_fields == me->n_fields;
+    for (uint32_t i = 0; all && i < r->n_fields; i++)
+        all = !me->fields[i].doubled && column_named(me, (weir_str){me->fields[i].p, me->fields[i].n}) == (int32_t)i;
+    return all;
+}
+
+/* A file that sinks of weir wrote begins with the names, and a source does not expect them: that is told, but a record is a
+ * record. */
+static void look_for_names(csv *me, weir_ctx *cx, size_t at, bool last)
+{
+    record r;
+    bool is_whole = read_record(me, &me->scan, at, last, me->fields, me->capacity, &r), texts = true;
+    seek(&me->scan, at);
+    if (!is_whole) return;
+    me->looks = false;
+    if (!are_names(me, &r)) return;
+    me->names_end = me->offset + (int64_t)r.end;
+    for (uint32_t c = 0; c < me->n_fields; c++) texts = texts && weir_schema_at(me->schema, c)->type == WEIR_STRING;
+    if (!texts) return; /* it is rejected, and that says why */
+    cx->host->log(
+        cx, WEIR_WARN,
+        "%s: the first line is the names of the columns, and is taken as a record; `header: true` reads it as such",
+        me->name);
 }
 
 /* How many records may be taken: as many as there is room for, in the output and in me->fields or me->column. */
@@ -231,6 +260,7 @@ static weir_status csv_decode(void *self, weir_ctx *cx, const void *data, size_t
     me->scan.data = data;
     me->scan.n = n;
     seek(&me->scan, at);
+    if (me->looks) look_for_names(me, cx, at, last);
     weir_status status = decode_header(me, cx, &at, last);
     if (status == WEIR_OK && !me->needs_header) status = decode_rows(me, cx, &at, last, max_rows);
     me->offset += (int64_t)at;

@@ -46,6 +46,27 @@ static void binds_a_header_by_name(void)
     mock_host_destroy(h);
 }
 
+static void tells_of_names_where_no_header_is_expected(void)
+{
+    CHECK_DECODED(
+        new_decoder(&csv_component, "at:i64, b:string", NULL), "at,b\n1,b\n", "1|b\n",
+        "in:0: column 'at' (i64): \"at\" is not an integer of 64 bits; the line is the names of the columns: `header: true` "
+        "reads it as such [at,b]\n");
+    CHECK_DECODED(new_decoder(&csv_component, "at:i64, b:string", NULL), "1,b\nat,b\n", "1|b\n",
+                  "in:4: column 'at' (i64): \"at\" is not an integer of 64 bits [at,b]\n");
+    CHECK_DECODED(new_decoder(&csv_component, "at:i64, b:string", NULL), "b,at\n", "",
+                  "in:0: column 'at' (i64): \"b\" is not an integer of 64 bits [b,at]\n");
+    const char *const texts[] = {"a,b\r\nx,y\n", "a\r\nx,y\n", "x,y\na,b\n"};
+    for (size_t i = 0; i < WEIR_LEN(texts); i++) {
+        struct mock_host *h = new_decoder(&csv_component, "a:string, b:string", NULL);
+        CU_ASSERT_EQUAL(mock_decode(h, "in.csv", texts[i], strlen(texts[i]), 0, 10), WEIR_OK);
+        CU_ASSERT_EQUAL(strstr(weir_text_get(&h->logs), "in.csv: the first line is the names of the columns") != NULL,
+                        i == 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(mock_rows(h), "x|y\n"));
+        mock_host_destroy(h);
+    }
+}
+
 static void takes_the_header_of_a_middle_from_the_head(void)
 {
     struct mock_host *h = new_decoder(&csv_component, "a:i64, b:i64", OPTIONS("header", "true", "multiline", "false"));
@@ -450,6 +471,7 @@ static void any_bytes_do_no_harm(void)
 WEIR_SUITE(csv) = {{"reads every type", reads_every_type},
                    {"quotes as RFC 4180", quotes_as_rfc_4180},
                    {"binds a header by name", binds_a_header_by_name},
+                   {"tells of names where no header is expected", tells_of_names_where_no_header_is_expected},
                    {"takes the header of a middle from the head", takes_the_header_of_a_middle_from_the_head},
                    {"rejects what does not fit", rejects_what_does_not_fit},
                    {"a rejected record leaves no null behind", a_rejected_record_leaves_no_null_behind},
