@@ -130,7 +130,7 @@ static weir_status file_discover(void *self, weir_ctx *cx, weir_add_split *add, 
     if (s != WEIR_OK) return weir_fail(cx, s, "path: %s", e.message);
     if (d.n_files > 0) return WEIR_OK;
     return weir_fail(
-        cx, WEIR_E_CONFIG,
+        cx, WEIR_E_IO, /* as where a file that is named is not there */
         "path '%s': no file found; a directory is not searched below its first level, and its files that begin with '.' "
         "or '_' are left out",
         me->path);

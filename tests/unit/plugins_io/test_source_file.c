@@ -92,6 +92,7 @@ static void says_when_there_is_no_file(void)
     for (int i = 0; i < 3; i++) {
         struct mock_host *h = host_for(m, paths[i]);
         check_failure(h, messages[i]);
+        CU_ASSERT_EQUAL(h->failed, WEIR_E_IO);
         mock_host_destroy(h);
     }
     mock_machine_destroy(m);
