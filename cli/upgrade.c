@@ -140,6 +140,16 @@ static void note_checkpoints(struct upgrade *u)
     free(here);
 }
 
+/* The options that the job has go before what a manifest says, which a reader of the new one does not see. */
+static void tell_parallelism(const struct upgrade *u)
+{
+    if (u->args.parallelism == 0 || u->given.parallelism > 0) return;
+    fprintf(stderr,
+            "weir upgrade: parallelism %u, as the job's options say (-p %u), whatever `defaults:` of the manifest say; to "
+            "change it: -p N, or --reset-options\n",
+            u->args.parallelism, u->args.parallelism);
+}
+
 /* As in the job's own process. */
 static int open_wanted(struct upgrade *u)
 {
@@ -161,6 +171,7 @@ static int open_wanted(struct upgrade *u)
     u->args.json = u->given.json;
     code = weir_job_args_open(&u->args, &u->runtime, &u->job);
     if (code == 0) note_checkpoints(u);
+    if (code == 0) tell_parallelism(u);
     return code == 0 ? -1 : code;
 }
 

@@ -153,12 +153,14 @@ class Upgrade(WeirTest):
         process = self.begin(JOB, "-p", "2", "--set", "output=elsewhere/")
         status = lambda: json.loads(self.weir("status", "clicks", "--output", "json").out)["nodes"][1]["parallelism"]
         self.assertEqual(status(), 2)
-        self.upgrade("clicks", "--set", "rate=200")
+        kept = "parallelism 2, as the job's options say (-p 2), whatever `defaults:` of the manifest say"
+        self.assertIn(kept, self.upgrade("clicks", "--set", "rate=200").err)
         self.assertEqual(status(), 2)
         self.assertTrue((self.folder / "elsewhere").exists())
-        self.upgrade("clicks", "-p", "3")
+        self.assertNotIn("as the job's options say", self.upgrade("clicks", "-p", "3").err)
         self.assertEqual(status(), 3)
-        self.upgrade("clicks", "--reset-options", "--set", "output=elsewhere/")
+        reset = self.upgrade("clicks", "--reset-options", "--set", "output=elsewhere/")
+        self.assertNotIn("as the job's options say", reset.err)
         self.assertEqual(status(), 1)
         self.weir("cancel", "clicks")
         self.assertEqual(process.wait(TIMEOUT_S), 130)
