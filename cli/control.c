@@ -466,10 +466,8 @@ char *weir_control_stop(struct weir_control *c)
 
 static weir_status not_running(const struct weir_job_home *home, struct weir_error *error)
 {
-    return weir_error_set(error, WEIR_E_CONFIG,
-                          weir_job_home_exists(home) ? "job '%s' is not running; `weir list` says what became of it"
-                                                     : "there is no job '%s' here; `weir list` shows those there are",
-                          home->name);
+    if (!weir_job_home_exists(home)) return weir_job_home_missing(home, error);
+    return weir_error_set(error, WEIR_E_CONFIG, "job '%s' is not running; `weir list` says what became of it", home->name);
 }
 
 static weir_status connect_to(const struct weir_job_home *home, int *fd, struct weir_error *error)

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "base/text.h"
 
 #define MOST_NAME 200
 
@@ -293,4 +294,36 @@ weir_status weir_home_each(const struct weir_home *home, bool (*visit)(void *arg
     }
     free(entries);
     return WEIR_OK;
+}
+
+struct names {
+    char **names;
+    size_t n, capacity;
+};
+
+static bool add_name(void *arg, struct weir_job_home *home)
+{
+    struct names *all = arg;
+    WEIR_GROW(all->names, all->capacity, all->n + 1);
+    all->names[all->n++] = weir_strdup(home->name);
+    return true;
+}
+
+weir_status weir_job_home_missing(const struct weir_job_home *job, struct weir_error *error)
+{
+    struct names all = {0};
+    struct weir_error ignored;
+    struct weir_home home;
+    weir_status found = weir_home_find(&home, &ignored);
+    if (found == WEIR_OK) {
+        (void)!weir_home_each(&home, add_name, &all, &ignored);
+        weir_home_finish(&home);
+    }
+    const char *near = weir_nearest(job->name, (const char *const *)all.names, all.n);
+    weir_status s =
+        weir_error_set(error, WEIR_E_CONFIG, "there is no job '%s' here; %s%s%s", job->name,
+                       near ? "did you mean '" : "`weir list` shows those there are", near ? near : "", near ? "'?" : "");
+    for (size_t i = 0; i < all.n; i++) weir_free(all.names[i]);
+    weir_free(all.names);
+    return s;
 }

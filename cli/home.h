@@ -71,4 +71,7 @@ const char *weir_job_record_state(const struct weir_job_home *, const struct wei
 WEIR_CHECKED weir_status weir_home_each(const struct weir_home *, bool (*visit)(void *arg, struct weir_job_home *),
                                         void *arg, struct weir_error *);
 
+/* The error of naming a job that is not there, with the one that may be meant. */
+weir_status weir_job_home_missing(const struct weir_job_home *, struct weir_error *);
+
 #endif

@@ -127,6 +127,24 @@ static bool is_extra(int option, const char *extra)
            ((option != OPT_DRY_RUN && option != OPT_WEAKER && option != OPT_RESET) || strchr(extra, 'u'));
 }
 
+/* Of one that is unknown, or lacks its value. */
+static int no_option(const char *command, const char *word, const struct option *options, const char *extra)
+{
+    const char *names[32];
+    char *name = weir_strdup(strncmp(word, "--", 2) == 0 ? word + 2 : "");
+    size_t n = 0;
+    name[strcspn(name, "=")] = '\0';
+    for (const struct option *o = options; o->name && n < 32; o++) {
+        if (is_extra(o->val, extra)) names[n++] = o->name;
+    }
+    const char *near = weir_nearest(name, names, n);
+    bool is_other = near && strcmp(near, name) != 0;
+    weir_free(name);
+    if (!is_other) return bad(command, "unknown option, or an option without its value", word);
+    fprintf(stderr, "weir %s: unknown option %s; did you mean '--%s'?\n", command, word, near);
+    return WEIR_EXIT_USAGE;
+}
+
 int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const char *extra, const char *help)
 {
     static const struct option options[] = {{"set", required_argument, NULL, OPT_SET},
@@ -162,8 +180,7 @@ int weir_job_args_parse(struct weir_job_args *a, int argc, char **argv, const ch
             fputs(help, stdout);
             return WEIR_EXIT_OK;
         }
-        if (option == '?' || !is_extra(option, extra))
-            return bad(argv[0], "unknown option, or an option without its value", argv[optind - 1]);
+        if (option == '?' || !is_extra(option, extra)) return no_option(argv[0], argv[optind - 1], options, extra);
         int code = take(a, argv[0], option, optarg);
         if (code >= 0) return code;
     }

@@ -326,10 +326,8 @@ static weir_status show_logs(struct weir_job_home *home, const struct words *w, 
     (void)w;
     bool old = copy_out(home, "log.1"), any = copy_out(home, "log") || old;
     if (any) return WEIR_OK;
-    return weir_error_set(error, WEIR_E_CONFIG,
-                          weir_job_home_exists(home) ? "job '%s' said nothing yet"
-                                                     : "there is no job '%s' here; `weir list` shows those there are",
-                          home->name);
+    if (!weir_job_home_exists(home)) return weir_job_home_missing(home, error);
+    return weir_error_set(error, WEIR_E_CONFIG, "job '%s' said nothing yet", home->name);
 }
 
 int weir_logs_main(int argc, char **argv)

@@ -31,6 +31,10 @@ class Usage(WeirTest):
     def test_wrong_usage_is_2(self):
         self.weir(code=2)
         self.assertIn("did you mean 'run'", self.weir("runn", code=2).err)
+        self.assertIn("unknown option --paralelism=2; did you mean '--parallelism'?",
+                      self.weir("run", "--paralelism=2", "job.yaml", code=2).err)
+        for other in ["--parallelism"], ["--dry-runs", "job.yaml"]:  # without its value; of another command
+            self.assertNotIn("did you mean", self.weir("run", *other, code=2).err)
         self.weir("run", code=2)
         self.weir("run", "--nonsense", "job.yaml", code=2)
         self.weir("run", "-p", "0", self.job(GOOD), code=2)

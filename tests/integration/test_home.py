@@ -69,6 +69,8 @@ class Home(WeirTest):
         self.weir("run", self.job(SHORT))
         self.assertEqual(self.state("short"), "finished")
         self.assertIn("finished", self.weir("status", "short").out)
+        for command in ("status", "logs", "cancel"):
+            self.assertIn("no job 'shrot' here; did you mean 'short'?", self.weir(command, "shrot", code=2).err)
         self.weir("run", self.job(SHORT.replace("to: 3", "to: 4")))  # a name that is free again
         self.assertIn("to: 4", (self.home / "jobs" / "short" / "manifest.yaml").read_text())
 
