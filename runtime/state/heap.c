@@ -351,6 +351,7 @@ struct heap *weir__heap_create(const struct weir_state_layout *layouts, uint32_t
     h->states = weir_alloc_array(n_states ? n_states : 1, sizeof *h->states);
     for (uint32_t i = 0; i < n_states; i++) init_state(&h->states[i], &layouts[i], n_groups, extra);
     h->least_copies = WEIR__HEAP_COPIES;
+    h->at_once = WEIR__HEAP_AT_ONCE;
     h->bytes = sizeof *h + n_states * (sizeof *h->states + n_groups * sizeof(struct heap_group));
     return h;
 }

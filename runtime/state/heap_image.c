@@ -271,13 +271,35 @@ void weir__heap_keep_entry(struct heap *h, const struct heap_table *t, uint32_t 
     if (place < it->end) keep_unit(h, it, unit_at(it, place));
 }
 
+static void keep_all(struct heap *h, struct image_table *t)
+{
+    for (uint32_t i = 0, n = (uint32_t)count_units(t); i < n; i++) {
+        if (t->unit_shift == BY_ENTRY || count_in_unit(t, i) > 0) keep_unit(h, t, i);
+    }
+    t->all_kept = true;
+}
+
 bool weir__heap_may_compact(struct heap *h, struct heap_table *t)
 {
     struct image_table *it = &h->image->tables[t->in_image];
     if (it->all_kept) return true;
     if (t->used < (uint64_t)it->used * 2 + COMPACT_AFTER) return false;
-    for (uint32_t i = 0, n = (uint32_t)count_units(it); i < n; i++) keep_unit(h, it, i);
-    return it->all_kept = true;
+    keep_all(h, it);
+    return true;
+}
+
+/* A small image, of whole values, is copied in the order in which it lies, in a millisecond or two: less than to keep what
+ * rows change one by one, soon after the cut and in their order. False: it is not so. */
+static bool copy_at_once(struct heap *h, struct heap_image *image)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < image->n_tables && bytes <= h->at_once; i++) {
+        const struct image_table *t = &image->tables[i];
+        bytes += t->unit_shift == BY_ENTRY ? h->at_once + 1 : (size_t)t->used * t->s->entry_size;
+    }
+    if (bytes > h->at_once) return false;
+    for (size_t i = 0; i < image->n_tables; i++) keep_all(h, &image->tables[i]);
+    return true;
 }
 
 static void retire(struct heap_image *image, struct heap_table *t)
@@ -353,6 +375,7 @@ void weir__heap_thaw(struct heap *h)
     h->bytes += image->ledger.bytes; /* wraps: it is what was freed, below zero */
     weir__heap_take_back(h, image->ledger.given);
     h->image = NULL;
+    h->must_keep = false;
     let_go(image);
 }
 
@@ -440,6 +463,7 @@ struct weir_state_image *weir__heap_freeze(struct weir_state_set *set, const str
     for (uint32_t i = 0; i < set->n_states; i++) weir__heap_cut_indexes(&h->states[i]);
     if (image->marks) {
         h->image = image;
+        h->must_keep = !copy_at_once(h, image);
         return &image->image;
     }
     atomic_init(&image->n_holders, 1);

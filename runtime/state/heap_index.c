@@ -251,14 +251,14 @@ static uint64_t other_texts(const weir_column *column, const uint32_t *picks, in
     return others;
 }
 
-uint64_t weir__heap_recall(struct heap_state *s, bool has_image, const struct weir_rows *rows, const weir_column *column,
+uint64_t weir__heap_recall(struct heap_state *s, bool must_keep, const struct weir_rows *rows, const weir_column *column,
                            const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places)
 {
     struct heap_index *x = &s->index;
     WEIR_ASSERT(x->kind != WEIR__OTHER_KEYS);
     const uint64_t *hash = rows->keys.hash;
     const weir_column *strings = x->kind == WEIR__ONE_STRING ? column : NULL;
-    const uintptr_t known = has_image ? WEIR__KEPT : UINTPTR_MAX;
+    const uintptr_t known = must_keep ? WEIR__KEPT : UINTPTR_MAX;
     const uint32_t n_slots = x->n_slots;
     uint64_t missed = 0;
     bool cached = n_slots <= BEYOND_CACHE;

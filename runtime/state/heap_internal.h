@@ -23,12 +23,13 @@
 #include "state/state.h"
 
 #define WEIR__HEAP_PAGE_BYTES   65536
-#define WEIR__HEAP_SMALL_PAGE   4096       /* of a set that is to keep to a number of bytes */
-#define WEIR__HEAP_KEY_IN_PLACE 20         /* bytes: a text of up to 16 lies beside its value */
-#define WEIR__HEAP_COPY_BYTES   1024       /* of images: what is copied at a time */
-#define WEIR__HEAP_COPIES       16384      /* 16 MiB: what the pool of images may have at least */
-#define WEIR__HEAP_DEAD         UINT32_MAX /* heap_key.n of a removed entry */
-#define WEIR__HEAP_BLOCK_SIZES  16         /* of spare blocks of texts: multiples of 16 bytes */
+#define WEIR__HEAP_SMALL_PAGE   4096              /* of a set that is to keep to a number of bytes */
+#define WEIR__HEAP_KEY_IN_PLACE 20                /* bytes: a text of up to 16 lies beside its value */
+#define WEIR__HEAP_COPY_BYTES   1024              /* of images: what is copied at a time */
+#define WEIR__HEAP_COPIES       16384             /* 16 MiB: what the pool of images may have at least */
+#define WEIR__HEAP_AT_ONCE      ((size_t)8 << 20) /* bytes of entries: an image of no more is copied when it is made */
+#define WEIR__HEAP_DEAD         UINT32_MAX        /* heap_key.n of a removed entry */
+#define WEIR__HEAP_BLOCK_SIZES  16                /* of spare blocks of texts: multiples of 16 bytes */
 
 struct heap_key {
     uint32_t n;
@@ -67,8 +68,8 @@ struct heap_group {
 /* The entries of one namespace by key, over all groups: what value_edit_rows looks at first (heap_index.c). There are
  * several, as rows of two windows come in turn while one follows the other, and inputs may be at different times. A copy of
  * what the tables say, which may lack entries; it is void when one of them goes or may have moved. A value may be changed at
- * once when it is marked as kept, or no image is read; those that were there when an image was made are kept first, and
- * marked then.
+ * once when it is marked as kept, or no image is read that needs it; those that were there when an image was made are kept
+ * first, and marked then.
  *
  * To empty it, or to take its marks away, costs nothing: slots are changed by block, when a block of an older age is first
  * looked at. */
@@ -129,6 +130,8 @@ struct heap {
     size_t bytes;
     struct heap_image *image; /* that is being read (image.h), or NULL */
     uint64_t n_images;
+    bool must_keep;                /* an image is read that has not been copied: entries are kept before they change */
+    size_t at_once;                /* bytes: see WEIR__HEAP_AT_ONCE */
     struct heap_copy *copies;      /* that nobody uses: the run at hand */
     struct heap_copy *runs;        /* and the others */
     size_t n_copies, least_copies; /* with those that are used; that the pool may have */
@@ -285,7 +288,7 @@ void weir__heap_keep_entry(struct heap *, const struct heap_table *, uint32_t pl
 /* Before the entry at `place` is changed or removed. */
 static inline void weir__heap_keep(struct heap *h, const struct heap_table *t, uint32_t place)
 {
-    if (__builtin_expect(h->image != NULL, 0)) weir__heap_keep_entry(h, t, place);
+    if (__builtin_expect(h->must_keep, 0)) weir__heap_keep_entry(h, t, place);
 }
 bool weir__heap_is_in_image(const struct heap *, const struct heap_table *);
 /* Before the entries of a table move. False: they are not to move yet. */
@@ -339,9 +342,9 @@ static inline void weir__heap_miss_in_index(struct heap_state *s, int64_t ns)
 /* Whether s->index is the namespace's; n rows are about to be looked up. Not for other keys. */
 bool weir__heap_use_index(struct heap *, struct heap_state *, enum heap_key_kind, int64_t n, int64_t ns);
 /* Rows first .. first + n - 1 of a batch, or of the picks, at most 64, into values[first ...]. Gives those that the index
- * does not know, or, while an image is read, has not marked as kept, a bit for each; places[i]: where the search for such a
- * row ended. */
-uint64_t weir__heap_recall(struct heap_state *, bool has_image, const struct weir_rows *, const weir_column *,
+ * does not know, or, where entries must be kept, has not marked as kept, a bit for each; places[i]: where the search for
+ * such a row ended. */
+uint64_t weir__heap_recall(struct heap_state *, bool must_keep, const struct weir_rows *, const weir_column *,
                            const uint32_t *picks, int64_t first, uint32_t n, void **values, uint32_t *places);
 /* The first look (heap_look.c), for rows `first` .. first + n - 1, at most 64: what the pair of slots of each has, without
  * the mark, NULL: neither has the word. Gives the rows whose slot's value has none of the bits `known`. `data`: of the key's

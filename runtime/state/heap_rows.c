@@ -200,7 +200,8 @@ static inline void take(struct chunk *c, const uint32_t *picks, int64_t at)
 static void keep_known(struct chunk *c, uint32_t i, void *value)
 {
     const struct heap_table *t = c->lanes[i].table;
-    if (c->heap->image) weir__heap_keep(c->heap, t, weir__heap_place_of(c->state, t, (const struct heap_key *)value - 1));
+    if (c->heap->must_keep)
+        weir__heap_keep(c->heap, t, weir__heap_place_of(c->state, t, (const struct heap_key *)value - 1));
 }
 
 /* What weir__heap_append does for a key that is a number, in a table with a page for it that was never asked for a key.
@@ -274,7 +275,7 @@ static weir_status edit_indexed(struct chunk *c, const uint32_t *picks, int64_t 
 {
     const weir_column *column = &c->rows->view.columns[c->fields[0]];
     uint32_t places[CHUNK];
-    uint64_t missed = weir__heap_recall(c->state, c->heap->image != NULL, c->rows, column, picks, first, n, values, places);
+    uint64_t missed = weir__heap_recall(c->state, c->heap->must_keep, c->rows, column, picks, first, n, values, places);
     for (c->n = 0; missed; missed &= missed - 1) {
         c->places[c->n] = places[__builtin_ctzll(missed)];
         take(c, picks, first + __builtin_ctzll(missed));

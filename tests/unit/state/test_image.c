@@ -349,6 +349,7 @@ static void read_by_hand(uint64_t seeds, bool expiring)
         struct heap *h = weir__heap_of(g.set);
         size_t empty = h->bytes;
         if (seed % 2) h->least_copies = seed % 3; /* the pool is soon spent */
+        if (seed % 4 < 3) h->at_once = 0;
         for (int round = 0; round < 4; round++) {
             for (uint32_t n = below(&g, 60); n > 0; n--) change(&g);
             g.set->now_ms = TTL + round * TTL / 2;
@@ -417,28 +418,45 @@ static void a_table_that_grows_too_much_is_compacted_all_the_same(void)
 }
 
 /* Rows that the index knows are looked at twice while an image is read, and found at once when it has been. */
-static void rows_are_kept_while_an_image_is_read_and_no_longer(void)
+static void keep_rows(size_t at_once)
 {
     struct stage g;
-    struct weir_snapshot later;
+    struct weir_snapshot now, later;
     void *values[MAX_ROWS];
     uint32_t places[MAX_ROWS], field = 0;
     init(&g, 1);
     struct heap *h = weir__heap_of(g.set);
+    h->at_once = at_once;
     struct weir_rows *rows = make_rows(&g, 50);
     CU_ASSERT_EQUAL(g.set->ops->value_edit_rows(g.set, PLAIN, rows, &field, 1, NULL, 50, 0, values, NULL), WEIR_OK);
+    cut(&g, &now, false);
     cut(&g, &later, true);
+    CU_ASSERT_EQUAL(h->must_keep, at_once == 0);
     for (int i = 0; i < 2; i++) {
-        uint64_t missed = weir__heap_recall(&h->states[PLAIN], h->image != NULL, rows, &rows->view.columns[0], NULL, 0, 50,
-                                            values, places);
-        CU_ASSERT_EQUAL(missed, h->image ? ((uint64_t)1 << 50) - 1 : 0);
+        uint64_t missed =
+            weir__heap_recall(&h->states[PLAIN], h->must_keep, rows, &rows->view.columns[0], NULL, 0, 50, values, places);
+        CU_ASSERT_EQUAL(missed, h->must_keep ? ((uint64_t)1 << 50) - 1 : 0);
         CU_ASSERT_EQUAL(h->image != NULL, i == 0);
+        CU_ASSERT_EQUAL(g.set->ops->value_edit_rows(g.set, PLAIN, rows, &field, 1, NULL, 50, 0, values, NULL), WEIR_OK);
+        for (int row = 0; row < 50; row++) ((struct plain *)values[row])->total++;
         while (later.pending) read_group(&later);
         g.set->ops->settle(g.set);
     }
+    expect_same(&now, &later);
     weir_snapshot_finish(&later);
+    weir_snapshot_finish(&now);
     weir_rows_release(rows);
     finish(&g);
+}
+
+static void rows_are_kept_while_an_image_is_read_and_no_longer(void)
+{
+    keep_rows(0);
+}
+
+static void a_small_image_is_copied_when_it_is_made(void)
+{
+    keep_rows(100000);
 }
 
 static void places_and_ids_go_both_ways(void)
@@ -478,6 +496,7 @@ static void a_thread_may_read_while_the_set_is_used(void)
         struct weir_thread *thread;
         init_with(&g, seed, HEAP, 0, seed % 3 == 0);
         if (seed % 2) weir__heap_of(g.set)->least_copies = 2;
+        if (seed % 4 < 3) weir__heap_of(g.set)->at_once = 0;
         for (int round = 0; round < 3; round++) {
             for (uint32_t n = 200; n > 0; n--) change(&g);
             g.set->now_ms = TTL + round * TTL / 2;
@@ -651,6 +670,7 @@ WEIR_SUITE(image) = {
     {"what has expired at the cut is left out later", what_has_expired_at_the_cut_is_left_out_later},
     {"a table that grows too much is compacted all the same", a_table_that_grows_too_much_is_compacted_all_the_same},
     {"rows are kept while an image is read, and no longer", rows_are_kept_while_an_image_is_read_and_no_longer},
+    {"a small image is copied when it is made", a_small_image_is_copied_when_it_is_made},
     {"places and ids go both ways", places_and_ids_go_both_ways},
     {"a thread may read while the set is used", a_thread_may_read_while_the_set_is_used},
     {"a store may be read while the set is used", a_store_may_be_read_while_the_set_is_used},
