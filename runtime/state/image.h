@@ -7,8 +7,8 @@
  * store and not the set, which may have several under way and may go before them. What cannot be read fails the read, and
  * is no failure of the store. What has expired at the cut is left out as it is read.
  *
- * The image of a set on the heap (heap_image.c) is a note of the tables and their pages, and copies no entry. Its
- * protocol. What was there at the cut is divided into units: at most 1 KiB of a page of a state whose values are
+ * The image of a set on the heap (heap_image.c) is a note of the tables and their pages, and copies no entry, unless it is
+ * small and of whole values: then all of its units are KEPT when it is made, and nothing has to be kept later. Its protocol. What was there at the cut is divided into units: at most 1 KiB of a page of a state whose values are
  * whole in their entries (a batch of rows with random keys changes as many units as it has rows, so they are small); an
  * entry of a state whose values own memory elsewhere (texts, lists, maps). A unit has a mark:
  *
@@ -25,9 +25,9 @@
  * tables may grow and be hashed again. (4) Entries move only in a compaction; a table of the image is not compacted
  * before it has grown to twice its size, and then its units are all kept first. (5) A table that is dropped, and blocks
  * of long keys that a compaction leaves, are given to the image, which frees them when it has been read: copied entries
- * point to key bytes. (6) Without an image a record pays one compare of a pointer that is its thread's own. While there
- * is one, the index that batches look into holds only what was kept since the cut: it is emptied by freeze, and a key
- * that is not in it is looked up in its table, kept, and put into it.
+ * point to key bytes. (6) Without an image, or with a copied one, a record pays nothing. While another is read, what the
+ * index that batches look into knows is marked as kept since the cut or not: a value without the mark is kept first, and
+ * marked.
  *
  * Memory. Copies come from a pool of the set: at most an eighth of what the set holds, at least 16 MiB, used again
  * and again. When it is spent, the set's thread packs the unit aside instead: that takes longer, which slows the writer
