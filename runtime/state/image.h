@@ -8,7 +8,8 @@
  * is no failure of the store. What has expired at the cut is left out as it is read.
  *
  * The image of a set on the heap (heap_image.c) is a note of the tables and their pages, and copies no entry, unless it is
- * small and of whole values: then all of its units are KEPT when it is made, and nothing has to be kept later. Its protocol. What was there at the cut is divided into units: at most 1 KiB of a page of a state whose values are
+ * small and of whole values: then all of its units are KEPT when it is made, and nothing has to be kept later. Its
+ * protocol. What was there at the cut is divided into units: at most 1 KiB of a page of a state whose values are
  * whole in their entries (a batch of rows with random keys changes as many units as it has rows, so they are small); an
  * entry of a state whose values own memory elsewhere (texts, lists, maps). A unit has a mark:
  *
