@@ -12,8 +12,8 @@ static char *held_name(const file_sink *me, weir_ctx *cx)
 {
     size_t n = strlen(me->path) + 32;
     char *name = cx->host->alloc(cx, n);
-    if (name && is_directory(me)) snprintf(name, n, "%s.part-%u.held", me->base, weir_about(cx)->subtask);
-    if (name && !is_directory(me)) snprintf(name, n, "%s.%s.held", me->base, me->path + strlen(me->base));
+    if (name && is_directory(me)) snprintf(name, n, "%s.part-%u" HELD, me->base, weir_about(cx)->subtask);
+    if (name && !is_directory(me)) snprintf(name, n, "%s.%s" HELD, me->base, me->path + strlen(me->base));
     return name;
 }
 

@@ -6,7 +6,6 @@
 #include "sink.h"
 
 #define HIDDEN ".inprogress"
-#define HELD   ".held"
 
 /* SUBTASK of "part-SUBTASK...", and what follows it; NULL: another name. */
 static const char *subtask_of(const char *name, unsigned long *subtask)

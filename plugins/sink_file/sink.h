@@ -8,7 +8,8 @@
 #include "bucket.h"
 #include "part.h"
 
-#define MOST_OPEN 64 /* parts in progress; beyond them the one that rests longest is rolled */
+#define HELD      ".held" /* how the names of held.c end */
+#define MOST_OPEN 64      /* parts in progress; beyond them the one that rests longest is rolled */
 
 enum missing { MISSING_FAIL, MISSING_IGNORE };
 

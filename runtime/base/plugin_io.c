@@ -48,9 +48,10 @@ static weir_status io_open(weir_ctx *cx, const char *path, int mode, weir_file *
     const struct weir_platform *p = PLATFORM(cx);
     struct weir_error e = {0};
     *file = NULL;
-    if (mode == WEIR_FILE_HOLD && !p->hold) return report(WEIR_OK, &e, error); /* there is nobody else */
-    if (mode == WEIR_FILE_HOLD)
-        return report(p->hold(p->self, path, (struct weir_platform_file **)(void *)file, &e), &e, error);
+    if (mode == WEIR_FILE_HOLD) { /* no hold: there is nobody else */
+        weir_status s = p->hold ? p->hold(p->self, path, (struct weir_platform_file **)(void *)file, &e) : WEIR_OK;
+        return report(s, &e, error);
+    }
     return report(p->open(p->self, path, (enum weir_file_mode)mode, (struct weir_platform_file **)(void *)file, &e), &e,
                   error);
 }

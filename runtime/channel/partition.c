@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #endif
 #include <string.h>
+#include <weir/cpu.h>
 
 #include "base/alloc.h"
 #include "channel/writer_internal.h"
@@ -151,20 +152,27 @@ __attribute__((target("avx512bw"))) static int64_t find_by_masks(const uint16_t 
 }
 #endif
 
-/* The rows whose key groups are among the `count` from `first` on, as bits. */
-static void find_in_range(const uint16_t *groups, int64_t n, uint16_t first, uint16_t count, uint8_t *bits)
+/* From row `at` on, a multiple of eight. */
+WEIR_FOR_SEVERAL_CPUS
+static void find_by_bytes(const uint16_t *groups, int64_t at, int64_t n, uint16_t first, uint16_t count, uint8_t *bits)
 {
     enum { RUN = 256 };
-    int64_t at = 0;
-#ifdef HAS_MASKS
-    if (__builtin_cpu_supports("avx512bw")) at = find_by_masks(groups, n, first, count, bits);
-#endif
     for (; at < n; at += RUN) {
         uint8_t is_in[RUN];
         int64_t rows = n - at < RUN ? n - at : RUN;
         for (int64_t i = 0; i < rows; i++) is_in[i] = (uint16_t)(groups[at + i] - first) < count;
         weir_bits_from_bytes(bits + at / 8, is_in, rows);
     }
+}
+
+/* The rows whose key groups are among the `count` from `first` on, as bits. */
+static void find_in_range(const uint16_t *groups, int64_t n, uint16_t first, uint16_t count, uint8_t *bits)
+{
+    int64_t at = 0;
+#ifdef HAS_MASKS
+    if (__builtin_cpu_supports("avx512bw")) at = find_by_masks(groups, n, first, count, bits);
+#endif
+    if (at < n) find_by_bytes(groups, at, n, first, count, bits);
 }
 
 /* A look at all rows for each channel, but no branch and no count in memory that the next row waits for. */

@@ -288,6 +288,8 @@ bool weir__heap_may_compact(struct heap *h, struct heap_table *t)
     return true;
 }
 
+#define TABLE_BYTES (4 * WEIR__HEAP_COPY_BYTES) /* as much more a table costs: its first pages are copies of their own */
+
 /* A small image, of whole values, is copied in the order in which it lies, in a millisecond or two: less than to keep what
  * rows change one by one, soon after the cut and in their order. False: it is not so. */
 static bool copy_at_once(struct heap *h, struct heap_image *image)
@@ -295,7 +297,7 @@ static bool copy_at_once(struct heap *h, struct heap_image *image)
     size_t bytes = 0;
     for (size_t i = 0; i < image->n_tables && bytes <= h->at_once; i++) {
         const struct image_table *t = &image->tables[i];
-        bytes += t->unit_shift == BY_ENTRY ? h->at_once + 1 : (size_t)t->used * t->s->entry_size;
+        bytes += t->unit_shift == BY_ENTRY ? h->at_once + 1 : (size_t)t->used * t->s->entry_size + TABLE_BYTES;
     }
     if (bytes > h->at_once) return false;
     for (size_t i = 0; i < image->n_tables; i++) keep_all(h, &image->tables[i]);

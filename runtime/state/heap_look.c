@@ -44,7 +44,7 @@ static uint64_t look_portably(const struct heap_index *x, uintptr_t known, const
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define HAS_EIGHT_AT_A_TIME
-#define AVX512 __attribute__((target("avx512f,avx512vl,bmi2")))
+#define AVX512 __attribute__((target("avx512f,avx512vl")))
 
 /* weir__heap_word of the rows of the mask from `row` on. */
 AVX512 static inline __m512i words_at(enum heap_key_kind kind, __m512i hash, const void *data, size_t row, __mmask8 rows)

@@ -459,6 +459,25 @@ static void a_small_image_is_copied_when_it_is_made(void)
     keep_rows(100000);
 }
 
+/* A window with one key each. */
+static void many_small_tables_are_not_copied_at_once(void)
+{
+    struct stage g;
+    struct weir_snapshot later;
+    void *values[1];
+    uint32_t field = 0;
+    init(&g, 1);
+    struct weir_rows *rows = make_rows(&g, 1);
+    for (int64_t ns = 0; ns < 3000; ns++)
+        CU_ASSERT_EQUAL(g.set->ops->value_edit_rows(g.set, PLAIN, rows, &field, 1, NULL, 1, ns, values, NULL), WEIR_OK);
+    cut(&g, &later, true);
+    CU_ASSERT(weir__heap_of(g.set)->must_keep);
+    while (later.pending) read_group(&later);
+    weir_snapshot_finish(&later);
+    weir_rows_release(rows);
+    finish(&g);
+}
+
 static void places_and_ids_go_both_ways(void)
 {
     for (uint32_t shift = 0; shift <= 11; shift++) {
@@ -671,6 +690,7 @@ WEIR_SUITE(image) = {
     {"a table that grows too much is compacted all the same", a_table_that_grows_too_much_is_compacted_all_the_same},
     {"rows are kept while an image is read, and no longer", rows_are_kept_while_an_image_is_read_and_no_longer},
     {"a small image is copied when it is made", a_small_image_is_copied_when_it_is_made},
+    {"many small tables are not copied at once", many_small_tables_are_not_copied_at_once},
     {"places and ids go both ways", places_and_ids_go_both_ways},
     {"a thread may read while the set is used", a_thread_may_read_while_the_set_is_used},
     {"a store may be read while the set is used", a_store_may_be_read_while_the_set_is_used},
