@@ -57,6 +57,7 @@ static struct weir_value *walk(struct weir_document *d, struct weir_value *at, c
 
 static void changed(struct weir_job *job)
 {
+    weir__job_let_go(job); /* of a directory that a start which failed had taken */
     weir_stream_graph_destroy(job->graph, weir_part_spec_destroy);
     job->graph = NULL;
 }

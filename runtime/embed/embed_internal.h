@@ -72,6 +72,7 @@ struct weir_job {
     int64_t run_started_ns;          /* this one */
     _Atomic uint32_t asked;          /* WEIR__ASKED_... */
     struct weir_parker waiter;
+    struct weir_platform_file *held; /* so that the directory of its checkpoints is this job's alone */
     struct weir__recovery recovery;
     struct weir_value *root, *nodes; /* of a document made by calls */
     struct weir_node *node_list;
@@ -85,6 +86,9 @@ void weir__job_drop_run(struct weir_job *);
 /* Deploys and starts an attempt. On failure there may be a run, which has failed. */
 WEIR_CHECKED weir_status weir__job_launch(struct weir_job *, struct weir_error *);
 
+/* Before anything is looked for among its checkpoints: until it lets go, their directory is this job's alone. */
+WEIR_CHECKED weir_status weir__job_hold(struct weir_job *, struct weir_error *);
+void weir__job_let_go(struct weir_job *);
 /* What the checkpoints of a job are read through; weir_storages_finish gives it back. */
 struct weir_storages weir__job_storages(const struct weir_job *);
 /* weir_checkpoints_newest of a job that takes some. */

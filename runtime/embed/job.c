@@ -230,6 +230,20 @@ static weir_status check_slots(const struct weir_job *job, struct weir_error *er
     return s;
 }
 
+weir_status weir__job_hold(struct weir_job *job, struct weir_error *error)
+{
+    const char *directory = job->graph->checkpoint.directory;
+    if (!directory || job->held) return WEIR_OK;
+    weir_status s = weir_checkpoints_hold(job->runtime->platform, directory, job->graph->job, &job->held, error);
+    return s == WEIR_OK ? s : weir_error_prefix(error, "checkpoint.directory: ");
+}
+
+void weir__job_let_go(struct weir_job *job)
+{
+    if (job->held) weir_checkpoints_let_go(job->runtime->platform, job->graph->checkpoint.directory, job->held);
+    job->held = NULL;
+}
+
 struct weir_storages weir__job_storages(const struct weir_job *job)
 {
     return (struct weir_storages){.platform = job->runtime->platform,
@@ -371,6 +385,7 @@ static weir_status start(struct weir_job *job, const struct weir_start_options *
     weir_status s = weir_job_check(job, error);
     if (s != WEIR_OK) return s;
     s = check_slots(job, &e);
+    if (s == WEIR_OK) s = weir__job_hold(job, &e);
     if (s != WEIR_OK) return weir__report(s, &e, error);
     weir_free(job->from);
     job->from = weir_strdup(o->from);
@@ -505,6 +520,7 @@ void weir_job_destroy(struct weir_job *job)
     if (!job) return;
     if (job->run) weir_run_give_up(job->run);
     weir_run_destroy(job->run);
+    weir__job_let_go(job);
     weir_free(job->home);
     weir_free(job->from);
     weir__job_choices_finish(job);

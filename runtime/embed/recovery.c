@@ -210,8 +210,9 @@ static_assert(sizeof(struct recovery) <= sizeof((struct weir_recovery *)NULL)->o
 void weir_job_recovery(struct weir_job *job, struct weir_recovery *to)
 {
     struct recovery own = {0};
+    struct weir_error e;
     *to = (struct weir_recovery){0};
-    if (!job->graph) return;
+    if (!job->graph || weir__job_hold(job, &e) != WEIR_OK) return; /* starting it says why */
     weir__recovery_begin(job);
     own.strategy = job->recovery.strategy;
     own.first_checkpoint = job->recovery.first_checkpoint;

@@ -184,13 +184,15 @@ static weir_status held_by_another(const struct weir_platform *p, const char *di
     return WEIR_E_CONFIG;
 }
 
-weir_status weir__directory_hold(const struct weir_platform *p, const char *directory, const char *job,
-                                 struct weir_platform_file **held, struct weir_error *error)
+weir_status weir_checkpoints_hold(const struct weir_platform *p, const char *directory, const char *job,
+                                  struct weir_platform_file **held, struct weir_error *error)
 {
     struct weir_error unsaid;
-    if (!p->hold) return WEIR_OK;
+    *held = NULL;
+    weir_status s = p->make_directory(p->self, directory, error);
+    if (s != WEIR_OK || !p->hold) return s;
     char *path = weir_path_join(directory, HELD);
-    weir_status s = p->hold(p->self, path, held, error);
+    s = p->hold(p->self, path, held, error);
     if (s == WEIR_MORE) s = held_by_another(p, directory, path, error);
     if (s == WEIR_OK && p->truncate(p->self, path, 0, &unsaid) == WEIR_OK)
         (void)!p->write(p->self, *held, job, strlen(job), &unsaid); /* a disk that is full holds all the same */
@@ -198,7 +200,7 @@ weir_status weir__directory_hold(const struct weir_platform *p, const char *dire
     return s;
 }
 
-void weir__directory_let_go(const struct weir_platform *p, const char *directory, struct weir_platform_file *held)
+void weir_checkpoints_let_go(const struct weir_platform *p, const char *directory, struct weir_platform_file *held)
 {
     struct weir_error error;
     if (!held) return;

@@ -39,11 +39,6 @@ char *weir__savepoint_name(struct weir_storage *, const char *job, int64_t numbe
 /* Removes what a crash left of checkpoints, and of savepoints of this job. What cannot be removed is told. */
 void weir__checkpoints_sweep(struct weir_storage *, const char *job);
 
-/* Keeps other jobs, and other runs of this one, away from the directory until it is let go. *held NULL: the platform has no
- * others. */
-WEIR_CHECKED weir_status weir__directory_hold(const struct weir_platform *, const char *directory, const char *job,
-                                              struct weir_platform_file **held, struct weir_error *);
-void weir__directory_let_go(const struct weir_platform *, const char *directory, struct weir_platform_file *held);
 /* Refuses what another job left there. */
 WEIR_CHECKED weir_status weir__kept_check(struct weir_storage *, const struct weir_kept_list *, const char *job,
                                           struct weir_error *);

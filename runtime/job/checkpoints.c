@@ -36,8 +36,7 @@ struct weir_checkpoints {
     bool given_up;
     struct weir_storages storages;
     struct weir_storage_watch watch;
-    struct weir_platform_file *held; /* so that the directory is ours */
-    struct weir_storage *own;        /* where checkpoints go; NULL: none are taken */
+    struct weir_storage *own; /* where checkpoints go; NULL: none are taken */
     struct weir_kept_list kept;
 };
 
@@ -726,7 +725,6 @@ static weir_status look_around(struct weir_checkpoints *c, const struct weir_dep
     int64_t suspended = 0;
     char *path = NULL;
     weir_status s = p->make_directory(p->self, directory, error);
-    if (s == WEIR_OK) s = weir__directory_hold(p, directory, c->run->graph->job, &c->held, error);
     if (s == WEIR_OK) s = weir_storages_own(&c->storages, &c->own, error);
     if (s == WEIR_OK) s = weir__kept_find(c->own, &c->kept, error);
     if (s == WEIR_OK) s = weir__kept_check(c->own, &c->kept, c->run->graph->job, error);
@@ -793,6 +791,5 @@ void weir_checkpoints_destroy(struct weir_checkpoints *c)
     weir__kept_finish(&c->kept);
     weir_storages_finish(&c->storages);
     weir__storage_watch_stop(&c->watch);
-    weir__directory_let_go(c->run->platform, c->config->directory, c->held);
     weir_free(c);
 }

@@ -68,6 +68,12 @@ WEIR_CHECKED weir_status weir_checkpoints_swap(struct weir_checkpoints *, const 
 /* See weir_run_give_up. */
 void weir_checkpoints_give_up(struct weir_checkpoints *);
 
+/* Makes the directory, and keeps other jobs and other runs of this one away from it until it is let go: whoever runs a job
+ * holds it from before he looks what there is to go on from. *held NULL: the platform knows no others. */
+WEIR_CHECKED weir_status weir_checkpoints_hold(const struct weir_platform *, const char *directory, const char *job,
+                                               struct weir_platform_file **held, struct weir_error *);
+void weir_checkpoints_let_go(const struct weir_platform *, const char *directory, struct weir_platform_file *held);
+
 /* What --resume goes on from: the newest complete checkpoint of a job that takes some, or the savepoint that it was
  * suspended with since, which its directory tells of (*own false: it is not the job's). The caller frees; NULL with WEIR_OK:
  * there is none. */

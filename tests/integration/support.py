@@ -147,9 +147,25 @@ class WeirTest(unittest.TestCase):
 
     @staticmethod
     def kill_all(process):
-        """The supervisor and its child, where they have a session of their own."""
+        """The supervisor and its child, where they have a session of their own; they hold nothing any more."""
+        os.killpg(process.pid, signal.SIGSTOP)  # so that no child is made meanwhile
+        group = WeirTest.group_of(process.pid)
         os.killpg(process.pid, signal.SIGKILL)
+        for life in group:
+            ended = select.select([life], [], [], TIMEOUT_S)[0]
+            os.close(life)
+            assert ended, "a process lives on that was killed"
         process.communicate(timeout=TIMEOUT_S)
+
+    @staticmethod
+    def group_of(leader):
+        """Descriptors that become readable when its processes are gone, with all that they had open."""
+        lives = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(int(pid)) == leader:
+                    lives.append(os.pidfd_open(int(pid)))
+        return lives
 
     @staticmethod
     def end(process):

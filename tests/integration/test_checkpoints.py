@@ -84,11 +84,13 @@ class Checkpoints(WeirTest):
         job, other = self.job(JOB), self.job(JOB.replace("job: counting", "job: adding"), "adding.yaml")
         running = self.start("run", job, "--set", "rate=2000", "--quiet", *TELLS_CHECKPOINTS, start_new_session=True)
         self.assertIsNotNone(self.wait_for_checkpoint(running))
+        (self.folder / "checkpoints" / "chk-1000000").mkdir()  # nothing is read of what another job is writing
         for how in [], ["--resume"], ["--fresh"]:
             refused = self.weir("run", other, *how, code=2)
             self.assertIn("checkpoints is in use: job 'counting' is running with it; each job needs a directory of its own",
                           refused.err)
         self.kill_all(running)
+        (self.folder / "checkpoints" / "chk-1000000").rmdir()
         for how in [], ["--resume"], ["--fresh"]:
             refused = self.weir("run", other, *how, code=2)
             self.assertIn("holds checkpoints of job 'counting', and this one is 'adding'", refused.err)

@@ -127,6 +127,54 @@ static void a_job_between_two_attempts_can_be_cancelled(void)
     stage_end(&g); /* destroyed as it waits */
 }
 
+/* Made by calls, with checkpoints in one directory; number 7 fails it. */
+static void job_with_checkpoints(struct stage *g, const char *name)
+{
+    expect_ok(g, weir_job_create(g->runtime, name, NULL, &g->job, &g->error));
+    CU_ASSERT_EQUAL(weir_job_set(g->job, "checkpoint.directory", WEIR_TEST_FOLDER "/held"), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_job_set(g->job, "checkpoint.every", "1h"), WEIR_OK);
+    CU_ASSERT_EQUAL(weir_job_set(g->job, "defaults.restart.fixed_delay.delay", "10d"), WEIR_OK);
+    NODE(g, "in", "source.sequence.to=20", "source.sequence.field=n");
+    NODE(g, "trouble", "from=in", "process.fails_at.at=7", "process.fails_at.attempts=1");
+    NODE(g, "out", "from=trouble", "sink=discard");
+}
+
+/* To go on from what is in the directory, beside the stage's job. */
+static void expect_refused_beside(struct stage *g, const char *why)
+{
+    struct weir_job *first = g->job;
+    job_with_checkpoints(g, "beside");
+    CU_ASSERT_EQUAL(weir_job_start_from(g->job, NULL, &g->error), WEIR_E_CONFIG);
+    WEIR_ASSERT_CONTAINS(g->error.text, why);
+    weir_job_destroy(g->job);
+    g->job = first;
+}
+
+static void a_directory_is_the_jobs_between_two_attempts(void)
+{
+    struct stage g;
+    struct told told = {0};
+    stage_init(&g, NULL);
+    job_with_checkpoints(&g, "failing");
+    weir_job_on_restart(g.job, tell, &told);
+    expect_ok(&g, weir_job_start(g.job, &g.error));
+    while (told.n == 0) CU_ASSERT_FALSE(weir_job_wait(g.job, 1));
+    expect_refused_beside(&g, "held is in use: job 'failing' is running with it");
+    stage_end(&g);
+}
+
+static void a_job_that_is_changed_after_it_was_refused_gives_its_directory_back(void)
+{
+    struct stage g;
+    stage_init(&g, NULL);
+    job_with_checkpoints(&g, "failing");
+    CU_ASSERT_EQUAL(weir_job_start_from(g.job, NULL, &g.error), WEIR_E_CONFIG);
+    expect_refused_beside(&g, "held is in use: job 'failing' is running with it");
+    CU_ASSERT_EQUAL(weir_job_set(g.job, "defaults.parallelism", "1"), WEIR_OK);
+    expect_refused_beside(&g, "there is no complete checkpoint");
+    stage_end(&g);
+}
+
 /* Another process would find the same manifest. */
 static void what_a_restart_would_not_mend_is_not_tried_again(void)
 {
@@ -192,6 +240,9 @@ WEIR_SUITE(recovery) = {
     {"a strategy comes to its end", a_strategy_comes_to_its_end},
     {"without a strategy the first failure is the last", without_a_strategy_the_first_failure_is_the_last},
     {"a job between two attempts can be cancelled", a_job_between_two_attempts_can_be_cancelled},
+    {"a directory is the job's between two attempts", a_directory_is_the_jobs_between_two_attempts},
+    {"a job that is changed after it was refused gives its directory back",
+     a_job_that_is_changed_after_it_was_refused_gives_its_directory_back},
     {"what a restart would not mend is not tried again", what_a_restart_would_not_mend_is_not_tried_again},
     {"the next process counts on", the_next_process_counts_on},
     {"a recovery that is empty or foreign is refused", a_recovery_that_is_empty_or_foreign_is_refused},
