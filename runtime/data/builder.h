@@ -16,10 +16,12 @@ struct weir_builder {
     struct weir_pool *pool;
     struct weir_schema *schema;
     uint32_t *written, n_written;
-    weir_out_column *columns;        /* out.columns */
-    struct weir_buffer **data, **validity, **offsets; /* by written column */
+    weir_out_column *columns;      /* out.columns */
+    struct weir_buffer *fixed;     /* values of the columns of fixed size, and times behind them; NULL: there are none */
+    size_t *fixed_at, fixed_bytes; /* where they lie, by written column and then times; how large it is */
+    struct weir_buffer **data, **validity, **offsets; /* by written column; data: of variable ones and bools */
     struct weir_buffer **spare;                       /* the next ones, while rows are taken */
-    struct weir_buffer *time, *origin;
+    struct weir_buffer *origin;
     bool wants_time, wants_origin;
 };
 

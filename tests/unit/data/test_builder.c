@@ -56,6 +56,38 @@ static void allocates_nothing_when_warm(void)
     finish_table(&t);
 }
 
+static bool is_aligned(const void *p)
+{
+    return (uintptr_t)p % 64 == 0;
+}
+
+/* A batch costs a header and a buffer, and two more for each string. Bits have their own: they are preset. */
+static void puts_what_is_of_fixed_size_together(void)
+{
+    struct weir_schema_builder sb = {0};
+    weir_schema_builder_add(&sb, "a", WEIR_I32, false);
+    weir_schema_builder_add(&sb, "b", WEIR_I64, false);
+    weir_schema_builder_add(&sb, "s", WEIR_STRING, false);
+    weir_schema_builder_add(&sb, "c", WEIR_F64, false);
+    weir_schema_builder_add(&sb, "d", WEIR_BOOL, false);
+    struct weir_schema *schema = weir_schema_build(&sb);
+    struct weir_builder b;
+    int32_t forgotten;
+    CU_ASSERT_EQUAL_FATAL(weir_builder_init(&b, NULL, schema, NULL, 0, 5, true, false, NULL), WEIR_OK);
+    for (int64_t capacity = 5; capacity < 1000; capacity = capacity * 3 + 1) {
+        CU_ASSERT_EQUAL(weir_builder_reserve_rows(&b, capacity), WEIR_OK);
+        for (uint32_t i = 0; i < 5; i++) CU_ASSERT(is_aligned(b.columns[i].data));
+        CU_ASSERT(is_aligned(b.out.time));
+        struct weir_rows *rows = weir_builder_take(&b, 0, NULL, &forgotten);
+        CU_ASSERT_EQUAL(rows->n_owned, 4);
+        CU_ASSERT_PTR_NOT_EQUAL(rows->view.time, b.out.time);
+        CU_ASSERT_PTR_NOT_EQUAL(rows->columns[1].data, b.columns[1].data);
+        weir_rows_release(rows);
+    }
+    weir_builder_finish(&b);
+    weir_schema_release(schema);
+}
+
 static void writes_some_of_the_columns(void)
 {
     struct weir_pool *pool = weir_pool_create();
@@ -256,6 +288,7 @@ static void appends_rows(void)
 WEIR_SUITE(builder) = {
     {"builds batch after batch from recycled buffers", builds_batch_after_batch},
     {"allocates nothing when warm", allocates_nothing_when_warm},
+    {"puts what is of fixed size together", puts_what_is_of_fixed_size_together},
     {"writes some of the columns, with origins", writes_some_of_the_columns},
     {"presets validity, bits and offsets", presets_memory},
     {"makes room for bytes and keeps what is there", makes_room_for_bytes},
