@@ -649,7 +649,7 @@ static void build_two_sided(struct weir__job *job, struct weir__flow *flow)
         build_select(job, flow, select);
     if (is_join(step)) weir__leave_join(job, flow);
     check_errors(job, node);
-    weir__add_output(node, "", flow->schema, flow->from, 0);
+    if (flow->attached) weir__add_output(node, "", flow->schema, flow->from, 0);
 }
 
 void weir__build_node(struct weir__job *job, struct weir__job_node *node)
