@@ -3,9 +3,10 @@
  * Floor 3. Made by the set's thread at a barrier (set->ops->freeze); read, one key group after the other, by any one other
  * thread (the reader).
  *
- * The image of a set in a store (stored_image.c) is a view of that store, made when all changes are written. It knows the
- * store and not the set, which may have several under way and may go before them. What cannot be read fails the read, and
- * is no failure of the store. What has expired at the cut is left out as it is read.
+ * The image of a set in a store (stored_image.c) is a view of that store, made when all changes are written, which the
+ * set's thread does in steps (weir_state_image_write). From then on it knows the store and not the set, which may have
+ * several under way and may go before them. What cannot be read fails the read, and is no failure of the store. What has
+ * expired at the cut is left out as it is read.
  *
  * The image of a set on the heap (heap_image.c) is a note of the tables and their pages, and copies no entry, unless it is
  * small and of whole values: then all of its units are KEPT when it is made, and nothing has to be kept later. Its
@@ -45,6 +46,7 @@
 
 struct weir_state_image;
 struct weir_state_image_ops {
+    bool (*write)(struct weir_state_image *); /* NULL: there is nothing to write */
     weir_status (*read)(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
                         struct weir_error *);
     void (*release)(struct weir_state_image *);
@@ -54,6 +56,11 @@ struct weir_state_image { /* first member of a backend's own */
     const struct weir_state_image_ops *ops;
 };
 
+/* [set's thread] A step of what the set has to do before anything is read. False: there is nothing left. */
+static inline bool weir_state_image_write(struct weir_state_image *image)
+{
+    return image->ops->write && image->ops->write(image);
+}
 /* [reader] Packs the entries of a key group (docs/formats/savepoint.md) behind what `to` holds; groups ascend. *n grows by
  * how many. On failure the image is of no use any more. */
 WEIR_CHECKED static inline weir_status weir_state_image_read(struct weir_state_image *image, uint32_t group,
@@ -67,7 +74,8 @@ static inline void weir_state_image_rewind(struct weir_state_image *image)
 {
     image->ops->rewind(image);
 }
-/* [reader] Read, or given up. Before its set on the heap, or its store, is destroyed. */
+/* [reader; set's thread, while there is something to write] Read, or given up. Before its set on the heap, or its store, is
+ * destroyed. */
 static inline void weir_state_image_release(struct weir_state_image *image)
 {
     image->ops->release(image);

@@ -67,6 +67,7 @@ struct weir_snapshot_pending;
 /* Zeroed is empty. */
 struct weir_snapshot {
     bool later;                  /* set by whoever asks for the cut: the keyed entries may be left to weir_snapshot_read */
+    bool in_steps;               /* set by them too: who cuts goes on with weir_snapshot_write before anybody reads */
     bool stays;                  /* set by them too: of a set that does not change any more, and to be read several times */
     struct weir_cut_order order; /* set by them too: what the cut may be built on; zeroed: nothing */
     int64_t base; /* it holds only what changed since that cut, which is in checkpoint `base`; 0: it is whole */
@@ -91,6 +92,9 @@ WEIR_CHECKED weir_status weir_snapshot_keyed(struct weir_snapshot *, struct weir
 /* The header alone, of an operator that has no keyed state: how its other states are laid out. */
 WEIR_CHECKED weir_status weir_snapshot_header(struct weir_snapshot *, const struct weir_state_layout *, uint32_t n,
                                               struct weir_error *);
+/* [who cuts] A step of what is left to do of a cut in steps. False: there is nothing left. */
+bool weir_snapshot_write(struct weir_snapshot *);
+bool weir_snapshot_is_unwritten(const struct weir_snapshot *);
 /* There are entries to be read. */
 bool weir_snapshot_is_pending(const struct weir_snapshot *);
 /* Reads the next key group that is pending, behind what `keyed` has. On failure it is of no use any more. */

@@ -294,6 +294,7 @@ struct weir_snapshot_pending {
     struct weir_state_image *image;  /* NULL: no state */
     struct weir_timers_copy *timers; /* NULL: none */
     const struct weir_schema *key;
+    bool is_unwritten;
     uint32_t first_group, group, last_group; /* group: the next one to read; beyond the last: all are */
 };
 
@@ -317,6 +318,9 @@ static bool cut_later(struct weir_snapshot *to, struct weir_state_set *set, stru
         .key = key, .first_group = first_group, .group = first_group, .last_group = last_group};
     to->pending = p;
     if (set) p->image = set->ops->freeze(set, key);
+    p->is_unwritten = p->image && p->image->ops->write;
+    while (!to->in_steps && weir_snapshot_write(to)) {
+    }
     if (timers) p->timers = weir_timers_copy(timers);
     if ((!set || p->image) && (!timers || p->timers)) return true;
     drop_pending(to);
@@ -339,6 +343,17 @@ weir_status weir_snapshot_keyed(struct weir_snapshot *to, struct weir_state_set 
     for (uint32_t group = first_group; !c.failed && group <= last_group; group++) cut_group(&c, copy, group);
     weir_timers_copy_destroy(copy);
     return c.failed ? no_memory(error) : WEIR_OK;
+}
+
+bool weir_snapshot_write(struct weir_snapshot *s)
+{
+    if (!weir_snapshot_is_unwritten(s)) return false;
+    return s->pending->is_unwritten = weir_state_image_write(s->pending->image);
+}
+
+bool weir_snapshot_is_unwritten(const struct weir_snapshot *s)
+{
+    return s->pending && s->pending->is_unwritten;
 }
 
 bool weir_snapshot_is_pending(const struct weir_snapshot *s)

@@ -232,12 +232,12 @@ static bool insert(struct stored *d, uint32_t state, uint32_t group, int64_t ns,
 {
     struct stored_meta *meta = weir__stored_meta(&d->cache->states[state], value);
     bool is_new = meta->flags & WEIR__ABSENT;
+    weir__stored_mark(d, state, group, ns, value);
     if (is_new) {
         meta->order = ++d->order;
         meta->flags &= ~(uint32_t)WEIR__ABSENT;
         d->states[state].n_entries++;
     }
-    weir__stored_mark(d, state, group, ns, value);
     return is_new;
 }
 
@@ -249,6 +249,17 @@ static void *edit(struct stored *d, uint32_t state, const struct weir_key_ref *k
     return value;
 }
 
+/* From the cache, whose entries may move. */
+static void forget_entry(struct stored *d, uint32_t state, const struct weir_key_ref *key, int64_t ns)
+{
+    struct heap_group *g = &d->cache->states[state].groups[key->group - d->set.first_group];
+    uint32_t before = d->cut.is_on ? weir__heap_find_table(g, ns)->used : 0;
+    weir__heap_clear(&d->cache->set, state, key, ns);
+    if (!d->cut.is_on) return;
+    const struct heap_table *t = weir__heap_find_table(g, ns);
+    weir__stored_moved(d, &(struct stored_place){state, key->group, ns}, t ? before - t->used : before);
+}
+
 static void clear(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
 {
     struct stored *d = weir__stored_of(set);
@@ -256,16 +267,17 @@ static void clear(struct weir_state_set *set, uint32_t state, const struct weir_
     void *value = find(d, state, key, ns);
     if (!value) return;
     struct stored_meta *meta = weir__stored_meta(s, value);
+    weir__stored_keep(d, state, key->group, ns, value);
     d->states[state].n_entries--;
     if (!(meta->flags & WEIR__IN_STORE)) {
         weir__stored_forget(d, meta);
-        weir__heap_clear(&d->cache->set, state, key, ns);
+        forget_entry(d, state, key, ns);
         return;
     }
+    weir__stored_mark(d, state, key->group, ns, value);
     weir__heap_free_value(d->cache, s, value);
     memset(value, 0, s->value_size);
     meta->flags |= WEIR__ABSENT;
-    weir__stored_mark(d, state, key->group, ns, value);
 }
 
 static const void *value_get(struct weir_state_set *set, uint32_t state, const struct weir_key_ref *key, int64_t ns)
@@ -429,7 +441,8 @@ static size_t memory(const struct weir_state_set *set)
 {
     const struct stored *d = (const struct stored *)(const void *)set;
     return d->cache->bytes + d->keys.capacity + d->records.capacity + d->run.bytes.capacity +
-           d->run.capacity * sizeof *d->run.items + d->changes.bytes + d->dirty.keys.capacity + d->expected.bytes.capacity +
+           d->run.capacity * sizeof *d->run.items + d->changes.bytes + d->dirty.keys.capacity + d->cut.dirty.keys.capacity +
+           d->pending.capacity * sizeof *d->pending.changes + d->expected.bytes.capacity +
            d->expected.capacity * sizeof *d->expected.keys;
 }
 
@@ -441,11 +454,14 @@ static size_t entries(const struct weir_state_set *set, uint32_t state)
 static void destroy(struct weir_state_set *set)
 {
     struct stored *d = weir__stored_of(set);
+    if (d->cut.image) (void)!weir__stored_finish_cut(d); /* whose failure the image tells */
     for (uint32_t i = 0; i < set->n_states; i++) weir_free(d->states[i].spaces.ns);
     d->cache->set.ops->destroy(&d->cache->set);
     weir_key_bytes_finish(&d->keys);
     weir_key_bytes_finish(&d->records);
     weir_key_bytes_finish(&d->dirty.keys);
+    weir_key_bytes_finish(&d->cut.dirty.keys);
+    weir_free(d->pending.changes);
     weir_key_bytes_finish(&d->run.bytes);
     weir_free(d->run.items);
     weir__stored_changes_finish(&d->changes);
@@ -485,6 +501,10 @@ static const struct weir_state_ops stored_ops = {
     .entries = entries,
 };
 
+/* Of a cut: together about 2 ms. */
+#define STEP_BYTES 262144
+#define STEP_LOOKS 32768
+
 static uint32_t largest_struct(const struct weir_state_layout *layouts, uint32_t n)
 {
     uint32_t most = 1;
@@ -505,6 +525,8 @@ struct weir_state_set *weir_stored_state_create(struct weir_state_store *store, 
     d->store = store;
     d->number = store->n_sets++;
     d->ages.now = 1;
+    d->dirty_now = WEIR__DIRTY;
+    d->step = (struct stored_step){STEP_BYTES, STEP_LOOKS};
     d->cache = weir__heap_create(layouts, n_states, first_group, last_group, sizeof(struct stored_meta));
     d->cache_base = d->cache->bytes;
     d->states = weir_alloc_array(n_states + 1, sizeof *d->states);

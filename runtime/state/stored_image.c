@@ -1,9 +1,10 @@
 /* stored_image.c - images of a set in a store (image.h): a view of the store, read by another thread.
  *
- * [set's thread] freeze writes what is changed in the cache, so that the store has everything, and takes the view; where a
- * thread of the store writes, that is done by it later, and whoever reads the image waits for it.
- * [reader] the rest. It knows the layouts and the store's calls, and nothing that the set changes: the set goes on, and may
- * be destroyed; the store stays until the image is released.
+ * [set's thread] freeze begins a cut: what is changed in the cache is written in steps (stored_write.c), so that the store
+ * has everything, and then the view is taken; where a thread of the store writes, that is done by it later, and whoever
+ * reads the image waits for it.
+ * [reader] the rest, from then on. It knows the layouts and the store's calls, and nothing that the set changes: the set
+ * goes on, and may be destroyed; the store stays until the image is released.
  *
  * A key group is one range of the store, by state and namespace. The records of each namespace are collected, sorted by
  * order, and packed straight from their bytes: what a cut at once would have made of them.
@@ -16,13 +17,14 @@
 
 struct stored_image {
     struct weir_state_image image; /* first member */
+    struct stored *set;            /* that has something to write yet; NULL: it is complete */
     struct weir_state_store *store;
     struct weir_store_pledge *pledge; /* of the view; NULL: it is there already */
     weir_store_view *view;            /* NULL: it could not be had, see failure */
     struct weir_error failure;
     const struct weir_state_layout *layouts;
     const struct weir_schema *key;
-    uint32_t set, n_states;
+    uint32_t number, n_states; /* number: of the set */
     int64_t now_ms;
     struct stored_run run; /* reader: the records of one namespace */
     void *room;            /* reader: for one value, then one map key */
@@ -61,28 +63,45 @@ static void take_view(struct stored_image *image)
     fail(image, &image->failure, s, why.message);
 }
 
+void weir__stored_complete(struct stored_image *image, const struct weir_error *failure)
+{
+    image->set = NULL;
+    if (failure)
+        image->failure = *failure;
+    else
+        take_view(image);
+}
+
+static bool write_on(struct weir_state_image *of)
+{
+    struct stored_image *image = (struct stored_image *)(void *)of;
+    return image->set && weir__stored_cut_on(image->set);
+}
+
 static weir_status read_group(struct weir_state_image *, uint32_t group, struct weir_key_bytes *to, uint64_t *n,
                               struct weir_error *);
 static void release(struct weir_state_image *);
 static void rewind_image(struct weir_state_image *);
-static const struct weir_state_image_ops stored_image_ops = {.read = read_group, .release = release, .rewind = rewind_image};
+static const struct weir_state_image_ops stored_image_ops = {
+    .write = write_on, .read = read_group, .release = release, .rewind = rewind_image};
 
 struct weir_state_image *weir__stored_freeze(struct weir_state_set *set, const struct weir_schema *key)
 {
     struct stored *d = weir__stored_of(set);
-    if (!weir__stored_write_back(d)) return NULL;
+    if (!weir__stored_begin_to_cut(d)) return NULL;
     struct stored_image *image = weir_alloc(sizeof *image);
     *image = (struct stored_image){.image = {&stored_image_ops},
+                                   .set = d,
                                    .store = d->store,
                                    .layouts = set->layouts,
                                    .key = key,
-                                   .set = d->number,
+                                   .number = d->number,
                                    .n_states = set->n_states,
                                    .now_ms = set->now_ms,
                                    .room_half = largest_struct(set->layouts, set->n_states)};
     image->room = weir_alloc(image->room_half * 2);
     atomic_fetch_add_explicit(&d->store->n_images, 1, memory_order_relaxed);
-    take_view(image);
+    d->cut.image = image;
     return &image->image;
 }
 
@@ -145,8 +164,8 @@ static weir_status scan(struct reading *r, weir_io_error *why)
 {
     const struct weir_state_store *store = r->image->store;
     uint8_t from[WEIR__STORED_GROUP_PREFIX], until[WEIR__STORED_GROUP_PREFIX];
-    weir__stored_group_prefix(r->image->set, r->group, from);
-    weir__stored_group_prefix(r->image->set, r->group, until);
+    weir__stored_group_prefix(r->image->number, r->group, from);
+    weir__stored_group_prefix(r->image->number, r->group, until);
     weir__stored_until(until, sizeof until);
     weir_status s = store->backend->scan(store->self, r->image->view, (weir_str){(const char *)from, sizeof from},
                                          (weir_str){(const char *)until, sizeof until}, add_record, r, why);
@@ -159,6 +178,7 @@ static weir_status read_group(struct weir_state_image *of, uint32_t group, struc
     struct stored_image *image = (struct stored_image *)(void *)of;
     struct reading r = {.image = image, .group = group, .to = to, .n = n};
     weir_io_error why = {0};
+    WEIR_ASSERT(!image->set);
     if (!image->view && image->pledge) {
         weir_status had = weir_store_pledge_view(image->pledge, &image->view, &why);
         if (had < 0) fail(image, &image->failure, had, why.message);
@@ -181,6 +201,7 @@ static void release(struct weir_state_image *of)
 {
     struct stored_image *image = (struct stored_image *)(void *)of;
     struct weir_state_store *store = image->store;
+    if (image->set) image->set->cut.image = NULL; /* whose changes are written all the same, for the next one */
     if (image->pledge)
         weir_store_pledge_drop(image->pledge);
     else if (image->view)

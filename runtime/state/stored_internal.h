@@ -3,6 +3,7 @@
  *   struct stored          a state set: the decoded entries at hand (a heap, `cache`), over a part of a store
  *     struct stored_meta   behind each value in the cache: what is known of the entry
  *     struct stored_run    the enumeration under way
+ *     struct stored_cut    the cut under way: what was changed before it and is not written yet
  *
  * A record of the store: key = set, key group, state, namespace, the key's bytes, such that what is enumerated together is a
  * range and key groups are ranges too. Value = the entry's order, then what is in it (stored_record.c). The order is a
@@ -10,7 +11,8 @@
  * namespace in memory and spares each insertion a second record.
  *
  * Invariants: (1) an entry of the cache that is LOADED is what counts, whatever the store has; (2) a change is in the cache,
- * DIRTY, until it is written; (3) cached entries go only at settle and in next_key.
+ * DIRTY, until it is written; (3) cached entries go only at settle and in next_key; (4) while a cut is under way, the store
+ * gets what was changed before it and nothing else, so that what it has at the end is the cut.
  */
 #ifndef WEIR_STATE_STORED_INTERNAL_H
 #define WEIR_STATE_STORED_INTERNAL_H
@@ -27,16 +29,17 @@
 #define WEIR__STORED_SPACES       4096
 
 enum {
-    WEIR__LOADED = 1,   /* what the store had is here; else nothing is known */
-    WEIR__ABSENT = 2,   /* there is no such entry */
-    WEIR__DIRTY = 4,    /* not as in the store */
-    WEIR__IN_STORE = 8, /* the store has a record of it */
-    WEIR__EXPECTED = 16 /* read ahead, and not asked for yet */
+    WEIR__LOADED = 1,    /* what the store had is here; else nothing is known */
+    WEIR__ABSENT = 2,    /* there is no such entry */
+    WEIR__DIRTY = 4,     /* not as in the store */
+    WEIR__IN_STORE = 8,  /* the store has a record of it */
+    WEIR__EXPECTED = 16, /* read ahead, and not asked for yet */
+    WEIR__ODD = 32       /* of one that is DIRTY: since a cut with an odd number */
 };
 /* What is known of an entry. Small: there is one for each. */
 struct stored_meta {
-    uint64_t order : 51; /* 7 years at ten million insertions a second */
-    uint64_t flags : 5;
+    uint64_t order : 50; /* 3 years at ten million insertions a second */
+    uint64_t flags : 6;
     uint64_t age : 8; /* at which it was last asked for; WEIR__UNASKED, WEIR__PINNED */
 };
 /* Ages go round: 1 to WEIR__AGES. A new one begins whenever the cache has grown by a sixteenth of its room, so two entries
@@ -120,6 +123,31 @@ struct stored_dirty {
     bool are_many; /* then they are not listed: it takes no longer to look at all entries */
 };
 
+/* Changes that are encoded, in stored.records, and not handed to the store yet: all of one cut, or of one call. */
+struct stored_change { /* offsets */
+    size_t key, value, end;
+    bool goes;
+};
+struct stored_pending {
+    struct stored_change *changes;
+    size_t n, capacity;
+};
+
+/* A cut whose changes are written in steps: see stored_write.c. */
+struct stored_image;
+struct stored_cut {
+    bool is_on;
+    struct stored_image *image; /* that is complete then; NULL: none */
+    struct stored_dirty dirty;  /* as it was at the cut */
+    size_t listed;              /* bytes of the list that were gone through; or, of all entries, those before: */
+    uint32_t state, group, id;  /* group: - first_group */
+    int64_t ns;
+};
+/* What a step may take; it is counted down. */
+struct stored_step {
+    size_t bytes, looks;
+};
+
 /* How many entries of the cache there are of each age; it changes with those of entries. */
 struct stored_ages {
     uint32_t now;
@@ -151,7 +179,11 @@ struct stored {
     uint32_t number;   /* in its store */
     uint64_t order;    /* last one given */
     struct stored_ages ages;
-    struct stored_dirty dirty;
+    struct stored_dirty dirty; /* but for those of the cut under way */
+    uint32_t dirty_now;        /* WEIR__DIRTY, with WEIR__ODD or without */
+    struct stored_pending pending;
+    struct stored_cut cut;
+    struct stored_step step;         /* of a cut; tests make it small */
     uint32_t hand_state, hand_group; /* where entries leave next */
     struct stored_state *states;
     struct stored_run run;
@@ -227,18 +259,51 @@ void weir__stored_unread(struct stored *, weir_status, const weir_io_error *); /
 weir_status weir__stored_expect(struct weir_state_set *, const struct weir_state_expected *);
 void weir__stored_expected_finish(struct stored_expected *);
 
-/* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
+/* ---- writing (stored_write.c) ------------------------------------------------------------------------------------- */
 
+struct stored_place { /* where an entry is */
+    uint32_t state, group;
+    int64_t ns;
+};
+/* Of one that is DIRTY, and may be written now; false: it failed. */
+WEIR_CHECKED bool weir__stored_write(struct stored *, const struct stored_place *, struct heap_key *, struct stored_meta *);
+WEIR_CHECKED bool weir__stored_flush(struct stored *); /* what is encoded goes to the store; false: it failed */
+/* What is DIRTY now is cut: it is written in steps, and the image, if there is one, is complete then. An earlier cut is
+ * finished first. False: it failed. */
+WEIR_CHECKED bool weir__stored_begin_to_cut(struct stored *);
+bool weir__stored_cut_on(struct stored *);                  /* a step; false: there is nothing left */
+WEIR_CHECKED bool weir__stored_finish_cut(struct stored *); /* all that is left; false: it failed */
 WEIR_CHECKED bool weir__stored_write_back(struct stored *); /* all that is DIRTY; false: it failed */
+/* Ids of a table have become fewer by so many. */
+void weir__stored_moved(struct stored *, const struct stored_place *, uint32_t by);
+
+/* It was changed before the cut under way, and is not written yet. */
+static inline bool weir__stored_is_of_cut(const struct stored *d, const struct stored_meta *meta)
+{
+    return meta->flags & WEIR__DIRTY && (meta->flags & (WEIR__DIRTY | WEIR__ODD)) != d->dirty_now;
+}
+/* Before an entry is changed. */
+static inline void weir__stored_keep(struct stored *d, uint32_t state, uint32_t group, int64_t ns, void *value)
+{
+    struct stored_meta *meta = weir__stored_meta(&d->cache->states[state], value);
+    if (!weir__stored_is_of_cut(d, meta)) return;
+    (void)!weir__stored_write(d, &(struct stored_place){state, group, ns}, (struct heap_key *)value - 1, meta);
+}
 /* An entry that is not DIRTY becomes so. */
 void weir__stored_list_dirty(struct stored *, uint32_t state, uint32_t group, int64_t ns, const struct heap_key *);
+/* The same before it is changed, with what it was for the cut. */
 static inline void weir__stored_mark(struct stored *d, uint32_t state, uint32_t group, int64_t ns, void *value)
 {
     struct stored_meta *meta = weir__stored_meta(&d->cache->states[state], value);
-    if (meta->flags & WEIR__DIRTY) return;
-    meta->flags |= WEIR__DIRTY;
+    if ((meta->flags & (WEIR__DIRTY | WEIR__ODD)) == d->dirty_now) return;
+    weir__stored_keep(d, state, group, ns, value);
+    meta->flags |= d->dirty_now;
     weir__stored_list_dirty(d, state, group, ns, (const struct heap_key *)value - 1);
 }
+
+/* ---- the cache (stored_cache.c) ---------------------------------------------------------------------------------- */
+
+size_t weir__stored_at_hand(const struct stored *); /* entries of the cache */
 /* An entry is asked for: the first time it is as old as half a cache, as most are never asked for again; from the second
  * time on it is new. */
 void weir__stored_ask(struct stored *, uint32_t state, struct stored_meta *);
@@ -288,7 +353,9 @@ void weir__stored_outdate(struct stored *, uint32_t state, uint32_t group, int64
 
 /* ---- images (stored_image.c): see image.h ------------------------------------------------------------------------ */
 
-/* NULL: changes could not be written. A view that cannot be had fails whoever reads the image. */
+/* NULL: an earlier cut could not be written. A view that cannot be had fails whoever reads the image. */
 struct weir_state_image *weir__stored_freeze(struct weir_state_set *, const struct weir_schema *key);
+/* The store has what was cut, or it never will, and why. */
+void weir__stored_complete(struct stored_image *, const struct weir_error *failure);
 
 #endif

@@ -330,7 +330,7 @@ void weir__stored_drop_namespace(struct weir_state_set *set, uint32_t state, int
 {
     struct stored *d = weir__stored_of(set);
     struct heap_state *s = &d->cache->states[state];
-    bool stored = weir__stored_may_hold(d, state, ns), ok = !weir__stored_failed(d);
+    bool ok = weir__stored_finish_cut(d), stored = weir__stored_may_hold(d, state, ns);
     for (uint32_t group = set->first_group; ok && group <= set->last_group; group++) {
         struct heap_group *g = group_of(d, state, group);
         const struct heap_table *t = weir__heap_find_table(g, ns);

@@ -49,6 +49,7 @@ weir_status weir_chain_open(struct weir_chain *c)
 
 void weir_chain_close(struct weir_chain *c)
 {
+    for (uint32_t i = 0; i < c->n_cuts; i++) weir_chain_drop_cut(c, &c->cuts[i]);
     for (uint32_t i = c->n_members; i-- > 0;) {
         struct weir_chain_member *m = &c->members[i];
         if (m->current.kind == WEIR_ELEMENT_ROWS) weir_rows_release(m->current.rows);
@@ -59,7 +60,6 @@ void weir_chain_close(struct weir_chain *c)
     }
     weir_running_end();
     for (uint32_t i = 0; i < c->n_writers; i++) weir_writer_close(c->writers[i]);
-    for (uint32_t i = 0; i < c->n_cuts; i++) weir_chain_drop_cut(c, &c->cuts[i]);
     weir_free(c->cuts);
     c->cuts = NULL;
     c->n_cuts = c->cuts_capacity = 0;
@@ -236,6 +236,7 @@ static void cut_member(struct weir_chain *c, struct weir_chain_member *m, int64_
     cut->n++;
     m->cut = checkpoint;
     cut->parts[m - c->members].later = true; /* the coordinator reads it while the work goes on */
+    cut->parts[m - c->members].in_steps = !m->ended;
     cut->parts[m - c->members].stays = m->ended;
     cut->parts[m - c->members].order = order_of(c, m, checkpoint);
     /* The last cut has the number of a barrier that does not come any more, whatever that barrier is for. */
@@ -264,7 +265,9 @@ static weir_status run_barrier(struct weir_chain *c, struct weir_chain_member *m
 {
     weir_status s = m->moving ? WEIR_OK : end_before_barrier(m);
     if (s != WEIR_OK) return s;
-    s = weir_op_move_at(m->op, m->current.value);
+    bool is_to_move = atomic_load_explicit(&m->op->move, memory_order_acquire);
+    if (is_to_move && weir_chain_write_cut(c) != WEIR_NONE) s = WEIR_MORE; /* of the set that goes */
+    if (s == WEIR_OK) s = weir_op_move_at(m->op, m->current.value);
     m->moving = s == WEIR_MORE;
     if (s != WEIR_OK) return s;
     cut_member(c, m, m->current.value);
@@ -433,9 +436,37 @@ void weir_chain_drop_cut(const struct weir_chain *c, struct weir_chain_cut *cut)
 bool weir_chain_take_cut(struct weir_chain *c, struct weir_chain_cut *to)
 {
     if (c->n_cuts == 0 || c->cuts[0].n < c->n_members) return false;
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        if (weir_snapshot_is_unwritten(&c->cuts[0].parts[i])) return false;
+    }
     *to = c->cuts[0];
     memmove(c->cuts, c->cuts + 1, --c->n_cuts * sizeof *c->cuts);
     return true;
+}
+
+/* The first part of which there is something to write. */
+static struct weir_snapshot *unwritten_part(const struct weir_chain *c, struct weir_chain_member **of)
+{
+    for (uint32_t i = 0; i < c->n_cuts; i++) {
+        for (uint32_t m = 0; m < c->n_members; m++) {
+            struct weir_snapshot *part = &c->cuts[i].parts[m];
+            *of = &c->members[m];
+            if (weir_snapshot_is_unwritten(part)) return part;
+        }
+    }
+    return NULL;
+}
+
+weir_progress weir_chain_write_cut(struct weir_chain *c)
+{
+    struct weir_chain_member *m = NULL;
+    struct weir_snapshot *part = unwritten_part(c, &m);
+    if (!part) return WEIR_NONE;
+    weir_running_begin(&m->op->place);
+    (void)weir_snapshot_write(part);
+    weir_running_end();
+    weir_status s = checked(m, WEIR_OK);
+    return s < 0 ? fail(c, m, s) : WEIR_MADE;
 }
 
 /* What follows the end would never arrive. */

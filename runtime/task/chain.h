@@ -91,7 +91,10 @@ weir_progress weir_chain_pass(struct weir_chain *, int64_t now_ms);
 int64_t weir_chain_next_due_ms(const struct weir_chain *); /* of members that could fire now; INT64_MAX: nothing is due */
 bool weir_chain_is_blocked(const struct weir_chain *);     /* some output waits for room */
 bool weir_chain_is_ended(const struct weir_chain *);       /* all members ended, everything is delivered */
-/* The oldest cut, once its barrier has passed all members; false: there is none. The caller owns its parts and its error. */
+/* A step of what is left to do of the cuts, in any order with what else the members do. NONE: nothing is. */
+WEIR_CHECKED weir_progress weir_chain_write_cut(struct weir_chain *);
+/* The oldest cut, once its barrier has passed all members and nothing of it is left to do; false: there is none. The caller
+ * owns its parts and its error. */
 bool weir_chain_take_cut(struct weir_chain *, struct weir_chain_cut *);
 void weir_chain_drop_cut(const struct weir_chain *, struct weir_chain_cut *);
 /* Cuts every member as it is once all have ended: for that checkpoint, and for all later ones. */

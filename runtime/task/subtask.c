@@ -215,7 +215,11 @@ static weir_progress finish_checkpoints(struct weir_subtask *t)
 static weir_progress finish_step(struct weir_subtask *t, weir_progress progress, int64_t now_ms)
 {
     bool over = t->state == WEIR_SUBTASK_ENDING && weir_chain_is_ended(&t->chain);
+    weir_progress written = weir_chain_write_cut(&t->chain);
+    if (written == WEIR_FAILED) return written;
     if (t->orders) hand_over_cuts(t);
+    if (written == WEIR_MADE) progress = WEIR_MADE;
+    over = over && written == WEIR_NONE;
     if (over && t->orders) return end_with_checkpoints(t);
     if (over) {
         t->state = WEIR_SUBTASK_DONE;

@@ -379,6 +379,14 @@ static void end(struct weir_state_set *set)
     weir_schema_release(key_schema);
 }
 
+static struct weir_state_image *freeze_whole(struct weir_state_set *set)
+{
+    struct weir_state_image *image = set->ops->freeze(set, key_schema);
+    while (image && weir_state_image_write(image)) {
+    }
+    return image;
+}
+
 /* The disk takes nothing; the cut is made at once, nonetheless, and is of the time when it was made. */
 static void a_cut_waits_for_no_disk(void)
 {
@@ -387,10 +395,10 @@ static void a_cut_waits_for_no_disk(void)
     pthread_t threads[2];
     pthread_mutex_lock(&h.gate);
     for (uint64_t i = 0; i < MANY; i++) add(set, i);
-    first.image = set->ops->freeze(set, key_schema);
+    first.image = freeze_whole(set);
     for (uint64_t i = 0; i < 2 * MANY; i++) add(set, i);
-    second.image = set->ops->freeze(set, key_schema);
-    struct weir_state_image *nobody_reads = set->ops->freeze(set, key_schema);
+    second.image = freeze_whole(set);
+    struct weir_state_image *nobody_reads = freeze_whole(set);
     CU_ASSERT_FATAL(first.image && second.image && nobody_reads);
     weir_state_image_release(nobody_reads);
     for (uint64_t i = 0; i < 3 * MANY; i++) add(set, i);
@@ -414,19 +422,19 @@ static void a_disk_that_fails_fails_the_cut(void)
     struct reader r = {0};
     add(set, 1);
     h.memory.calls_left = 1;
-    r.image = set->ops->freeze(set, key_schema);
+    r.image = freeze_whole(set);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r.image);
     (void)read_image(&r);
     CU_ASSERT_EQUAL(r.status, WEIR_E_IO);
     weir_key_bytes_finish(&r.bytes);
-    struct weir_state_image *last = set->ops->freeze(set, key_schema);
+    struct weir_state_image *last = freeze_whole(set);
     if (last) weir_state_image_release(last);
     end(set);
 }
 
 static void cut(struct weir_state_set *set)
 {
-    struct weir_state_image *image = set->ops->freeze(set, key_schema);
+    struct weir_state_image *image = freeze_whole(set);
     CU_ASSERT_PTR_NOT_NULL_FATAL(image);
     CU_ASSERT_EQUAL(store->backend->flush(store->self, &(weir_io_error){0}), WEIR_OK);
     weir_state_image_release(image);

@@ -1,4 +1,5 @@
 /* A subtask stepped by hand: input, backpressure, pauses, the end. */
+#include "state/image.h"
 #include "unit/task/task_stage.h"
 
 static weir_progress run(struct task_stage *g)
@@ -205,7 +206,112 @@ static void a_failure_names_the_node(void)
     CU_ASSERT_EQUAL(g.actor.closes, 1); /* close is called also when open failed */
 }
 
+/* ---- cuts in steps ----------------------------------------------------------------------------------------------- */
+
+/* State of which a cut takes several steps. */
+struct slow {
+    struct weir_state_image image; /* first member */
+    int steps, released;
+};
+static struct slow slow;
+
+static bool slow_write(struct weir_state_image *image)
+{
+    return --((struct slow *)(void *)image)->steps > 0;
+}
+static void slow_release(struct weir_state_image *image)
+{
+    ((struct slow *)(void *)image)->released++;
+}
+static const struct weir_state_image_ops slow_ops = {.write = slow_write, .release = slow_release};
+static struct weir_state_image *slow_freeze(struct weir_state_set *set, const struct weir_schema *key)
+{
+    (void)set, (void)key;
+    slow.image.ops = &slow_ops;
+    slow.steps = 3;
+    return &slow.image;
+}
+static const struct weir_state_ops slow_state = {.freeze = slow_freeze};
+static weir_status slow_snapshot(struct weir_op *op, int64_t checkpoint, struct weir_snapshot *to)
+{
+    struct weir_state_set set = {.ops = &slow_state};
+    (void)checkpoint;
+    return weir_snapshot_keyed(to, &set, NULL, NULL, 0, 0, &op->error);
+}
+
+/* Notes it, and gives it up. */
+static void note_cut(void *arg, struct weir_subtask *t, struct weir_subtask_cut c)
+{
+    struct task_stage *g = arg;
+    if (c.last)
+        weir_text_add(&g->actor.log, "last\n");
+    else
+        weir_text_add(&g->actor.log, "cut %d\n", (int)c.cut.checkpoint);
+    weir_chain_drop_cut(&t->chain, &c.cut);
+}
+
+static void init_slow(struct task_stage *g, struct weir_op_class *class, const struct weir_orders *orders)
+{
+    slow = (struct slow){.steps = 0};
+    task_stage_init(g, NULL, 1, 0);
+    *class = actor_step;
+    class->snapshot = slow_snapshot;
+    g->actor.op.class = class;
+    g->task.orders = orders;
+    g->task.cut = note_cut;
+    g->task.cut_arg = g;
+    CU_ASSERT_EQUAL(weir_subtask_open(&g->task), WEIR_OK);
+}
+
+static void rows_go_on_while_a_cut_is_written(void)
+{
+    struct task_stage g;
+    struct weir_op_class class;
+    const struct weir_orders orders = {.newest = 1};
+    init_slow(&g, &class, &orders);
+    push_mark(&g, 0, WEIR_ELEMENT_BARRIER, 1);
+    push_rows(&g, 0, "1 | 10");
+    CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+    expect_log(&g, "flush\n1 | 10\n");
+    CU_ASSERT_EQUAL(slow.steps, 2); /* one in each step of the subtask, also of one that has nothing else to do */
+    CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+    expect_log(&g, "flush\n");
+    CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+    expect_log(&g, "cut 1\n");
+    CU_ASSERT(slow.steps == 0 && slow.released == 1);
+    CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_NONE);
+    task_stage_end(&g);
+}
+
+static void a_subtask_ends_when_its_cuts_are_written(void)
+{
+    struct task_stage g;
+    struct weir_op_class class;
+    const struct weir_orders orders = {.newest = 1};
+    init_slow(&g, &class, &orders);
+    push_mark(&g, 0, WEIR_ELEMENT_BARRIER, 1);
+    push_mark(&g, 0, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
+    CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
+    expect_log(&g, "flush\nwatermark 9223372036854775807\nfinish\ncut 1\nlast\n");
+    task_stage_end(&g);
+}
+
+static void a_subtask_is_closed_while_a_cut_is_written(void)
+{
+    struct task_stage g;
+    struct weir_op_class class;
+    const struct weir_orders orders = {.newest = 1};
+    init_slow(&g, &class, &orders);
+    push_mark(&g, 0, WEIR_ELEMENT_BARRIER, 1);
+    CU_ASSERT_EQUAL(weir_subtask_step(&g.task, 0), WEIR_MADE);
+    task_stage_end(&g);
+    CU_ASSERT(slow.released == 1 && slow.steps == 2);
+}
+
 WEIR_SUITE(subtask) = {
+    {"rows go on while a cut is written", rows_go_on_while_a_cut_is_written},
+    {"a subtask ends when its cuts are written", a_subtask_ends_when_its_cuts_are_written},
+    {"a subtask is closed while a cut is written", a_subtask_is_closed_while_a_cut_is_written},
     {"channels are read to their ends", channels_are_read_to_their_ends},
     {"a stopped input does not end time", a_stopped_input_does_not_end_time},
     {"a step is a bounded amount of work", a_step_is_a_bounded_amount_of_work},
