@@ -148,6 +148,7 @@ static inline void task_stage_end(struct task_stage *g)
 {
     weir_subtask_close(&g->task);
     weir_gate_finish(&g->task.gate);
+    weir_alignment_finish(&g->task.alignment);
     weir_writer_destroy(g->writer);
     for (int i = 0; i < 2; i++) weir_ring_finish(&g->in[i]);
     weir_ring_finish(&g->out);

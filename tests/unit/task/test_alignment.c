@@ -160,12 +160,6 @@ static void start(struct task_stage *g, struct weir_op_class *class, uint32_t ca
     CU_ASSERT_EQUAL(weir_subtask_open(&g->task), WEIR_OK);
 }
 
-static void end(struct task_stage *g)
-{
-    weir_alignment_finish(&g->task.alignment);
-    task_stage_end(g);
-}
-
 static weir_progress run(struct task_stage *g)
 {
     weir_progress p = WEIR_MADE;
@@ -200,7 +194,7 @@ static void what_comes_behind_a_barrier_waits_in_order(void)
     push_mark(&g, 1, WEIR_ELEMENT_BARRIER, 1);
     CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
     expect_log(&g, "1 | 12\nbarrier 1\n1 | 2\n1 | 3\n");
-    end(&g);
+    task_stage_end(&g);
 }
 
 static void two_checkpoints_in_a_row(void)
@@ -217,7 +211,7 @@ static void two_checkpoints_in_a_row(void)
     push_rows(&g, 1, "1 | 10");
     CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
     expect_log(&g, "barrier 1\n1 | 1\nbarrier 2\n1 | 10\n1 | 2\n");
-    end(&g);
+    task_stage_end(&g);
 }
 
 static void an_abandoned_checkpoint_is_not_cut(void)
@@ -236,7 +230,7 @@ static void an_abandoned_checkpoint_is_not_cut(void)
     push_rows(&g, 1, "1 | 10");
     CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
     expect_log(&g, "1 | 2\nbarrier 2\n1 | 10\n");
-    end(&g);
+    task_stage_end(&g);
 }
 
 /* The end of a channel completes the alignment and lets a watermark through: the barrier goes first, and the watermark is
@@ -259,7 +253,7 @@ static void what_completes_an_alignment_comes_behind_the_barrier(void)
     push_mark(&g, 0, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
     CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
     expect_log(&g, "barrier 2\nwatermark 9223372036854775807\nfinish\n");
-    end(&g);
+    task_stage_end(&g);
 }
 
 /* The end of one channel completes the alignment, and that of the other waits behind its barrier. */
@@ -275,7 +269,7 @@ static void the_end_of_all_comes_behind_the_barrier(void)
     push_mark(&g, 1, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
     CU_ASSERT_EQUAL(run(&g), WEIR_DONE);
     expect_log(&g, "1 | 10\nbarrier 1\nwatermark 9223372036854775807\nfinish\n");
-    end(&g);
+    task_stage_end(&g);
 }
 
 static void at_least_once_lets_records_overtake_a_barrier(void)
@@ -298,7 +292,7 @@ static void at_least_once_lets_records_overtake_a_barrier(void)
     push_mark(&g, 1, WEIR_ELEMENT_END, WEIR_END_OF_INPUT);
     CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
     expect_log(&g, "barrier 2\n");
-    end(&g);
+    task_stage_end(&g);
 }
 
 /* A blocked channel of one batch pushes back at who fills it; the other still flows, batch by batch. */
@@ -323,7 +317,7 @@ static void one_batch_of_room_is_enough(void)
     CU_ASSERT_EQUAL(run(&g), WEIR_NONE);
     expect_log(&g, "barrier 1\n1 | 1\n");
     CU_ASSERT(push_row_if_room(&g, 0, "1 | 2"));
-    end(&g);
+    task_stage_end(&g);
 }
 
 static void the_barrier_leaves_behind_what_came_before_it(void)
@@ -349,7 +343,7 @@ static void the_barrier_leaves_behind_what_came_before_it(void)
     CU_ASSERT_EQUAL(before, 1 + 10);
     CU_ASSERT_EQUAL(barrier, 1);
     CU_ASSERT_EQUAL(after, 2);
-    end(&g);
+    task_stage_end(&g);
 }
 
 /* ---- random streams against what a checkpoint means -------------------------------------------------------------- */
@@ -460,7 +454,7 @@ static void random_streams_are_cut_where_their_barriers_are(void)
             fprintf(stderr, "\nseed %llu: %s and %s gave\n%s", (unsigned long long)seed, scripts[0].steps, scripts[1].steps,
                     weir_text_get(&g.actor.log));
         CU_ASSERT(right);
-        end(&g);
+        task_stage_end(&g);
         if (!right) return;
     }
 }
